@@ -1,0 +1,251 @@
+//! `rcgc/collector.h`: tracking, collections, when they run, and what they did. A null heap means the default heap.
+
+use super::boundary::{self, NonNull};
+use super::status::rc_status;
+use crate::heap::Heap as gc_heap;
+use core::ffi::c_void;
+
+/// Automatic collections run at allocations. The default.
+pub const GC_POLICY_ALLOCATION: u32 = 0;
+/// Automatic collections run only at `gc_safepoint`.
+pub const GC_POLICY_SAFEPOINT: u32 = 1;
+/// There are no automatic collections.
+pub const GC_POLICY_NEVER: u32 = 2;
+
+/// When automatic collection runs. Start from `GC_POLICY_INIT`; a field left zero means the default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_policy {
+    /// `sizeof(gc_policy)` as the host was compiled.
+    pub struct_size: usize,
+    /// One of `GC_POLICY_*`.
+    pub mode: u32,
+    /// Must be zero.
+    pub reserved: u32,
+    /// A full collection runs when the bytes in use (objects and external) have grown by this factor over what the last one
+    /// left, and by 32 MiB: 1.0, the default, lets the heap double. At most 100.
+    pub growth: f64,
+    /// A young collection runs after this many bytes were allocated, freed since or not. 0: about 4 MiB, stretched
+    /// while young collections find little.
+    pub young_bytes: u64,
+    /// Longest pause wanted of an automatic collection. Only 0, "in one piece", in this version; anything else is refused.
+    pub pause_budget_ns: u64,
+    /// Most bytes of memory the heap may take for objects; 0: no limit. At the limit `rc_new` first tries a
+    /// collection (mode `GC_POLICY_ALLOCATION`, outside callbacks), then returns null.
+    pub limit_bytes: u64,
+}
+
+/// Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in no bucket before; the last
+/// one also all longer ones.
+pub const GC_PAUSE_BUCKETS: usize = 24;
+
+/// What the collections of one generation did since the heap was made.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_generation_stats {
+    /// Collections that ran.
+    pub runs: u64,
+    /// Tracked objects they looked at.
+    pub examined: u64,
+    /// Tracked objects they found dead and ended.
+    pub reclaimed: u64,
+    /// Of the dead, those that a finalizer brought back.
+    pub resurrected: u64,
+    /// Collections that were asked for where none may run.
+    pub refused: u64,
+    /// How the last run ended: `RC_OK`; `RC_ERR_NO_MEMORY` when it was given up, with everything as before;
+    /// `RC_ERR_TRAVERSE` when a count did not fit the edges.
+    pub last_status: rc_status,
+    /// Zero.
+    pub reserved: u32,
+    /// Nanoseconds of all pauses together,
+    pub pause_ns_total: u64,
+    /// of the longest,
+    pub pause_ns_max: u64,
+    /// and of the last.
+    pub pause_ns_last: u64,
+    /// How many pauses were how long.
+    pub pauses: [u64; GC_PAUSE_BUCKETS],
+}
+
+/// The books of a heap. Start from `GC_STATS_INIT`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_stats {
+    /// `sizeof(gc_stats)` as the host was compiled.
+    pub struct_size: usize,
+    /// Objects that live now.
+    pub live_objects: u64,
+    /// Their bytes, with headers and rounding.
+    pub live_bytes: u64,
+    /// Bytes told by `rc_add_external_bytes`.
+    pub external_bytes: u64,
+    /// Memory taken for objects and not given back, in bytes.
+    pub heap_bytes: u64,
+    /// The most that `heap_bytes` has been.
+    pub heap_bytes_peak: u64,
+    /// Objects made since the heap was made.
+    pub allocated_objects: u64,
+    /// Objects ended since the heap was made.
+    pub freed_objects: u64,
+    /// Of these, by the collector.
+    pub reclaimed_objects: u64,
+    /// A full collection runs when live and external bytes together pass this; `UINT64_MAX`: none is going to.
+    pub full_trigger_bytes: u64,
+    /// A young collection runs after about this many more bytes are allocated; `UINT64_MAX`: none is going to.
+    pub young_trigger_bytes: u64,
+    /// What `gc_collect_young` and its automatic like did.
+    pub young: gc_generation_stats,
+    /// What `gc_collect` and its automatic like did.
+    pub full: gc_generation_stats,
+}
+
+/// Puts an object under the collector's eyes: it must be walkable from now on. Twice is `RC_OK`.
+///
+/// Objects whose references are all declared are tracked when made; this is for types with a `traverse`, once all that
+/// it reads is set.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_UNSUPPORTED for a type that is acyclic or has no references; fatal for what is not a live object.
+#[no_mangle]
+pub unsafe extern "C" fn gc_track(obj: NonNull<c_void>) -> rc_status {
+    boundary::track(obj)
+}
+
+/// Takes an object out of the collector's sight: it is not found in rings any more, and what it refers to counts as held.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_REFUSED for a dying object; fatal for what is not a live object. Twice is `RC_OK`.
+#[no_mangle]
+pub unsafe extern "C" fn gc_untrack(obj: NonNull<c_void>) -> rc_status {
+    boundary::untrack(obj)
+}
+
+/// Whether the object is tracked.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for what is not a live object.
+#[no_mangle]
+pub unsafe extern "C" fn gc_is_tracked(obj: NonNull<c_void>) -> bool {
+    boundary::is_tracked(obj)
+}
+
+/// Finds and ends all rings of the heap that nothing outside them refers to, and returns how many tracked objects that were.
+///
+/// Works when automatic collection is disabled, and always examines the whole heap. What dies by count in
+/// consequence is not in the number.
+///
+/// Ownership: ends what is dead.
+/// Threads: the heap's.
+/// May collect: yes.
+/// Runs host code: `traverse` of callback types, `clear` and `destroy` of what ends.
+/// Fails: 0, and counted in the statistics, where none may run (inside a callback of a collection, `traverse`, `clear`) and when memory for judging is not to be had.
+#[no_mangle]
+pub unsafe extern "C" fn gc_collect(heap: *mut gc_heap) -> usize {
+    boundary::collect(heap)
+}
+
+/// As `gc_collect`, looking only at what was allocated since the last collection; its cost is that of those objects.
+///
+/// Ownership: ends what is dead.
+/// Threads: the heap's.
+/// May collect: yes.
+/// Runs host code: `traverse` of callback types, `clear` and `destroy` of what ends.
+/// Fails: as `gc_collect`.
+#[no_mangle]
+pub unsafe extern "C" fn gc_collect_young(heap: *mut gc_heap) -> usize {
+    boundary::collect_young(heap)
+}
+
+/// Lets an automatic collection run that is due, under any mode but `GC_POLICY_NEVER`. Cheap when none is.
+///
+/// Ownership: ends what is dead.
+/// Threads: the heap's.
+/// May collect: yes.
+/// Runs host code: what a collection runs.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn gc_safepoint(heap: *mut gc_heap) {
+    boundary::safepoint(heap)
+}
+
+/// Turns automatic collection on, as it is in the beginning.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn gc_enable(heap: *mut gc_heap) {
+    boundary::set_enabled(heap, true)
+}
+
+/// Turns automatic collection off. `gc_collect` goes on working.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn gc_disable(heap: *mut gc_heap) {
+    boundary::set_enabled(heap, false)
+}
+
+/// Whether automatic collection is on.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn gc_is_enabled(heap: *mut gc_heap) -> bool {
+    boundary::is_enabled(heap)
+}
+
+/// Sets when automatic collection runs.
+///
+/// Ownership: nothing; the policy is copied.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_INVALID for a bad size, mode or factor, RC_ERR_UNSUPPORTED for a pause budget; then nothing changed.
+#[no_mangle]
+pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: NonNull<gc_policy>) -> rc_status {
+    boundary::set_policy(heap, policy)
+}
+
+/// Writes the policy in force, defaults filled in; `struct_size` must be set.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_INVALID for a bad size.
+#[no_mangle]
+pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<gc_policy>) -> rc_status {
+    boundary::get_policy(heap, out_policy)
+}
+
+/// Writes the books of the heap; `struct_size` must be set.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_INVALID for a bad size.
+#[no_mangle]
+pub unsafe extern "C" fn gc_get_stats(heap: *mut gc_heap, out_stats: NonNull<gc_stats>) -> rc_status {
+    boundary::get_stats(heap, out_stats)
+}

@@ -1,0 +1,179 @@
+//! `rcgc/heap.h`: heaps, and the two hooks through which the library speaks.
+
+use super::boundary::{self, NonNull};
+use super::status::rc_status;
+use crate::heap::Heap as gc_heap;
+use core::ffi::{c_char, c_void};
+
+/// Objects are serialised by the host, as under a global lock: any thread, one at a time. The default.
+pub const GC_THREADS_SERIAL: u32 = 0;
+/// The heap is bound to the thread that made it. Not in this version: refused.
+pub const GC_THREADS_ONE: u32 = 1;
+/// Threads attach, objects can be shared. Not in this version: refused.
+pub const GC_THREADS_SHARED: u32 = 2;
+
+/// Callbacks of a dying object run where it dies. The default.
+pub const GC_FINALIZERS_INLINE: u32 = 0;
+/// Finalizers wait for `gc_run_finalizers`. Not in this version: refused.
+pub const GC_FINALIZERS_QUEUED: u32 = 1;
+
+/// Levels of the log: something the host must mend,
+pub const GC_LOG_ERROR: u32 = 1;
+/// something that costs memory or time (objects left in a freed heap, a collection given up),
+pub const GC_LOG_WARNING: u32 = 2;
+/// and what can be read with pleasure.
+pub const GC_LOG_INFO: u32 = 3;
+
+/// Takes one line of the log, without a newline. It must not call the library.
+pub type gc_log_fn =
+    Option<unsafe extern "C" fn(level: u32, message: *const c_char, ctx: *mut c_void)>;
+
+/// Takes the one line that names a misuse which can corrupt memory: what, the type's name, the address, the
+/// likely cause. It must not call the library. When it returns the library calls `abort`.
+pub type gc_fatal_fn = Option<unsafe extern "C" fn(message: *const c_char, ctx: *mut c_void)>;
+
+/// How a heap is made. Start from `GC_HEAP_OPTIONS_INIT`; a field left zero means the default.
+#[repr(C)]
+pub struct gc_heap_options {
+    /// `sizeof(gc_heap_options)` as the host was compiled.
+    pub struct_size: usize,
+    /// `RCGC_ABI_TAG` as the host was compiled; another library's tag is refused with `RC_ERR_ABI`.
+    pub abi_tag: u32,
+    /// One of `GC_THREADS_*`.
+    pub threads: u32,
+    /// Shown in reports; copied. Null: "heap N".
+    pub name: *const c_char,
+    /// One of `GC_FINALIZERS_*`.
+    pub finalizers: u32,
+    /// Must be zero.
+    pub reserved: u32,
+    /// Bytes of address space to reserve for all heaps of the process together, side tables included. Only
+    /// the first heap of a process decides; 0: the environment variable `RCGC_RANGE_BYTES` or, without it, the
+    /// larger of 256 GiB and twice the machine's memory. Halved until the system grants it, down to 16 MiB.
+    pub range_bytes: u64,
+}
+
+/// Makes a heap.
+///
+/// `options` may be null for all defaults. Heaps are independent of each other: each has its types, its objects
+/// and its collections. `gc_heap_free` ends it.
+///
+/// Ownership: the caller owns the heap.
+/// Threads: any.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_INVALID (null `out_heap`, a bad size or option), RC_ERR_ABI, RC_ERR_UNSUPPORTED, RC_ERR_NO_MEMORY.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn gc_heap_new(
+    options: *const gc_heap_options,
+    out_heap: NonNull<*mut gc_heap>,
+) -> rc_status {
+    boundary::heap_new(options, out_heap)
+}
+
+/// Collects, ends every object that is left in the order of one death, frees the heap and its types, and
+/// returns how many objects were still held.
+///
+/// What was still held is reported by type to the log, as a warning: each is a reference that some host code
+/// did not release. Immortal objects, and what only they keep alive, do not count. Every pointer into the heap is
+/// dead afterwards. Freeing null, or the default heap by its pointer, is allowed; freeing twice is fatal.
+///
+/// Ownership: takes the heap, its types and its objects.
+/// Threads: the heap's.
+/// May collect: yes.
+/// Runs host code: `clear` and `destroy` of what ends.
+/// Fails: fatal inside a callback of the same heap, for a pointer that is not a live heap.
+#[no_mangle]
+pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
+    boundary::heap_free(heap)
+}
+
+/// The heap that a null heap parameter means; made by the first call that needs it.
+///
+/// For programs. A library should make its own heap, so that two libraries in one process do not meet in this one.
+///
+/// Ownership: the library's; `gc_heap_free` of it ends it, and a later use makes a new one.
+/// Threads: any; the host serialises its use.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: null when there is no memory for it.
+#[no_mangle]
+pub unsafe extern "C" fn gc_heap_default() -> *mut gc_heap {
+    boundary::heap_default()
+}
+
+/// The heap's name, for reports.
+///
+/// Ownership: the string lives as long as the heap.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: null only where the default heap was meant and cannot be made.
+#[no_mangle]
+pub unsafe extern "C" fn gc_heap_name(heap: *mut gc_heap) -> *const c_char {
+    boundary::heap_name(heap)
+}
+
+/// The sentence behind the last status of this heap that was not `RC_OK`: what was wrong, and where. For a null
+/// heap: the last one of a call that had no heap yet (`gc_heap_new`).
+///
+/// Ownership: the string is the heap's, until its next failing call.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: an empty string when nothing has failed.
+#[no_mangle]
+pub unsafe extern "C" fn gc_error_message(heap: *const gc_heap) -> *const c_char {
+    boundary::error_message(heap)
+}
+
+/// Sets where the log of all heaps goes; null sends it to standard error, as in the beginning.
+///
+/// Ownership: `ctx` stays the host's and must outlive its use.
+/// Threads: any, but not while another thread is in the library.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn gc_set_log(log: gc_log_fn, ctx: *mut c_void) {
+    boundary::set_log(log, ctx)
+}
+
+/// Sets who is told of a misuse that can corrupt memory, before the library aborts; null: a line on standard error.
+///
+/// The hook may end the process in its own way. It must not return into the program by a jump.
+///
+/// Ownership: `ctx` stays the host's and must outlive its use.
+/// Threads: any, but not while another thread is in the library.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn gc_set_fatal(fatal: gc_fatal_fn, ctx: *mut c_void) {
+    boundary::set_fatal(fatal, ctx)
+}
+
+/// The library's version, "0.1.0".
+///
+/// Ownership: the string is static.
+/// Threads: any.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never.
+#[no_mangle]
+pub extern "C" fn gc_version() -> *const c_char {
+    c"0.1.0".as_ptr()
+}
+
+/// The layout that the library was built with; equal to `RCGC_ABI_TAG` of a header that fits it.
+///
+/// Ownership: nothing.
+/// Threads: any.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never.
+#[no_mangle]
+pub extern "C" fn gc_abi_tag() -> u32 {
+    crate::header::ABI_TAG
+}

@@ -1,0 +1,110 @@
+//! `rcgc/object.h`: making objects and asking about them. The counts are in `rcgc/inline.h`.
+
+use super::boundary::{self, NonNull};
+use super::status::rc_status;
+use crate::heap::Heap as gc_heap;
+use crate::types::Type as rc_type;
+use core::ffi::c_void;
+
+/// Makes an object: zeroed, 16-byte aligned, count 1.
+///
+/// Every tracked object must be walkable at this call (see "what a host owes" in rcgc.h), and a borrowed pointer
+/// survives it only if something held from outside holds its object.
+///
+/// Ownership: the caller owns the one reference.
+/// Threads: the heap's.
+/// May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
+/// Runs host code: what a collection runs.
+/// Fails: null for out of memory; fatal for a pointer that is not a live type, and inside `traverse`.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn rc_new(type_: NonNull<rc_type>) -> *mut c_void {
+    boundary::object_new(type_)
+}
+
+/// As `rc_new`, with `n` trailing elements of the type's `tail_size` bytes each, zeroed too.
+///
+/// Ownership: the caller owns the one reference.
+/// Threads: the heap's.
+/// May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
+/// Runs host code: what a collection runs.
+/// Fails: null for out of memory, and for a length whose bytes no heap can hold; fatal for a type without a trailing array (unless `n` is 0), for a pointer that is not a live type, and inside `traverse`.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn rc_new_array(type_: NonNull<rc_type>, n: usize) -> *mut c_void {
+    boundary::object_new_array(type_, n)
+}
+
+/// The number of trailing elements that `rc_new_array` was given; 0 for other objects.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for what is not a live object.
+#[no_mangle]
+pub unsafe extern "C" fn rc_length(obj: NonNull<c_void>) -> usize {
+    boundary::object_length(obj)
+}
+
+/// The object's type.
+///
+/// Ownership: borrowed.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for what is not a live object.
+#[no_mangle]
+pub unsafe extern "C" fn rc_type_of(obj: NonNull<c_void>) -> *mut rc_type {
+    boundary::object_type(obj)
+}
+
+/// The object's heap.
+///
+/// Ownership: borrowed.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for what is not a live object.
+#[no_mangle]
+pub unsafe extern "C" fn rc_heap_of(obj: NonNull<c_void>) -> *mut gc_heap {
+    boundary::object_heap(obj)
+}
+
+/// The bytes the host asked for: the struct and its trailing elements, without header and rounding.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for what is not a live object.
+#[no_mangle]
+pub unsafe extern "C" fn rc_size_of(obj: NonNull<c_void>) -> usize {
+    boundary::object_size(obj)
+}
+
+/// Makes the object immortal: it never dies by count nor by collection, is a root of its heap, and counting it costs
+/// neither a call nor a store. For `nil`, `true`, interned strings. There is no way back but `gc_heap_free`.
+///
+/// Ownership: the caller's reference stays valid for ever and need not be released.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for what is not a live object, and for one that is dying.
+#[no_mangle]
+pub unsafe extern "C" fn rc_immortalize(obj: NonNull<c_void>) {
+    boundary::object_immortalize(obj)
+}
+
+/// Tells the engine of `bytes` more (or fewer) that the object keeps elsewhere: an image, a buffer, a file mapping. They count
+/// for the triggers of automatic collection and in reports, and leave the books when the object dies.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no; a trigger that this crosses takes effect at the next `rc_new`.
+/// Runs host code: no.
+/// Fails: RC_ERR_INVALID when an object's total would fall below 0 or leave 63 bits, RC_ERR_NO_MEMORY; fatal for what is not a live object.
+#[no_mangle]
+pub unsafe extern "C" fn rc_add_external_bytes(obj: NonNull<c_void>, bytes: isize) -> rc_status {
+    boundary::object_add_external(obj, bytes)
+}

@@ -1,0 +1,198 @@
+//! `rcgc/type.h`: what the engine must know of a host's struct: how big it is and where its references are.
+
+use super::boundary::{self, NonNull};
+use super::status::rc_status;
+use crate::heap::Heap as gc_heap;
+use crate::types::Type as rc_type;
+use core::ffi::{c_char, c_int, c_void};
+
+/// Objects of the type are never tracked, whatever they refer to: the host knows that they are in no ring.
+pub const RC_TYPE_ACYCLIC: u32 = 1;
+/// Objects wait for `gc_track`, although all references are declared.
+pub const RC_TYPE_TRACK_MANUAL: u32 = 2;
+/// Objects are tracked when made, although the type has a `traverse`: it must cope with a zeroed object.
+pub const RC_TYPE_TRACK_ON_NEW: u32 = 4;
+/// Objects are born shared between threads. Not in this version: refused.
+pub const RC_TYPE_SHARED: u32 = 8;
+
+/// What a `traverse` calls for each owned reference; null references may be passed. The result is for the
+/// library: a `traverse` returns it at once when it is not 0.
+pub type rc_visit_fn =
+    Option<unsafe extern "C" fn(reference: *mut c_void, visit_ctx: *mut c_void) -> c_int>;
+
+/// Calls `visit` once for each owned reference of the object that is not in a declared field, and returns 0, or at once
+/// what `visit` returned when that was not 0. It may only visit: no allocation, no release, no collection.
+pub type rc_traverse_fn = Option<
+    unsafe extern "C" fn(obj: *mut c_void, visit: rc_visit_fn, visit_ctx: *mut c_void) -> c_int,
+>;
+
+/// The other callbacks of a type.
+pub type rc_object_fn = Option<unsafe extern "C" fn(obj: *mut c_void)>;
+
+/// The kinds of slots; written by the `RC_FIELD` macros.
+pub const RC_SLOT_POINTER: u32 = 1;
+/// A word that holds an owned pointer when `(word & mask) == value`.
+pub const RC_SLOT_TAGGED: u32 = 2;
+/// A pointer that counts when the tag beside it says so: `(tag & mask) == value`.
+pub const RC_SLOT_VARIANT: u32 = 3;
+/// A member of type `rc_weak *`. Not in this version: refused.
+pub const RC_SLOT_WEAK: u32 = 4;
+
+/// Where the slots of a field lie: one in the struct,
+pub const RC_PLACE_ONE: u32 = 1;
+/// a fixed array in the struct,
+pub const RC_PLACE_ARRAY: u32 = 2;
+/// the trailing array,
+pub const RC_PLACE_TAIL: u32 = 3;
+/// or a buffer that the host allocated, with its used length in the struct.
+pub const RC_PLACE_VECTOR: u32 = 4;
+
+/// One declared field: where owned references lie in the host's struct. Made by the `RC_FIELD` macros; the members are
+/// documented for hosts in other languages. Offsets are from the start of the struct, sizes in bytes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rc_field {
+    /// The member's name, shown as the name of the edge; copied.
+    pub name: *const c_char,
+    /// One of `RC_SLOT_*`.
+    pub slot: u32,
+    /// One of `RC_PLACE_*`.
+    pub place: u32,
+    /// Where the member begins (for a vector: the member that points to the buffer).
+    pub offset: usize,
+    /// Slots in the member: 1, or the length of the fixed array; 0 for a tail and a vector.
+    pub count: usize,
+    /// From one slot to the next; `sizeof(void *)` for plain pointers.
+    pub stride: usize,
+    /// From the start of a slot's element to its pointer or word.
+    pub payload_offset: usize,
+    /// From the start of a slot's element to its tag (variant).
+    pub tag_offset: usize,
+    /// Bytes of the tag (variant): 1, 2, 4 or 8.
+    pub tag_bytes: usize,
+    /// Where the used length lies (vector), and its bytes: 1, 2, 4 or 8.
+    pub length_offset: usize,
+    /// Bytes of the used length (vector).
+    pub length_bytes: usize,
+    /// Bits of the word or tag that decide (tagged, variant).
+    pub mask: u64,
+    /// What those bits must be.
+    pub value: u64,
+    /// Bits of the word that are the pointer (tagged).
+    pub pointer_mask: u64,
+}
+
+/// What a type is made from. Start from `RC_TYPE_SPEC_INIT`; everything is copied.
+#[repr(C)]
+pub struct rc_type_spec {
+    /// `sizeof(rc_type_spec)` as the host was compiled.
+    pub struct_size: usize,
+    /// Shown in reports; must not be empty.
+    pub name: *const c_char,
+    /// `sizeof` the struct; of a struct that ends in a trailing array, without that array.
+    pub size: usize,
+    /// Bytes of each trailing element, references or not; 0: the type has no trailing array.
+    pub tail_size: usize,
+    /// `RC_TYPE_*` together.
+    pub flags: u32,
+    /// Must be zero.
+    pub reserved: u32,
+    /// The declared fields.
+    pub fields: *const rc_field,
+    /// How many there are.
+    pub field_count: usize,
+    /// Reports the references that are not declared; needs `clear`, unless the type is acyclic.
+    pub traverse: rc_traverse_fn,
+    /// Releases and nulls the same references; called once in each object's death.
+    pub clear: rc_object_fn,
+    /// Called once in an object's life, before it dies. Not in this version: refused.
+    pub finalize: rc_object_fn,
+    /// Frees what the host itself allocated for the object (a vector's buffer, a file); sees no references any more.
+    pub destroy: rc_object_fn,
+    /// The host's; `rc_type_ctx` gives it back.
+    pub ctx: *mut c_void,
+}
+
+/// Makes a type in a heap (null: the default heap).
+///
+/// Ownership: the type lives as long as its heap, or until `rc_type_free`.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_INVALID (a bad spec; `gc_error_message` names the field), RC_ERR_UNSUPPORTED, RC_ERR_LIMIT, RC_ERR_NO_MEMORY.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn rc_type_new(
+    heap: *mut gc_heap,
+    spec: NonNull<rc_type_spec>,
+    out_type: NonNull<*mut rc_type>,
+) -> rc_status {
+    boundary::type_new(heap, spec, out_type)
+}
+
+/// Ends a type of which no object lives. Null is `RC_OK`.
+///
+/// Ownership: takes the type.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_IN_USE while objects of it live; fatal for a pointer that is not a live type.
+#[no_mangle]
+pub unsafe extern "C" fn rc_type_free(type_: *mut rc_type) -> rc_status {
+    boundary::type_free(type_)
+}
+
+/// The `ctx` of the type's spec.
+///
+/// Ownership: the host's.
+/// Threads: any.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for a pointer that is not a live type.
+#[no_mangle]
+pub unsafe extern "C" fn rc_type_ctx(type_: NonNull<rc_type>) -> *mut c_void {
+    boundary::type_ctx(type_)
+}
+
+/// The type's name.
+///
+/// Ownership: the string lives as long as the type.
+/// Threads: any.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for a pointer that is not a live type.
+#[no_mangle]
+pub unsafe extern "C" fn rc_type_name(type_: NonNull<rc_type>) -> *const c_char {
+    boundary::type_name(type_)
+}
+
+/// How many objects of the type live now.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for a pointer that is not a live type.
+#[no_mangle]
+pub unsafe extern "C" fn rc_type_live(type_: NonNull<rc_type>) -> u64 {
+    boundary::type_live(type_)
+}
+
+/// For use in a `traverse`: passes `reference` to `visit` under a name, which reports show as the name of the edge;
+/// `index` tells edges of one name apart (`RC_NO_INDEX`: there is only one).
+///
+/// Ownership: nothing; the name must be static or live as long as the type.
+/// Threads: the heap's, inside `traverse`.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: returns what `visit` returned; the `traverse` must return it at once when it is not 0.
+#[no_mangle]
+pub unsafe extern "C" fn rc_visit_named(
+    visit: rc_visit_fn,
+    visit_ctx: *mut c_void,
+    reference: *mut c_void,
+    name: *const c_char,
+    index: usize,
+) -> c_int {
+    boundary::visit_named(visit, visit_ctx, reference, name, index)
+}
