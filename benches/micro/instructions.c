@@ -1,0 +1,145 @@
+/* instructions.c: fixed small programs whose instructions are counted under callgrind, one a run:
+ *
+ *     instructions OPERATION COUNT
+ *
+ * Only `measured_OPERATION` is counted (--toggle-collect). The loops over one object are compared with
+ * `loop`, which does all the same but the operation. Everything is warm before: memory was used once, lazy
+ * binding is done.
+ */
+#include "node.h"
+
+#define MEASURED BENCH_NOINLINE static void
+
+MEASURED measured_loop(void *obj, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    void *handle = obj;
+    BENCH_OPAQUE(handle);
+    BENCH_BARRIER();
+  }
+}
+
+MEASURED measured_incref(void *obj, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    void *handle = obj;
+    BENCH_OPAQUE(handle);
+    rc_incref(handle);
+    BENCH_BARRIER();
+  }
+}
+
+MEASURED measured_decref(void *obj, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    void *handle = obj;
+    BENCH_OPAQUE(handle);
+    rc_decref(handle);
+    BENCH_BARRIER();
+  }
+}
+
+MEASURED measured_pair(void *obj, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    void *handle = obj;
+    BENCH_OPAQUE(handle);
+    rc_incref(handle);
+    BENCH_BARRIER();
+    rc_decref(handle);
+    BENCH_BARRIER();
+  }
+}
+
+/* One node made and released at once. */
+MEASURED measured_new_release(void *obj, size_t count) {
+  (void)obj;
+  for (size_t i = 0; i < count; i++) {
+    Node *node = node_new();
+    BENCH_OPAQUE(node);
+    node_release(node);
+  }
+}
+
+/* `count` nodes made into a list, each the owner of the one before. */
+MEASURED measured_new(void *obj, size_t count) {
+  Node **list = obj;
+  for (size_t i = 0; i < count; i++) {
+    Node *node = node_new();
+    node->left = *list;
+    *list = node;
+  }
+}
+
+/* The list dropped. */
+MEASURED measured_drop(void *obj, size_t count) {
+  Node **list = obj;
+  (void)count;
+  rc_clear(list);
+}
+
+MEASURED measured_collect(void *obj, size_t count) {
+  size_t *ended = obj;
+  (void)count;
+  *ended = gc_collect(bench_heap);
+}
+
+static void make_rings(size_t count, size_t length) {
+  for (size_t made = 0; made < count; made += length) {
+    Node *first = node_new(), *last = first;
+    for (size_t i = 1; i < length; i++) {
+      last->left = node_new();
+      last = last->left;
+    }
+    last->left = first;
+  }
+}
+
+static void make_graph(size_t count) {
+  Node **table = bench_table(count, sizeof *table);
+  for (size_t i = 0; i < count; i++) table[i] = node_new();
+  for (size_t i = 0; i < count; i++) {
+    table[i]->left = rc_newref(table[bench_random_below(count)]);
+    table[i]->right = rc_newref(table[bench_random_below(count)]);
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc != 3) bench_fail("usage: instructions OPERATION COUNT");
+  const char *operation = argv[1];
+  size_t count = (size_t)strtoul(argv[2], NULL, 10), ended = 0, expected = 0;
+  Node *list = NULL;
+  bench_open();
+  gc_disable(bench_heap);
+  Node *node = node_new();
+  measured_pair(node, 1);
+  measured_new(&list, count);
+  rc_clear(&list);
+  if (strcmp(operation, "loop") == 0) {
+    measured_loop(node, count);
+  } else if (strcmp(operation, "incref") == 0) {
+    measured_incref(node, count);
+  } else if (strcmp(operation, "decref") == 0) {
+    for (size_t i = 0; i < count; i++) rc_incref(node);
+    measured_decref(node, count);
+  } else if (strcmp(operation, "pair") == 0) {
+    measured_pair(node, count);
+  } else if (strcmp(operation, "pair_immortal") == 0) {
+    rc_immortalize(node);
+    measured_pair(node, count);
+  } else if (strcmp(operation, "new_release") == 0) {
+    measured_new_release(NULL, count);
+  } else if (strcmp(operation, "new") == 0) {
+    measured_new(&list, count);
+  } else if (strcmp(operation, "drop") == 0) {
+    measured_new(&list, count);
+    measured_drop(&list, count);
+  } else if (strcmp(operation, "collect_rings_2") == 0 || strcmp(operation, "collect_rings_10") == 0) {
+    make_rings(count, strcmp(operation, "collect_rings_2") == 0 ? 2 : 10);
+    expected = count;
+    measured_collect(&ended, count);
+  } else if (strcmp(operation, "collect_live") == 0) {
+    make_graph(count);
+    measured_collect(&ended, count);
+  } else {
+    bench_fail("no operation is called %s", operation);
+  }
+  if (ended != expected) bench_fail("a collection ended %zu objects, not %zu", ended, expected);
+  return 0;
+}
