@@ -80,6 +80,18 @@ MEASURED measured_collect(void *obj, size_t count) {
   *ended = gc_collect(bench_heap);
 }
 
+BENCH_NOINLINE static void warm_up(Node *node, size_t count) {
+  Node *list = NULL;
+  rc_incref(node);
+  rc_decref(node);
+  for (size_t i = 0; i < count; i++) {
+    Node *next = node_new();
+    next->left = list;
+    list = next;
+  }
+  rc_clear(&list);
+}
+
 static void make_rings(size_t count, size_t length) {
   for (size_t made = 0; made < count; made += length) {
     Node *first = node_new(), *last = first;
@@ -108,9 +120,7 @@ int main(int argc, char **argv) {
   bench_open();
   gc_disable(bench_heap);
   Node *node = node_new();
-  measured_pair(node, 1);
-  measured_new(&list, count);
-  rc_clear(&list);
+  warm_up(node, count);
   if (strcmp(operation, "loop") == 0) {
     measured_loop(node, count);
   } else if (strcmp(operation, "incref") == 0) {
