@@ -31,7 +31,7 @@ static void *object_new(void) {
 }
 
 static void object_immortalize(void *obj) {
-  (void)obj;
+  (void)obj; /* a plain counter has no such thing */
 }
 
 static inline void object_incref(void *obj) {
