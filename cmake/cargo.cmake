@@ -1,0 +1,49 @@
+# The libraries in the build tree. scripts/build-libs runs at every build: cargo knows what is out of date, and what
+# did not change keeps its time, so that nothing is linked anew for nothing.
+
+find_program(RCGC_CARGO cargo HINTS "$ENV{HOME}/.cargo/bin")
+if(NOT RCGC_CARGO)
+  message(FATAL_ERROR "rcgc: cargo is not installed; rcgc is built with Rust 1.85 or later")
+endif()
+get_filename_component(rcgc_cargo_dir "${RCGC_CARGO}" DIRECTORY)
+
+set(rcgc_lib_dir "${PROJECT_BINARY_DIR}/lib")
+set(rcgc_static_file "${rcgc_lib_dir}/librcgc.a")
+set(rcgc_soname "librcgc.so.${PROJECT_VERSION_MAJOR}")
+set(rcgc_shared_file "${rcgc_lib_dir}/librcgc.so.${PROJECT_VERSION}")
+set(rcgc_shared_links "${rcgc_lib_dir}/${rcgc_soname}" "${rcgc_lib_dir}/librcgc.so")
+
+set(rcgc_build_options --target-dir "${PROJECT_BINARY_DIR}/cargo")
+if(RCGC_FEATURES)
+  list(JOIN RCGC_FEATURES "," rcgc_features)
+  list(APPEND rcgc_build_options --features "${rcgc_features}")
+endif()
+
+add_custom_target(rcgc_libraries ALL
+  COMMAND "${CMAKE_COMMAND}" -E env "PATH=${rcgc_cargo_dir}:$ENV{PATH}" "CC=${CMAKE_C_COMPILER}"
+          "${PROJECT_SOURCE_DIR}/scripts/build-libs" ${rcgc_build_options} "${rcgc_lib_dir}"
+  BYPRODUCTS "${rcgc_static_file}" "${rcgc_shared_file}" ${rcgc_shared_links}
+  COMMENT "Building librcgc with cargo"
+  VERBATIM)
+
+add_library(rcgc::static STATIC IMPORTED GLOBAL)
+set_target_properties(rcgc::static PROPERTIES IMPORTED_LOCATION "${rcgc_static_file}")
+
+# The target names the link `librcgc.so`, as the installed one does.
+add_library(rcgc::shared SHARED IMPORTED GLOBAL)
+set_target_properties(rcgc::shared PROPERTIES IMPORTED_LOCATION "${rcgc_lib_dir}/librcgc.so"
+                                              IMPORTED_SONAME "${rcgc_soname}")
+
+foreach(library static shared)
+  set_target_properties(rcgc::${library} PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/include"
+    INTERFACE_COMPILE_FEATURES c_std_11)
+  add_dependencies(rcgc::${library} rcgc_libraries)
+endforeach()
+
+add_library(rcgc::rcgc INTERFACE IMPORTED GLOBAL)
+if(BUILD_SHARED_LIBS)
+  target_link_libraries(rcgc::rcgc INTERFACE rcgc::shared)
+else()
+  target_link_libraries(rcgc::rcgc INTERFACE rcgc::static)
+endif()
