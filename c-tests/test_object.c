@@ -1,5 +1,5 @@
-/* Objects: zeroed and aligned also in memory that was used before, every size, trailing arrays, what can be asked
- * about an object, and external bytes. */
+/* Objects: zeroed and aligned also in memory that was used before, every size, trailing arrays, what can be
+ * asked about an object, and external bytes. */
 #include "check.h"
 #include "graph.h"
 
@@ -112,7 +112,9 @@ static void lengths_side_by_side(void) {
 }
 
 static void absurd_lengths_give_null(void) {
-  static const size_t lengths[] = {SIZE_MAX, SIZE_MAX / 8, SIZE_MAX / 8 + 1, (size_t)1 << 61, (size_t)1 << 48};
+  static const size_t lengths[] = {
+      SIZE_MAX, SIZE_MAX / 8, SIZE_MAX / 8 + 1, (size_t)1 << 61, (size_t)1 << 48,
+  };
   rc_type *type = plain_type(16, 8);
   void *witness = rc_new_array(type, 3);
   REQUIRE(witness != NULL);
@@ -152,7 +154,7 @@ static void type_and_heap_of(void) {
   CHECK_EQ(gc_heap_free(other), 0);
 }
 
-/* An object born in recycled memory has nothing of the one before it: count, tracking, type, external bytes. */
+/* An object born in recycled memory has nothing of the one before: count, tracking, type, external bytes. */
 static void recycled_memory_is_a_new_object(void) {
   rc_type *declared = graph_declared(NULL), *plain = plain_type(sizeof(Node), 0);
   uintptr_t seen = 0;
