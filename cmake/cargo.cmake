@@ -13,7 +13,8 @@ set(rcgc_soname "librcgc.so.${PROJECT_VERSION_MAJOR}")
 set(rcgc_shared_file "${rcgc_lib_dir}/librcgc.so.${PROJECT_VERSION}")
 set(rcgc_shared_links "${rcgc_lib_dir}/${rcgc_soname}" "${rcgc_lib_dir}/librcgc.so")
 
-set(rcgc_build_options --target-dir "${PROJECT_BINARY_DIR}/cargo")
+set(RCGC_CARGO_TARGET_DIR "${PROJECT_BINARY_DIR}/cargo" CACHE PATH "Where cargo keeps its build")
+set(rcgc_build_options --target-dir "${RCGC_CARGO_TARGET_DIR}")
 if(RCGC_FEATURES)
   list(JOIN RCGC_FEATURES "," rcgc_features)
   list(APPEND rcgc_build_options --features "${rcgc_features}")
@@ -36,8 +37,7 @@ set_target_properties(rcgc::shared PROPERTIES IMPORTED_LOCATION "${rcgc_lib_dir}
 
 foreach(library static shared)
   set_target_properties(rcgc::${library} PROPERTIES
-    INTERFACE_INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/include"
-    INTERFACE_COMPILE_FEATURES c_std_11)
+    INTERFACE_INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/include")
   add_dependencies(rcgc::${library} rcgc_libraries)
 endforeach()
 
