@@ -10,6 +10,16 @@
 #ifndef RCGC_CONFIG_H
 #define RCGC_CONFIG_H
 
+#if !defined(__linux__)
+#error "rcgc: this operating system is not supported (64-bit Linux on x86-64 or aarch64 is)"
+#endif
+#if !defined(__x86_64__) && !defined(__aarch64__)
+#error "rcgc: this processor is not supported (64-bit Linux on x86-64 or aarch64 is)"
+#endif
+#if defined(__ILP32__)
+#error "rcgc: 32-bit pointers are not supported (64-bit Linux on x86-64 or aarch64 is)"
+#endif
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,16 +31,6 @@
 /* Names what inline code was compiled against: the position, width and number line of the count, and
  * the flags beside it. `gc_heap_new` refuses a host whose tag differs from the library's. */
 #define RCGC_ABI_TAG 0x52430001u
-
-#if !defined(__linux__)
-#error "rcgc: this operating system is not supported (64-bit Linux on x86-64 or aarch64 is)"
-#endif
-#if !defined(__x86_64__) && !defined(__aarch64__)
-#error "rcgc: this processor is not supported (64-bit Linux on x86-64 or aarch64 is)"
-#endif
-#if defined(__ILP32__)
-#error "rcgc: 32-bit pointers are not supported (64-bit Linux on x86-64 or aarch64 is)"
-#endif
 
 /* A pointer parameter that must not be null. The library checks it all the same and says which
  * function was given null; Clang says so earlier, when it sees a literal one. */
