@@ -5,20 +5,24 @@
  *         RC_FIELD_VECTOR(Node, items, item_count),
  *     };
  *
- * Each makes one rc_field. T is the host's struct, `member` one of its members; sizes and offsets are computed by the
- * compiler, and rc_type_new refuses what lies outside the struct or overlaps. Declared fields are faster than a
- * `traverse`, cannot be got wrong, and name every edge in reports.
+ * Each makes one rc_field. T is the host's struct, `member` one of its members; sizes and offsets
+ * are computed by the compiler, and rc_type_new refuses what lies outside the struct or overlaps.
+ * Declared fields are faster than a `traverse`, cannot be got wrong, and name every edge in
+ * reports.
  *
- *     one slot        fixed array          trailing array      vector
- *     RC_FIELD        RC_FIELD_ARRAY       RC_FIELD_TAIL       RC_FIELD_VECTOR         pointers, may be null
- *     RC_FIELD_TAGGED RC_FIELD_TAGGED_...                                              one word: tag and pointer
- *     RC_FIELD_VARIANT RC_FIELD_VARIANT_...                                            pointer and tag side by side
+ *     one slot          fixed array     trailing array   vector
+ *     RC_FIELD          ..._ARRAY       ..._TAIL         ..._VECTOR   pointers, may be null
+ *     RC_FIELD_TAGGED   ..._ARRAY       ..._TAIL         ..._VECTOR   one word: tag and pointer
+ *     RC_FIELD_VARIANT  ..._ARRAY       ..._TAIL         ..._VECTOR   pointer and tag side by side
  *
- *  - tagged: the word holds an owned pointer when (word & mask) == tag; the pointer is word & ptr_mask. Low-bit tags and
- *    NaN-boxing. Several fields may describe one word, if their tags exclude each other.
- *  - variant: the payload is an owned pointer when (tag & mask) == value; the tag's width is its member's. `payload` and
- *    `tag_member` are members of T, or of the array's element. Several fields may describe one payload likewise.
- *  - vector: `ptr` is a buffer that the host allocated and frees in `destroy`; `len` its used length, 1 to 8 bytes wide.
+ *  - tagged: the word holds an owned pointer when (word & mask) == tag; the pointer is word &
+ *    ptr_mask. Low-bit tags and NaN-boxing. Several fields may describe one word, if their tags
+ *    exclude each other.
+ *  - variant: the payload is an owned pointer when (tag & mask) == value; the tag's width is its
+ *    member's. `payload` and `tag_member` are members of T, or of the array's element. Several
+ *    fields may describe one payload likewise.
+ *  - vector: `ptr` is a buffer that the host allocated and frees in `destroy`; `len` its used
+ *    length, 1 to 8 bytes wide.
  *  - tail: the type's tail_size is the size of one element, its length is given to rc_new_array.
  */
 #ifndef RCGC_FIELDS_H
