@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Tests of the headers: that each stands alone, in every language they are for; that every function says the five
-things a caller must know; that the generated ones fit their sources. Ends with "N passed, N failed".
+"""Tests of the headers: that each stands alone, in every language they are for; that every function says the
+five things a caller must know; that the generated ones fit their sources. Ends with "N passed, N failed".
 """
 
 import re
@@ -15,6 +15,7 @@ INCLUDE = ROOT / "include"
 LABELS = ["Ownership", "Threads", "May collect", "Runs host code", "Fails"]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 STANDARDS = {"c": ["c11", "c17", "c2x"], "c++": ["c++17", "c++20"]}
+COMPILERS = [("gcc", "gcc", "g++"), ("clang", "clang-22", "clang++-22"), ("clang", "clang", "clang++")]
 
 passed = failed = 0
 
@@ -39,7 +40,7 @@ def run(*command):
 
 def compilers():
     """(name, language, command) of every compiler here."""
-    for name, c, cxx in [("gcc", "gcc", "g++"), ("clang", "clang-22", "clang++-22"), ("clang", "clang", "clang++")]:
+    for name, c, cxx in COMPILERS:
         if shutil.which(c) and shutil.which(cxx):
             yield name, "c", c
             yield name, "c++", cxx
@@ -81,15 +82,17 @@ def test_refusals(folder):
         ("C++14", ["-x", "c++", "-std=c++14"], "C++17 or later is needed"),
     ]:
         error = run("gcc", "-fsyntax-only", *flags, "-I", INCLUDE, source)
-        report(f"refused: {name}", "" if words in error else f"does not say {words!r}: {error or 'it compiled'}")
+        said = "" if words in error else f"does not say {words!r}: {error or 'it compiled'}"
+        report(f"refused: {name}", said)
 
 
 def test_initialisers_and_layout(folder):
     layout = ROOT / "c-tests" / "layout.c"
     for name, language, compiler in compilers():
         for standard in STANDARDS[language]:
-            command = [compiler, "-x", language, f"-std={standard}", *WARNINGS, "-Wmissing-field-initializers"]
-            error = run(*command, "-I", INCLUDE, "-fsyntax-only", layout)
+            command = [compiler, "-x", language, f"-std={standard}", *WARNINGS]
+            command += ["-Wmissing-field-initializers", "-I", INCLUDE, "-fsyntax-only", layout]
+            error = run(*command)
             report(f"layout and initialisers: {name} {standard}", error)
 
 
@@ -129,8 +132,9 @@ def main():
         test_refusals(folder)
         test_initialisers_and_layout(folder)
     test_labels()
-    command = ["cargo", "run", "--quiet", "--manifest-path", ROOT / "tools/headers/Cargo.toml", "--", "--check"]
-    report("generated headers fit their sources", run(*command))
+    manifest = ROOT / "tools/headers/Cargo.toml"
+    error = run("cargo", "run", "--quiet", "--manifest-path", manifest, "--", "--check")
+    report("generated headers fit their sources", error)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -1,0 +1,57 @@
+# rcgc: make demo, make test. `make help` lists the targets.
+#
+# demo and test work as the first command on a new machine with Rust, gcc and make: scripts/need installs
+# what else they need (Debian and relatives) or names it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC ?= cc
+CFLAGS ?= -O2 -g
+DEMO := build/demo
+WARNINGS := -std=c11 -Wall -Wextra -Wpedantic
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+
+demo: $(DEMO)/cargo_graph ## the crates this project is built from, as objects in rings
+	cargo metadata --format-version 1 | $(DEMO)/cargo_graph
+
+test: ## all tests; the last line is "N passed, N failed"
+	@scripts/need $(TEST_NEEDS)
+	@scripts/test
+
+test-full: ## all tests, with the slow sweeps
+	@scripts/need $(TEST_NEEDS) clang-22 tcc
+	@scripts/test --full
+
+bench: lib ## the benchmarks, beside malloc and mimalloc; writes the table of the README with UPDATE=1
+	@benches/run $(if $(UPDATE),--update-readme)
+
+lib: ## librcgc.a and librcgc.so in build/lib
+	@scripts/need cargo cc ld ar objcopy readelf
+	scripts/build-libs build/lib
+
+install: ## headers, libraries, CMake package, rcgc.pc into DESTDIR and PREFIX (/usr/local)
+	@scripts/need cargo cc ld ar objcopy readelf cmake
+	cmake -S . -B build/install -DCMAKE_BUILD_TYPE=Release -DRCGC_BUILD_TESTS=OFF \
+	  -DRCGC_CARGO_TARGET_DIR="$(CURDIR)/build/cargo" -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
+	cmake --build build/install
+	DESTDIR="$(DESTDIR)" cmake --install build/install
+
+headers: ## rewrites include/rcgc/<area>.h from src/capi/<area>.rs
+	@scripts/need cargo cc
+	cargo run --quiet -p rcgc-headers
+
+TEST_NEEDS := cargo cc c++ ld ar objcopy readelf python3 cmake ctest pkg-config valgrind
+
+$(DEMO)/cargo_graph: examples/cargo_graph.c lib | $(DEMO)
+	$(CC) $(WARNINGS) $(CFLAGS) -Iinclude $< build/lib/librcgc.a -o $@
+
+$(DEMO):
+	@mkdir -p $@
+
+.PHONY: help demo test test-full bench lib install headers
