@@ -1,5 +1,5 @@
-//! Compares the generated headers with their sources, in a git checkout of rcgc itself, and fails naming the command that
-//! rewrites them. It writes nothing. A packaged source uses the committed headers as they are.
+//! Compares the generated headers with their sources, in a git checkout of rcgc itself, and fails naming the
+//! command that rewrites them. It writes nothing. A packaged source uses the committed headers as they are.
 
 #[path = "tools/render.rs"]
 mod render;

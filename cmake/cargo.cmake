@@ -1,5 +1,5 @@
-# The libraries in the build tree. scripts/build-libs runs at every build: cargo knows what is out of date, and
-# what did not change keeps its time, so that nothing is linked anew for nothing.
+# The libraries in the build tree. scripts/build-libs runs at every build: cargo knows what is out of date,
+# and what did not change keeps its time, so that nothing is linked anew for nothing.
 
 find_program(RCGC_CARGO cargo HINTS "$ENV{HOME}/.cargo/bin")
 if(NOT RCGC_CARGO)

@@ -1,5 +1,5 @@
-# `cmake --install`: headers, both libraries, the CMake package, rcgc.pc. All paths in the package are relative
-# to itself, so that the prefix can be moved.
+# `cmake --install`: headers, both libraries, the CMake package, rcgc.pc. All paths in the package are
+# relative to itself, so that the prefix can be moved.
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
         FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")

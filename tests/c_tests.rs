@@ -1,9 +1,10 @@
-//! The C tests under `cargo test`, without CMake: each `c-tests/test_*.c` becomes one program, linked to the static library
-//! as it ships, and one test here, which passes if the program exits with 0.
+//! The C tests under `cargo test`, without CMake: each `c-tests/test_*.c` becomes one program, linked to the
+//! static library as it ships, and one test here, which passes if the program exits with 0.
 //!
-//! The library comes from `scripts/build-libs`: what cargo links into this test is another build (with std, without
-//! link-time optimisation). The script's cargo has a target directory of its own, so that the two cannot wait for each
-//! other's lock. RCGC_TEST_SMALL, RCGC_TEST_FULL and RCGC_TEST_SEED reach the programs (see c-tests/check.h).
+//! The library comes from `scripts/build-libs`: what cargo links into this test is another build (with std,
+//! without link-time optimisation). The script's cargo has a target directory of its own, so that the two
+//! cannot wait for each other's lock. RCGC_TEST_SMALL, RCGC_TEST_FULL and RCGC_TEST_SEED reach the programs
+//! (see c-tests/check.h).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,9 @@ macro_rules! c_tests {
 }
 
 c_tests! {
+    test_collector
     test_count
+    test_fields
     test_heap
     test_object
     test_status

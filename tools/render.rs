@@ -5,8 +5,8 @@
 //! comment of the Rust item is the comment of the C item, filled to `WIDTH`; a struct that begins with
 //! `struct_size` has its `_INIT` macro, with one initialiser for each member.
 //!
-//! Shared by `tools/headers` (which writes the files) and `build.rs` (which compares them), so it stands beside
-//! the package of the former: cargo leaves the folder of another package out of a packaged source.
+//! Shared by `tools/headers` (which writes the files) and `build.rs` (which compares them), so it stands
+//! beside the package of the former: cargo leaves the folder of another package out of a packaged source.
 //!
 //! Start reading at `render`.
 
@@ -140,7 +140,7 @@ pub fn render(root: &Path, area: &Area) -> Result<String, String> {
     }
     for (index, item) in items.iter().enumerate() {
         if let Some((_, text)) = area.before.iter().find(|(name, _)| *name == item.name) {
-            let _ = write!(out, "{text}\n");
+            let _ = writeln!(out, "{text}");
         }
         item.render(&items, &mut out);
         if !items
@@ -158,7 +158,8 @@ pub fn render(root: &Path, area: &Area) -> Result<String, String> {
     Ok(out)
 }
 
-/// What cbindgen makes of one source file: comments as `///` lines, each declaration on one line, a struct over several.
+/// What cbindgen makes of one source file: comments as `///` lines, each declaration on one line, a struct
+/// over several.
 fn declarations(path: &Path) -> Result<String, String> {
     let mut config = cbindgen::Config {
         language: cbindgen::Language::C,
@@ -444,7 +445,8 @@ fn comment(out: &mut String, indent: &str, doc: &[String], prose: bool) {
     }
 }
 
-/// Fills words into lines of at most `room` columns (the close of a comment included), further lines after `hang`.
+/// Fills words into lines of at most `room` columns (the close of a comment included), further lines after
+/// `hang`.
 fn filled(text: &str, room: usize, hang: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

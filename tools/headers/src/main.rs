@@ -1,4 +1,5 @@
-//! `rcgc-headers`: writes the generated headers; with `--check` only says which differ. `make headers` runs it.
+//! `rcgc-headers`: writes the generated headers; with `--check` only says which differ. `make headers` runs
+//! it.
 
 #[path = "../../render.rs"]
 mod render;
