@@ -222,7 +222,7 @@ pub unsafe extern "C" fn gc_is_enabled(heap: *mut gc_heap) -> bool {
 /// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a bad size, mode or factor, RC_ERR_UNSUPPORTED for a pause budget; then nothing changed.
 #[no_mangle]
-pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: NonNull<gc_policy>) -> rc_status {
+pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_policy) -> rc_status {
     boundary::set_policy(heap, policy)
 }
 

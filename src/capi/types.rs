@@ -124,7 +124,7 @@ pub struct rc_type_spec {
 #[must_use]
 pub unsafe extern "C" fn rc_type_new(
     heap: *mut gc_heap,
-    spec: NonNull<rc_type_spec>,
+    spec: *const rc_type_spec,
     out_type: NonNull<*mut rc_type>,
 ) -> rc_status {
     boundary::type_new(heap, spec, out_type)

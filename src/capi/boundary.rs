@@ -1,0 +1,672 @@
+//! The one way over the boundary: every cast between the host's types and the engine's, every check of what a host passed.
+//!
+//! What is checked, and what a failure is:
+//! - a pointer to an object, a type or a heap that is null, foreign, interior, dead or of another kind is misuse that can corrupt
+//!   memory: fatal, naming the function and the address;
+//! - a struct of the host's is read through [`read_struct`], which knows older and newer ones;
+//! - everything else is a status, with the sentence kept for `gc_error_message`.
+
+use super::collector::{gc_generation_stats, gc_policy, gc_stats};
+use super::heap::{self as heap_api, gc_fatal_fn, gc_heap_options, gc_log_fn};
+use super::status::*;
+use super::types::{rc_field, rc_type_spec, rc_visit_fn};
+use crate::count;
+use crate::cycle::{self, judge, pace, Kind};
+use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
+use crate::heap::external::Refused as ExternalRefused;
+use crate::heap::{self, range, Heap, Phase};
+use crate::object::{self, checked};
+use crate::report::{self, CText, Line};
+use crate::slots;
+use crate::stats::GenerationStats;
+use crate::types::{self, RawField, Type, TypeFlags};
+use core::ffi::{c_char, c_int, c_void};
+use core::sync::atomic::Ordering;
+use static_assertions::const_assert_eq;
+
+/// A pointer that must not be null, as the headers say by `RCGC_NONNULL`. Hosts are in C, so it may be null all the same,
+/// which is why this is not `core::ptr::NonNull`.
+#[repr(transparent)]
+pub struct NonNull<T>(*mut T);
+
+impl<T> Clone for NonNull<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for NonNull<T> {}
+
+const_assert_eq!(size_of::<RawField>(), size_of::<rc_field>());
+const_assert_eq!(core::mem::offset_of!(RawField, pointer_mask), core::mem::offset_of!(rc_field, pointer_mask));
+const_assert_eq!(crate::stats::PAUSE_BUCKETS, super::collector::GC_PAUSE_BUCKETS);
+
+/// The last failing status of a call that had no heap.
+static ERROR: ErrorText = ErrorText { lock: crate::sys::Lock::new(), text: core::cell::UnsafeCell::new(Line::new()) };
+
+struct ErrorText {
+    lock: crate::sys::Lock,
+    text: core::cell::UnsafeCell<Line>,
+}
+
+// SAFETY: written under the lock; a reader is told that the next failing call overwrites what it reads.
+unsafe impl Sync for ErrorText {}
+
+fn set_process_error(text: core::fmt::Arguments<'_>) {
+    let _guard = ERROR.lock.lock();
+    // SAFETY: under the lock.
+    unsafe { *ERROR.text.get() = Line::of(text) };
+}
+
+/// Reads a struct that begins with its size. Older hosts have fewer bytes: the rest is zero, the default. Newer ones have
+/// more: those must be zero, else the host asks for what this library has not.
+///
+/// Err is a sentence for the message.
+unsafe fn read_struct<T>(from: *const T, size: usize, least: usize) -> Result<T, &'static str> {
+    if size < least {
+        return Err("struct_size is smaller than any version of the struct; begin with its _INIT macro");
+    }
+    if size > 4096 {
+        return Err("struct_size is larger than any version of the struct; begin with its _INIT macro");
+    }
+    let mut value = core::mem::MaybeUninit::<T>::zeroed();
+    let known = size.min(size_of::<T>());
+    core::ptr::copy_nonoverlapping(from as *const u8, value.as_mut_ptr() as *mut u8, known);
+    for index in known..size {
+        if *(from as *const u8).add(index) != 0 {
+            return Err("the struct is of a newer version and uses a field that this library does not have");
+        }
+    }
+    // All fields of these structs are numbers, pointers and optional functions: zero is a value of each.
+    Ok(value.assume_init())
+}
+
+/// Writes as much of a struct as the host knows, leaving its `struct_size`.
+unsafe fn write_struct<T>(to: *mut T, size: usize, value: &T) -> Result<(), &'static str> {
+    if size < size_of::<usize>() * 2 || size > 4096 {
+        return Err("struct_size is not the size of the struct; begin with its _INIT macro");
+    }
+    let skip = size_of::<usize>();
+    let known = size.min(size_of::<T>());
+    core::ptr::copy_nonoverlapping((value as *const T as *const u8).add(skip), (to as *mut u8).add(skip), known - skip);
+    if size > known {
+        core::ptr::write_bytes((to as *mut u8).add(known), 0, size - known);
+    }
+    Ok(())
+}
+
+// ---- heaps ----
+
+unsafe fn is_heap(heap: *const Heap) -> bool {
+    let offset = (heap as usize).wrapping_sub(range::RANGE.heaps as usize);
+    offset < range::RANGE.heaps_used * heap::HEAP_SLOT_BYTES && offset % heap::HEAP_SLOT_BYTES == 0 && (*heap).is_live()
+}
+
+/// The heap that a call names; null is the default heap. None only when that cannot be made.
+unsafe fn heap_of(call: &str, heap: *mut Heap) -> Option<*mut Heap> {
+    if heap.is_null() {
+        let heap = heap_default();
+        return (!heap.is_null()).then_some(heap);
+    }
+    if !is_heap(heap) {
+        report::fatal(format_args!("{call}: {heap:p} is not a live heap: freed before, or never one"));
+    }
+    Some(heap)
+}
+
+pub(super) unsafe fn heap_new(options: *const gc_heap_options, out_heap: NonNull<*mut Heap>) -> rc_status {
+    let refuse = |status: rc_status, text: core::fmt::Arguments<'_>| {
+        set_process_error(text);
+        status
+    };
+    if out_heap.0.is_null() {
+        return refuse(RC_ERR_INVALID, format_args!("gc_heap_new: out_heap is null"));
+    }
+    let mut name: *const c_char = core::ptr::null();
+    let mut range_bytes = 0;
+    if !options.is_null() {
+        // What must be there in every version: size, tag, threads.
+        let options = match read_struct(options, (*options).struct_size, 16) {
+            Ok(options) => options,
+            Err(why) => return refuse(RC_ERR_INVALID, format_args!("gc_heap_new: options: {why}")),
+        };
+        if options.abi_tag != header::ABI_TAG {
+            return refuse(
+                RC_ERR_ABI,
+                format_args!(
+                    "gc_heap_new: the program was compiled for header layout {:#x}, this library has {:#x}; compile it again with the library's headers",
+                    options.abi_tag,
+                    header::ABI_TAG
+                ),
+            );
+        }
+        match options.threads {
+            heap_api::GC_THREADS_SERIAL => {}
+            heap_api::GC_THREADS_ONE | heap_api::GC_THREADS_SHARED => {
+                return refuse(
+                    RC_ERR_UNSUPPORTED,
+                    format_args!("gc_heap_new: options.threads {} is not available in this version", options.threads),
+                )
+            }
+            other => return refuse(RC_ERR_INVALID, format_args!("gc_heap_new: options.threads {other} is unknown")),
+        }
+        match options.finalizers {
+            heap_api::GC_FINALIZERS_INLINE => {}
+            heap_api::GC_FINALIZERS_QUEUED => {
+                return refuse(
+                    RC_ERR_UNSUPPORTED,
+                    format_args!("gc_heap_new: queued finalizers are not available in this version"),
+                )
+            }
+            other => return refuse(RC_ERR_INVALID, format_args!("gc_heap_new: options.finalizers {other} is unknown")),
+        }
+        if options.reserved != 0 {
+            return refuse(RC_ERR_INVALID, format_args!("gc_heap_new: options.reserved is not zero"));
+        }
+        name = options.name;
+        range_bytes = options.range_bytes;
+    }
+    match heap::new(&heap::Options { name, range_bytes }) {
+        Some(heap) => {
+            *out_heap.0 = heap;
+            RC_OK
+        }
+        None => refuse(RC_ERR_NO_MEMORY, format_args!("gc_heap_new: no memory or address space for a heap")),
+    }
+}
+
+pub(super) unsafe fn heap_default() -> *mut Heap {
+    let heap = heap::DEFAULT.load(Ordering::Relaxed);
+    if !heap.is_null() {
+        return heap;
+    }
+    let options = heap::Options { name: c"default heap".as_ptr(), range_bytes: 0 };
+    let heap = heap::new(&options).unwrap_or(core::ptr::null_mut());
+    heap::DEFAULT.store(heap, Ordering::Relaxed);
+    heap
+}
+
+pub(super) unsafe fn heap_free(heap: *mut Heap) -> usize {
+    if heap.is_null() {
+        return 0;
+    }
+    if !is_heap(heap) {
+        report::fatal(format_args!("gc_heap_free: {heap:p} is not a live heap: freed twice, or never one"));
+    }
+    if (*heap).phase != Phase::Idle || (*heap).death_depth != 0 {
+        report::fatal(format_args!(
+            "gc_heap_free: heap {} was freed inside one of its own callbacks",
+            CText((*heap).name())
+        ));
+    }
+    let held = cycle::end_heap(heap);
+    if heap::DEFAULT.load(Ordering::Relaxed) == heap {
+        heap::DEFAULT.store(core::ptr::null_mut(), Ordering::Relaxed);
+    }
+    held as usize
+}
+
+pub(super) unsafe fn heap_name(heap: *mut Heap) -> *const c_char {
+    heap_of("gc_heap_name", heap).map_or(core::ptr::null(), |heap| (*heap).name())
+}
+
+pub(super) unsafe fn error_message(heap: *const Heap) -> *const c_char {
+    if heap.is_null() {
+        return (*ERROR.text.get()).as_ptr();
+    }
+    if !is_heap(heap) {
+        report::fatal(format_args!("gc_error_message: {heap:p} is not a live heap: freed before, or never one"));
+    }
+    (*heap).error()
+}
+
+pub(super) unsafe fn set_log(log: gc_log_fn, ctx: *mut c_void) {
+    report::set_log(log, ctx)
+}
+
+pub(super) unsafe fn set_fatal(fatal: gc_fatal_fn, ctx: *mut c_void) {
+    report::set_fatal(fatal, ctx)
+}
+
+// ---- types ----
+
+unsafe fn type_checked(call: &str, kind: *mut Type) -> *mut Type {
+    if !types::is_type(kind) {
+        match kind.is_null() {
+            true => report::fatal(format_args!("{call}: the type is null")),
+            false => report::fatal(format_args!(
+                "{call}: {kind:p} is not a live type: freed before with its heap or by rc_type_free, or never one"
+            )),
+        }
+    }
+    kind
+}
+
+pub(super) unsafe fn type_new(heap: *mut Heap, spec: *const rc_type_spec, out_type: NonNull<*mut Type>) -> rc_status {
+    let Some(heap) = heap_of("rc_type_new", heap) else { return RC_ERR_NO_MEMORY };
+    if spec.is_null() || out_type.0.is_null() {
+        (*heap).set_error(format_args!("rc_type_new: spec or out_type is null"));
+        return RC_ERR_INVALID;
+    }
+    let spec = match read_struct(spec, (*spec).struct_size, core::mem::offset_of!(rc_type_spec, fields)) {
+        Ok(spec) => spec,
+        Err(why) => {
+            (*heap).set_error(format_args!("rc_type_new: spec: {why}"));
+            return RC_ERR_INVALID;
+        }
+    };
+    if spec.reserved != 0 {
+        (*heap).set_error(format_args!("rc_type_new: type {}: reserved is not zero", CText(spec.name)));
+        return RC_ERR_INVALID;
+    }
+    if spec.finalize.is_some() {
+        (*heap).set_error(format_args!(
+            "rc_type_new: type {}: finalize is not available in this version",
+            CText(spec.name)
+        ));
+        return RC_ERR_UNSUPPORTED;
+    }
+    let spec = types::Spec {
+        name: spec.name,
+        size: spec.size,
+        tail_size: spec.tail_size,
+        flags: spec.flags,
+        fields: spec.fields as *const RawField,
+        field_count: spec.field_count,
+        traverse: core::mem::transmute::<super::types::rc_traverse_fn, Option<types::TraverseFn>>(spec.traverse),
+        clear: spec.clear,
+        destroy: spec.destroy,
+        ctx: spec.ctx,
+    };
+    match types::new(heap, &spec) {
+        Ok(kind) => {
+            *out_type.0 = kind;
+            RC_OK
+        }
+        Err(types::Refused::Invalid) => RC_ERR_INVALID,
+        Err(types::Refused::NoMemory) => RC_ERR_NO_MEMORY,
+        Err(types::Refused::Limit) => RC_ERR_LIMIT,
+        Err(types::Refused::Unsupported) => RC_ERR_UNSUPPORTED,
+    }
+}
+
+pub(super) unsafe fn type_free(kind: *mut Type) -> rc_status {
+    if kind.is_null() {
+        return RC_OK;
+    }
+    let kind = type_checked("rc_type_free", kind);
+    let heap = (*kind).heap;
+    if (*kind).live() != 0 || (*heap).phase != Phase::Idle {
+        (*heap).set_error(format_args!(
+            "rc_type_free: type {}: {} objects of it live",
+            (*kind).name(),
+            (*kind).live()
+        ));
+        return RC_ERR_IN_USE;
+    }
+    types::end(kind);
+    RC_OK
+}
+
+pub(super) unsafe fn type_ctx(kind: NonNull<Type>) -> *mut c_void {
+    (*type_checked("rc_type_ctx", kind.0)).ctx
+}
+
+pub(super) unsafe fn type_name(kind: NonNull<Type>) -> *const c_char {
+    (*type_checked("rc_type_name", kind.0)).name
+}
+
+pub(super) unsafe fn type_live(kind: NonNull<Type>) -> u64 {
+    (*type_checked("rc_type_live", kind.0)).live()
+}
+
+pub(super) unsafe fn visit_named(
+    visit: rc_visit_fn,
+    visit_ctx: *mut c_void,
+    reference: *mut c_void,
+    name: *const c_char,
+    index: usize,
+) -> c_int {
+    match visit {
+        Some(visit) => judge::visit_named(visit, visit_ctx, reference, name, index),
+        None => report::fatal(format_args!("rc_visit_named: visit is null")),
+    }
+}
+
+// ---- objects ----
+
+#[inline(always)]
+pub(super) unsafe fn object_new(kind: NonNull<Type>) -> *mut c_void {
+    object::new(type_checked("rc_new", kind.0))
+}
+
+pub(super) unsafe fn object_new_array(kind: NonNull<Type>, n: usize) -> *mut c_void {
+    let kind = type_checked("rc_new_array", kind.0);
+    if n != 0 && !(*kind).flags.contains(TypeFlags::TAIL) {
+        report::fatal(format_args!(
+            "rc_new_array: {n} trailing elements for type {}, which has none (tail_size is 0)",
+            (*kind).name()
+        ));
+    }
+    object::new_array(kind, n)
+}
+
+pub(super) unsafe fn object_length(obj: NonNull<c_void>) -> usize {
+    let header = checked("rc_length", obj.0);
+    match (*range::type_at(header.type_index())).flags.contains(TypeFlags::TAIL) {
+        true => slots::tail_length(obj.0),
+        false => 0,
+    }
+}
+
+pub(super) unsafe fn object_type(obj: NonNull<c_void>) -> *mut Type {
+    range::type_at(checked("rc_type_of", obj.0).type_index())
+}
+
+pub(super) unsafe fn object_heap(obj: NonNull<c_void>) -> *mut Heap {
+    (*range::type_at(checked("rc_heap_of", obj.0).type_index())).heap
+}
+
+pub(super) unsafe fn object_size(obj: NonNull<c_void>) -> usize {
+    checked("rc_size_of", obj.0);
+    object::size_of_object(obj.0)
+}
+
+pub(super) unsafe fn object_immortalize(obj: NonNull<c_void>) {
+    let header = checked("rc_immortalize", obj.0);
+    if !object::is_settled(header) {
+        report::fatal(format_args!(
+            "rc_immortalize: {} {:p} is dying",
+            (*object::type_of(obj.0)).name(),
+            obj.0
+        ));
+    }
+    object::immortalize(obj.0)
+}
+
+pub(super) unsafe fn object_add_external(obj: NonNull<c_void>, bytes: isize) -> rc_status {
+    checked("rc_add_external_bytes", obj.0);
+    let kind = object::type_of(obj.0);
+    let heap = &mut *(*kind).heap;
+    match heap.external.add(range::granule_of(obj.0), bytes as i64) {
+        Ok(0) => header::clear_flags(obj.0, Flags::EXTERNAL),
+        Ok(_) => header::set_flags(obj.0, Flags::EXTERNAL),
+        Err(why) => {
+            heap.set_error(format_args!(
+                "rc_add_external_bytes: {} {:p}: {}",
+                (*kind).name(),
+                obj.0,
+                match why {
+                    ExternalRefused::OutOfRange => "its external bytes would fall below 0 or leave 63 bits",
+                    ExternalRefused::NoMemory => "no memory",
+                }
+            ));
+            return match why {
+                ExternalRefused::OutOfRange => RC_ERR_INVALID,
+                ExternalRefused::NoMemory => RC_ERR_NO_MEMORY,
+            };
+        }
+    }
+    if bytes > 0 {
+        heap.budget = heap.budget.saturating_sub(bytes as i64);
+    }
+    RC_OK
+}
+
+// ---- counts ----
+
+/// The exported twins check that the address is in the range, so that null and foreign pointers are told instead of followed.
+#[inline(always)]
+fn counted(call: &str, obj: *mut c_void) -> *mut c_void {
+    if !range::contains(obj as usize) {
+        let why = if obj.is_null() { object::NotAnObject::Null } else { object::NotAnObject::Foreign };
+        object::misuse(call, obj, why);
+    }
+    obj
+}
+
+#[inline(always)]
+pub(super) unsafe fn incref(obj: NonNull<c_void>) {
+    count::incref(counted("rc_incref", obj.0))
+}
+
+#[inline(always)]
+pub(super) unsafe fn decref(obj: NonNull<c_void>) {
+    count::decref(counted("rc_decref", obj.0))
+}
+
+#[inline(always)]
+pub(super) unsafe fn xincref(obj: *mut c_void) {
+    if !obj.is_null() {
+        count::incref(counted("rc_xincref", obj))
+    }
+}
+
+#[inline(always)]
+pub(super) unsafe fn xdecref(obj: *mut c_void) {
+    if !obj.is_null() {
+        count::decref(counted("rc_xdecref", obj))
+    }
+}
+
+#[inline(always)]
+pub(super) unsafe fn newref(obj: NonNull<c_void>) -> *mut c_void {
+    count::incref(counted("rc_newref", obj.0));
+    obj.0
+}
+
+pub(super) unsafe fn setref(slot: NonNull<c_void>, obj: *mut c_void) {
+    if slot.0.is_null() {
+        report::fatal(format_args!("rc_setref: the slot is null"));
+    }
+    let old = (slot.0 as *mut *mut c_void).read_unaligned();
+    (slot.0 as *mut *mut c_void).write_unaligned(obj);
+    xdecref(old);
+}
+
+pub(super) unsafe fn count(obj: NonNull<c_void>) -> u32 {
+    let header: Header = checked("rc_count", obj.0);
+    match header.count_word() {
+        IMMORTAL => u32::MAX,
+        word if word & LOCAL != 0 => word - LOCAL,
+        _ => count::count_slow(obj.0),
+    }
+}
+
+pub(super) unsafe fn incref_slow(obj: *mut c_void) {
+    count::incref_slow(obj)
+}
+
+#[inline(always)]
+pub(super) unsafe fn decref_slow(obj: *mut c_void) {
+    count::decref_slow(obj)
+}
+
+pub(super) unsafe fn count_slow(obj: *mut c_void) -> u32 {
+    count::count_slow(obj)
+}
+
+// ---- the collector ----
+
+pub(super) unsafe fn track(obj: NonNull<c_void>) -> rc_status {
+    let header = checked("gc_track", obj.0);
+    let kind = &*object::type_of(obj.0);
+    if !kind.flags.contains(TypeFlags::REFERS) || kind.flags.contains(TypeFlags::ACYCLIC) {
+        (*kind.heap).set_error(format_args!(
+            "gc_track: type {} {}",
+            kind.name(),
+            if kind.flags.contains(TypeFlags::ACYCLIC) { "is acyclic" } else { "has no references" }
+        ));
+        return RC_ERR_UNSUPPORTED;
+    }
+    if !object::is_settled(header) {
+        (*kind.heap).set_error(format_args!("gc_track: {} {:p} is dying", kind.name(), obj.0));
+        return RC_ERR_REFUSED;
+    }
+    header::set_flags(obj.0, Flags::TRACKED);
+    RC_OK
+}
+
+pub(super) unsafe fn untrack(obj: NonNull<c_void>) -> rc_status {
+    let header = checked("gc_untrack", obj.0);
+    if !object::is_settled(header) {
+        let kind = &*object::type_of(obj.0);
+        (*kind.heap).set_error(format_args!("gc_untrack: {} {:p} is dying", kind.name(), obj.0));
+        return RC_ERR_REFUSED;
+    }
+    header::clear_flags(obj.0, Flags::TRACKED);
+    RC_OK
+}
+
+pub(super) unsafe fn is_tracked(obj: NonNull<c_void>) -> bool {
+    checked("gc_is_tracked", obj.0).has(Flags::TRACKED)
+}
+
+pub(super) unsafe fn collect(heap: *mut Heap) -> usize {
+    heap_of("gc_collect", heap).map_or(0, |heap| cycle::collect(heap, Kind::Full) as usize)
+}
+
+pub(super) unsafe fn collect_young(heap: *mut Heap) -> usize {
+    heap_of("gc_collect_young", heap).map_or(0, |heap| cycle::collect(heap, Kind::Young) as usize)
+}
+
+pub(super) unsafe fn safepoint(heap: *mut Heap) {
+    if let Some(heap) = heap_of("gc_safepoint", heap) {
+        cycle::safepoint(heap);
+    }
+}
+
+pub(super) unsafe fn set_enabled(heap: *mut Heap, enabled: bool) {
+    let call = if enabled { "gc_enable" } else { "gc_disable" };
+    if let Some(heap) = heap_of(call, heap) {
+        (*heap).enabled = enabled;
+    }
+}
+
+pub(super) unsafe fn is_enabled(heap: *mut Heap) -> bool {
+    heap_of("gc_is_enabled", heap).is_some_and(|heap| (*heap).enabled)
+}
+
+pub(super) unsafe fn set_policy(heap: *mut Heap, policy: *const gc_policy) -> rc_status {
+    let Some(heap) = heap_of("gc_set_policy", heap) else { return RC_ERR_NO_MEMORY };
+    let heap = &mut *heap;
+    if policy.is_null() {
+        heap.set_error(format_args!("gc_set_policy: policy is null"));
+        return RC_ERR_INVALID;
+    }
+    let policy = match read_struct(policy, (*policy).struct_size, core::mem::offset_of!(gc_policy, growth)) {
+        Ok(policy) => policy,
+        Err(why) => {
+            heap.set_error(format_args!("gc_set_policy: policy: {why}"));
+            return RC_ERR_INVALID;
+        }
+    };
+    let mode = match policy.mode {
+        super::collector::GC_POLICY_ALLOCATION => pace::Mode::Allocation,
+        super::collector::GC_POLICY_SAFEPOINT => pace::Mode::Safepoint,
+        super::collector::GC_POLICY_NEVER => pace::Mode::Never,
+        other => {
+            heap.set_error(format_args!("gc_set_policy: mode {other} is unknown"));
+            return RC_ERR_INVALID;
+        }
+    };
+    if policy.reserved != 0 || !(0.0..=pace::GROWTH_MAX).contains(&policy.growth) {
+        heap.set_error(format_args!("gc_set_policy: growth is not between 0 and 100, or reserved is not zero"));
+        return RC_ERR_INVALID;
+    }
+    if policy.pause_budget_ns != 0 {
+        heap.set_error(format_args!("gc_set_policy: a pause budget is not available in this version"));
+        return RC_ERR_UNSUPPORTED;
+    }
+    heap.pace.mode = mode;
+    heap.pace.growth = if policy.growth == 0.0 { pace::GROWTH } else { policy.growth };
+    heap.pace.set_young_bytes(policy.young_bytes.min(i64::MAX as u64));
+    heap.limit_bytes = policy.limit_bytes;
+    heap.renew_budget(false);
+    RC_OK
+}
+
+pub(super) unsafe fn get_policy(heap: *mut Heap, out_policy: NonNull<gc_policy>) -> rc_status {
+    let Some(heap) = heap_of("gc_get_policy", heap) else { return RC_ERR_NO_MEMORY };
+    let heap = &mut *heap;
+    if out_policy.0.is_null() {
+        heap.set_error(format_args!("gc_get_policy: out_policy is null"));
+        return RC_ERR_INVALID;
+    }
+    let policy = gc_policy {
+        struct_size: size_of::<gc_policy>(),
+        mode: heap.pace.mode as u32,
+        reserved: 0,
+        growth: heap.pace.growth,
+        young_bytes: heap.pace.young_interval,
+        pause_budget_ns: 0,
+        limit_bytes: heap.limit_bytes,
+    };
+    match write_struct(out_policy.0, (*out_policy.0).struct_size, &policy) {
+        Ok(()) => RC_OK,
+        Err(why) => {
+            heap.set_error(format_args!("gc_get_policy: {why}"));
+            RC_ERR_INVALID
+        }
+    }
+}
+
+fn generation(stats: &GenerationStats) -> gc_generation_stats {
+    gc_generation_stats {
+        runs: stats.runs,
+        examined: stats.examined,
+        reclaimed: stats.reclaimed,
+        resurrected: 0,
+        refused: stats.refused,
+        last_status: stats.last_status as u32,
+        reserved: 0,
+        pause_ns_total: stats.pause_ns_total,
+        pause_ns_max: stats.pause_ns_max,
+        pause_ns_last: stats.pause_ns_last,
+        pauses: stats.pauses,
+    }
+}
+
+pub(super) unsafe fn get_stats(heap: *mut Heap, out_stats: NonNull<gc_stats>) -> rc_status {
+    let Some(heap) = heap_of("gc_get_stats", heap) else { return RC_ERR_NO_MEMORY };
+    let heap = &mut *heap;
+    if out_stats.0.is_null() {
+        heap.set_error(format_args!("gc_get_stats: out_stats is null"));
+        return RC_ERR_INVALID;
+    }
+    let mut allocated = heap.ended_allocated;
+    let mut reclaimed = heap.ended_reclaimed;
+    heap.each_type(|kind| {
+        allocated += (*kind).allocated;
+        reclaimed += (*kind).reclaimed;
+    });
+    let live = heap.live_objects();
+    let automatic = heap.enabled && heap.pace.mode != pace::Mode::Never;
+    let stats = gc_stats {
+        struct_size: size_of::<gc_stats>(),
+        live_objects: live,
+        live_bytes: heap.live_bytes(),
+        external_bytes: heap.external.total,
+        heap_bytes: heap.page_bytes,
+        heap_bytes_peak: heap.page_bytes_peak,
+        allocated_objects: allocated,
+        freed_objects: allocated - live,
+        reclaimed_objects: reclaimed,
+        full_trigger_bytes: if automatic { heap.pace.full_trigger() } else { u64::MAX },
+        young_trigger_bytes: if automatic {
+            heap.pace.young_interval.saturating_sub(heap.pace.allocated(heap.budget))
+        } else {
+            u64::MAX
+        },
+        young: generation(&heap.young),
+        full: generation(&heap.full),
+    };
+    match write_struct(out_stats.0, (*out_stats.0).struct_size, &stats) {
+        Ok(()) => RC_OK,
+        Err(why) => {
+            heap.set_error(format_args!("gc_get_stats: {why}"));
+            RC_ERR_INVALID
+        }
+    }
+}
+

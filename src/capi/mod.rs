@@ -1,0 +1,24 @@
+//! The exported functions: one file per header, in the order of the headers. They hold the manual, and no logic: each calls its
+//! namesake in [`boundary`], which has every cast and every check of what the host passed.
+//!
+//! | file | header |
+//! |---|---|
+//! | `status` | `rcgc/status.h` |
+//! | `heap` | `rcgc/heap.h` |
+//! | `types` | `rcgc/type.h` |
+//! | `object` | `rcgc/object.h` |
+//! | `count` | `rcgc/count.h` |
+//! | `count_slow` | declared by `rcgc/inline.h` |
+//! | `collector` | `rcgc/collector.h` |
+#![allow(non_camel_case_types)]
+// The conditions of every function are in its comment, in five labels; a Rust host reads the same ones.
+#![allow(clippy::missing_safety_doc)]
+
+pub mod boundary;
+pub mod collector;
+pub mod count;
+pub mod count_slow;
+pub mod heap;
+pub mod object;
+pub mod status;
+pub mod types;

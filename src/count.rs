@@ -1,0 +1,127 @@
+//! Counting where it is not inline: the exported twins, the slow halves, and the engine's own release of an edge.
+//!
+//! The number line is in `header.rs`. Everything that inline code does not recognise arrives in [`incref_slow`] or
+//! [`decref_slow`]: the last release, and every misuse that can be seen.
+
+use crate::death::{self, Queue};
+use crate::header::{self, Flags, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
+use crate::heap::range;
+use crate::object;
+use crate::report;
+use core::ffi::c_void;
+
+/// Adds a reference.
+///
+/// # Safety
+/// - `obj` is in the range.
+#[inline(always)]
+pub unsafe fn incref(obj: *mut c_void) {
+    let word = header::count_word(obj);
+    if word & LOCAL != 0 {
+        header::set_count_word(obj, word + 1);
+    } else if word as i32 >= 0 {
+        incref_slow(obj);
+    }
+}
+
+/// Releases a reference.
+///
+/// # Safety
+/// - `obj` is in the range; only its heap's thread is in the heap.
+#[inline(always)]
+pub unsafe fn decref(obj: *mut c_void) {
+    let word = header::count_word(obj);
+    if word.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
+        header::set_count_word(obj, word - 1);
+    } else if word as i32 >= 0 {
+        decref_slow(obj);
+    }
+}
+
+/// `incref` of what is neither local nor immortal: nothing of that is legal in this version.
+///
+/// # Safety
+/// - `obj - 8` is readable.
+#[cold]
+#[inline(never)]
+pub unsafe fn incref_slow(obj: *mut c_void) {
+    misuse("rc_incref", obj)
+}
+
+/// `decref` of what is neither local with a count above 1 nor immortal.
+///
+/// # Safety
+/// - `obj - 8` is readable; only its heap's thread is in the heap.
+#[inline(never)]
+pub unsafe fn decref_slow(obj: *mut c_void) {
+    // A header that looks like the last reference is believed only at an address that is ours.
+    if header::count_word(obj) == LOCAL_ONE && range::contains(obj as usize) {
+        if header::load(obj).has(Flags::DYING) {
+            over_release(obj);
+        }
+        death::release_last(obj);
+    } else {
+        misuse("rc_decref", obj)
+    }
+}
+
+/// The count of what is not local.
+///
+/// # Safety
+/// - `obj - 8` is readable.
+pub unsafe fn count_slow(obj: *mut c_void) -> u32 {
+    match header::count_word(obj) {
+        IMMORTAL => u32::MAX,
+        word if word & LOCAL != 0 => word - LOCAL,
+        _ => misuse("rc_count", obj),
+    }
+}
+
+/// The engine lets go of an edge. A target that dies is queued, not ended.
+///
+/// # Safety
+/// - `target` was owned; only the threads of both heaps are in them.
+#[inline(always)]
+pub unsafe fn release_edge(target: *mut c_void, queue: &mut Queue) {
+    let word = header::count_word(target);
+    if word.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
+        header::set_count_word(target, word - 1);
+    } else if word == LOCAL_ONE {
+        if header::load(target).has(Flags::DYING) {
+            over_release(target);
+        }
+        queue.push(target);
+    } else if word as i32 >= 0 {
+        misuse("release of a slot", target);
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn over_release(obj: *mut c_void) -> ! {
+    report::fatal(format_args!(
+        "rc_decref: {} {obj:p} is dying and was released once too often by its clear or destroy, or by something it refers to",
+        (*object::type_of(obj)).name()
+    ))
+}
+
+/// Names what is wrong with an address whose count word is in no band that the call allows.
+#[cold]
+#[inline(never)]
+unsafe fn misuse(call: &str, obj: *mut c_void) -> ! {
+    let header = match object::check(obj) {
+        Ok(header) => header,
+        Err(why) => object::misuse(call, obj, why),
+    };
+    let word = header.count_word();
+    let name = (*range::type_at(header.type_index())).name();
+    if word & !(2 * QUEUED - 1) == 0 && word & QUEUED != 0 {
+        report::fatal(format_args!(
+            "{call}: {name} {obj:p} has lost its last reference and waits for its end; a borrowed pointer to it was used"
+        ));
+    }
+    if word & SHARED != 0 && word < LOCAL {
+        report::fatal(format_args!("{call}: {name} {obj:p} is marked shared, which this version has not; its header was overwritten"));
+    }
+    report::fatal(format_args!("{call}: the header of {obj:p} was overwritten (count word {word:#x})"))
+}

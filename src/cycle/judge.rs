@@ -1,0 +1,461 @@
+//! The verdict: which objects of the examined pages are dead. Three sweeps in address order, none of which writes to an object.
+//!
+//! ```text
+//!   count     working count := count, for every object of the set
+//!   subtract  one less for every edge from an object of the set to an object of the set
+//!   mark      whatever has a working count left is held from outside: it, and all it reaches, lives (working count := 0)
+//!   dead      is what still has a working count (of zero)
+//! ```
+//!
+//! One example, a ring A <-> B and a chain C -> D where only the host holds C; columns are the table after each sweep, as
+//! "working count" or "-" for not suspected:
+//!
+//! | | A | B | C | D |
+//! |---|---|---|---|---|
+//! | count | 1 | 1 | 1 | 1 |
+//! | subtract | 0 | 0 | 1 | 0 |
+//! | mark | 0 | 0 | - | - |
+//!
+//! This is the synchronous form of trial deletion (Lins 1992; Bacon and Rajan, ECOOP 2001, section 3) with CPython's arrangement:
+//! all objects of the set instead of candidates, sums of edges instead of traversals from each. What is not in the set, old objects
+//! in a young collection, untracked, immortal and dying ones, is treated as outside: its edges are not subtracted, so
+//! what it refers to lives.
+//!
+//! **Marking** takes what is held in address order and puts what that reaches on a worklist. The worklist is emptied through a ring of
+//! [`AHEAD`] objects whose memory is on its way into the cache. Its size is fixed before judging; when it is full, an object is left in
+//! the table as [`AGAIN`], which the sweep takes for "held", and the sweep is repeated.
+//!
+//! The host's `traverse` runs in the second and third sweep; see `host.rs` for what stops it from doing more than visiting.
+
+use super::working::{self, Large, AGAIN, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
+use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
+use crate::heap::page::{is_old, Page, PageFlags, FIRST_OFFSET};
+use crate::heap::range::{self, GRANULE_BYTES, GRANULE_SHIFT, RANGE};
+use crate::heap::segment::{Segment, SEGMENT_BYTES};
+use crate::heap::Heap;
+use crate::host;
+use crate::object::{self, NotAnObject};
+use crate::report::{self, CText, Level};
+use crate::slots;
+use crate::sys;
+use core::ffi::{c_char, c_int, c_void};
+
+/// Objects whose memory is fetched ahead of their turn.
+const AHEAD: usize = 16;
+const SEGMENT_GRANULES_SHIFT: u32 = (SEGMENT_BYTES / GRANULE_BYTES).trailing_zeros();
+
+/// What a visit function finds at its `visit_ctx`: first the edge's name, for [`visit_named`].
+#[repr(C)]
+pub struct EdgeName {
+    name: *const c_char,
+    index: usize,
+}
+
+/// The state of one judgement.
+#[repr(C)]
+pub struct Judge {
+    edge: EdgeName,
+    heap: *mut Heap,
+    heap_index: u32,
+    /// Old objects are not in the set.
+    young: bool,
+    /// The heap ends: immortal objects are in the set, with nothing held by being immortal.
+    ending: bool,
+    objects: usize,
+    /// Granules in committed segments.
+    granules: usize,
+    work: *mut u16,
+    segments: *const Segment,
+    worklist: *mut *mut c_void,
+    capacity: usize,
+    len: usize,
+    again: bool,
+    large: Large,
+    /// The object whose `traverse` is running.
+    source: *mut c_void,
+    /// Objects in the set.
+    pub examined: u64,
+    /// Objects of it that live.
+    pub marked: u64,
+    /// Edges or counts that cannot be: each was reported.
+    pub anomalies: u64,
+}
+
+/// No memory for judging; nothing was changed.
+pub struct NoMemory;
+
+impl Judge {
+    /// Reserves all the memory that judging may need but for large counts, whose number is not known yet.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn new(heap: *mut Heap, young: bool, ending: bool) -> Result<Self, NoMemory> {
+        // Enough for a sixteenth of the objects of 64 bytes; more would seldom be used, less only costs sweeps.
+        let capacity = (((*heap).page_bytes / 1024) as usize).clamp(512, 64 << 10);
+        let worklist = sys::allocate_raw(capacity * size_of::<*mut c_void>()) as *mut *mut c_void;
+        if worklist.is_null() {
+            return Err(NoMemory);
+        }
+        Ok(Judge {
+            edge: EdgeName { name: core::ptr::null(), index: 0 },
+            heap,
+            heap_index: (*heap).index,
+            young,
+            ending,
+            objects: RANGE.objects,
+            granules: RANGE.committed * (SEGMENT_BYTES / GRANULE_BYTES),
+            work: RANGE.work,
+            segments: RANGE.segments,
+            worklist,
+            capacity,
+            len: 0,
+            again: false,
+            large: Large::none(),
+            source: core::ptr::null_mut(),
+            examined: 0,
+            marked: 0,
+            anomalies: 0,
+        })
+    }
+
+    /// Runs the three sweeps over the pages under examination.
+    ///
+    /// # Safety
+    /// - The heap's phase is `Judging`, every tracked object is walkable, and working counts are all clear.
+    pub unsafe fn run(&mut self) -> Result<(), NoMemory> {
+        let large = self.sweep_count();
+        if large != 0 {
+            match Large::with_room(large) {
+                Some(table) => self.large = table,
+                None => {
+                    self.forget();
+                    return Err(NoMemory);
+                }
+            }
+            self.enter_large();
+        }
+        self.sweep_subtract();
+        loop {
+            self.again = false;
+            self.sweep_mark();
+            if !self.again {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How many objects of the set are dead.
+    pub fn dead(&self) -> u64 {
+        self.examined - self.marked
+    }
+
+    /// Calls `each` with the block and working count of every block of a page that has one.
+    #[inline(always)]
+    unsafe fn each_suspect(&self, page: *mut Page, mut each: impl FnMut(*mut c_void, *mut u16)) {
+        each_suspect(self.work, page, |obj, work| each(obj, work));
+    }
+
+    /// Working count := count. Returns how many are large.
+    unsafe fn sweep_count(&mut self) -> usize {
+        let mut large = 0;
+        let mut examined = 0;
+        let work = self.work;
+        (*self.heap).each_examined_page(|page| {
+            let skip_old = self.young && (*page).flags.contains(PageFlags::HAS_OLD);
+            let ending = self.ending;
+            let mut place = work.add(((*page).start() - self.objects + FIRST_OFFSET as usize) >> GRANULE_SHIFT);
+            let step = ((*page).stride >> GRANULE_SHIFT) as usize;
+            (*page).each_block(|obj| {
+                let header = header::load(obj);
+                if is_member(header, ending) && !(skip_old && is_old(obj)) {
+                    let word = header.count_word();
+                    let count = if word == IMMORTAL { 0 } else { word - LOCAL };
+                    *place = if count <= SMALL_MAX {
+                        working::small(count)
+                    } else {
+                        large += 1;
+                        TO_BE_LARGE
+                    };
+                    examined += 1;
+                }
+                place = place.add(step);
+            });
+        });
+        self.examined = examined;
+        large
+    }
+
+    unsafe fn enter_large(&mut self) {
+        (*self.heap).each_examined_page(|page| {
+            each_suspect(self.work, page, |obj, work| {
+                if *work == TO_BE_LARGE {
+                    let count = header::count_word(obj) - LOCAL;
+                    *work = self.large.enter(range::granule_of(obj), count);
+                }
+            });
+        });
+    }
+
+    /// Clears the table again.
+    unsafe fn forget(&mut self) {
+        (*self.heap).each_examined_page(|page| self.each_suspect(page, |_, work| *work = CLEAR));
+    }
+
+    unsafe fn sweep_subtract(&mut self) {
+        let heap = self.heap;
+        (*heap).each_examined_page(|page| {
+            each_suspect(self.work, page, |obj, _| {
+                let kind = object::type_of(obj);
+                slots::each_edge(obj, kind, |word| self.subtract(word));
+                if let Some(traverse) = (*kind).traverse {
+                    self.source = obj;
+                    host::traverse(traverse, obj, visit_subtract, self as *mut Judge as *mut c_void);
+                }
+            });
+        });
+    }
+
+    unsafe fn sweep_mark(&mut self) {
+        let heap = self.heap;
+        (*heap).each_examined_page(|page| {
+            each_suspect(self.work, page, |obj, work| {
+                if *work > ZERO {
+                    if *work == BELOW_ZERO {
+                        self.report_below_zero(obj);
+                    }
+                    *work = CLEAR;
+                    self.marked += 1;
+                    self.expand(obj);
+                    if self.len > self.capacity / 2 {
+                        self.drain();
+                    }
+                }
+            });
+        });
+        self.drain();
+    }
+
+    /// The working count behind a pointer, if that is an aligned address of this heap.
+    #[inline(always)]
+    unsafe fn place(&self, word: usize) -> Option<*mut u16> {
+        // Low bits go to the top, so that one comparison refuses null, foreign and unaligned pointers.
+        let granule = word.wrapping_sub(self.objects).rotate_right(GRANULE_SHIFT);
+        if granule >= self.granules || (*self.segments.add(granule >> SEGMENT_GRANULES_SHIFT)).owner != self.heap_index {
+            return None;
+        }
+        Some(self.work.add(granule))
+    }
+
+    /// One edge inside the set, if its target is in the set.
+    #[inline(always)]
+    unsafe fn subtract(&mut self, word: usize) {
+        if let Some(place) = self.place(word) {
+            let value = *place;
+            if value.wrapping_sub(2) <= SMALL_MAX as u16 - 1 {
+                *place = value - 1;
+            } else if value != CLEAR {
+                self.subtract_slow(word as *mut c_void, place);
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn subtract_slow(&mut self, target: *mut c_void, place: *mut u16) {
+        // While the heap ends, immortal objects have no count that edges could be taken from.
+        if *place == ZERO && header::count_word(target) == IMMORTAL {
+            return;
+        }
+        *place = working::subtract_slow(&mut self.large, range::granule_of(target), *place);
+    }
+
+    /// An object lives: so does what it refers to.
+    #[inline(always)]
+    unsafe fn expand(&mut self, obj: *mut c_void) {
+        let kind = object::type_of(obj);
+        slots::each_edge(obj, kind, |word| self.mark(word));
+        if let Some(traverse) = (*kind).traverse {
+            self.source = obj;
+            host::traverse(traverse, obj, visit_mark, self as *mut Judge as *mut c_void);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn mark(&mut self, word: usize) {
+        if let Some(place) = self.place(word) {
+            // What has a working count left is found by the sweep itself.
+            if *place == ZERO {
+                if self.len < self.capacity {
+                    *place = CLEAR;
+                    self.marked += 1;
+                    *self.worklist.add(self.len) = word as *mut c_void;
+                    self.len += 1;
+                } else {
+                    *place = AGAIN;
+                    self.again = true;
+                }
+            }
+        }
+    }
+
+    /// Empties the worklist.
+    unsafe fn drain(&mut self) {
+        let mut ring = [core::ptr::null_mut::<c_void>(); AHEAD];
+        let mut first = 0;
+        let mut count = 0;
+        loop {
+            while count < AHEAD && self.len > 0 {
+                self.len -= 1;
+                let obj = *self.worklist.add(self.len);
+                prefetch(obj);
+                ring[(first + count) % AHEAD] = obj;
+                count += 1;
+            }
+            if count == 0 {
+                return;
+            }
+            let obj = ring[first];
+            first = (first + 1) % AHEAD;
+            count -= 1;
+            self.expand(obj);
+        }
+    }
+
+    /// Whether every object that a type's `traverse` reports is one; says so once if not.
+    #[cold]
+    #[inline(never)]
+    unsafe fn check_reported(&mut self, target: *mut c_void) {
+        let Err(why) = object::check(target) else { return };
+        let kind = &*object::type_of(self.source);
+        let edge = report::Line::of(format_args!("{}", EdgeText(&self.edge)));
+        let edge = CText(edge.as_ptr());
+        if why == NotAnObject::Dead {
+            report::fatal(format_args!(
+                "traverse of {} {:p} reported {target:p}{edge}, a dead object: it was released without being taken out of the object that refers to it",
+                kind.name(),
+                self.source
+            ));
+        }
+        self.anomalies += 1;
+        report::log(
+            Level::Error,
+            format_args!(
+                "traverse of {} {:p} reported {target:p}{edge}, which is not an object; the edge was left out",
+                kind.name(),
+                self.source
+            ),
+        );
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn report_below_zero(&mut self, obj: *mut c_void) {
+        self.anomalies += 1;
+        report::log(
+            Level::Error,
+            format_args!(
+                "{} {obj:p} has count {} but more edges than that lead to it: a traverse reports an edge twice, or an incref is missing; it is kept alive",
+                (*object::type_of(obj)).name(),
+                header::count_word(obj) & !LOCAL
+            ),
+        );
+    }
+}
+
+impl Drop for Judge {
+    fn drop(&mut self) {
+        // SAFETY: ours, and nobody has a pointer to it.
+        unsafe { sys::free(self.worklist as *mut u8) }
+    }
+}
+
+/// Whether an object takes part: tracked, with a count of its own, and not on its way out.
+#[inline(always)]
+fn is_member(header: Header, ending: bool) -> bool {
+    const TRACKED_NOT_DYING: u32 = Flags::TRACKED.bits() | Flags::DYING.bits();
+    let counted = header.count_word() & LOCAL != 0 && header.high() & TRACKED_NOT_DYING == Flags::TRACKED.bits();
+    counted || (ending && header.count_word() == IMMORTAL)
+}
+
+/// Calls `each` with every block of a page that has a working count, and where that is.
+///
+/// # Safety
+/// - The page holds blocks; `each` does not give it back.
+#[inline(always)]
+pub unsafe fn each_suspect(table: *mut u16, page: *mut Page, mut each: impl FnMut(*mut c_void, *mut u16)) {
+    let mut place = table.add(((*page).start() - RANGE.objects + FIRST_OFFSET as usize) >> GRANULE_SHIFT);
+    let step = ((*page).stride >> GRANULE_SHIFT) as usize;
+    (*page).each_block(|obj| {
+        if *place != CLEAR {
+            each(obj, place);
+        }
+        place = place.add(step);
+    });
+}
+
+#[inline(always)]
+fn prefetch(obj: *mut c_void) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch touches no memory that the program can see.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>((obj as *const i8).wrapping_sub(8));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a prefetch touches no memory that the program can see.
+    unsafe {
+        core::arch::asm!("prfm pldl1keep, [{0}]", in(reg) (obj as *const u8).wrapping_sub(8), options(nostack, readonly, preserves_flags));
+    }
+}
+
+struct EdgeText<'a>(&'a EdgeName);
+
+impl core::fmt::Display for EdgeText<'_> {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        if self.0.name.is_null() {
+            return Ok(());
+        }
+        write!(out, " as {}", CText(self.0.name))?;
+        if self.0.index != usize::MAX {
+            write!(out, "[{}]", self.0.index)?;
+        }
+        Ok(())
+    }
+}
+
+unsafe extern "C" fn visit_subtract(target: *mut c_void, ctx: *mut c_void) -> c_int {
+    let judge = &mut *(ctx as *mut Judge);
+    match judge.place(target as usize) {
+        Some(place) if *place != CLEAR => judge.subtract(target as usize),
+        // Not in the set: fine for an object, so it must be one.
+        _ if !target.is_null() => judge.check_reported(target),
+        _ => {}
+    }
+    0
+}
+
+unsafe extern "C" fn visit_mark(target: *mut c_void, ctx: *mut c_void) -> c_int {
+    (*(ctx as *mut Judge)).mark(target as usize);
+    0
+}
+
+/// `rc_visit_named`: keeps the name where messages find it while `visit` runs, if that is one of ours.
+///
+/// # Safety
+/// - `visit` and `ctx` are what a `traverse` was given, or the host's own that belong together.
+pub unsafe fn visit_named(
+    visit: crate::types::VisitFn,
+    ctx: *mut c_void,
+    target: *mut c_void,
+    name: *const c_char,
+    index: usize,
+) -> c_int {
+    let ours = visit as usize == visit_subtract as *const () as usize;
+    if !ours {
+        return visit(target, ctx);
+    }
+    let edge = ctx as *mut EdgeName;
+    *edge = EdgeName { name, index };
+    let result = visit(target, ctx);
+    *edge = EdgeName { name: core::ptr::null(), index: 0 };
+    result
+}

@@ -1,0 +1,253 @@
+//! The collector. Start here.
+//!
+//! | file | subject |
+//! |---|---|
+//! | this | one collection from request to books; who may ask for one, and when it is refused |
+//! | `judge` | the verdict: count, subtract, mark, in address order, without writing to objects |
+//! | `working` | the table of working counts that judging writes to |
+//! | `release` | the end of the dead |
+//! | `pace` | when automatic collections run, as inequalities |
+//!
+//! A collection goes through the heap's phases; each is left only for the next one:
+//!
+//! ```text
+//!   Idle -> Judging    pages are put under examination; only `traverse` runs
+//!        -> Releasing  the dead are ended; any callback may run, but no collection
+//!        -> Idle       books, pace, budget
+//! ```
+//!
+//! Invariants that hold in `Idle`, and with which a change here must not break:
+//! - all working counts of the heap are clear;
+//! - an object is old if and only if it was alive when the last collection that examined its page began;
+//! - counts of living objects are exactly what hosts and slots hold: judging never writes them, and releasing writes only to
+//!   the dead and to what they referred to.
+
+pub mod judge;
+pub mod pace;
+pub mod release;
+pub mod working;
+
+use crate::header;
+use crate::heap::page::{set_old, PageFlags};
+use crate::heap::range::RANGE;
+use crate::heap::{self, Heap, Phase};
+use crate::object;
+use crate::report::{self, CText, Level};
+use crate::stats::{Outcome, Status};
+use crate::sys;
+use crate::types::Type;
+use judge::Judge;
+use pace::Mode;
+
+/// Which objects a collection looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// What was allocated since the last collection began.
+    Young,
+    /// All.
+    Full,
+}
+
+/// Runs a collection, or refuses to. Returns how many tracked objects it ended.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap; every tracked object is walkable.
+pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> u64 {
+    if !may_collect(heap) {
+        (*heap).generation(kind).refused += 1;
+        (*heap).pace.overdue = true;
+        return 0;
+    }
+    run(heap, kind, false)
+}
+
+/// Whether a collection may run now: not inside one, not inside `clear`. Inside the other callbacks of a death by count it may.
+unsafe fn may_collect(heap: *mut Heap) -> bool {
+    (*heap).phase == Phase::Idle && (*heap).clearing == 0
+}
+
+unsafe fn run(heap: *mut Heap, kind: Kind, ending: bool) -> u64 {
+    let start = sys::now_ns();
+    (*heap).pace.overdue = false;
+    (*heap).pace.asked = false;
+    let budget = core::mem::replace(&mut (*heap).budget, -1);
+    (*heap).phase = Phase::Judging;
+    let verdict = judge(heap, kind, ending);
+    (*heap).budget = budget;
+    let outcome = match verdict {
+        Err(judge::NoMemory) => {
+            report::log(
+                Level::Warning,
+                format_args!("heap {}: a collection was given up: no memory for judging", CText((*heap).name())),
+            );
+            Outcome { status: Status::NoMemory, examined: 0, reclaimed: 0 }
+        }
+        Ok(judge) => {
+            (*heap).phase = Phase::Releasing;
+            let reclaimed = if judge.dead() == 0 { 0 } else { release::release_dead(heap, false) };
+            let status = if judge.anomalies == 0 { Status::Ok } else { Status::Traverse };
+            Outcome { status, examined: judge.examined, reclaimed }
+        }
+    };
+    (*heap).phase = if ending { Phase::Ending } else { Phase::Idle };
+    finish(heap, kind, start, &outcome);
+    outcome.reclaimed
+}
+
+/// Puts pages under examination and judges them; afterwards what was examined is old, and the dead have a working count.
+unsafe fn judge(heap: *mut Heap, kind: Kind, ending: bool) -> Result<Judge, judge::NoMemory> {
+    let mut judge = Judge::new(heap, kind == Kind::Young, ending)?;
+    (*heap).examine_pages(kind == Kind::Full);
+    if let Err(no_memory) = judge.run() {
+        // As if it had not begun: what was young is young.
+        (*heap).each_aging_page(|page| (*heap).list_young(page));
+        return Err(no_memory);
+    }
+    age(heap);
+    Ok(judge)
+}
+
+/// Writes the old bits of the pages that were young: everything that lives there now is old.
+unsafe fn age(heap: *mut Heap) {
+    (*heap).each_aging_page(|page| {
+        (*page).flags.insert(PageFlags::HAS_OLD);
+        (*page).each_block(|obj| {
+            if header::count_word(obj) != 0 {
+                set_old(obj);
+            }
+        });
+    });
+}
+
+unsafe fn finish(heap: *mut Heap, kind: Kind, start: u64, outcome: &Outcome) {
+    let heap = &mut *heap;
+    if outcome.status != Status::NoMemory {
+        let in_use = heap.bytes_in_use();
+        heap.pace.ran(kind, in_use, heap.budget, outcome.examined, outcome.reclaimed);
+    }
+    heap.renew_budget(outcome.status == Status::NoMemory);
+    if kind == Kind::Full {
+        heap.give_back_working_counts();
+    }
+    let pause = sys::now_ns() - start;
+    heap.generation(kind).record(outcome, pause);
+}
+
+/// The budget is spent: does what is due, and gives a new one.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap; at an allocation.
+#[cold]
+#[inline(never)]
+pub unsafe fn budget_spent(heap: *mut Heap) {
+    match (*heap).pace.mode {
+        Mode::Allocation if (*heap).enabled => run_due(heap),
+        Mode::Safepoint => {
+            (*heap).pace.asked = true;
+            (*heap).renew_budget(true);
+        }
+        _ => (*heap).renew_budget(true),
+    }
+}
+
+/// Runs the collection that is due, if one is and may run.
+unsafe fn run_due(heap: *mut Heap) {
+    let due = (*heap).pace.due((*heap).bytes_in_use(), (*heap).budget);
+    let due = if (*heap).pace.overdue { due.or(Some(Kind::Full)) } else { due };
+    match due {
+        Some(kind) if may_collect(heap) => {
+            run(heap, kind, false);
+        }
+        Some(_) => (*heap).renew_budget(true),
+        None => (*heap).renew_budget(false),
+    }
+}
+
+/// `gc_safepoint`: runs what is due.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap; every tracked object is walkable.
+pub unsafe fn safepoint(heap: *mut Heap) {
+    let pace = &(*heap).pace;
+    if (*heap).enabled && pace.mode != Mode::Never && (pace.asked || pace.overdue || (*heap).budget < 0) {
+        (*heap).pace.asked = false;
+        run_due(heap);
+    }
+}
+
+/// No memory is to be had: a full collection, where the policy has collections at allocations and no callback is running. Whether it
+/// gained anything.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap; at an allocation.
+pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
+    let allowed = (*heap).enabled && (*heap).pace.mode == Mode::Allocation && (*heap).death_depth == 0;
+    if !allowed || !may_collect(heap) {
+        return false;
+    }
+    let before = (*heap).bytes_in_use();
+    run(heap, Kind::Full, false);
+    (*heap).trim_all();
+    (*heap).bytes_in_use() < before
+}
+
+/// How many times `gc_heap_free` looks again for what callbacks made while it ended the rest.
+const ENDING_ROUNDS: u32 = 1000;
+
+/// Ends a heap: collects, reports what is still held, ends that too. Returns how many objects that were.
+///
+/// # Safety
+/// - `heap` is live and idle, nobody else is in it, and nobody uses it or anything in it afterwards.
+pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
+    (*heap).phase = Phase::Ending;
+    run(heap, Kind::Full, true);
+    let held = report_held(heap);
+    let mut rounds = 0;
+    while (*heap).live_objects() != 0 {
+        rounds += 1;
+        if rounds > ENDING_ROUNDS {
+            report::fatal(format_args!(
+                "gc_heap_free: destroy callbacks of heap {} go on making objects",
+                CText((*heap).name())
+            ));
+        }
+        suspect_all(heap);
+        release::release_dead(heap, true);
+    }
+    heap::end(heap);
+    held
+}
+
+unsafe fn report_held(heap: *mut Heap) -> u64 {
+    let mut held = 0;
+    (*heap).each_type(|kind| {
+        let kind: &Type = &*kind;
+        let live = kind.live();
+        if live != 0 {
+            held += live;
+            report::log(
+                Level::Warning,
+                format_args!(
+                    "heap {} freed with {live} {} still held ({} bytes)",
+                    CText((*heap).name()),
+                    kind.name(),
+                    kind.live_bytes()
+                ),
+            );
+        }
+    });
+    held
+}
+
+/// Gives every object of the heap a working count: all are to end.
+unsafe fn suspect_all(heap: *mut Heap) {
+    (*heap).examine_pages(true);
+    let work = RANGE.work;
+    (*heap).each_examined_page(|page| {
+        (*page).each_block(|obj| {
+            if object::is_settled(header::load(obj)) {
+                *work.add(crate::heap::range::granule_of(obj) as usize) = working::ZERO;
+            }
+        });
+    });
+}

@@ -1,0 +1,223 @@
+//! When automatic collections run.
+//!
+//! Everything is in bytes, external bytes included, because a count of objects says nothing about memory (a small object may keep an
+//! image alive), and pacing by it left garbage unbounded elsewhere (CPython 3.14.0 to 3.14.4). With
+//!
+//! - `in_use`: live bytes and external bytes now,
+//! - `base`: what `in_use` was after the last full collection, 0 in the beginning,
+//! - `allocated`: bytes allocated, and external bytes added, since the last collection of either kind,
+//!
+//! a collection is due when
+//!
+//! ```text
+//!   full:   in_use    >= (1 + growth) * base + FULL_SLACK
+//!   young:  allocated >= young_interval
+//! ```
+//!
+//! so floating garbage never exceeds `growth * base + FULL_SLACK` by more than one budget, and small heaps never pay for full
+//! collections. `young_interval` is the policy's `young_bytes`; left to the library, it starts at [`YOUNG_BYTES`], doubles up to
+//! [`YOUNG_BYTES_MAX`] after a young collection that found less than a tenth of what it examined dead, and halves back after one that
+//! found more: where there is no cyclic garbage young collections soon cost nothing.
+//!
+//! **Budgets.** Allocation counts `Heap::budget` down by bytes; [`Pace::renew`] gives it the distance to the nearer of the two
+//! triggers. Nothing is looked at before that is spent, so no collection starts unless allocation or external bytes crossed a trigger.
+
+use super::Kind;
+use crate::heap::Heap;
+
+/// Bytes between young collections, in the beginning.
+pub const YOUNG_BYTES: u64 = 4 << 20;
+/// And at most.
+pub const YOUNG_BYTES_MAX: u64 = 64 << 20;
+/// How far beyond its factor a heap may grow before a full collection, so that small heaps are left alone.
+pub const FULL_SLACK: u64 = 32 << 20;
+/// Growth by default.
+pub const GROWTH: f64 = 1.0;
+/// Largest growth accepted.
+pub const GROWTH_MAX: f64 = 100.0;
+/// The least budget given, so that a heap on the edge of a trigger does not look at every allocation.
+const BUDGET_MIN: u64 = 16 << 10;
+/// The budget when no collection may run now: when to ask again.
+const BUDGET_WAIT: u64 = 1 << 20;
+
+/// When automatic collections run; the numbers of `GC_POLICY_*`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Mode {
+    /// At allocations.
+    Allocation = 0,
+    /// At safepoints.
+    Safepoint = 1,
+    /// Never.
+    Never = 2,
+}
+
+/// The pace of one heap. Zeroed memory, then [`Pace::start`].
+#[repr(C)]
+pub struct Pace {
+    /// See [`Mode`].
+    pub mode: Mode,
+    /// A collection was asked for where none could run: made up for at the next trigger.
+    pub overdue: bool,
+    /// The budget was spent under the mode `Safepoint`: the next safepoint is to look.
+    pub asked: bool,
+    /// Growth factor of full collections.
+    pub growth: f64,
+    /// The policy's `young_bytes`; 0: left to the library.
+    pub young_bytes: u64,
+    /// Bytes between young collections now.
+    pub young_interval: u64,
+    /// See the file's head.
+    pub base: u64,
+    /// Bytes allocated since the last collection, without what is gone of the present budget.
+    allocated: u64,
+    /// The present budget when it was given.
+    given: i64,
+}
+
+impl Pace {
+    /// The defaults.
+    pub fn start(&mut self) {
+        self.mode = Mode::Allocation;
+        self.growth = GROWTH;
+        self.young_interval = YOUNG_BYTES;
+    }
+
+    /// The budget of a heap that has allocated nothing yet.
+    pub fn first_budget(&mut self) -> i64 {
+        self.given = self.young_interval as i64;
+        self.given
+    }
+
+    /// When `in_use` reaches this, a full collection is due.
+    pub fn full_trigger(&self) -> u64 {
+        let grown = self.base as f64 * (1.0 + self.growth);
+        // A float beyond the range of u64 saturates, which is what "never" should be.
+        (grown as u64).saturating_add(FULL_SLACK)
+    }
+
+    /// Bytes allocated since the last collection.
+    pub fn allocated(&self, budget: i64) -> u64 {
+        self.allocated.saturating_add_signed(self.given.saturating_sub(budget))
+    }
+
+    /// Which collection is due.
+    pub fn due(&self, in_use: u64, budget: i64) -> Option<Kind> {
+        if in_use >= self.full_trigger() {
+            Some(Kind::Full)
+        } else if self.allocated(budget) >= self.young_interval {
+            Some(Kind::Young)
+        } else {
+            None
+        }
+    }
+
+    /// The budget to the nearer trigger, or, when `waiting`, until somebody should ask again.
+    pub fn renew(&mut self, in_use: u64, budget: i64, waiting: bool) -> i64 {
+        self.allocated = self.allocated(budget);
+        let young = self.young_interval.saturating_sub(self.allocated);
+        let full = self.full_trigger().saturating_sub(in_use);
+        let next = if waiting { BUDGET_WAIT } else { young.min(full).max(BUDGET_MIN) };
+        self.given = next as i64;
+        self.given
+    }
+
+    /// A collection has run.
+    pub fn ran(&mut self, kind: Kind, in_use: u64, budget: i64, examined: u64, dead: u64) {
+        self.allocated = 0;
+        self.given = budget;
+        match kind {
+            Kind::Full => self.base = in_use,
+            Kind::Young if self.young_bytes == 0 => {
+                self.young_interval = if dead * 10 < examined || examined == 0 {
+                    (self.young_interval * 2).min(YOUNG_BYTES_MAX)
+                } else {
+                    (self.young_interval / 2).max(YOUNG_BYTES)
+                };
+            }
+            Kind::Young => {}
+        }
+    }
+
+    /// The policy's young size was set; 0 leaves it to the library.
+    pub fn set_young_bytes(&mut self, bytes: u64) {
+        self.young_bytes = bytes;
+        self.young_interval = if bytes == 0 { YOUNG_BYTES } else { bytes };
+    }
+}
+
+impl Heap {
+    /// Live bytes and external bytes.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn bytes_in_use(&self) -> u64 {
+        self.live_bytes() + self.external.total
+    }
+
+    /// Gives a budget according to the books.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn renew_budget(&mut self, waiting: bool) {
+        let in_use = self.bytes_in_use();
+        self.budget = self.pace.renew(in_use, self.budget, waiting);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pace() -> Pace {
+        let mut pace = Pace {
+            mode: Mode::Never,
+            overdue: false,
+            asked: false,
+            growth: 0.0,
+            young_bytes: 0,
+            young_interval: 0,
+            base: 0,
+            allocated: 0,
+            given: 0,
+        };
+        pace.start();
+        pace
+    }
+
+    #[test]
+    fn the_budget_ends_at_the_nearer_trigger() {
+        let mut pace = pace();
+        let budget = pace.first_budget();
+        assert_eq!(budget as u64, YOUNG_BYTES);
+        assert_eq!(pace.due(0, 1), None);
+        assert_eq!(pace.due(0, 0), Some(Kind::Young));
+        assert_eq!(pace.due(FULL_SLACK, 0), Some(Kind::Full));
+        let near_full = pace.renew(FULL_SLACK - (1 << 20), budget, false);
+        assert_eq!(near_full, 1 << 20);
+    }
+
+    #[test]
+    fn young_collections_that_find_nothing_become_rare_and_come_back() {
+        let mut pace = pace();
+        for _ in 0..10 {
+            pace.ran(Kind::Young, 0, 0, 1000, 0);
+        }
+        assert_eq!(pace.young_interval, YOUNG_BYTES_MAX);
+        for _ in 0..10 {
+            pace.ran(Kind::Young, 0, 0, 1000, 500);
+        }
+        assert_eq!(pace.young_interval, YOUNG_BYTES);
+        pace.set_young_bytes(12345);
+        pace.ran(Kind::Young, 0, 0, 1000, 0);
+        assert_eq!(pace.young_interval, 12345, "what the host set stays");
+    }
+
+    #[test]
+    fn growth_beyond_all_numbers_means_never() {
+        let mut pace = pace();
+        pace.base = u64::MAX / 2;
+        pace.growth = GROWTH_MAX;
+        assert_eq!(pace.full_trigger(), u64::MAX);
+    }
+}

@@ -1,0 +1,190 @@
+//! The end of an object by count, at any depth, without recursion and without allocating.
+//!
+//! An object whose last reference went passes through these states; `header.rs` has the words:
+//!
+//! ```text
+//!   local 1 --last release--> [queued] --> dying (objects with callbacks: clear, destroy run) --> dead
+//! ```
+//!
+//! **Plain objects** (no callbacks) take the inner loop of [`end_all`]: release each child, free the block, go on with the first
+//! child that died. Others that died are linked into the queue through their headers, so nothing is allocated, and a
+//! chain, a tree or a hub costs one visit an object.
+//!
+//! **Objects with callbacks** go through [`end_with_callbacks`], steps 5 to 7 of `lifetime.md`. What the engine released for
+//! them is queued and ends afterwards; what their callbacks release ends before that `rc_decref` returns, by a nested call of
+//! [`release_last`], down to [`DEATH_DEPTH_MAX`]; deeper ones are put into the heap's `deferred` queue, and the innermost callback
+//! that is still running ends them when it returns.
+//!
+//! Queues are local to a call, so a nested death never sees what an outer one has still to do.
+
+use crate::count;
+use crate::header::{self, Header, LOCAL_ONE};
+use crate::heap::range;
+use crate::heap::{Heap, Phase};
+use crate::host::{self, DEATH_DEPTH_MAX};
+use crate::object;
+use crate::report;
+use crate::slots;
+use crate::types::{Type, TypeFlags};
+use core::ffi::c_void;
+
+/// Objects that have lost their last reference and whose end is still to come: last in, first out, linked through headers.
+/// Zeroed memory is an empty queue.
+#[repr(C)]
+#[derive(Default)]
+pub struct Queue {
+    /// Granule of the first; 0: none.
+    head: u64,
+}
+
+impl Queue {
+    /// An empty queue.
+    pub const fn new() -> Self {
+        Queue { head: 0 }
+    }
+
+    /// Whether nothing waits.
+    pub const fn is_empty(&self) -> bool {
+        self.head == 0
+    }
+
+    /// Puts an object in.
+    ///
+    /// # Safety
+    /// - Its count word is that of the last reference, which is gone.
+    pub unsafe fn push(&mut self, obj: *mut c_void) {
+        header::store(obj, header::load(obj).queued(self.head));
+        self.head = range::granule_of(obj);
+    }
+
+    /// Takes an object out. Its count word is [`LOCAL_ONE`] again.
+    ///
+    /// # Safety
+    /// - What was pushed was not touched since.
+    pub unsafe fn pop(&mut self) -> Option<*mut c_void> {
+        if self.head == 0 {
+            return None;
+        }
+        let obj = range::address_of(self.head);
+        let header = header::load(obj);
+        self.head = header.link();
+        let high = header.high() & 0x00ff_ffff;
+        header::store(obj, Header(((high as u64) << 32) | LOCAL_ONE as u64));
+        Some(obj)
+    }
+}
+
+/// An object's last reference is gone: ends it and all that only it kept alive, before returning.
+///
+/// # Safety
+/// - The count word is [`LOCAL_ONE`], the one reference is given up; only the heap's thread is in the heap.
+pub unsafe fn release_last(obj: *mut c_void) {
+    let kind = object::type_of(obj);
+    let heap = (*kind).heap;
+    if (*heap).phase == Phase::Judging {
+        report::fatal(format_args!(
+            "rc_decref: the last reference of {} {obj:p} was released inside a traverse, which may only visit",
+            (*kind).name()
+        ));
+    }
+    if (*heap).death_depth >= DEATH_DEPTH_MAX {
+        (*heap).deferred.push(obj);
+        return;
+    }
+    let mut queue = Queue::new();
+    end_one(obj, kind, &mut queue);
+    end_all(&mut queue);
+}
+
+/// Ends everything in a queue, and what that releases.
+///
+/// # Safety
+/// - Only the threads of the heaps concerned are in them.
+pub unsafe fn end_all(queue: &mut Queue) {
+    while let Some(obj) = queue.pop() {
+        end_one(obj, object::type_of(obj), queue);
+    }
+}
+
+/// Ends one object and, without a detour through the queue, the first of its children that dies, and so on down.
+#[inline(always)]
+unsafe fn end_one(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
+    let mut obj = obj;
+    let mut kind = kind;
+    loop {
+        if !(*kind).flags.contains(TypeFlags::PLAIN) {
+            return end_with_callbacks(obj, kind, queue);
+        }
+        let mut next: *mut c_void = core::ptr::null_mut();
+        slots::each_edge(obj, kind, |word| {
+            let child = word as *mut c_void;
+            if child.is_null() {
+                return;
+            }
+            let count = header::count_word(child);
+            if count.wrapping_sub(LOCAL_ONE + 1) < header::LOCAL - 2 {
+                header::set_count_word(child, count - 1);
+            } else if count == LOCAL_ONE && next.is_null() && !header::load(child).has(header::Flags::DYING) {
+                // It is not in the queue, but must not look alive either: a second edge to it would be one too many.
+                header::set_count_word(child, header::QUEUED);
+                next = child;
+            } else if count as i32 >= 0 {
+                count::release_edge(child, queue);
+            }
+        });
+        object::free(obj, kind);
+        if next.is_null() {
+            return;
+        }
+        obj = next;
+        kind = object::type_of(obj);
+    }
+}
+
+/// Steps 5 to 7 of one object with callbacks.
+#[inline(never)]
+unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
+    let heap = (*kind).heap;
+    header::store(obj, header::load(obj).held_dying());
+    slots::take_edges(obj, kind, |word| {
+        if word != 0 {
+            count::release_edge(word as *mut c_void, queue);
+        }
+    });
+    if let Some(clear) = (*kind).clear {
+        host::clear(heap, clear, obj);
+        take_deferred(heap, queue);
+    }
+    if let Some(destroy) = (*kind).destroy {
+        host::destroy(heap, destroy, obj);
+        take_deferred(heap, queue);
+    }
+    check_hold(obj, kind);
+    object::free(obj, kind);
+}
+
+/// After the callbacks nobody but the engine may refer to a dying object.
+///
+/// # Safety
+/// - `obj` is dying and held by the engine alone, if its host kept the rules.
+pub unsafe fn check_hold(obj: *mut c_void, kind: *mut Type) {
+    let word = header::count_word(obj);
+    if word != LOCAL_ONE {
+        report::fatal(format_args!(
+            "{} {obj:p} was stored in clear or destroy, or is still referred to from outside: {} references are left at its end",
+            (*kind).name(),
+            (word & !header::LOCAL).wrapping_sub(1)
+        ));
+    }
+}
+
+/// Takes over what was put off while a callback of this heap was running. It is not ended here: that would be the recursion
+/// which putting it off avoids.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn take_deferred(heap: *mut Heap, queue: &mut Queue) {
+    while let Some(obj) = (*heap).deferred.pop() {
+        queue.push(obj);
+    }
+}

@@ -1,0 +1,221 @@
+//! The 8 bytes before every object. This file owns the layout, which is ABI: `include/rcgc/inline.h` compiles it into hosts.
+//!
+//! ```text
+//!   obj - 8            obj - 4                                   obj, a multiple of 16
+//!   | count word, 32 | type index, 18 | flags, 6 | link, 8 |      | the host's struct ...
+//! ```
+//!
+//! The count word by state. The host's inline code knows the first and last two lines; everything else it sends out of line:
+//!
+//! | word | state | the high word holds |
+//! |---|---|---|
+//! | 0 | dead, or never an object: also what memory given back reads | link of the page's free list |
+//! | 2^28 + low 28 bits of a granule | queued: count 0 was reached, the end is still to come | type, flags, 8 high bits of the granule |
+//! | 2^29 + n | shared between threads (not in this version) | type, flags |
+//! | 2^30 + n, n >= 1 | local, count n; while dying, the engine's own hold | type, flags |
+//! | 2^31 | immortal | type, flags |
+//!
+//! A queued object cannot use its own memory as a link, since its callbacks must find it intact; so the link fills the count
+//! bits that a dead count does not need and 8 spare bits: 36 bits of granules reach 1 TiB, the most a range may have.
+
+use core::ffi::c_void;
+use static_assertions::const_assert_eq;
+
+/// What a host compiled inline code against; the same number as `RCGC_ABI_TAG`.
+pub const ABI_TAG: u32 = 0x5243_0001;
+
+/// The number line (see the file's head).
+pub const LOCAL: u32 = 1 << 30;
+/// Local, count 1.
+pub const LOCAL_ONE: u32 = LOCAL + 1;
+/// Never dies.
+pub const IMMORTAL: u32 = 1 << 31;
+/// Shared between threads.
+pub const SHARED: u32 = 1 << 29;
+/// Waiting for its end in a [`crate::death::Queue`].
+pub const QUEUED: u32 = 1 << 28;
+
+/// Bits of the type index in the high word.
+pub const TYPE_BITS: u32 = 18;
+/// Types of one process.
+pub const TYPE_COUNT_MAX: usize = 1 << TYPE_BITS;
+const TYPE_MASK: u32 = (1 << TYPE_BITS) - 1;
+
+/// Bits that the two parts of a queue's link have.
+const LINK_LOW_BITS: u32 = 28;
+const LINK_HIGH_SHIFT: u32 = 24;
+/// Granules that a link can name, and with that a range can have.
+pub const LINK_GRANULES: u64 = 1 << (LINK_LOW_BITS + 8);
+
+bitflags::bitflags! {
+    /// Flags of one object, in the high word.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Flags: u32 {
+        /// Takes part in collections.
+        const TRACKED = 1 << 18;
+        /// Has bytes in the heap's table of external bytes.
+        const EXTERNAL = 1 << 19;
+        /// Its callbacks are running or are about to; the count word is the engine's hold.
+        const DYING = 1 << 20;
+        /// Has weak handles.
+        const WEAK = 1 << 21;
+        /// Was finalized.
+        const FINALIZED = 1 << 22;
+    }
+}
+
+/// Flags whose object cannot be freed by returning its block alone.
+pub const SIDE_FLAGS: u32 = Flags::EXTERNAL.bits() | Flags::WEAK.bits();
+
+const_assert_eq!(TYPE_MASK & Flags::all().bits(), 0);
+const_assert_eq!(Flags::all().bits() >> LINK_HIGH_SHIFT, 0);
+
+/// Bytes of the header.
+pub const HEADER_BYTES: usize = 8;
+
+/// A header as one word: the count word low, the high word high (little-endian only, as inline.h checks).
+#[derive(Clone, Copy)]
+pub struct Header(pub u64);
+
+impl Header {
+    /// The header of a new object: local, count 1.
+    pub const fn new(type_index: u32, flags: Flags) -> Self {
+        Header((((type_index | flags.bits()) as u64) << 32) | LOCAL_ONE as u64)
+    }
+
+    /// The header of a free block.
+    pub const fn free(link: u32) -> Self {
+        Header((link as u64) << 32)
+    }
+
+    /// The count word.
+    #[inline(always)]
+    pub const fn count_word(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// Type index, flags and link.
+    #[inline(always)]
+    pub const fn high(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    /// The type's index.
+    #[inline(always)]
+    pub const fn type_index(self) -> usize {
+        (self.high() & TYPE_MASK) as usize
+    }
+
+    /// Whether all of the flags are set.
+    #[inline(always)]
+    pub const fn has(self, flags: Flags) -> bool {
+        self.high() & flags.bits() == flags.bits()
+    }
+
+    /// Queued headers only: the granule of the next object in the queue.
+    pub const fn link(self) -> u64 {
+        let low = (self.count_word() & (QUEUED - 1)) as u64;
+        low | (((self.high() >> LINK_HIGH_SHIFT) as u64) << LINK_LOW_BITS)
+    }
+
+    /// This header, queued, with a link.
+    pub const fn queued(self, granule: u64) -> Self {
+        let low = QUEUED as u64 | (granule & (QUEUED as u64 - 1));
+        let high = (self.high() & !(0xff << LINK_HIGH_SHIFT)) as u64 | (granule >> LINK_LOW_BITS) << LINK_HIGH_SHIFT;
+        Header(high << 32 | low)
+    }
+
+    /// This header with the engine's one hold on a dying object.
+    pub const fn held_dying(self) -> Self {
+        let high = (self.high() & !(0xff << LINK_HIGH_SHIFT)) | Flags::DYING.bits();
+        Header(((high as u64) << 32) | LOCAL_ONE as u64)
+    }
+}
+
+/// Reads the whole header.
+///
+/// # Safety
+/// - `obj - 8` is readable.
+#[inline(always)]
+pub unsafe fn load(obj: *mut c_void) -> Header {
+    Header(*(obj as *mut u64).sub(1))
+}
+
+/// Writes the whole header.
+///
+/// # Safety
+/// - `obj` is the payload of a block.
+#[inline(always)]
+pub unsafe fn store(obj: *mut c_void, header: Header) {
+    *(obj as *mut u64).sub(1) = header.0;
+}
+
+/// Reads the count word.
+///
+/// # Safety
+/// - `obj - 8` is readable.
+#[inline(always)]
+pub unsafe fn count_word(obj: *mut c_void) -> u32 {
+    *(obj as *mut u32).sub(2)
+}
+
+/// Writes the count word.
+///
+/// # Safety
+/// - `obj` is an object.
+#[inline(always)]
+pub unsafe fn set_count_word(obj: *mut c_void, word: u32) {
+    *(obj as *mut u32).sub(2) = word;
+}
+
+/// Reads the high word.
+///
+/// # Safety
+/// - `obj - 4` is readable.
+#[inline(always)]
+pub unsafe fn high_word(obj: *mut c_void) -> u32 {
+    *(obj as *mut u32).sub(1)
+}
+
+/// Sets flags of an object.
+///
+/// # Safety
+/// - `obj` is an object.
+pub unsafe fn set_flags(obj: *mut c_void, flags: Flags) {
+    *(obj as *mut u32).sub(1) |= flags.bits();
+}
+
+/// Clears flags of an object.
+///
+/// # Safety
+/// - `obj` is an object.
+pub unsafe fn clear_flags(obj: *mut c_void, flags: Flags) {
+    *(obj as *mut u32).sub(1) &= !flags.bits();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_survives_at_both_ends_of_the_range() {
+        let header = Header::new(TYPE_MASK, Flags::TRACKED);
+        for granule in [1, QUEUED as u64 - 1, QUEUED as u64, LINK_GRANULES - 1] {
+            let queued = header.queued(granule);
+            assert_eq!(queued.link(), granule);
+            assert_eq!(queued.type_index(), TYPE_MASK as usize);
+            assert!(queued.has(Flags::TRACKED));
+            assert_ne!(queued.count_word(), 0, "a queued object must not look dead");
+            assert_eq!(queued.count_word() & !(2 * QUEUED - 1), 0, "and not like a count");
+        }
+    }
+
+    #[test]
+    fn a_held_dying_header_forgets_the_link() {
+        let header = Header::new(7, Flags::TRACKED).queued(LINK_GRANULES - 1).held_dying();
+        assert_eq!(header.count_word(), LOCAL_ONE);
+        assert_eq!(header.type_index(), 7);
+        assert!(header.has(Flags::TRACKED | Flags::DYING));
+        assert_eq!(header.high() >> LINK_HIGH_SHIFT, 0);
+    }
+}

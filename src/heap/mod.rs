@@ -1,0 +1,322 @@
+//! A heap: types, objects in size-class pages, and the collector's state for them.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `range` | the one address range and the tables beside it |
+//! | `segment` | 1 MiB of the range, given to one heap; taking and giving back pages |
+//! | `page` | 64 KiB of blocks of one size; the free list; the count of frees |
+//! | `class` | size classes; where the next block comes from |
+//! | `external` | bytes that objects keep elsewhere |
+//! | this | the heap itself, made and ended; large objects |
+//!
+//! **Allocation budget.** `budget` is how many bytes may still be allocated before somebody must look: whether a
+//! collection is due, whether allocation is forbidden (inside `traverse`). It is the only count that allocation keeps; how
+//! many bytes live is worked out when asked, from the types' counters.
+
+pub mod class;
+pub mod external;
+pub mod page;
+pub mod range;
+pub mod segment;
+
+use crate::cycle::pace::Pace;
+use crate::death::Queue;
+use crate::report::{Line, LINE_BYTES};
+use crate::stats::GenerationStats;
+use crate::types::Type;
+use class::{stride_of, Class, CLASS_COUNT, EMPTY_PAGE};
+use core::ffi::c_char;
+use core::fmt::Write;
+use core::ptr;
+use external::ExternalBytes;
+use page::{Kind, Page, PageFlags, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
+use segment::NO_SEGMENT;
+
+/// Bytes of a heap's slot in the range.
+pub const HEAP_SLOT_BYTES: usize = 8 << 10;
+const _: () = assert!(size_of::<Heap>() <= HEAP_SLOT_BYTES);
+
+const SIGNATURE: u64 = u64::from_le_bytes(*b"rcgcHeap");
+const NAME_BYTES: usize = 64;
+
+/// What a heap is doing. Host code may run in all but `Idle` and `Freeing`, so each entry point asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Phase {
+    /// Nothing.
+    Idle,
+    /// A collection is counting, subtracting or marking: only `traverse` runs, and it may only visit.
+    Judging,
+    /// A collection is ending what it found dead: any callback may run, but no second collection.
+    Releasing,
+    /// `gc_heap_free` is ending what was left.
+    Ending,
+}
+
+/// One heap. Lives in a slot of the range that outlasts it, so that a pointer to an ended heap can be told.
+#[repr(C)]
+pub struct Heap {
+    signature: u64,
+    /// Bytes that may be allocated before [`crate::object::allocate_slow`] must look.
+    pub budget: i64,
+    /// The slot's number, which segments carry as owner.
+    pub index: u32,
+    /// What the heap is doing.
+    pub phase: Phase,
+    /// Whether automatic collection is on.
+    pub enabled: bool,
+    /// Nested deaths that run callbacks, for the bound on the stack; see `death.rs`.
+    pub death_depth: u32,
+    /// `clear` callbacks that are running: no collection may.
+    pub clearing: u32,
+    /// Objects whose last reference went while too many deaths were nested.
+    pub deferred: Queue,
+    /// One per stride.
+    pub classes: [Class; CLASS_COUNT],
+    /// First of the segments with a free page.
+    pub open_segments: u32,
+    /// Segments owned,
+    pub segment_count: usize,
+    /// and those of them without a page in use.
+    pub empty_segments: usize,
+    /// All segments of the heap lie in `segment_low..segment_high`.
+    pub segment_low: usize,
+    /// As `segment_low`.
+    pub segment_high: usize,
+    /// Pages that hold small blocks.
+    pub small_pages: usize,
+    /// Bytes of pages in use.
+    pub page_bytes: u64,
+    /// The most that was.
+    pub page_bytes_peak: u64,
+    /// The most `page_bytes` may be; 0: anything.
+    pub limit_bytes: u64,
+    /// First of the heap's types.
+    pub first_type: *mut Type,
+    /// Objects of ended types, made
+    pub ended_allocated: u64,
+    /// and of these, ended by the collector.
+    pub ended_reclaimed: u64,
+    /// See `external.rs`.
+    pub external: ExternalBytes,
+    /// When automatic collections run.
+    pub pace: Pace,
+    /// What young collections did.
+    pub young: GenerationStats,
+    /// What full collections did.
+    pub full: GenerationStats,
+    name: [u8; NAME_BYTES],
+    error: [u8; LINE_BYTES],
+}
+
+impl Heap {
+    /// Whether the slot is a heap's.
+    pub fn is_taken(&self) -> bool {
+        self.signature != 0
+    }
+
+    /// Whether this is a live heap.
+    pub fn is_live(&self) -> bool {
+        self.signature == SIGNATURE
+    }
+
+    /// Takes the slot, so that nobody else does; [`new`] fills it.
+    ///
+    /// # Safety
+    /// - The range's lock is held, the slot is committed and free.
+    pub unsafe fn take(&mut self, index: usize) {
+        ptr::write_bytes(self as *mut Heap as *mut u8, 0, size_of::<Heap>());
+        self.signature = 1;
+        self.index = index as u32;
+    }
+
+    /// The name, for reports.
+    pub fn name(&self) -> *const c_char {
+        self.name.as_ptr() as *const c_char
+    }
+
+    /// The sentence behind the last failing status.
+    pub fn error(&self) -> *const c_char {
+        self.error.as_ptr() as *const c_char
+    }
+
+    /// Keeps the sentence behind a failing status.
+    pub fn set_error(&mut self, text: core::fmt::Arguments<'_>) {
+        let line = Line::of(text);
+        self.error = [0; LINE_BYTES];
+        for (place, &byte) in self.error.iter_mut().zip(line.as_bytes()) {
+            *place = byte;
+        }
+    }
+
+    /// Calls `each` with every type.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap; `each` ends no type but the one it was called with.
+    pub unsafe fn each_type(&self, mut each: impl FnMut(*mut Type)) {
+        let mut kind = self.first_type;
+        while !kind.is_null() {
+            let next = (*kind).next;
+            each(kind);
+            kind = next;
+        }
+    }
+
+    /// Bytes of live objects, with headers and rounding.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn live_bytes(&self) -> u64 {
+        let mut bytes = 0u64;
+        self.each_type(|kind| bytes += (*kind).live_bytes());
+        bytes
+    }
+
+    /// Live objects.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn live_objects(&self) -> u64 {
+        let mut objects = 0u64;
+        self.each_type(|kind| objects += (*kind).live());
+        objects
+    }
+
+    /// Takes the pages for one large object of `bytes` (header included); null for out of memory.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn take_large(&mut self, bytes: usize) -> *mut Page {
+        let count = (bytes - 8 + FIRST_OFFSET as usize).div_ceil(PAGE_BYTES);
+        if count > u32::MAX as usize {
+            return ptr::null_mut();
+        }
+        let page = self.take_pages(count);
+        if page.is_null() {
+            return page;
+        }
+        let mut dirty = false;
+        for distance in 0..count {
+            let rest = page.add(distance);
+            dirty |= (*rest).flags.contains(PageFlags::DIRTY);
+            (*rest).kind = Kind::LargeRest;
+            (*rest).span = distance as u32;
+            (*rest).heap = self;
+            (*rest).flags = PageFlags::empty();
+        }
+        let start = (*page).start();
+        if dirty {
+            // Fresh memory through the system where that is cheaper than writing zeros.
+            let all = count * PAGE_BYTES;
+            if all < 1 << 20 || !crate::sys::decommit(start as *mut u8, all) {
+                ptr::write_bytes(start as *mut u8, 0, all);
+            }
+        }
+        (*page).kind = Kind::Large;
+        (*page).span = count as u32;
+        (*page).countdown = 1;
+        (*page).stride = FIRST_OFFSET;
+        (*page).free = 0;
+        (*page).end = FIRST_OFFSET + 1;
+        (*page).next = NO_PAGE;
+        (*page).prev = NO_PAGE;
+        self.list_young(page);
+        page
+    }
+
+    /// A large object died.
+    ///
+    /// # Safety
+    /// - `page` is the first of its span.
+    pub unsafe fn give_large(&mut self, page: *mut Page) {
+        if (*page).flags.contains(PageFlags::HAS_OLD) {
+            page::clear_old_bits(&mut *page);
+        }
+        self.give_pages(page, (*page).span as usize);
+    }
+
+    /// A page of small blocks is empty.
+    ///
+    /// # Safety
+    /// - No block of it is in use, and its class does not know it any more.
+    pub unsafe fn give_small(&mut self, page: *mut Page) {
+        if (*page).flags.contains(PageFlags::HAS_OLD) {
+            page::clear_old_bits(&mut *page);
+        }
+        self.small_pages -= 1;
+        self.give_pages(page, 1);
+    }
+
+    /// Gives back all memory that holds no object.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn trim_all(&mut self) {
+        for class in &mut self.classes {
+            class.trim();
+        }
+        self.trim();
+    }
+}
+
+/// How a heap is made.
+pub struct Options {
+    /// See `gc_heap_options.name`; may be null.
+    pub name: *const c_char,
+    /// See `gc_heap_options.range_bytes`.
+    pub range_bytes: u64,
+}
+
+/// Makes a heap. None for out of memory, or when the process has as many heaps as it can.
+///
+/// # Safety
+/// - `options.name` is null or a C string.
+pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
+    if !range::ensure(options.range_bytes) {
+        return None;
+    }
+    let slot = range::take_heap_slot();
+    if slot.is_null() {
+        return None;
+    }
+    let heap = &mut *slot;
+    heap.enabled = true;
+    heap.phase = Phase::Idle;
+    heap.open_segments = NO_SEGMENT;
+    heap.segment_low = usize::MAX;
+    for number in 0..CLASS_COUNT {
+        heap.classes[number] =
+            Class { page: EMPTY_PAGE.get(), heap: slot, partial: NO_PAGE, stride: stride_of(number) };
+    }
+    let mut line = Line::new();
+    // A cut name is still a name.
+    let _ = match options.name.is_null() {
+        true => write!(line, "heap {}", heap.index),
+        false => write!(line, "{}", crate::report::CText(options.name)),
+    };
+    let room = NAME_BYTES - 1;
+    for (place, &byte) in heap.name.iter_mut().take(room).zip(line.as_bytes()) {
+        *place = byte;
+    }
+    heap.pace.start();
+    heap.budget = heap.pace.first_budget();
+    heap.signature = SIGNATURE;
+    Some(slot)
+}
+
+/// Ends a heap whose objects are all dead: its types, tables and memory go.
+///
+/// # Safety
+/// - `heap` is live, and nobody uses it or anything in it any more.
+pub unsafe fn end(heap: *mut Heap) {
+    while !(*heap).first_type.is_null() {
+        crate::types::end((*heap).first_type);
+    }
+    (*heap).external.end();
+    (*heap).give_all_segments();
+    let _guard = range::LOCK.lock();
+    (*heap).signature = 0;
+}
+
+/// The heap that a null heap parameter means, once made. Only `capi::boundary` touches it.
+pub static DEFAULT: core::sync::atomic::AtomicPtr<Heap> = core::sync::atomic::AtomicPtr::new(ptr::null_mut());

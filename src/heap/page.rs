@@ -1,0 +1,288 @@
+//! A page: 64 KiB of blocks of one size, or part of a span that holds one large object.
+//!
+//! A block is header and payload, `stride` bytes from one payload to the next; the first payload lies 16 bytes into the
+//! page, so its header fills the second 8 bytes and every payload is 16-aligned:
+//!
+//! ```text
+//!   0        8        16                    16 + stride - 8   16 + stride
+//!   | unused | header | payload ............ | header          | payload ...
+//! ```
+//!
+//! **The free list** runs through the headers of free blocks, never through payloads: the high word of a free header is the
+//! distance from the block behind it to the next free one. So memory that reads zero is a chain of blocks in address
+//! order, a fresh page needs no list and no bump pointer, and a host that writes into a dead object does not break the list.
+//! The list always ends at `end`, the frontier of what has been handed out; moving `end` up hands out more.
+//!
+//! ```text
+//!   free ->  next = offset + stride + high word   (wrapping)         list exhausted  <=>  free >= end
+//! ```
+//!
+//! **`countdown`** is how many frees may happen before somebody must look, so that neither allocation nor release keeps
+//! a count of the page's objects:
+//!
+//! | the page is | countdown | what its end means |
+//! |---|---|---|
+//! | current: its class allocates from it | never ends | |
+//! | full: no free block when it stopped being current | a sixteenth of its blocks | worth allocating from: becomes partial |
+//! | partial: in its class's list | its objects | it is empty: back to the segment |
+//! | a large object's | 1 | its object died: span back to the segment |
+
+use super::class::Class;
+use super::range::{self, GRANULE_BYTES, RANGE};
+use super::Heap;
+use crate::header::{self, Header};
+use core::ffi::c_void;
+use static_assertions::const_assert_eq;
+
+/// Bytes of a page.
+pub const PAGE_BYTES: usize = 64 << 10;
+/// Offset of the first payload.
+pub const FIRST_OFFSET: u32 = 16;
+/// A link to no page.
+pub const NO_PAGE: u32 = u32::MAX;
+/// The countdown of a current page.
+pub const COUNTDOWN_NEVER: u32 = u32::MAX;
+
+/// What a page is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// Nobody's; its memory reads zero or is not needed.
+    Free = 0,
+    /// Blocks of one size.
+    Small = 1,
+    /// The first of a span with one large object.
+    Large = 2,
+    /// A later one of a span; `span` pages after the first.
+    LargeRest = 3,
+}
+
+bitflags::bitflags! {
+    /// What else is true of a page.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct PageFlags: u8 {
+        /// Has old bits: a free must clear the block's.
+        const HAS_OLD = 1;
+        /// In its class's list of partial pages.
+        const PARTIAL = 2;
+        /// Its class allocates from it.
+        const CURRENT = 4;
+        /// Its memory was used before: headers beyond the frontier must be zeroed when it moves.
+        const DIRTY = 8;
+    }
+}
+
+/// One entry of the table of pages. Zeroed memory is a free page.
+#[repr(C, align(64))]
+pub struct Page {
+    /// Offset of the first free block; `end` or more when there is none.
+    pub free: u32,
+    /// The frontier: blocks from here on were never handed out and read zero.
+    pub end: u32,
+    /// See the file's head.
+    pub countdown: u32,
+    /// From one payload to the next.
+    pub stride: u32,
+    /// The heap that owns it.
+    pub heap: *mut Heap,
+    /// `end` when all blocks have been handed out.
+    pub end_max: u32,
+    /// ceil(2^32 / stride): turns the division by stride into a multiplication.
+    pub reciprocal: u32,
+    /// Neighbours in the class's list of partial pages.
+    pub next: u32,
+    /// As `next`.
+    pub prev: u32,
+    /// Large: pages of the span. LargeRest: pages since the first.
+    pub span: u32,
+    /// What the page is.
+    pub kind: Kind,
+    /// What else is true of it.
+    pub flags: PageFlags,
+    /// Index of its size class (small).
+    pub class: u8,
+}
+
+const_assert_eq!(size_of::<Page>(), 64);
+
+impl Page {
+    /// The page's number in the range.
+    pub fn index(&self) -> u32 {
+        // SAFETY: pages live in the table only.
+        (unsafe { (self as *const Page).offset_from(RANGE.pages) }) as u32
+    }
+
+    /// First byte of the page's memory.
+    #[inline(always)]
+    pub fn start(&self) -> usize {
+        // SAFETY: as in index.
+        unsafe { RANGE.objects + (((self as *const Page as usize) - (RANGE.pages as usize)) / size_of::<Page>()) * PAGE_BYTES }
+    }
+
+    /// How many blocks a page of this stride has.
+    pub const fn blocks_of(stride: u32) -> u32 {
+        (PAGE_BYTES as u32 - FIRST_OFFSET + 8) / stride
+    }
+
+    /// Makes a free page one of blocks of this size. Nothing is handed out yet.
+    pub fn become_small(&mut self, heap: *mut Heap, class: u8, stride: u32) {
+        self.free = FIRST_OFFSET;
+        self.end = FIRST_OFFSET;
+        self.end_max = FIRST_OFFSET + Page::blocks_of(stride) * stride;
+        self.countdown = COUNTDOWN_NEVER;
+        self.stride = stride;
+        self.reciprocal = (u32::MAX / stride) + 1;
+        self.heap = heap;
+        self.class = class;
+        self.next = NO_PAGE;
+        self.prev = NO_PAGE;
+        self.span = 1;
+        self.flags &= PageFlags::DIRTY;
+        self.kind = Kind::Small;
+    }
+
+    /// Bytes from a payload in this page to the end of its block's own memory.
+    pub fn payload_bytes(&self) -> usize {
+        match self.kind {
+            Kind::Large => self.span as usize * PAGE_BYTES - FIRST_OFFSET as usize,
+            _ => self.stride as usize - header::HEADER_BYTES,
+        }
+    }
+
+    /// Bytes that a block of this page takes from the heap, as the books count them.
+    pub fn block_bytes(&self) -> usize {
+        match self.kind {
+            Kind::Large => self.span as usize * PAGE_BYTES,
+            _ => self.stride as usize,
+        }
+    }
+
+    /// The payload of the block that an address of this page lies in; None before the first and behind the last one handed out.
+    pub fn payload_at(&self, address: usize) -> Option<*mut c_void> {
+        let start = self.start();
+        match self.kind {
+            Kind::Large => Some((start + FIRST_OFFSET as usize) as *mut c_void),
+            Kind::Small => {
+                // A header belongs to the payload behind it.
+                let offset = (address - start + header::HEADER_BYTES).checked_sub(FIRST_OFFSET as usize)? as u64;
+                let number = (offset * self.reciprocal as u64) >> 32;
+                let payload = FIRST_OFFSET as u64 + number * self.stride as u64;
+                (payload < self.end as u64).then_some((start + payload as usize) as *mut c_void)
+            }
+            _ => None,
+        }
+    }
+
+    /// Calls `each` with every payload that has been handed out, in address order, dead or alive.
+    ///
+    /// # Safety
+    /// - `each` does not give the page back.
+    #[inline(always)]
+    pub unsafe fn each_block(&self, mut each: impl FnMut(*mut c_void)) {
+        let start = self.start();
+        let mut offset = FIRST_OFFSET;
+        while offset < self.end {
+            each((start + offset as usize) as *mut c_void);
+            offset += self.stride;
+        }
+    }
+
+    /// Free blocks among those handed out. Walks the list.
+    ///
+    /// # Safety
+    /// - The page is small.
+    pub unsafe fn count_free(&self) -> u32 {
+        let start = self.start();
+        let mut count = 0;
+        let mut offset = self.free;
+        while offset < self.end {
+            count += 1;
+            let link = header::load((start + offset as usize) as *mut c_void).high();
+            offset = offset.wrapping_add(self.stride).wrapping_add(link);
+        }
+        count
+    }
+
+    /// Blocks handed out.
+    pub fn count_handed_out(&self) -> u32 {
+        (self.end - FIRST_OFFSET) / self.stride
+    }
+}
+
+/// Returns an object's block to its page: the object is dead from here on. The common half; see [`Class::free_slow`].
+///
+/// # Safety
+/// - `obj` is a block in use, everything it referred to was taken, and nobody uses it any more.
+#[inline(always)]
+pub unsafe fn free_block(obj: *mut c_void) {
+    let page = range::page_of(obj as usize);
+    let offset = (range::offset_of(obj as usize) & (PAGE_BYTES - 1)) as u32;
+    let link = (*page).free.wrapping_sub(offset).wrapping_sub((*page).stride);
+    header::store(obj, Header::free(link));
+    (*page).free = offset;
+    if (*page).flags.contains(PageFlags::HAS_OLD) {
+        clear_old(obj);
+    }
+    (*page).countdown = (*page).countdown.wrapping_sub(1);
+    if (*page).countdown == 0 {
+        Class::free_slow(page);
+    }
+}
+
+/// Whether the object was there when the last collection that examined it began.
+///
+/// # Safety
+/// - `obj` lies in a committed segment.
+#[inline(always)]
+pub unsafe fn is_old(obj: *mut c_void) -> bool {
+    let granule = range::granule_of(obj) as usize;
+    *RANGE.old.add(granule / 64) & (1 << (granule % 64)) != 0
+}
+
+/// Marks an object old.
+///
+/// # Safety
+/// - `obj` lies in a committed segment; its page gets [`PageFlags::HAS_OLD`].
+#[inline(always)]
+pub unsafe fn set_old(obj: *mut c_void) {
+    let granule = range::granule_of(obj) as usize;
+    *RANGE.old.add(granule / 64) |= 1 << (granule % 64);
+}
+
+/// The object's block is free: what is allocated there next is young.
+///
+/// # Safety
+/// - `obj` lies in a committed segment.
+#[inline(always)]
+pub unsafe fn clear_old(obj: *mut c_void) {
+    let granule = range::granule_of(obj) as usize;
+    *RANGE.old.add(granule / 64) &= !(1 << (granule % 64));
+}
+
+/// Clears the old bits of a page's whole memory.
+///
+/// # Safety
+/// - The page's segment is committed.
+pub unsafe fn clear_old_bits(page: &mut Page) {
+    let first = (page.start() - RANGE.objects) / GRANULE_BYTES / 64;
+    core::ptr::write_bytes(RANGE.old.add(first), 0, PAGE_BYTES / GRANULE_BYTES / 64);
+    page.flags.remove(PageFlags::HAS_OLD);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reciprocal_divides_exactly() {
+        for class in 0..super::super::class::CLASS_COUNT {
+            let stride = super::super::class::stride_of(class);
+            let reciprocal = (u32::MAX / stride) + 1;
+            for offset in 0..PAGE_BYTES as u64 {
+                assert_eq!((offset * reciprocal as u64) >> 32, offset / stride as u64, "stride {stride}");
+            }
+            let last = FIRST_OFFSET + Page::blocks_of(stride) * stride;
+            assert!(last as usize - 8 <= PAGE_BYTES);
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! The one address range: where every object of the process lies, and the tables beside it.
+//!
+//! ```text
+//!   reservation (PROT_NONE until committed)
+//!   | heaps | types | segments | pages | old bits | working counts |  objects ...                        |
+//!     4 KiB   256 B   16 B/MiB   64 B    1 bit      16 bits           1 MiB segments of 64 KiB pages
+//!     each    each               /64 KiB /granule   /granule          of 16-byte granules
+//! ```
+//!
+//! Everything about an address follows from `(address - objects) >> shift`: there is no header in a page or a segment, so
+//! the collector writes beside the objects, never into them, and "is this pointer ours" is a subtraction and a comparison.
+//!
+//! Invariants:
+//! - The range is made once and never moves; before that `size` is 0, so every pointer is foreign.
+//! - Segments below `committed` are readable and writable together with their part of every table. Growth is contiguous,
+//!   since each hole would cost the kernel a mapping, and mappings are few.
+//! - Working counts are zero outside a collection of the heap that owns the segment.
+//!
+//! Memory is given back by `MADV_DONTNEED`, which leaves it committed and reading zero: a dead header.
+
+use super::page::{Page, PAGE_BYTES};
+use super::segment::{Segment, SEGMENT_BYTES};
+use super::{Heap, HEAP_SLOT_BYTES};
+use crate::header::{LINK_GRANULES, TYPE_COUNT_MAX};
+use crate::sys;
+use crate::types::{Type, TYPE_SLOT_BYTES};
+use core::ffi::c_void;
+use core::ptr;
+
+/// Bytes of a granule, the unit of the side tables and the alignment of objects.
+pub const GRANULE_BYTES: usize = 16;
+/// log2 of a granule.
+pub const GRANULE_SHIFT: u32 = 4;
+
+/// The smallest range that is of use.
+const RANGE_BYTES_MIN: u64 = 16 << 20;
+/// The range wanted by default, if the machine's memory is not larger still.
+const RANGE_BYTES_DEFAULT: u64 = 256 << 30;
+/// Huge pages are 2 MiB on the supported processors; objects start on such a border.
+pub const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// Where things are. Copied nowhere: there is one, [`RANGE`].
+pub struct Range {
+    /// First byte of the objects.
+    pub objects: usize,
+    /// Bytes of the objects' part; 0 until the range is made.
+    pub size: usize,
+    /// One per 64 KiB page.
+    pub pages: *mut Page,
+    /// One bit a granule: an object that was there when the last collection that examined it began.
+    pub old: *mut u64,
+    /// One per granule: see `cycle/working.rs`.
+    pub work: *mut u16,
+    /// One per 1 MiB segment.
+    pub segments: *mut Segment,
+    /// Slots of types.
+    pub types: *mut Type,
+    /// How many slots of types there are.
+    pub type_count: usize,
+    /// Slots of heaps.
+    pub heaps: *mut u8,
+    /// How many slots of heaps there are.
+    pub heap_count: usize,
+    /// Segments that are committed.
+    pub committed: usize,
+    /// Segments below this one are all taken.
+    pub first_free: usize,
+    /// Slots of types and heaps that were ever used; their memory is committed.
+    pub types_used: usize,
+    /// As `types_used`.
+    pub heaps_used: usize,
+}
+
+/// The range of this process.
+///
+/// Written under [`LOCK`]; what the fast paths read (`objects`, `size`, the tables' addresses) is written once, before the
+/// first heap is handed out, and so before any object exists whose address could lead here.
+pub static mut RANGE: Range = Range {
+    objects: 0,
+    size: 0,
+    pages: ptr::null_mut(),
+    old: ptr::null_mut(),
+    work: ptr::null_mut(),
+    segments: ptr::null_mut(),
+    types: ptr::null_mut(),
+    type_count: 0,
+    heaps: ptr::null_mut(),
+    heap_count: 0,
+    committed: 0,
+    first_free: 0,
+    types_used: 0,
+    heaps_used: 0,
+};
+
+/// Guards what all heaps share: segments, slots of types and heaps.
+pub static LOCK: sys::Lock = sys::Lock::new();
+
+/// Offset of an address from the first object byte; at least `size` when the address is not ours.
+#[inline(always)]
+pub fn offset_of(address: usize) -> usize {
+    // SAFETY: reads a word that is written before any object exists.
+    address.wrapping_sub(unsafe { RANGE.objects })
+}
+
+/// Whether the address lies among the objects' part of the range.
+#[inline(always)]
+pub fn contains(address: usize) -> bool {
+    // SAFETY: as in offset_of.
+    offset_of(address) < unsafe { RANGE.size }
+}
+
+/// The granule of an address in the range.
+#[inline(always)]
+pub fn granule_of(obj: *mut c_void) -> u64 {
+    (offset_of(obj as usize) >> GRANULE_SHIFT) as u64
+}
+
+/// The address of a granule.
+#[inline(always)]
+pub fn address_of(granule: u64) -> *mut c_void {
+    // SAFETY: as in offset_of.
+    (unsafe { RANGE.objects } + ((granule as usize) << GRANULE_SHIFT)) as *mut c_void
+}
+
+/// The page of an address in the range.
+///
+/// # Safety
+/// - The address lies in a committed segment.
+#[inline(always)]
+pub unsafe fn page_of(address: usize) -> *mut Page {
+    RANGE.pages.add(offset_of(address) >> PAGE_BYTES.trailing_zeros())
+}
+
+/// The segment of an address in the range.
+///
+/// # Safety
+/// - The address lies in the range.
+#[inline(always)]
+pub unsafe fn segment_of(address: usize) -> *mut Segment {
+    RANGE.segments.add(offset_of(address) >> SEGMENT_BYTES.trailing_zeros())
+}
+
+/// The slot of a type.
+///
+/// # Safety
+/// - The index came from a header.
+#[inline(always)]
+pub unsafe fn type_at(index: usize) -> *mut Type {
+    (RANGE.types as *mut u8).add(index * TYPE_SLOT_BYTES) as *mut Type
+}
+
+/// Sizes of the tables for so many segments of objects.
+struct Plan {
+    segments: usize,
+    heaps: usize,
+    types: usize,
+    offsets: [usize; 7],
+    total: usize,
+}
+
+fn plan(total: u64) -> Plan {
+    // Per segment: the objects, their working counts (1/8), old bits (1/128), pages and the segment's own entry.
+    let per_segment =
+        SEGMENT_BYTES + SEGMENT_BYTES / 8 + SEGMENT_BYTES / 128 + (SEGMENT_BYTES / PAGE_BYTES) * size_of::<Page>();
+    let types = ((total / 16) as usize / TYPE_SLOT_BYTES).clamp(1024, TYPE_COUNT_MAX);
+    let heaps = ((total / 16) as usize / HEAP_SLOT_BYTES).clamp(64, 16384);
+    let fixed = types * TYPE_SLOT_BYTES + heaps * HEAP_SLOT_BYTES + HUGE_PAGE_BYTES;
+    let granules = LINK_GRANULES as usize * GRANULE_BYTES / SEGMENT_BYTES;
+    let segments = ((total as usize).saturating_sub(fixed) / (per_segment + size_of::<Segment>())).clamp(1, granules);
+    let sizes = [
+        heaps * HEAP_SLOT_BYTES,
+        types * TYPE_SLOT_BYTES,
+        segments * size_of::<Segment>(),
+        segments * (SEGMENT_BYTES / PAGE_BYTES) * size_of::<Page>(),
+        segments * (SEGMENT_BYTES / GRANULE_BYTES / 8),
+        segments * (SEGMENT_BYTES / GRANULE_BYTES * 2),
+    ];
+    let mut offsets = [0usize; 7];
+    let mut at = 0usize;
+    for (place, size) in offsets.iter_mut().zip(sizes) {
+        *place = at;
+        // Tables begin on 64 KiB borders: whole OS pages on every supported kernel.
+        at = (at + size).next_multiple_of(64 << 10);
+    }
+    if let Some(last) = offsets.last_mut() {
+        *last = at;
+    }
+    Plan { segments, heaps, types, offsets, total: at + segments * SEGMENT_BYTES + HUGE_PAGE_BYTES }
+}
+
+/// Makes the range if there is none. False when not even the smallest can be had.
+///
+/// `wanted` is the host's option, 0 for the default.
+pub fn ensure(wanted: u64) -> bool {
+    let _guard = LOCK.lock();
+    // SAFETY: under the lock, and nothing can point into a range that does not exist yet.
+    unsafe { RANGE.size != 0 || make(wanted) }
+}
+
+unsafe fn make(wanted: u64) -> bool {
+    let mut total = match wanted {
+        0 => sys::environment_number(c"RCGC_RANGE_BYTES").unwrap_or(0),
+        bytes => bytes,
+    };
+    if total == 0 {
+        total = RANGE_BYTES_DEFAULT.max(sys::machine_bytes().saturating_mul(2));
+    }
+    total = total.min(sys::address_space_left() / 2).max(RANGE_BYTES_MIN);
+    loop {
+        let plan = plan(total);
+        if let Some(base) = sys::reserve(plan.total) {
+            place(base, &plan);
+            return true;
+        }
+        if total <= RANGE_BYTES_MIN {
+            return false;
+        }
+        total = (total / 2).max(RANGE_BYTES_MIN);
+    }
+}
+
+unsafe fn place(base: *mut u8, plan: &Plan) {
+    let [heaps, types, segments, pages, old, work, end] = plan.offsets;
+    RANGE.heaps = base.add(heaps);
+    RANGE.heap_count = plan.heaps;
+    RANGE.types = base.add(types) as *mut Type;
+    RANGE.type_count = plan.types;
+    RANGE.segments = base.add(segments) as *mut Segment;
+    RANGE.pages = base.add(pages) as *mut Page;
+    RANGE.old = base.add(old) as *mut u64;
+    RANGE.work = base.add(work) as *mut u16;
+    RANGE.objects = (base as usize + end).next_multiple_of(HUGE_PAGE_BYTES);
+    // Index 0 of either table is never handed out, so that a zeroed header or owner names nothing.
+    RANGE.types_used = 1;
+    RANGE.heaps_used = 1;
+    RANGE.size = plan.segments * SEGMENT_BYTES;
+}
+
+/// Commits at least `count` segments from the start of the range. False when the system refuses, or the range is used up.
+///
+/// # Safety
+/// - The lock is held and the range exists.
+pub unsafe fn commit_segments(count: usize) -> bool {
+    let all = RANGE.size / SEGMENT_BYTES;
+    if count <= RANGE.committed {
+        return true;
+    }
+    if count > all {
+        return false;
+    }
+    // Ahead of need by an eighth, so that commits are few; without that where the system counts every byte.
+    let ahead = (RANGE.committed + (RANGE.committed / 8).clamp(3, 64)).clamp(count, all);
+    for target in [ahead, count] {
+        if commit_tables(RANGE.committed, target) {
+            RANGE.committed = target;
+            return true;
+        }
+    }
+    false
+}
+
+unsafe fn commit_tables(from: usize, to: usize) -> bool {
+    let count = to - from;
+    let part = |table: *mut u8, bytes: usize| {
+        // SAFETY: each table has `bytes` for every segment of the range, and `to` is at most all of them.
+        unsafe { sys::commit(table.add(from * bytes), count * bytes) }
+    };
+    part(RANGE.segments as *mut u8, size_of::<Segment>())
+        && part(RANGE.pages as *mut u8, SEGMENT_BYTES / PAGE_BYTES * size_of::<Page>())
+        && part(RANGE.old as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
+        && part(RANGE.work as *mut u8, SEGMENT_BYTES / GRANULE_BYTES * 2)
+        && part(RANGE.objects as *mut u8, SEGMENT_BYTES)
+}
+
+/// A free slot for a type, zeroed; null when the process has as many as it can, or memory is short.
+pub fn take_type_slot() -> *mut Type {
+    let _guard = LOCK.lock();
+    // SAFETY: under the lock; slots below types_used are committed.
+    unsafe {
+        for index in 1..RANGE.types_used {
+            let slot = type_at(index);
+            if !(*slot).is_taken() {
+                (*slot).take(index);
+                return slot;
+            }
+        }
+        let slot = type_at(RANGE.types_used);
+        if RANGE.types_used >= RANGE.type_count || !sys::commit(slot as *mut u8, TYPE_SLOT_BYTES) {
+            return ptr::null_mut();
+        }
+        (*slot).take(RANGE.types_used);
+        RANGE.types_used += 1;
+        slot
+    }
+}
+
+/// The slot of a heap.
+///
+/// # Safety
+/// - `index < heap_count`.
+#[inline(always)]
+pub unsafe fn heap_at(index: usize) -> *mut Heap {
+    RANGE.heaps.add(index * HEAP_SLOT_BYTES) as *mut Heap
+}
+
+/// A free slot for a heap; null when the process has as many as it can, or memory is short.
+pub fn take_heap_slot() -> *mut Heap {
+    let _guard = LOCK.lock();
+    // SAFETY: under the lock; slots below heaps_used are committed.
+    unsafe {
+        for index in 1..RANGE.heaps_used {
+            let slot = heap_at(index);
+            if !(*slot).is_taken() {
+                (*slot).take(index);
+                return slot;
+            }
+        }
+        let slot = heap_at(RANGE.heaps_used);
+        if RANGE.heaps_used >= RANGE.heap_count || !sys::commit(slot as *mut u8, HEAP_SLOT_BYTES) {
+            return ptr::null_mut();
+        }
+        (*slot).take(RANGE.heaps_used);
+        RANGE.heaps_used += 1;
+        slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_and_objects_fit_their_reservation() {
+        for total in [RANGE_BYTES_MIN, 64 << 20, 1 << 30, RANGE_BYTES_DEFAULT, 4 << 40] {
+            let plan = plan(total);
+            assert!(plan.offsets.is_sorted());
+            assert!(plan.segments >= 8, "{} segments in {total} bytes", plan.segments);
+            assert!((plan.total as u64) < total + total / 8);
+            assert!((plan.segments * SEGMENT_BYTES / GRANULE_BYTES) as u64 <= LINK_GRANULES);
+        }
+    }
+}

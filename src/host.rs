@@ -1,0 +1,55 @@
+//! The one place from which host code is called, so that re-entrancy is argued here.
+//!
+//! What each callback may do, and how that is enforced:
+//!
+//! | callback | may | enforced by |
+//! |---|---|---|
+//! | `traverse` | only visit | the heap's phase is `Judging` and its budget is spent, so allocation, release to zero and collection go out of line and find the phase |
+//! | `clear` | anything but collect | `clearing` is counted; a collection asked for is refused and counted |
+//! | `destroy`, in a death by count | anything | |
+//! | `clear`, `destroy`, in a collection | anything but collect | the heap's phase is `Releasing` |
+//!
+//! **Stack.** A callback that releases the last reference of another object must see it dead when `rc_decref` returns, so deaths
+//! nest. [`DEATH_DEPTH_MAX`] bounds that: deeper ones wait until the innermost running callback has returned. A chain of any length
+//! whose links are released by callbacks therefore needs a fixed amount of stack.
+//!
+//! Host code must not jump out of a callback; that is documented as fatal in its effect and cannot be seen from here.
+
+use crate::heap::Heap;
+use crate::types::{ObjectFn, TraverseFn, VisitFn};
+use core::ffi::c_void;
+
+/// How deep deaths with callbacks may nest before they are put off. Sixteen levels of ours and the host's frames fit a
+/// 64 KiB stack with room for host code in each.
+pub const DEATH_DEPTH_MAX: u32 = 16;
+
+/// Calls `clear`.
+///
+/// # Safety
+/// - `obj` is dying and held; only the heap's thread is in the heap, and no reference to it is held across this call.
+pub unsafe fn clear(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
+    (*heap).clearing += 1;
+    (*heap).death_depth += 1;
+    function(obj);
+    (*heap).death_depth -= 1;
+    (*heap).clearing -= 1;
+}
+
+/// Calls `destroy`.
+///
+/// # Safety
+/// - As [`clear`].
+pub unsafe fn destroy(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
+    (*heap).death_depth += 1;
+    function(obj);
+    (*heap).death_depth -= 1;
+}
+
+/// Calls `traverse`.
+///
+/// # Safety
+/// - `obj` is tracked or has all its fields set; the heap's phase is `Judging`.
+#[inline(always)]
+pub unsafe fn traverse(function: TraverseFn, obj: *mut c_void, visit: VisitFn, ctx: *mut c_void) {
+    function(obj, Some(visit), ctx);
+}

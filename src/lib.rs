@@ -1,0 +1,55 @@
+//! rcgc: reference counting and cycle detection with a C ABI.
+//!
+//! The module map, in reading order; imports go from the bottom of this list to its top, never back:
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`sys`] | what the operating system must give: address ranges, memory, a lock, a clock, a way to speak |
+//! | [`header`] | the 8 bytes before every object: the count's number line, type index, flags |
+//! | [`report`] | log lines, fatal lines |
+//! | [`heap`] | the one address range, its side tables, segments, pages, size classes; the [`heap::Heap`] itself |
+//! | [`types`] | types, and where their references are |
+//! | [`slots`] | walking and emptying declared fields |
+//! | [`host`] | the one place from which host code is called |
+//! | [`object`] | making objects, finding out what an address is |
+//! | [`count`] | incref and decref where they are not inline |
+//! | [`death`] | the end of an object by count, without recursion |
+//! | [`cycle`] | the collector: count, subtract, mark, release; when it runs |
+//! | [`stats`] | the books |
+//! | [`capi`] | the exported functions, one file per header, and the boundary with every cast |
+//!
+//! The engine is `no_std` and does not use `alloc`: no allocation failure can abort the host, the shared library needs
+//! only libc, and two Rust static libraries link into one C program. The feature `std` exists for unit tests and Rust hosts.
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
+// Nearly every function here is unsafe for one reason, raw object memory; its contract is its `# Safety` section.
+#![allow(unsafe_op_in_unsafe_fn)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![warn(missing_docs)]
+
+pub mod capi;
+pub mod count;
+pub mod cycle;
+pub mod death;
+pub mod header;
+pub mod heap;
+pub mod host;
+pub mod object;
+pub mod report;
+pub mod slots;
+pub mod stats;
+pub mod sys;
+pub mod types;
+
+/// Without std there is nobody to unwind to: a panic is an engine bug, told like any other fatal misuse.
+#[cfg(not(any(test, feature = "std")))]
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    match info.location() {
+        Some(place) => report::fatal(format_args!(
+            "engine bug at {}:{}; please report it",
+            place.file(),
+            place.line()
+        )),
+        None => report::fatal(format_args!("engine bug; please report it")),
+    }
+}

@@ -1,0 +1,170 @@
+//! How the library speaks: one line at a time, to the log hook or, when memory would be corrupted, to the fatal hook.
+//!
+//! Lines are formatted into a buffer on the stack, so speaking never allocates. The hooks are process-wide, since a foreign
+//! pointer belongs to no heap.
+
+use crate::sys;
+use core::ffi::{c_char, c_void};
+use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+/// Longest line; what is longer is cut.
+pub const LINE_BYTES: usize = 512;
+
+/// A line under construction: a C string of at most [`LINE_BYTES`].
+pub struct Line {
+    bytes: [u8; LINE_BYTES],
+    len: usize,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Line {
+    /// An empty line.
+    pub const fn new() -> Self {
+        Line { bytes: [0; LINE_BYTES], len: 0 }
+    }
+
+    /// A line with this text.
+    pub fn of(text: fmt::Arguments<'_>) -> Self {
+        let mut line = Line::new();
+        // Cutting a long line is not a failure.
+        let _ = line.write_fmt(text);
+        line
+    }
+
+    /// The text as a C string.
+    pub fn as_ptr(&self) -> *const c_char {
+        self.bytes.as_ptr() as *const c_char
+    }
+
+    /// The text.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for &byte in text.as_bytes() {
+            // The last byte stays 0: the line is a C string.
+            if self.len + 1 >= LINE_BYTES {
+                return Err(fmt::Error);
+            }
+            // A NUL would end the C string early and a newline is the hook's.
+            let printable = if byte < b' ' { b' ' } else { byte };
+            if let Some(place) = self.bytes.get_mut(self.len) {
+                *place = printable;
+            }
+            self.len += 1;
+        }
+        Ok(())
+    }
+}
+
+/// A C string for display; bytes that are not UTF-8 show as `?`, null as `(null)`.
+pub struct CText(pub *const c_char);
+
+impl fmt::Display for CText {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_null() {
+            return out.write_str("(null)");
+        }
+        // SAFETY: whoever makes a CText has a C string.
+        let bytes = unsafe { core::ffi::CStr::from_ptr(self.0) }.to_bytes();
+        // Names of the host are cut so that the rest of the sentence still fits.
+        for chunk in bytes.get(..bytes.len().min(120)).unwrap_or(&[]).utf8_chunks() {
+            out.write_str(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                out.write_str("?")?;
+            }
+        }
+        if bytes.len() > 120 {
+            out.write_str("...")?;
+        }
+        Ok(())
+    }
+}
+
+/// How a line ranks; the numbers of `GC_LOG_*`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Level {
+    /// The host must mend something.
+    Error = 1,
+    /// Something costs memory or time.
+    Warning = 2,
+    /// Good to know.
+    Info = 3,
+}
+
+type LogFn = unsafe extern "C" fn(u32, *const c_char, *mut c_void);
+type FatalFn = unsafe extern "C" fn(*const c_char, *mut c_void);
+
+// The four cells are set by the host while no other thread is in the library (contract of gc_set_log, gc_set_fatal), so
+// relaxed is enough; atomics only keep the accesses whole.
+static LOG_FN: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+static LOG_CTX: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+static FATAL_FN: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+static FATAL_CTX: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Sets the log hook; None is standard error.
+pub fn set_log(hook: Option<LogFn>, ctx: *mut c_void) {
+    LOG_CTX.store(ctx, Ordering::Relaxed);
+    LOG_FN.store(hook.map_or(core::ptr::null_mut(), |hook| hook as *mut c_void), Ordering::Relaxed);
+}
+
+/// Sets the fatal hook; None is standard error.
+pub fn set_fatal(hook: Option<FatalFn>, ctx: *mut c_void) {
+    FATAL_CTX.store(ctx, Ordering::Relaxed);
+    FATAL_FN.store(hook.map_or(core::ptr::null_mut(), |hook| hook as *mut c_void), Ordering::Relaxed);
+}
+
+/// Sends a line to the log.
+#[cold]
+#[inline(never)]
+pub fn log(level: Level, text: fmt::Arguments<'_>) {
+    let line = Line::of(text);
+    let hook = LOG_FN.load(Ordering::Relaxed);
+    if hook.is_null() {
+        let prefix: &[u8] = match level {
+            Level::Error => b"rcgc: error: ",
+            Level::Warning => b"rcgc: warning: ",
+            Level::Info => b"rcgc: info: ",
+        };
+        write_line(prefix, &line);
+        return;
+    }
+    // SAFETY: only set_log stores here, and it stores a LogFn.
+    let hook: LogFn = unsafe { core::mem::transmute(hook) };
+    // SAFETY: the host's hook, called as its type says.
+    unsafe { hook(level as u32, line.as_ptr(), LOG_CTX.load(Ordering::Relaxed)) }
+}
+
+/// Says what was done to memory, then aborts.
+#[cold]
+#[inline(never)]
+pub fn fatal(text: fmt::Arguments<'_>) -> ! {
+    let line = Line::of(text);
+    let hook = FATAL_FN.load(Ordering::Relaxed);
+    if hook.is_null() {
+        write_line(b"rcgc: fatal: ", &line);
+    } else {
+        // SAFETY: only set_fatal stores here, and it stores a FatalFn.
+        let hook: FatalFn = unsafe { core::mem::transmute(hook) };
+        // SAFETY: the host's hook, called as its type says.
+        unsafe { hook(line.as_ptr(), FATAL_CTX.load(Ordering::Relaxed)) }
+    }
+    sys::abort()
+}
+
+/// Writes a prefix and a line to standard error.
+fn write_line(prefix: &[u8], line: &Line) {
+    sys::write_error(prefix);
+    sys::write_error(line.as_bytes());
+    sys::write_error(b"\n");
+}

@@ -1,0 +1,143 @@
+//! Walking the declared fields of an object.
+//!
+//! Two walks, since they differ in what they may assume:
+//! - [`each_edge`] reads. The collector's passes and the release of plain objects use it; it writes nothing.
+//! - [`take_edges`] empties: every slot becomes null (a tagged word keeps its tag, a variant its tag, a vector's length
+//!   becomes 0), and each reference that was there is handed over. Objects with callbacks use it, because those callbacks
+//!   must find no references any more.
+//!
+//! Several entries may describe one word (tags that exclude each other) or one vector, so lengths become 0 only after
+//! all entries have been walked.
+
+use crate::heap::range;
+use crate::types::{Place, SlotKind, Slots, Type};
+use core::ffi::c_void;
+
+/// Calls `each` with the word of every declared slot that holds a reference now; 0 for a null pointer.
+///
+/// # Safety
+/// - `obj` is an object of `kind` and walkable: slots null or owned, up to the stated length.
+/// - `each` changes no slot of `obj`.
+#[inline(always)]
+pub unsafe fn each_edge(obj: *mut c_void, kind: *const Type, mut each: impl FnMut(usize)) {
+    for index in 0..(*kind).simple_count as usize {
+        let offset = *(*kind).offsets.get_unchecked(index) as usize;
+        each(*((obj as usize + offset) as *const usize));
+    }
+    if (*kind).extra_count != 0 {
+        for index in 0..(*kind).extra_count as usize {
+            let slots = &*(*kind).extra.add(index);
+            each_word(obj, slots, |_, word| each(word));
+        }
+    }
+}
+
+/// Hands every reference in a declared slot over to `each` and leaves the slot empty.
+///
+/// # Safety
+/// - As [`each_edge`]; and `each` runs no host code, which could see the object half emptied.
+pub unsafe fn take_edges(obj: *mut c_void, kind: *const Type, mut each: impl FnMut(usize)) {
+    for index in 0..(*kind).simple_count as usize {
+        let slot = (obj as usize + *(*kind).offsets.get_unchecked(index) as usize) as *mut usize;
+        each(slot.replace(0));
+    }
+    for index in 0..(*kind).extra_count as usize {
+        let slots = &*(*kind).extra.add(index);
+        each_word(obj, slots, |slot, word| {
+            *slot &= !keep_out(slots);
+            each(word);
+        });
+    }
+    for index in 0..(*kind).extra_count as usize {
+        let slots = &*(*kind).extra.add(index);
+        if slots.place == Place::Vector {
+            write_number(obj as usize + slots.length, slots.length_bytes, 0);
+        }
+    }
+}
+
+/// The bits of a slot's word that are its pointer.
+fn keep_out(slots: &Slots) -> usize {
+    match slots.kind {
+        SlotKind::Tagged => slots.pointer_mask as usize,
+        _ => usize::MAX,
+    }
+}
+
+/// Calls `each` with the address and the pointer of every slot of an entry that holds a reference now.
+#[inline(always)]
+unsafe fn each_word(obj: *mut c_void, slots: &Slots, mut each: impl FnMut(*mut usize, usize)) {
+    let (base, count) = elements(obj, slots);
+    for number in 0..count {
+        let element = base + number * slots.stride;
+        let slot = (element + slots.payload) as *mut usize;
+        match slots.kind {
+            SlotKind::Pointer => each(slot, *slot),
+            SlotKind::Tagged => {
+                let word = *slot;
+                if word as u64 & slots.mask == slots.value {
+                    each(slot, word & slots.pointer_mask as usize);
+                }
+            }
+            SlotKind::Variant => {
+                if read_number(element + slots.tag, slots.tag_bytes) & slots.mask == slots.value {
+                    each(slot, *slot);
+                }
+            }
+        }
+    }
+}
+
+/// First element and number of elements of an entry.
+#[inline(always)]
+unsafe fn elements(obj: *mut c_void, slots: &Slots) -> (usize, usize) {
+    let start = obj as usize + slots.offset;
+    match slots.place {
+        Place::Struct => (start, slots.count),
+        Place::Tail => (start, tail_length(obj)),
+        Place::Vector => {
+            let buffer = *(start as *const usize);
+            let count = read_number(obj as usize + slots.length, slots.length_bytes) as usize;
+            (buffer, if buffer == 0 { 0 } else { count })
+        }
+    }
+}
+
+/// The number of trailing elements: the last 8 bytes of the object's block.
+///
+/// # Safety
+/// - `obj` is an object of a type with a trailing array.
+#[inline(always)]
+pub unsafe fn tail_length(obj: *mut c_void) -> usize {
+    *tail_length_place(obj)
+}
+
+/// Where [`tail_length`] is kept.
+///
+/// # Safety
+/// - As [`tail_length`].
+#[inline(always)]
+pub unsafe fn tail_length_place(obj: *mut c_void) -> *mut usize {
+    let page = range::page_of(obj as usize);
+    (obj as usize + (*page).payload_bytes() - 8) as *mut usize
+}
+
+/// A number of 1, 2, 4 or 8 bytes of the host's struct, at any alignment.
+#[inline(always)]
+unsafe fn read_number(address: usize, bytes: u8) -> u64 {
+    match bytes {
+        1 => *(address as *const u8) as u64,
+        2 => (address as *const u16).read_unaligned() as u64,
+        4 => (address as *const u32).read_unaligned() as u64,
+        _ => (address as *const u64).read_unaligned(),
+    }
+}
+
+unsafe fn write_number(address: usize, bytes: u8, number: u64) {
+    match bytes {
+        1 => *(address as *mut u8) = number as u8,
+        2 => (address as *mut u16).write_unaligned(number as u16),
+        4 => (address as *mut u32).write_unaligned(number as u32),
+        _ => (address as *mut u64).write_unaligned(number),
+    }
+}

@@ -1,0 +1,212 @@
+//! What the operating system must give, behind one contract. Nothing else in the engine calls libc for memory, time,
+//! locks or output.
+//!
+//! - [`reserve`] takes address space that costs nothing until [`commit`]ted; [`decommit`] gives memory back and leaves the
+//!   addresses readable as zero, still committed.
+//! - [`allocate`] and [`free`] are for the engine's own small tables, never for objects.
+//! - Every function that can fail says so by value; none aborts.
+
+use core::ffi::c_void;
+use core::ptr;
+
+/// Bytes of a page of the operating system.
+pub fn os_page_bytes() -> usize {
+    // SAFETY: sysconf has no memory preconditions.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    if bytes > 0 {
+        bytes as usize
+    } else {
+        4096
+    }
+}
+
+/// Bytes of the machine's memory, 0 when unknown.
+pub fn machine_bytes() -> u64 {
+    // SAFETY: sysconf has no memory preconditions.
+    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
+    if pages > 0 {
+        pages as u64 * os_page_bytes() as u64
+    } else {
+        0
+    }
+}
+
+/// Bytes of address space that the process may still take; `u64::MAX` without a limit.
+pub fn address_space_left() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the struct is ours and of the right type.
+    let failed = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } != 0;
+    if failed || limit.rlim_cur == libc::RLIM_INFINITY {
+        return u64::MAX;
+    }
+    limit.rlim_cur.saturating_sub(address_space_used())
+}
+
+/// Bytes of address space in use, from /proc/self/statm; 0 when that cannot be read.
+fn address_space_used() -> u64 {
+    let mut text = [0u8; 64];
+    // SAFETY: the path is a C string; the buffer's length is passed along; the descriptor is closed on every path.
+    let len = unsafe {
+        let file = libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if file < 0 {
+            return 0;
+        }
+        let len = libc::read(file, text.as_mut_ptr() as *mut c_void, text.len());
+        libc::close(file);
+        len
+    };
+    if len <= 0 {
+        return 0;
+    }
+    let pages = text
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .fold(0u64, |sum, digit| sum.saturating_mul(10).saturating_add((digit - b'0') as u64));
+    pages.saturating_mul(os_page_bytes() as u64)
+}
+
+/// The value of an environment variable that holds a whole number, if it does.
+pub fn environment_number(name: &core::ffi::CStr) -> Option<u64> {
+    // SAFETY: the name is a C string; the host must not change its environment meanwhile, as everywhere in C.
+    let text = unsafe { libc::getenv(name.as_ptr()) };
+    if text.is_null() {
+        return None;
+    }
+    let mut end: *mut core::ffi::c_char = ptr::null_mut();
+    // SAFETY: the text is a C string, end is ours.
+    let value = unsafe { libc::strtoull(text, &mut end, 0) };
+    // SAFETY: strtoull leaves end inside the string.
+    let whole = !ptr::eq(end, text) && unsafe { *end } == 0;
+    whole.then_some(value)
+}
+
+/// Takes `bytes` of address space without memory behind it. None when the system refuses.
+pub fn reserve(bytes: usize) -> Option<*mut u8> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new private mapping at an address of the kernel's choice touches nothing that exists.
+    let address = unsafe { libc::mmap(ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
+    (address != libc::MAP_FAILED).then_some(address as *mut u8)
+}
+
+/// Makes reserved addresses readable and writable; they read zero until written. False when the system refuses.
+///
+/// # Safety
+/// - `[address, address + bytes)`, rounded out to whole OS pages, lies in one reservation.
+pub unsafe fn commit(address: *mut u8, bytes: usize) -> bool {
+    let mask = os_page_bytes() - 1;
+    let start = address as usize & !mask;
+    let end = (address as usize + bytes + mask) & !mask;
+    libc::mprotect(start as *mut c_void, end - start, libc::PROT_READ | libc::PROT_WRITE) == 0
+}
+
+/// Gives the memory behind whole OS pages inside the range back; they read zero afterwards. False when the system refuses:
+/// then the range still holds what it held.
+///
+/// # Safety
+/// - The range is committed and nobody needs what is in it.
+pub unsafe fn decommit(address: *mut u8, bytes: usize) -> bool {
+    let mask = os_page_bytes() - 1;
+    let start = (address as usize + mask) & !mask;
+    let end = (address as usize + bytes) & !mask;
+    start >= end || libc::madvise(start as *mut c_void, end - start, libc::MADV_DONTNEED) == 0
+}
+
+/// Asks for huge pages behind a committed range. A wish: refusal changes nothing.
+///
+/// # Safety
+/// - The range is committed.
+pub unsafe fn wish_huge_pages(address: *mut u8, bytes: usize) {
+    libc::madvise(address as *mut c_void, bytes, libc::MADV_HUGEPAGE);
+}
+
+/// Puts memory behind a committed range at once, instead of by one fault a page. A wish: refusal changes nothing.
+///
+/// # Safety
+/// - The range is committed and consists of whole OS pages.
+pub unsafe fn wish_populated(address: *mut u8, bytes: usize) {
+    libc::madvise(address as *mut c_void, bytes, libc::MADV_POPULATE_WRITE);
+}
+
+/// Memory for a table of the engine's own, zeroed; null when there is none.
+pub fn allocate(bytes: usize) -> *mut u8 {
+    // SAFETY: calloc takes any numbers.
+    unsafe { libc::calloc(1, bytes) as *mut u8 }
+}
+
+/// As [`allocate`], not zeroed.
+pub fn allocate_raw(bytes: usize) -> *mut u8 {
+    // SAFETY: malloc takes any number.
+    unsafe { libc::malloc(bytes) as *mut u8 }
+}
+
+/// Ends what [`allocate`] gave; null is nothing.
+///
+/// # Safety
+/// - The memory came from [`allocate`] or [`allocate_raw`] and is not used any more.
+pub unsafe fn free(memory: *mut u8) {
+    libc::free(memory as *mut c_void);
+}
+
+/// Nanoseconds of a clock that only goes forward.
+pub fn now_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the struct is ours.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Writes a line to standard error, as far as that goes.
+pub fn write_error(text: &[u8]) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        // SAFETY: the slice is valid for its length.
+        let written = unsafe { libc::write(2, rest.as_ptr() as *const c_void, rest.len()) };
+        if written <= 0 {
+            return;
+        }
+        rest = rest.get(written as usize..).unwrap_or(&[]);
+    }
+}
+
+/// Ends the process, now.
+pub fn abort() -> ! {
+    // SAFETY: abort has no preconditions.
+    unsafe { libc::abort() }
+}
+
+/// A lock for what all heaps share: the range, the tables of heaps and types. Held for short, straight code only; no host
+/// code runs under it.
+pub struct Lock(core::cell::UnsafeCell<libc::pthread_mutex_t>);
+
+// SAFETY: a pthread mutex is made for use from all threads.
+unsafe impl Sync for Lock {}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Lock {
+    /// An open lock.
+    pub const fn new() -> Self {
+        Lock(core::cell::UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER))
+    }
+
+    /// Closes the lock until the guard goes.
+    pub fn lock(&self) -> LockGuard<'_> {
+        // SAFETY: the mutex was statically initialised and is never moved: locks are statics.
+        unsafe { libc::pthread_mutex_lock(self.0.get()) };
+        LockGuard(self)
+    }
+}
+
+/// Keeps a [`Lock`] closed.
+pub struct LockGuard<'a>(&'a Lock);
+
+impl Drop for LockGuard<'_> {
+    fn drop(&mut self) {
+        // SAFETY: this guard's thread closed it.
+        unsafe { libc::pthread_mutex_unlock(self.0 .0.get()) };
+    }
+}

@@ -1,0 +1,680 @@
+//! Types: what the engine must know of a host's struct.
+//!
+//! A type lives in a slot of the range, so that a header's 18 bits lead to it by one multiplication and a stray type pointer
+//! can be told from a real one. The first two cache lines are what allocation, death and the collector's passes read.
+//!
+//! **Slots.** Declared single pointers (and short fixed arrays of them) become a list of offsets, `offsets`, walked without
+//! a test; everything else becomes a [`Slots`] entry, walked by `slots.rs`. A spec is checked completely before anything is made:
+//! a slot is 8-aligned, lies inside the struct, and shares no byte with another unless both are tagged words, or variants, of one
+//! shape whose tags exclude each other.
+
+use crate::header::{Flags, Header};
+use crate::heap::class::{class_of, stride_of, Class};
+use crate::heap::{range, Heap};
+use crate::report::{CText, Line};
+use crate::sys;
+use core::ffi::{c_char, c_int, c_void, CStr};
+use core::ptr;
+
+/// Bytes of a type's slot in the range.
+pub const TYPE_SLOT_BYTES: usize = 256;
+/// Offsets that fit the slot.
+pub const SIMPLE_MAX: usize = 32;
+/// Most declared fields of one type.
+const FIELDS_MAX: usize = 1 << 16;
+/// Most bytes of a struct.
+const SIZE_MAX: usize = 1 << 46;
+
+const SIGNATURE: u64 = u64::from_le_bytes(*b"rcgcType");
+const TAKEN: u64 = 1;
+
+/// The function that a `traverse` is given.
+pub type VisitFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
+/// `traverse`.
+pub type TraverseFn = unsafe extern "C" fn(*mut c_void, Option<VisitFn>, *mut c_void) -> c_int;
+/// `clear`, `destroy`.
+pub type ObjectFn = unsafe extern "C" fn(*mut c_void);
+
+bitflags::bitflags! {
+    /// What is true of a type.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct TypeFlags: u16 {
+        /// No callback takes part in the death of its objects.
+        const PLAIN = 1;
+        /// All references are in `offsets`.
+        const SIMPLE = 2;
+        /// Objects may refer to others.
+        const REFERS = 4;
+        /// The host said that objects are in no ring.
+        const ACYCLIC = 8;
+        /// Objects have a trailing array, and its length in the last 8 bytes of their block.
+        const TAIL = 16;
+        /// Bytes of objects differ or need a span: they are counted one by one.
+        const COUNT_BYTES = 32;
+    }
+}
+
+/// What a slot holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum SlotKind {
+    /// A pointer.
+    Pointer = 1,
+    /// A word with tag bits.
+    Tagged = 2,
+    /// A pointer with a tag beside it.
+    Variant = 3,
+}
+
+/// Where the slots of an entry lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Place {
+    /// In the struct.
+    Struct = 1,
+    /// In the trailing array.
+    Tail = 3,
+    /// In a buffer that the struct points to.
+    Vector = 4,
+}
+
+/// One declared field, checked and compiled.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Slots {
+    /// What each slot holds.
+    pub kind: SlotKind,
+    /// Where they lie.
+    pub place: Place,
+    /// Bytes of a tag.
+    pub tag_bytes: u8,
+    /// Bytes of a vector's length.
+    pub length_bytes: u8,
+    /// Start of the first element, or of the pointer to it.
+    pub offset: usize,
+    /// Slots in the struct.
+    pub count: usize,
+    /// From one element to the next.
+    pub stride: usize,
+    /// From an element to its word.
+    pub payload: usize,
+    /// From an element to its tag.
+    pub tag: usize,
+    /// Where a vector's length lies.
+    pub length: usize,
+    /// See `rc_field`.
+    pub mask: u64,
+    /// See `rc_field`.
+    pub value: u64,
+    /// See `rc_field`.
+    pub pointer_mask: u64,
+    /// The edge's name.
+    pub name: *const c_char,
+}
+
+/// One type. Zeroed memory is a free slot.
+#[repr(C, align(64))]
+pub struct Type {
+    /// The header of a new object.
+    pub header: Header,
+    /// The owner.
+    pub heap: *mut Heap,
+    /// Where objects without a trailing array come from; null when they are large.
+    pub class: *mut Class,
+    /// The class's stride.
+    pub stride: u32,
+    /// Entries of `offsets`.
+    pub simple_count: u16,
+    /// What is true of it.
+    pub flags: TypeFlags,
+    /// Objects made.
+    pub allocated: u64,
+    /// Objects ended.
+    pub freed: u64,
+    /// Where single pointers lie.
+    pub offsets: [u16; SIMPLE_MAX],
+    /// All other declared fields.
+    pub extra: *mut Slots,
+    /// How many.
+    pub extra_count: u32,
+    /// The slot's number, as in headers.
+    pub index: u32,
+    /// Bytes of the struct.
+    pub size: usize,
+    /// Bytes of a trailing element.
+    pub tail_size: usize,
+    /// Reports what is not declared.
+    pub traverse: Option<TraverseFn>,
+    /// Releases what is not declared.
+    pub clear: Option<ObjectFn>,
+    /// Frees what the host allocated.
+    pub destroy: Option<ObjectFn>,
+    /// The host's.
+    pub ctx: *mut c_void,
+    /// Bytes of objects made and ended, for types that count them one by one.
+    pub bytes_allocated: u64,
+    /// As `bytes_allocated`.
+    pub bytes_freed: u64,
+    /// Of the objects ended, those ended by the collector.
+    pub reclaimed: u64,
+    /// Neighbours in the heap's list.
+    pub next: *mut Type,
+    /// As `next`.
+    pub prev: *mut Type,
+    /// The name; one block of memory with all names and `extra`.
+    pub name: *const c_char,
+    signature: u64,
+}
+
+static_assertions::const_assert_eq!(size_of::<Type>(), TYPE_SLOT_BYTES);
+
+impl Type {
+    /// Whether the slot is a type's.
+    pub fn is_taken(&self) -> bool {
+        self.signature != 0
+    }
+
+    /// Takes the slot, so that nobody else does.
+    ///
+    /// # Safety
+    /// - The range's lock is held, the slot is committed and free.
+    pub unsafe fn take(&mut self, index: usize) {
+        ptr::write_bytes(self as *mut Type as *mut u8, 0, TYPE_SLOT_BYTES);
+        self.signature = TAKEN;
+        self.index = index as u32;
+    }
+
+    /// Whether this is a live type.
+    #[inline(always)]
+    pub fn is_live(&self) -> bool {
+        self.signature == SIGNATURE
+    }
+
+    /// Objects that live now.
+    #[inline(always)]
+    pub fn live(&self) -> u64 {
+        self.allocated - self.freed
+    }
+
+    /// Their bytes, with headers and rounding.
+    pub fn live_bytes(&self) -> u64 {
+        if self.flags.contains(TypeFlags::COUNT_BYTES) {
+            self.bytes_allocated - self.bytes_freed
+        } else {
+            self.live() * self.stride as u64
+        }
+    }
+
+    /// The name for messages.
+    pub fn name(&self) -> CText {
+        CText(self.name)
+    }
+}
+
+/// Whether the pointer is a live type's.
+#[inline(always)]
+pub fn is_type(kind: *const Type) -> bool {
+    // SAFETY: reads words that are written before the first type exists, then a slot below types_used, which is committed.
+    unsafe {
+        let offset = (kind as usize).wrapping_sub(range::RANGE.types as usize);
+        offset < range::RANGE.types_used * TYPE_SLOT_BYTES && offset % TYPE_SLOT_BYTES == 0 && (*kind).is_live()
+    }
+}
+
+/// The raw field of a spec; the layout of `rc_field`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct RawField {
+    /// The member's name.
+    pub name: *const c_char,
+    /// `RC_SLOT_*`.
+    pub slot: u32,
+    /// `RC_PLACE_*`.
+    pub place: u32,
+    /// See `rc_field` for this and all that follow.
+    pub offset: usize,
+    /// Slots.
+    pub count: usize,
+    /// From slot to slot.
+    pub stride: usize,
+    /// To the word.
+    pub payload_offset: usize,
+    /// To the tag.
+    pub tag_offset: usize,
+    /// Of the tag.
+    pub tag_bytes: usize,
+    /// To the length.
+    pub length_offset: usize,
+    /// Of the length.
+    pub length_bytes: usize,
+    /// Deciding bits.
+    pub mask: u64,
+    /// Their value.
+    pub value: u64,
+    /// Pointer bits.
+    pub pointer_mask: u64,
+}
+
+/// A spec, read from the host's struct.
+pub struct Spec {
+    /// A C string.
+    pub name: *const c_char,
+    /// Bytes of the struct.
+    pub size: usize,
+    /// Bytes of a trailing element.
+    pub tail_size: usize,
+    /// `RC_TYPE_*`.
+    pub flags: u32,
+    /// The fields,
+    pub fields: *const RawField,
+    /// how many.
+    pub field_count: usize,
+    /// See `rc_type_spec`.
+    pub traverse: Option<TraverseFn>,
+    /// See `rc_type_spec`.
+    pub clear: Option<ObjectFn>,
+    /// See `rc_type_spec`.
+    pub destroy: Option<ObjectFn>,
+    /// See `rc_type_spec`.
+    pub ctx: *mut c_void,
+}
+
+/// `RC_TYPE_ACYCLIC`.
+pub const ACYCLIC: u32 = 1;
+/// `RC_TYPE_TRACK_MANUAL`.
+pub const TRACK_MANUAL: u32 = 2;
+/// `RC_TYPE_TRACK_ON_NEW`.
+pub const TRACK_ON_NEW: u32 = 4;
+
+/// Why a spec was refused; the sentence is in the heap's error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// The spec is wrong.
+    Invalid,
+    /// No memory.
+    NoMemory,
+    /// Too many types in the process, or fields in the type.
+    Limit,
+    /// Not in this version.
+    Unsupported,
+}
+
+/// A reason under construction: written by the checks, kept by [`new`].
+struct Reason(Line);
+
+impl Reason {
+    fn say(&mut self, text: core::fmt::Arguments<'_>) -> Refused {
+        self.0 = Line::of(text);
+        Refused::Invalid
+    }
+}
+
+/// Makes a type from a spec.
+///
+/// # Safety
+/// - `heap` is live and only its thread is in it; `spec` points to what it says it points to.
+pub unsafe fn new(heap: *mut Heap, spec: &Spec) -> Result<*mut Type, Refused> {
+    let mut reason = Reason(Line::new());
+    let made = build(heap, spec, &mut reason);
+    if let Err(refused) = made {
+        let why: &str = match refused {
+            Refused::NoMemory => "no memory",
+            Refused::Limit if reason.0.as_bytes().is_empty() => "the process has as many types as it can",
+            _ => "",
+        };
+        let detail = CText(reason.0.as_ptr());
+        (*heap).set_error(format_args!("rc_type_new: type {}: {why}{detail}", CText(spec.name)));
+    }
+    made
+}
+
+unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mut Type, Refused> {
+    check_spec(spec, reason)?;
+    let fields = core::slice::from_raw_parts(
+        if spec.field_count == 0 { ptr::NonNull::dangling().as_ptr() } else { spec.fields },
+        spec.field_count,
+    );
+    for (index, field) in fields.iter().enumerate() {
+        check_field(spec, index, field, reason)?;
+    }
+    for (index, field) in fields.iter().enumerate() {
+        for (other_index, other) in fields.iter().enumerate().take(index) {
+            check_apart(other_index, other, index, field, reason)?;
+        }
+    }
+
+    let simple: usize = fields.iter().map(simple_slots).sum();
+    let all_simple = simple <= SIMPLE_MAX;
+    let is_simple = |field: &RawField| all_simple && simple_slots(field) != 0;
+    let extra_count = fields.iter().filter(|field| !is_simple(field)).count();
+
+    // One block: extra entries, then the type's name, then the fields' names.
+    let text_bytes = CStr::from_ptr(spec.name).count_bytes()
+        + 1
+        + fields.iter().map(|field| CStr::from_ptr(field.name).count_bytes() + 1).sum::<usize>();
+    let block = sys::allocate(extra_count * size_of::<Slots>() + text_bytes);
+    if block.is_null() {
+        return Err(Refused::NoMemory);
+    }
+    let slot = range::take_type_slot();
+    if slot.is_null() {
+        sys::free(block);
+        return Err(Refused::Limit);
+    }
+    let kind = &mut *slot;
+    kind.extra = block as *mut Slots;
+    let mut text = block.add(extra_count * size_of::<Slots>());
+    kind.name = copy_text(&mut text, spec.name);
+    for field in fields {
+        let name = copy_text(&mut text, field.name);
+        if is_simple(field) {
+            for number in 0..field.count {
+                kind.offsets[kind.simple_count as usize] = (field.offset + number * 8) as u16;
+                kind.simple_count += 1;
+            }
+        } else {
+            kind.extra.add(kind.extra_count as usize).write(compile(field, name));
+            kind.extra_count += 1;
+        }
+    }
+    fill(kind, heap, spec, !fields.is_empty());
+    Ok(slot)
+}
+
+/// Slots of a field that fit `offsets`: 0 when it needs an entry of its own.
+fn simple_slots(field: &RawField) -> usize {
+    let in_struct = field.place == 1 || field.place == 2;
+    let near = field.offset + field.count.saturating_mul(8) <= u16::MAX as usize;
+    if field.slot == 1 && in_struct && near {
+        field.count
+    } else {
+        0
+    }
+}
+
+unsafe fn copy_text(to: &mut *mut u8, from: *const c_char) -> *const c_char {
+    let bytes = CStr::from_ptr(from).to_bytes_with_nul();
+    let start = *to;
+    ptr::copy_nonoverlapping(bytes.as_ptr(), start, bytes.len());
+    *to = start.add(bytes.len());
+    start as *const c_char
+}
+
+fn compile(field: &RawField, name: *const c_char) -> Slots {
+    let kind = match field.slot {
+        2 => SlotKind::Tagged,
+        3 => SlotKind::Variant,
+        _ => SlotKind::Pointer,
+    };
+    let place = match field.place {
+        3 => Place::Tail,
+        4 => Place::Vector,
+        _ => Place::Struct,
+    };
+    let narrow = tag_bits(field);
+    Slots {
+        kind,
+        place,
+        tag_bytes: field.tag_bytes as u8,
+        length_bytes: field.length_bytes as u8,
+        offset: field.offset,
+        count: field.count,
+        stride: field.stride,
+        payload: field.payload_offset,
+        tag: field.tag_offset,
+        length: field.length_offset,
+        mask: field.mask & narrow,
+        value: field.value & narrow,
+        pointer_mask: field.pointer_mask,
+        name,
+    }
+}
+
+/// The bits that a field's tag can have.
+fn tag_bits(field: &RawField) -> u64 {
+    if field.slot == 3 && field.tag_bytes < 8 {
+        (1u64 << (field.tag_bytes * 8)) - 1
+    } else {
+        u64::MAX
+    }
+}
+
+unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) {
+    let refers = has_fields || spec.traverse.is_some();
+    let mut flags = TypeFlags::empty();
+    flags.set(TypeFlags::PLAIN, spec.clear.is_none() && spec.destroy.is_none());
+    flags.set(TypeFlags::SIMPLE, kind.extra_count == 0 && spec.traverse.is_none());
+    flags.set(TypeFlags::REFERS, refers);
+    flags.set(TypeFlags::ACYCLIC, spec.flags & ACYCLIC != 0);
+    flags.set(TypeFlags::TAIL, spec.tail_size != 0);
+
+    let track = refers
+        && spec.flags & (ACYCLIC | TRACK_MANUAL) == 0
+        && (spec.traverse.is_none() || spec.flags & TRACK_ON_NEW != 0);
+    let object_flags = if track { Flags::TRACKED } else { Flags::empty() };
+    kind.header = Header::new(kind.index, object_flags);
+    kind.heap = heap;
+    kind.size = spec.size;
+    kind.tail_size = spec.tail_size;
+    if spec.tail_size == 0 {
+        if let Some(class) = class_of(spec.size + crate::header::HEADER_BYTES) {
+            kind.class = &mut (&mut (*heap).classes)[class];
+            kind.stride = stride_of(class);
+        }
+    }
+    flags.set(TypeFlags::COUNT_BYTES, kind.class.is_null());
+    kind.flags = flags;
+    kind.traverse = spec.traverse;
+    kind.clear = spec.clear;
+    kind.destroy = spec.destroy;
+    kind.ctx = spec.ctx;
+    kind.next = (*heap).first_type;
+    if !kind.next.is_null() {
+        (*kind.next).prev = kind;
+    }
+    (*heap).first_type = kind;
+    kind.signature = SIGNATURE;
+}
+
+/// Ends a type.
+///
+/// # Safety
+/// - No object of it lives; only its heap's thread is in the heap.
+pub unsafe fn end(kind: *mut Type) {
+    let heap = (*kind).heap;
+    (*heap).ended_allocated += (*kind).allocated;
+    (*heap).ended_reclaimed += (*kind).reclaimed;
+    if (*kind).prev.is_null() {
+        (*heap).first_type = (*kind).next;
+    } else {
+        (*(*kind).prev).next = (*kind).next;
+    }
+    if !(*kind).next.is_null() {
+        (*(*kind).next).prev = (*kind).prev;
+    }
+    sys::free((*kind).extra as *mut u8);
+    let _guard = range::LOCK.lock();
+    (*kind).signature = 0;
+}
+
+unsafe fn check_spec(spec: &Spec, reason: &mut Reason) -> Result<(), Refused> {
+    if spec.name.is_null() || *spec.name == 0 {
+        return Err(reason.say(format_args!("the name is missing")));
+    }
+    let known = ACYCLIC | TRACK_MANUAL | TRACK_ON_NEW | 8;
+    if spec.flags & !known != 0 {
+        return Err(reason.say(format_args!("flags {:#x} are not known", spec.flags & !known)));
+    }
+    if spec.flags & 8 != 0 {
+        reason.say(format_args!("RC_TYPE_SHARED is not available in this version"));
+        return Err(Refused::Unsupported);
+    }
+    let tracking = spec.flags & known;
+    if tracking & (tracking.wrapping_sub(1)) != 0 {
+        return Err(reason.say(format_args!(
+            "RC_TYPE_ACYCLIC, RC_TYPE_TRACK_MANUAL and RC_TYPE_TRACK_ON_NEW exclude each other"
+        )));
+    }
+    if spec.size == 0 && spec.tail_size == 0 {
+        return Err(reason.say(format_args!("size is 0")));
+    }
+    if spec.size > SIZE_MAX || spec.tail_size > SIZE_MAX {
+        return Err(reason.say(format_args!(
+            "size {} or tail_size {} is more than an object can have ({SIZE_MAX})",
+            spec.size, spec.tail_size
+        )));
+    }
+    if spec.traverse.is_some() && spec.clear.is_none() && spec.flags & ACYCLIC == 0 {
+        return Err(reason.say(format_args!("traverse without clear: its rings could be found but not broken")));
+    }
+    if spec.field_count != 0 && spec.fields.is_null() {
+        return Err(reason.say(format_args!("fields is null, but field_count is {}", spec.field_count)));
+    }
+    if spec.field_count > FIELDS_MAX {
+        reason.say(format_args!("{} fields, more than {FIELDS_MAX}", spec.field_count));
+        return Err(Refused::Limit);
+    }
+    Ok(())
+}
+
+unsafe fn check_field(spec: &Spec, index: usize, field: &RawField, reason: &mut Reason) -> Result<(), Refused> {
+    if field.name.is_null() || *field.name == 0 {
+        return Err(reason.say(format_args!("field {index}: the name is missing")));
+    }
+    let name = CText(field.name);
+    let mut bad = |text: core::fmt::Arguments<'_>| Err(reason.say(format_args!("field {index} ({name}): {text}")));
+    if field.slot == 4 {
+        let _ = bad(format_args!("RC_SLOT_WEAK is not available in this version"));
+        return Err(Refused::Unsupported);
+    }
+    if !(1..=3).contains(&field.slot) || !(1..=4).contains(&field.place) {
+        return bad(format_args!("slot {} in place {} is no known kind", field.slot, field.place));
+    }
+    // Bytes of an element from its start to the end of its word.
+    let word_end = field.payload_offset.saturating_add(8);
+    if field.slot != 3 && field.stride != 8 {
+        return bad(format_args!("the slot has {} bytes, a pointer or word has 8", field.stride));
+    }
+    if field.slot != 3 && field.payload_offset != 0 || word_end > field.stride {
+        return bad(format_args!("the word at {} lies outside its {} bytes", field.payload_offset, field.stride));
+    }
+    if field.slot == 2 && field.pointer_mask == 0 {
+        return bad(format_args!("the pointer mask is 0"));
+    }
+    if field.slot == 3 {
+        if !matches!(field.tag_bytes, 1 | 2 | 4 | 8) {
+            return bad(format_args!("the tag has {} bytes, not 1, 2, 4 or 8", field.tag_bytes));
+        }
+        let tag_end = field.tag_offset.saturating_add(field.tag_bytes);
+        if tag_end > field.stride {
+            return bad(format_args!("the tag at {} lies outside its {} bytes", field.tag_offset, field.stride));
+        }
+        if field.tag_offset < word_end && field.payload_offset < tag_end {
+            return bad(format_args!("tag and payload overlap"));
+        }
+        let wide = !tag_bits(field);
+        let fits = |bits: u64| bits & wide == 0 || bits & wide == wide;
+        if !fits(field.mask) || !fits(field.value) {
+            return bad(format_args!("mask or value has bits that a tag of {} bytes has not", field.tag_bytes));
+        }
+    }
+    if field.slot != 1 && field.value & !field.mask & tag_bits(field) != 0 {
+        return bad(format_args!("value {:#x} has bits outside mask {:#x}: it never matches", field.value, field.mask));
+    }
+    match field.place {
+        1 | 2 if field.count == 0 || (field.place == 1 && field.count != 1) => {
+            return bad(format_args!("it has {} slots", field.count));
+        }
+        1 | 2 => match field.count.checked_mul(field.stride).and_then(|bytes| bytes.checked_add(field.offset)) {
+            Some(end) if end <= spec.size => {}
+            _ => {
+                return bad(format_args!(
+                    "{} slots at offset {} lie outside the struct of {} bytes",
+                    field.count, field.offset, spec.size
+                ))
+            }
+        },
+        3 => {
+            if spec.tail_size == 0 || field.stride != spec.tail_size {
+                return bad(format_args!(
+                    "its elements have {} bytes, but tail_size is {}",
+                    field.stride, spec.tail_size
+                ));
+            }
+            if field.offset > spec.size {
+                return bad(format_args!("the trailing array begins at {}, behind the struct's {}", field.offset, spec.size));
+            }
+        }
+        _ => {
+            let pointer_end = field.offset.saturating_add(8);
+            if pointer_end > spec.size {
+                return bad(format_args!("offset {} lies outside the struct of {} bytes", field.offset, spec.size));
+            }
+            if !matches!(field.length_bytes, 1 | 2 | 4 | 8) {
+                return bad(format_args!("the length has {} bytes, not 1, 2, 4 or 8", field.length_bytes));
+            }
+            let length_end = field.length_offset.saturating_add(field.length_bytes);
+            if length_end > spec.size {
+                return bad(format_args!("the length at {} lies outside the struct", field.length_offset));
+            }
+            if field.length_offset < pointer_end && field.offset < length_end {
+                return bad(format_args!("length and pointer overlap"));
+            }
+        }
+    }
+    if field.offset % 8 != 0 || field.payload_offset % 8 != 0 || field.stride % 8 != 0 {
+        return bad(format_args!("offset {} is not a multiple of 8", field.offset + field.payload_offset));
+    }
+    Ok(())
+}
+
+/// The bytes of the struct (or, behind it, of the trailing array) that hold a field's words or its pointer to them.
+fn extent(field: &RawField) -> (usize, usize) {
+    match field.place {
+        1 => (field.offset + field.payload_offset, field.offset + field.payload_offset + 8),
+        2 => (field.offset, field.offset + field.count * field.stride),
+        3 => (field.offset, usize::MAX),
+        _ => (field.offset, field.offset + 8),
+    }
+}
+
+unsafe fn check_apart(
+    first_index: usize,
+    first: &RawField,
+    second_index: usize,
+    second: &RawField,
+    reason: &mut Reason,
+) -> Result<(), Refused> {
+    let (first_start, first_end) = extent(first);
+    let (second_start, second_end) = extent(second);
+    let lengths_hit = |vector: &RawField, start: usize, end: usize| {
+        vector.place == 4 && vector.length_offset < end && start < vector.length_offset + vector.length_bytes
+    };
+    let mut overlap = first_start < second_end && second_start < first_end;
+    let same_shape = first.place == second.place
+        && first.offset == second.offset
+        && first.stride == second.stride
+        && first.count == second.count
+        && first.length_offset == second.length_offset
+        && first.length_bytes == second.length_bytes;
+    if overlap && same_shape {
+        let words_hit = first.payload_offset < second.payload_offset + 8 && second.payload_offset < first.payload_offset + 8;
+        let one_word = first.slot == second.slot
+            && first.slot != 1
+            && first.payload_offset == second.payload_offset
+            && first.tag_offset == second.tag_offset
+            && first.tag_bytes == second.tag_bytes;
+        let exclusive = (first.value ^ second.value) & first.mask & second.mask & tag_bits(first) != 0;
+        overlap = words_hit && !(one_word && exclusive);
+    } else if !overlap {
+        overlap = lengths_hit(first, second_start, second_end) || lengths_hit(second, first_start, first_end);
+    }
+    if overlap {
+        return Err(reason.say(format_args!(
+            "fields {first_index} ({}) and {second_index} ({}) overlap",
+            CText(first.name),
+            CText(second.name)
+        )));
+    }
+    Ok(())
+}
