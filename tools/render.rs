@@ -96,11 +96,8 @@ pub const AREAS: &[Area] = &[
     },
 ];
 
-/// Parameters that are only read: `NonNull` cannot say `const`.
-const READ_ONLY: &[(&str, &str)] = &[
-    ("rc_type_new", "rc_type_spec *"),
-    ("gc_set_policy", "gc_policy *"),
-];
+/// Parameters that must not be null and are only read: `NonNull` cannot say `const`.
+const READ_ONLY: &[(&str, &str)] = &[("rc_type_new", "spec"), ("gc_set_policy", "policy")];
 
 impl Area {
     pub fn source_path(&self, root: &Path) -> PathBuf {
@@ -291,8 +288,9 @@ impl Item {
                 // `type` is a word of Rust's but none of C's.
                 let mut line = self.lines.join(" ");
                 line = line.replace("type_,", "type,").replace("type_)", "type)");
-                for (_, read_only) in READ_ONLY.iter().filter(|(name, _)| *name == self.name) {
-                    line = line.replace(read_only, &format!("const {read_only}"));
+                for (_, parameter) in READ_ONLY.iter().filter(|(name, _)| *name == self.name) {
+                    let marked = format!("*RCGC_NONNULL {parameter}");
+                    line = line.replace(&format!("*{parameter}"), &marked);
                 }
                 prototype(out, &line);
             }

@@ -226,7 +226,7 @@ RCGC_API bool gc_is_enabled(gc_heap *heap);
  * Fails: RC_ERR_INVALID for a bad size, mode or factor, RC_ERR_UNSUPPORTED for a pause budget;
  *   then nothing changed.
  */
-RCGC_API rc_status gc_set_policy(gc_heap *heap, const const gc_policy *policy);
+RCGC_API rc_status gc_set_policy(gc_heap *heap, const gc_policy *RCGC_NONNULL policy);
 
 /* Writes the policy in force, defaults filled in; `struct_size` must be set.
  *

@@ -132,7 +132,7 @@ typedef struct rc_type_spec {
  * Fails: RC_ERR_INVALID (a bad spec; `gc_error_message` names the field), RC_ERR_UNSUPPORTED,
  *   RC_ERR_LIMIT, RC_ERR_NO_MEMORY.
  */
-RCGC_API RCGC_MUST_USE rc_status rc_type_new(gc_heap *heap, const const rc_type_spec *spec,
+RCGC_API RCGC_MUST_USE rc_status rc_type_new(gc_heap *heap, const rc_type_spec *RCGC_NONNULL spec,
                                              rc_type **RCGC_NONNULL out_type);
 
 /* Ends a type of which no object lives. Null is `RC_OK`.
