@@ -78,28 +78,52 @@ impl Queue {
 ///
 /// # Safety
 /// - The count word is [`LOCAL_ONE`], the one reference is given up; only the heap's thread is in the heap.
+#[inline(always)]
 pub unsafe fn release_last(obj: *mut c_void) {
     let kind = object::type_of(obj);
-    let heap = (*kind).heap;
-    if (*heap).phase == Phase::Judging {
-        report::fatal(format_args!(
-            "rc_decref: the last reference of {} {obj:p} was released inside a traverse, which may only visit",
-            (*kind).name()
-        ));
-    }
-    if (*heap).death_depth >= DEATH_DEPTH_MAX {
-        (*heap).deferred.push(obj);
-        return;
+    if (*(*kind).heap).phase == Phase::Judging {
+        released_in_traverse(obj, kind);
     }
     let mut queue = Queue::new();
     end_one(obj, kind, &mut queue);
-    end_all(&mut queue);
+    if !queue.is_empty() {
+        end_all(&mut queue);
+    }
+}
+
+/// As [`release_last`], for an object of a quick type whose slots before `first` were released already.
+///
+/// # Safety
+/// - As [`release_last`]; the heap is not judging.
+#[inline(never)]
+pub unsafe fn release_from(obj: *mut c_void, first: usize) {
+    let kind = object::type_of(obj);
+    let mut queue = Queue::new();
+    let mut next: *mut c_void = core::ptr::null_mut();
+    slots::each_simple_edge(obj, kind, first, &mut |word| release_child(word as *mut c_void, &mut next, &mut queue));
+    object::free(obj, kind);
+    if !next.is_null() {
+        end_one(next, object::type_of(next), &mut queue);
+    }
+    if !queue.is_empty() {
+        end_all(&mut queue);
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn released_in_traverse(obj: *mut c_void, kind: *mut Type) -> ! {
+    report::fatal(format_args!(
+        "rc_decref: the last reference of {} {obj:p} was released inside a traverse, which may only visit",
+        (*kind).name()
+    ))
 }
 
 /// Ends everything in a queue, and what that releases.
 ///
 /// # Safety
 /// - Only the threads of the heaps concerned are in them.
+#[inline(never)]
 pub unsafe fn end_all(queue: &mut Queue) {
     while let Some(obj) = queue.pop() {
         end_one(obj, object::type_of(obj), queue);
@@ -116,22 +140,7 @@ unsafe fn end_one(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
             return end_with_callbacks(obj, kind, queue);
         }
         let mut next: *mut c_void = core::ptr::null_mut();
-        slots::each_edge(obj, kind, |word| {
-            let child = word as *mut c_void;
-            if child.is_null() {
-                return;
-            }
-            let count = header::count_word(child);
-            if count.wrapping_sub(LOCAL_ONE + 1) < header::LOCAL - 2 {
-                header::set_count_word(child, count - 1);
-            } else if count == LOCAL_ONE && next.is_null() && !header::load(child).has(header::Flags::DYING) {
-                // It is not in the queue, but must not look alive either: a second edge to it would be one too many.
-                header::set_count_word(child, header::QUEUED);
-                next = child;
-            } else if count as i32 >= 0 {
-                count::release_edge(child, queue);
-            }
-        });
+        slots::each_edge(obj, kind, |word| release_child(word as *mut c_void, &mut next, queue));
         object::free(obj, kind);
         if next.is_null() {
             return;
@@ -141,10 +150,32 @@ unsafe fn end_one(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
     }
 }
 
+/// A dying plain object lets go of a child. The first that dies is `next`; the others go into the queue.
+#[inline(always)]
+unsafe fn release_child(child: *mut c_void, next: &mut *mut c_void, queue: &mut Queue) {
+    if child.is_null() {
+        return;
+    }
+    let count = header::count_word(child);
+    if count.wrapping_sub(LOCAL_ONE + 1) < header::LOCAL - 2 {
+        header::set_count_word(child, count - 1);
+    } else if count == LOCAL_ONE && next.is_null() && !header::has_flags(child, header::Flags::DYING) {
+        // It is not in the queue, but must not look alive either: a second edge to it would be one too many.
+        header::set_count_word(child, header::QUEUED);
+        *next = child;
+    } else if count as i32 >= 0 {
+        count::release_edge_slow(child, queue);
+    }
+}
+
 /// Steps 5 to 7 of one object with callbacks.
 #[inline(never)]
 unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
     let heap = (*kind).heap;
+    if (*heap).death_depth >= DEATH_DEPTH_MAX {
+        (*heap).deferred.push(obj);
+        return;
+    }
     header::store(obj, header::load(obj).held_dying());
     slots::take_edges(obj, kind, |word| {
         if word != 0 {

@@ -64,6 +64,9 @@ bitflags::bitflags! {
     }
 }
 
+/// Flags whose object cannot take the leaf path of release.
+pub const CARE_FLAGS: u32 = SIDE_FLAGS | Flags::DYING.bits();
+
 /// Flags whose object cannot be freed by returning its block alone.
 pub const SIDE_FLAGS: u32 = Flags::EXTERNAL.bits() | Flags::WEAK.bits();
 
@@ -175,6 +178,25 @@ pub unsafe fn set_count_word(obj: *mut c_void, word: u32) {
 #[inline(always)]
 pub unsafe fn high_word(obj: *mut c_void) -> u32 {
     *(obj as *mut u32).sub(1)
+}
+
+/// The index of an object's type. Reads the high word only: the count word may just have been written, and a wide load
+/// behind a narrow store waits for it.
+///
+/// # Safety
+/// - `obj` is an object.
+#[inline(always)]
+pub unsafe fn type_index(obj: *mut c_void) -> usize {
+    (high_word(obj) & TYPE_MASK) as usize
+}
+
+/// Whether all of the flags are set. Reads the high word only, as [`type_index`].
+///
+/// # Safety
+/// - `obj` is an object.
+#[inline(always)]
+pub unsafe fn has_flags(obj: *mut c_void, flags: Flags) -> bool {
+    high_word(obj) & flags.bits() == flags.bits()
 }
 
 /// Sets flags of an object.

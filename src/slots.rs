@@ -20,15 +20,30 @@ use core::ffi::c_void;
 /// - `each` changes no slot of `obj`.
 #[inline(always)]
 pub unsafe fn each_edge(obj: *mut c_void, kind: *const Type, mut each: impl FnMut(usize)) {
-    for index in 0..(*kind).simple_count as usize {
+    each_simple_edge(obj, kind, 0, &mut each);
+    if (*kind).extra_count != 0 {
+        each_extra_edge(obj, kind, &mut each);
+    }
+}
+
+/// The plain offsets from `first` on: all there is of a simple type.
+///
+/// # Safety
+/// - As [`each_edge`].
+#[inline(always)]
+pub unsafe fn each_simple_edge(obj: *mut c_void, kind: *const Type, first: usize, each: &mut impl FnMut(usize)) {
+    for index in first..(*kind).simple_count as usize {
         let offset = *(*kind).offsets.get_unchecked(index) as usize;
         each(*((obj as usize + offset) as *const usize));
     }
-    if (*kind).extra_count != 0 {
-        for index in 0..(*kind).extra_count as usize {
-            let slots = &*(*kind).extra.add(index);
-            each_word(obj, slots, |_, word| each(word));
-        }
+}
+
+/// The entries that are no plain offsets. Out of line, so that the walk of simple types stays small.
+#[inline(never)]
+unsafe fn each_extra_edge(obj: *mut c_void, kind: *const Type, each: &mut impl FnMut(usize)) {
+    for index in 0..(*kind).extra_count as usize {
+        let slots = &*(*kind).extra.add(index);
+        each_word(obj, slots, |_, word| each(word));
     }
 }
 

@@ -25,8 +25,7 @@ const FIELDS_MAX: usize = 1 << 16;
 /// Most bytes of a struct.
 const SIZE_MAX: usize = 1 << 46;
 
-const SIGNATURE: u64 = u64::from_le_bytes(*b"rcgcType");
-const TAKEN: u64 = 1;
+const TAKEN: usize = 1;
 
 /// The function that a `traverse` is given.
 pub type VisitFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
@@ -51,6 +50,8 @@ bitflags::bitflags! {
         const TAIL = 16;
         /// Bytes of objects differ or need a span: they are counted one by one.
         const COUNT_BYTES = 32;
+        /// Plain and simple, of one size class: the leaf paths of allocation and release may be taken.
+        const QUICK = 64;
     }
 }
 
@@ -163,7 +164,9 @@ pub struct Type {
     pub prev: *mut Type,
     /// The name; one block of memory with all names and `extra`.
     pub name: *const c_char,
-    signature: u64,
+    /// The slot's own address while the type is live, so that one comparison tells a type from most other memory; 1 while the slot
+    /// is being filled.
+    signature: usize,
 }
 
 static_assertions::const_assert_eq!(size_of::<Type>(), TYPE_SLOT_BYTES);
@@ -187,7 +190,7 @@ impl Type {
     /// Whether this is a live type.
     #[inline(always)]
     pub fn is_live(&self) -> bool {
-        self.signature == SIGNATURE
+        self.signature == self as *const Type as usize
     }
 
     /// Objects that live now.
@@ -208,16 +211,6 @@ impl Type {
     /// The name for messages.
     pub fn name(&self) -> CText {
         CText(self.name)
-    }
-}
-
-/// Whether the pointer is a live type's.
-#[inline(always)]
-pub fn is_type(kind: *const Type) -> bool {
-    // SAFETY: reads words that are written before the first type exists, then a slot below types_used, which is committed.
-    unsafe {
-        let offset = (kind as usize).wrapping_sub(range::RANGE.types as usize);
-        offset < range::RANGE.types_used * TYPE_SLOT_BYTES && offset % TYPE_SLOT_BYTES == 0 && (*kind).is_live()
     }
 }
 
@@ -463,6 +456,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
         }
     }
     flags.set(TypeFlags::COUNT_BYTES, kind.class.is_null());
+    flags.set(TypeFlags::QUICK, flags.contains(TypeFlags::PLAIN | TypeFlags::SIMPLE) && !kind.class.is_null());
     kind.flags = flags;
     kind.traverse = spec.traverse;
     kind.clear = spec.clear;
@@ -473,7 +467,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
         (*kind.next).prev = kind;
     }
     (*heap).first_type = kind;
-    kind.signature = SIGNATURE;
+    kind.signature = kind as *const Type as usize;
 }
 
 /// Ends a type.

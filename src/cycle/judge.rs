@@ -163,7 +163,7 @@ impl Judge {
         (*self.heap).each_examined_page(|page| {
             let skip_old = self.young && (*page).flags.contains(PageFlags::HAS_OLD);
             let ending = self.ending;
-            let mut place = work.add(((*page).start() - self.objects + FIRST_OFFSET as usize) >> GRANULE_SHIFT);
+            let mut place = work.add(((*page).start - self.objects + FIRST_OFFSET as usize) >> GRANULE_SHIFT);
             let step = ((*page).stride >> GRANULE_SHIFT) as usize;
             (*page).each_block(|obj| {
                 let header = header::load(obj);
@@ -383,7 +383,7 @@ fn is_member(header: Header, ending: bool) -> bool {
 /// - The page holds blocks; `each` does not give it back.
 #[inline(always)]
 pub unsafe fn each_suspect(table: *mut u16, page: *mut Page, mut each: impl FnMut(*mut c_void, *mut u16)) {
-    let mut place = table.add(((*page).start() - RANGE.objects + FIRST_OFFSET as usize) >> GRANULE_SHIFT);
+    let mut place = table.add(((*page).start - RANGE.objects + FIRST_OFFSET as usize) >> GRANULE_SHIFT);
     let step = ((*page).stride >> GRANULE_SHIFT) as usize;
     (*page).each_block(|obj| {
         if *place != CLEAR {

@@ -109,6 +109,10 @@ unsafe fn judge(heap: *mut Heap, kind: Kind, ending: bool) -> Result<Judge, judg
 
 /// Writes the old bits of the pages that were young: everything that lives there now is old.
 unsafe fn age(heap: *mut Heap) {
+    for class in &mut (*heap).classes {
+        class.flush();
+    }
+    (*heap).has_old = true;
     (*heap).each_aging_page(|page| {
         (*page).flags.insert(PageFlags::HAS_OLD);
         (*page).each_block(|obj| {

@@ -3,7 +3,7 @@
 //! Strides are multiples of 16 up to 256, then eight to each doubling: at most an eighth is lost to rounding. The largest
 //! puts two blocks on a page; what is larger is a large object with a span of its own.
 
-use super::page::{Kind, Page, PageFlags, COUNTDOWN_NEVER, NO_PAGE, PAGE_BYTES};
+use super::page::{free_block, Kind, Page, PageFlags, COUNTDOWN_NEVER, NO_PAGE, PAGE_BYTES};
 use super::range::RANGE;
 use super::Heap;
 use crate::header::{self, Header};
@@ -47,6 +47,9 @@ pub const fn class_of(bytes: usize) -> Option<usize> {
 /// A heap's allocator for one stride.
 #[repr(C)]
 pub struct Class {
+    /// The object freed last, dead but not returned to its page, which still counts it as in use; null: none. What is made and
+    /// dropped at once, as temporaries are, goes back and forth here.
+    pub last: *mut c_void,
     /// Allocation takes from this page; never null ([`EMPTY_PAGE`] in the beginning).
     pub page: *mut Page,
     /// The owner.
@@ -64,6 +67,7 @@ pub static EMPTY_PAGE: EmptyPage = EmptyPage(core::cell::UnsafeCell::new(Page {
     countdown: COUNTDOWN_NEVER,
     stride: 0,
     heap: core::ptr::null_mut(),
+    start: 0,
     end_max: 0,
     reciprocal: 0,
     next: NO_PAGE,
@@ -144,14 +148,14 @@ impl Class {
         let blocks = (bytes / page.stride).max(1);
         let end = (page.end + blocks * page.stride).min(page.end_max);
         if page.flags.contains(PageFlags::DIRTY) {
-            let start = page.start();
+            let start = page.start;
             let mut offset = page.end;
             while offset < end {
                 header::store((start + offset as usize) as *mut c_void, Header::free(0));
                 offset += page.stride;
             }
         } else if bytes as usize == PAGE_BYTES {
-            sys::wish_populated(page.start() as *mut u8, PAGE_BYTES);
+            sys::wish_populated(page.start as *mut u8, PAGE_BYTES);
         }
         page.end = end;
     }
@@ -258,6 +262,16 @@ impl Class {
         }
         self.unlist(page);
         (*self.heap).give_small(page);
+    }
+
+    /// Returns the object freed last to its page.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn flush(&mut self) {
+        if !self.last.is_null() {
+            free_block(core::mem::replace(&mut self.last, core::ptr::null_mut()));
+        }
     }
 
     /// Gives back the empty page that [`Class::empty`] kept, if there is one.

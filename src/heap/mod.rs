@@ -65,6 +65,8 @@ pub struct Heap {
     pub phase: Phase,
     /// Whether automatic collection is on.
     pub enabled: bool,
+    /// Whether any object may be old.
+    pub has_old: bool,
     /// Nested deaths that run callbacks, for the bound on the stack; see `death.rs`.
     pub death_depth: u32,
     /// `clear` callbacks that are running: no collection may.
@@ -204,7 +206,8 @@ impl Heap {
             (*rest).heap = self;
             (*rest).flags = PageFlags::empty();
         }
-        let start = (*page).start();
+        let start = (*page).address();
+        (*page).start = start;
         if dirty {
             // Fresh memory through the system where that is cheaper than writing zeros.
             let all = count * PAGE_BYTES;
@@ -253,6 +256,7 @@ impl Heap {
     /// - Only the heap's thread is in the heap.
     pub unsafe fn trim_all(&mut self) {
         for class in &mut self.classes {
+            class.flush();
             class.trim();
         }
         self.trim();
@@ -286,7 +290,7 @@ pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
     heap.segment_low = usize::MAX;
     for number in 0..CLASS_COUNT {
         heap.classes[number] =
-            Class { page: EMPTY_PAGE.get(), heap: slot, partial: NO_PAGE, stride: stride_of(number) };
+            Class { last: ptr::null_mut(), page: EMPTY_PAGE.get(), heap: slot, partial: NO_PAGE, stride: stride_of(number) };
     }
     let mut line = Line::new();
     // A cut name is still a name.

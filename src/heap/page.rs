@@ -85,6 +85,8 @@ pub struct Page {
     pub stride: u32,
     /// The heap that owns it.
     pub heap: *mut Heap,
+    /// First byte of the page's memory.
+    pub start: usize,
     /// `end` when all blocks have been handed out.
     pub end_max: u32,
     /// ceil(2^32 / stride): turns the division by stride into a multiplication.
@@ -112,11 +114,10 @@ impl Page {
         (unsafe { (self as *const Page).offset_from(RANGE.pages) }) as u32
     }
 
-    /// First byte of the page's memory.
-    #[inline(always)]
-    pub fn start(&self) -> usize {
+    /// First byte of the memory of a page that holds nothing yet, whose `start` is not set.
+    pub fn address(&self) -> usize {
         // SAFETY: as in index.
-        unsafe { RANGE.objects + (((self as *const Page as usize) - (RANGE.pages as usize)) / size_of::<Page>()) * PAGE_BYTES }
+        unsafe { RANGE.objects + self.index() as usize * PAGE_BYTES }
     }
 
     /// How many blocks a page of this stride has.
@@ -133,6 +134,7 @@ impl Page {
         self.stride = stride;
         self.reciprocal = (u32::MAX / stride) + 1;
         self.heap = heap;
+        self.start = self.address();
         self.class = class;
         self.next = NO_PAGE;
         self.prev = NO_PAGE;
@@ -159,7 +161,7 @@ impl Page {
 
     /// The payload of the block that an address of this page lies in; None before the first and behind the last one handed out.
     pub fn payload_at(&self, address: usize) -> Option<*mut c_void> {
-        let start = self.start();
+        let start = self.start;
         match self.kind {
             Kind::Large => Some((start + FIRST_OFFSET as usize) as *mut c_void),
             Kind::Small => {
@@ -179,7 +181,7 @@ impl Page {
     /// - `each` does not give the page back.
     #[inline(always)]
     pub unsafe fn each_block(&self, mut each: impl FnMut(*mut c_void)) {
-        let start = self.start();
+        let start = self.start;
         let mut offset = FIRST_OFFSET;
         while offset < self.end {
             each((start + offset as usize) as *mut c_void);
@@ -192,7 +194,7 @@ impl Page {
     /// # Safety
     /// - The page is small.
     pub unsafe fn count_free(&self) -> u32 {
-        let start = self.start();
+        let start = self.start;
         let mut count = 0;
         let mut offset = self.free;
         while offset < self.end {
@@ -264,7 +266,7 @@ pub unsafe fn clear_old(obj: *mut c_void) {
 /// # Safety
 /// - The page's segment is committed.
 pub unsafe fn clear_old_bits(page: &mut Page) {
-    let first = (page.start() - RANGE.objects) / GRANULE_BYTES / 64;
+    let first = (page.start - RANGE.objects) / GRANULE_BYTES / 64;
     core::ptr::write_bytes(RANGE.old.add(first), 0, PAGE_BYTES / GRANULE_BYTES / 64);
     page.flags.remove(PageFlags::HAS_OLD);
 }

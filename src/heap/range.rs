@@ -55,6 +55,8 @@ pub struct Range {
     pub segments: *mut Segment,
     /// Slots of types.
     pub types: *mut Type,
+    /// Bytes of the slots of types that were ever used.
+    pub types_bytes: usize,
     /// How many slots of types there are.
     pub type_count: usize,
     /// Slots of heaps.
@@ -83,6 +85,7 @@ pub static mut RANGE: Range = Range {
     work: ptr::null_mut(),
     segments: ptr::null_mut(),
     types: ptr::null_mut(),
+    types_bytes: 0,
     type_count: 0,
     heaps: ptr::null_mut(),
     heap_count: 0,
@@ -290,6 +293,7 @@ pub fn take_type_slot() -> *mut Type {
         }
         (*slot).take(RANGE.types_used);
         RANGE.types_used += 1;
+        RANGE.types_bytes = RANGE.types_used * TYPE_SLOT_BYTES;
         slot
     }
 }
