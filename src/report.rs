@@ -12,6 +12,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 pub const LINE_BYTES: usize = 512;
 
 /// A line under construction: a C string of at most [`LINE_BYTES`].
+#[derive(Clone)]
 pub struct Line {
     bytes: [u8; LINE_BYTES],
     len: usize,
@@ -100,6 +101,30 @@ pub enum Level {
     Warning = 2,
     /// Good to know.
     Info = 3,
+}
+
+/// The sentence behind the last failing status that belongs to no heap, or to the default heap.
+static ERROR: ErrorText = ErrorText { lock: sys::Lock::new(), text: core::cell::UnsafeCell::new(Line::new()) };
+
+struct ErrorText {
+    lock: sys::Lock,
+    text: core::cell::UnsafeCell<Line>,
+}
+
+// SAFETY: written under the lock; a reader is told that the next failing call overwrites what it reads.
+unsafe impl Sync for ErrorText {}
+
+/// Keeps the sentence for [`process_error`].
+pub fn set_process_error(line: &Line) {
+    let _guard = ERROR.lock.lock();
+    // SAFETY: under the lock.
+    unsafe { *ERROR.text.get() = line.clone() };
+}
+
+/// The sentence kept last.
+pub fn process_error() -> *const c_char {
+    // SAFETY: the text is a C string at all times; see ErrorText.
+    unsafe { (*ERROR.text.get()).as_ptr() }
 }
 
 type LogFn = unsafe extern "C" fn(u32, *const c_char, *mut c_void);

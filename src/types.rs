@@ -158,6 +158,8 @@ pub struct Type {
     pub bytes_freed: u64,
     /// Of the objects ended, those ended by the collector.
     pub reclaimed: u64,
+    /// Immortal objects, counted when a heap's end is reported.
+    pub immortal: u64,
     /// Neighbours in the heap's list.
     pub next: *mut Type,
     /// As `next`.
@@ -547,13 +549,13 @@ unsafe fn check_field(spec: &Spec, index: usize, field: &RawField, reason: &mut 
     // Bytes of an element from its start to the end of its word.
     let word_end = field.payload_offset.saturating_add(8);
     if field.slot != 3 && field.stride != 8 {
-        return bad(format_args!("the slot has {} bytes, a pointer or word has 8", field.stride));
+        return bad(format_args!("stride is {}, a pointer or word has 8 bytes", field.stride));
     }
     if field.slot != 3 && field.payload_offset != 0 || word_end > field.stride {
         return bad(format_args!("the word at {} lies outside its {} bytes", field.payload_offset, field.stride));
     }
     if field.slot == 2 && field.pointer_mask == 0 {
-        return bad(format_args!("the pointer mask is 0"));
+        return bad(format_args!("pointer_mask (ptr_mask of the macro) is 0"));
     }
     if field.slot == 3 {
         if !matches!(field.tag_bytes, 1 | 2 | 4 | 8) {

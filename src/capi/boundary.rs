@@ -41,23 +41,6 @@ const_assert_eq!(size_of::<RawField>(), size_of::<rc_field>());
 const_assert_eq!(core::mem::offset_of!(RawField, pointer_mask), core::mem::offset_of!(rc_field, pointer_mask));
 const_assert_eq!(crate::stats::PAUSE_BUCKETS, super::collector::GC_PAUSE_BUCKETS);
 
-/// The last failing status of a call that had no heap.
-static ERROR: ErrorText = ErrorText { lock: crate::sys::Lock::new(), text: core::cell::UnsafeCell::new(Line::new()) };
-
-struct ErrorText {
-    lock: crate::sys::Lock,
-    text: core::cell::UnsafeCell<Line>,
-}
-
-// SAFETY: written under the lock; a reader is told that the next failing call overwrites what it reads.
-unsafe impl Sync for ErrorText {}
-
-fn set_process_error(text: core::fmt::Arguments<'_>) {
-    let _guard = ERROR.lock.lock();
-    // SAFETY: under the lock.
-    unsafe { *ERROR.text.get() = Line::of(text) };
-}
-
 /// Reads a struct that begins with its size. Older hosts have fewer bytes: the rest is zero, the default. Newer ones have
 /// more: those must be zero, else the host asks for what this library has not.
 ///
@@ -116,7 +99,7 @@ unsafe fn heap_of(call: &str, heap: *mut Heap) -> Option<*mut Heap> {
 
 pub(super) unsafe fn heap_new(options: *const gc_heap_options, out_heap: NonNull<*mut Heap>) -> rc_status {
     let refuse = |status: rc_status, text: core::fmt::Arguments<'_>| {
-        set_process_error(text);
+        report::set_process_error(&Line::of(text));
         status
     };
     if out_heap.0.is_null() {
@@ -187,6 +170,8 @@ pub(super) unsafe fn heap_default() -> *mut Heap {
 }
 
 pub(super) unsafe fn heap_free(heap: *mut Heap) -> usize {
+    // Null is the default heap, as everywhere, but is not made only to be freed.
+    let heap = if heap.is_null() { heap::DEFAULT.load(Ordering::Relaxed) } else { heap };
     if heap.is_null() {
         return 0;
     }
@@ -212,7 +197,7 @@ pub(super) unsafe fn heap_name(heap: *mut Heap) -> *const c_char {
 
 pub(super) unsafe fn error_message(heap: *const Heap) -> *const c_char {
     if heap.is_null() {
-        return (*ERROR.text.get()).as_ptr();
+        return report::process_error();
     }
     if !is_heap(heap) {
         report::fatal(format_args!("gc_error_message: {heap:p} is not a live heap: freed before, or never one"));

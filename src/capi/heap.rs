@@ -77,7 +77,7 @@ pub unsafe extern "C" fn gc_heap_new(
 ///
 /// What was still held is reported by type to the log, as a warning: each is a reference that some host code
 /// did not release. Immortal objects, and what only they keep alive, do not count. Every pointer into the heap is
-/// dead afterwards. Freeing null, or the default heap by its pointer, is allowed; freeing twice is fatal.
+/// dead afterwards. Null is the default heap; its next use makes a new one. Freeing twice is fatal.
 ///
 /// Ownership: takes the heap, its types and its objects.
 /// Threads: the heap's.
@@ -115,8 +115,8 @@ pub unsafe extern "C" fn gc_heap_name(heap: *mut gc_heap) -> *const c_char {
     boundary::heap_name(heap)
 }
 
-/// The sentence behind the last status of this heap that was not `RC_OK`: what was wrong, and where. For a null
-/// heap: the last one of a call that had no heap yet (`gc_heap_new`).
+/// The sentence behind the last status of this heap that was not `RC_OK`: what was wrong, and where. For a null heap: the
+/// last one of the default heap, or of a call that had no heap yet (`gc_heap_new`).
 ///
 /// Ownership: the string is the heap's, until its next failing call.
 /// Threads: the heap's.

@@ -1,7 +1,7 @@
 //! The verdict: which objects of the examined pages are dead. Three sweeps in address order, none of which writes to an object.
 //!
 //! ```text
-//!   count     working count := count, for every object of the set
+//!   count     working count := count, for every object of the set; all that lives in its pages is old from now on
 //!   subtract  one less for every edge from an object of the set to an object of the set
 //!   mark      whatever has a working count left is held from outside: it, and all it reaches, lives (working count := 0)
 //!   dead      is what still has a working count (of zero)
@@ -29,7 +29,7 @@
 
 use super::working::{self, Large, AGAIN, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
-use crate::heap::page::{is_old, Page, PageFlags, FIRST_OFFSET};
+use crate::heap::page::{is_old, set_old, Page, PageFlags, FIRST_OFFSET};
 use crate::heap::range::{self, GRANULE_BYTES, GRANULE_SHIFT, RANGE};
 use crate::heap::segment::{Segment, SEGMENT_BYTES};
 use crate::heap::Heap;
@@ -51,21 +51,41 @@ pub struct EdgeName {
     index: usize,
 }
 
-/// The state of one judgement.
-#[repr(C)]
-pub struct Judge {
-    edge: EdgeName,
-    heap: *mut Heap,
-    heap_index: u32,
-    /// Old objects are not in the set.
-    young: bool,
-    /// The heap ends: immortal objects are in the set, with nothing held by being immortal.
-    ending: bool,
+/// What turns a pointer into its working count. Copied into the sweeps' locals: the table is written to between two edges, and
+/// the compiler cannot know that it does not write to the judge.
+#[derive(Clone, Copy)]
+struct Table {
     objects: usize,
     /// Granules in committed segments.
     granules: usize,
     work: *mut u16,
     segments: *const Segment,
+    owner: u32,
+}
+
+impl Table {
+    /// The working count behind a pointer, if that is an aligned address of this heap.
+    #[inline(always)]
+    unsafe fn place(&self, word: usize) -> Option<*mut u16> {
+        // Low bits go to the top, so that one comparison refuses null, foreign and unaligned pointers.
+        let granule = word.wrapping_sub(self.objects).rotate_right(GRANULE_SHIFT);
+        if granule >= self.granules || (*self.segments.add(granule >> SEGMENT_GRANULES_SHIFT)).owner != self.owner {
+            return None;
+        }
+        Some(self.work.add(granule))
+    }
+}
+
+/// The state of one judgement.
+#[repr(C)]
+pub struct Judge {
+    edge: EdgeName,
+    heap: *mut Heap,
+    table: Table,
+    /// Old objects are not in the set.
+    young: bool,
+    /// The heap ends: immortal objects are in the set, with nothing held by being immortal.
+    ending: bool,
     worklist: *mut *mut c_void,
     capacity: usize,
     len: usize,
@@ -73,6 +93,8 @@ pub struct Judge {
     large: Large,
     /// The object whose `traverse` is running.
     source: *mut c_void,
+    /// Some object of the set refers to one that is not in it.
+    pub outer: bool,
     /// Objects in the set.
     pub examined: u64,
     /// Objects of it that live.
@@ -99,19 +121,22 @@ impl Judge {
         Ok(Judge {
             edge: EdgeName { name: core::ptr::null(), index: 0 },
             heap,
-            heap_index: (*heap).index,
+            table: Table {
+                objects: RANGE.objects,
+                granules: RANGE.committed * (SEGMENT_BYTES / GRANULE_BYTES),
+                work: RANGE.work,
+                segments: RANGE.segments,
+                owner: (*heap).index,
+            },
             young,
             ending,
-            objects: RANGE.objects,
-            granules: RANGE.committed * (SEGMENT_BYTES / GRANULE_BYTES),
-            work: RANGE.work,
-            segments: RANGE.segments,
             worklist,
             capacity,
             len: 0,
             again: false,
             large: Large::none(),
             source: core::ptr::null_mut(),
+            outer: false,
             examined: 0,
             marked: 0,
             anomalies: 0,
@@ -149,21 +174,18 @@ impl Judge {
         self.examined - self.marked
     }
 
-    /// Calls `each` with the block and working count of every block of a page that has one.
-    #[inline(always)]
-    unsafe fn each_suspect(&self, page: *mut Page, mut each: impl FnMut(*mut c_void, *mut u16)) {
-        each_suspect(self.work, page, |obj, work| each(obj, work));
-    }
-
     /// Working count := count. Returns how many are large.
     unsafe fn sweep_count(&mut self) -> usize {
         let mut large = 0;
         let mut examined = 0;
-        let work = self.work;
-        (*self.heap).each_examined_page(|page| {
-            let skip_old = self.young && (*page).flags.contains(PageFlags::HAS_OLD);
-            let ending = self.ending;
-            let mut place = work.add(((*page).start - self.objects + FIRST_OFFSET as usize) >> GRANULE_SHIFT);
+        let Table { objects, work, .. } = self.table;
+        let ending = self.ending;
+        let young = self.young;
+        let heap = self.heap;
+        (*heap).each_examined_page(|page| {
+            let skip_old = young && (*page).flags.contains(PageFlags::HAS_OLD);
+            let aging = (*heap).is_aging(page);
+            let mut place = work.add(((*page).start - objects + FIRST_OFFSET as usize) >> GRANULE_SHIFT);
             let step = ((*page).stride >> GRANULE_SHIFT) as usize;
             (*page).each_block(|obj| {
                 let header = header::load(obj);
@@ -178,8 +200,14 @@ impl Judge {
                     };
                     examined += 1;
                 }
+                if aging && header.count_word() != 0 {
+                    set_old(obj);
+                }
                 place = place.add(step);
             });
+            if aging {
+                (*page).flags.insert(PageFlags::HAS_OLD);
+            }
         });
         self.examined = examined;
         large
@@ -187,7 +215,7 @@ impl Judge {
 
     unsafe fn enter_large(&mut self) {
         (*self.heap).each_examined_page(|page| {
-            each_suspect(self.work, page, |obj, work| {
+            each_suspect(self.table.work, page, |obj, work| {
                 if *work == TO_BE_LARGE {
                     let count = header::count_word(obj) - LOCAL;
                     *work = self.large.enter(range::granule_of(obj), count);
@@ -198,15 +226,16 @@ impl Judge {
 
     /// Clears the table again.
     unsafe fn forget(&mut self) {
-        (*self.heap).each_examined_page(|page| self.each_suspect(page, |_, work| *work = CLEAR));
+        (*self.heap).each_examined_page(|page| each_suspect(self.table.work, page, |_, work| *work = CLEAR));
     }
 
     unsafe fn sweep_subtract(&mut self) {
         let heap = self.heap;
+        let table = self.table;
         (*heap).each_examined_page(|page| {
-            each_suspect(self.work, page, |obj, _| {
+            each_suspect(table.work, page, |obj, _| {
                 let kind = object::type_of(obj);
-                slots::each_edge(obj, kind, |word| self.subtract(word));
+                slots::each_edge(obj, kind, |word| self.subtract(&table, word));
                 if let Some(traverse) = (*kind).traverse {
                     self.source = obj;
                     host::traverse(traverse, obj, visit_subtract, self as *mut Judge as *mut c_void);
@@ -217,15 +246,16 @@ impl Judge {
 
     unsafe fn sweep_mark(&mut self) {
         let heap = self.heap;
+        let table = self.table;
         (*heap).each_examined_page(|page| {
-            each_suspect(self.work, page, |obj, work| {
+            each_suspect(table.work, page, |obj, work| {
                 if *work > ZERO {
                     if *work == BELOW_ZERO {
                         self.report_below_zero(obj);
                     }
                     *work = CLEAR;
                     self.marked += 1;
-                    self.expand(obj);
+                    self.expand(&table, obj);
                     if self.len > self.capacity / 2 {
                         self.drain();
                     }
@@ -235,27 +265,13 @@ impl Judge {
         self.drain();
     }
 
-    /// The working count behind a pointer, if that is an aligned address of this heap.
+    /// One edge: inside the set, if its target is in the set.
     #[inline(always)]
-    unsafe fn place(&self, word: usize) -> Option<*mut u16> {
-        // Low bits go to the top, so that one comparison refuses null, foreign and unaligned pointers.
-        let granule = word.wrapping_sub(self.objects).rotate_right(GRANULE_SHIFT);
-        if granule >= self.granules || (*self.segments.add(granule >> SEGMENT_GRANULES_SHIFT)).owner != self.heap_index {
-            return None;
-        }
-        Some(self.work.add(granule))
-    }
-
-    /// One edge inside the set, if its target is in the set.
-    #[inline(always)]
-    unsafe fn subtract(&mut self, word: usize) {
-        if let Some(place) = self.place(word) {
-            let value = *place;
-            if value.wrapping_sub(2) <= SMALL_MAX as u16 - 1 {
-                *place = value - 1;
-            } else if value != CLEAR {
-                self.subtract_slow(word as *mut c_void, place);
-            }
+    unsafe fn subtract(&mut self, table: &Table, word: usize) {
+        match table.place(word) {
+            Some(place) if (*place).wrapping_sub(2) <= SMALL_MAX as u16 - 1 => *place -= 1,
+            Some(place) if *place != CLEAR => self.subtract_slow(word as *mut c_void, place),
+            _ => self.outer |= word != 0,
         }
     }
 
@@ -271,9 +287,9 @@ impl Judge {
 
     /// An object lives: so does what it refers to.
     #[inline(always)]
-    unsafe fn expand(&mut self, obj: *mut c_void) {
+    unsafe fn expand(&mut self, table: &Table, obj: *mut c_void) {
         let kind = object::type_of(obj);
-        slots::each_edge(obj, kind, |word| self.mark(word));
+        slots::each_edge(obj, kind, |word| self.mark(table, word));
         if let Some(traverse) = (*kind).traverse {
             self.source = obj;
             host::traverse(traverse, obj, visit_mark, self as *mut Judge as *mut c_void);
@@ -281,8 +297,8 @@ impl Judge {
     }
 
     #[inline(always)]
-    unsafe fn mark(&mut self, word: usize) {
-        if let Some(place) = self.place(word) {
+    unsafe fn mark(&mut self, table: &Table, word: usize) {
+        if let Some(place) = table.place(word) {
             // What has a working count left is found by the sweep itself.
             if *place == ZERO {
                 if self.len < self.capacity {
@@ -300,6 +316,7 @@ impl Judge {
 
     /// Empties the worklist.
     unsafe fn drain(&mut self) {
+        let table = self.table;
         let mut ring = [core::ptr::null_mut::<c_void>(); AHEAD];
         let mut first = 0;
         let mut count = 0;
@@ -317,7 +334,7 @@ impl Judge {
             let obj = ring[first];
             first = (first + 1) % AHEAD;
             count -= 1;
-            self.expand(obj);
+            self.expand(&table, obj);
         }
     }
 
@@ -424,17 +441,23 @@ impl core::fmt::Display for EdgeText<'_> {
 
 unsafe extern "C" fn visit_subtract(target: *mut c_void, ctx: *mut c_void) -> c_int {
     let judge = &mut *(ctx as *mut Judge);
-    match judge.place(target as usize) {
-        Some(place) if *place != CLEAR => judge.subtract(target as usize),
+    let table = judge.table;
+    match table.place(target as usize) {
+        Some(place) if *place != CLEAR => judge.subtract(&table, target as usize),
         // Not in the set: fine for an object, so it must be one.
-        _ if !target.is_null() => judge.check_reported(target),
+        _ if !target.is_null() => {
+            judge.outer = true;
+            judge.check_reported(target);
+        }
         _ => {}
     }
     0
 }
 
 unsafe extern "C" fn visit_mark(target: *mut c_void, ctx: *mut c_void) -> c_int {
-    (*(ctx as *mut Judge)).mark(target as usize);
+    let judge = &mut *(ctx as *mut Judge);
+    let table = judge.table;
+    judge.mark(&table, target as usize);
     0
 }
 

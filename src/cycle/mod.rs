@@ -28,9 +28,8 @@ pub mod release;
 pub mod working;
 
 use crate::header;
-use crate::heap::page::{set_old, PageFlags};
 use crate::heap::range::RANGE;
-use crate::heap::{self, Heap, Phase};
+use crate::heap::{self, page, Heap, Phase};
 use crate::object;
 use crate::report::{self, CText, Level};
 use crate::stats::{Outcome, Status};
@@ -55,7 +54,7 @@ pub enum Kind {
 pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> u64 {
     if !may_collect(heap) {
         (*heap).generation(kind).refused += 1;
-        (*heap).pace.overdue = true;
+        (*heap).budget = (*heap).pace.make_up((*heap).budget);
         return 0;
     }
     run(heap, kind, false)
@@ -98,29 +97,20 @@ unsafe fn run(heap: *mut Heap, kind: Kind, ending: bool) -> u64 {
 unsafe fn judge(heap: *mut Heap, kind: Kind, ending: bool) -> Result<Judge, judge::NoMemory> {
     let mut judge = Judge::new(heap, kind == Kind::Young, ending)?;
     (*heap).examine_pages(kind == Kind::Full);
-    if let Err(no_memory) = judge.run() {
-        // As if it had not begun: what was young is young.
-        (*heap).each_aging_page(|page| (*heap).list_young(page));
-        return Err(no_memory);
-    }
-    age(heap);
-    Ok(judge)
-}
-
-/// Writes the old bits of the pages that were young: everything that lives there now is old.
-unsafe fn age(heap: *mut Heap) {
     for class in &mut (*heap).classes {
+        // The object freed last is counted as in use by its page, which may be about to go.
         class.flush();
     }
     (*heap).has_old = true;
-    (*heap).each_aging_page(|page| {
-        (*page).flags.insert(PageFlags::HAS_OLD);
-        (*page).each_block(|obj| {
-            if header::count_word(obj) != 0 {
-                set_old(obj);
-            }
+    if let Err(no_memory) = judge.run() {
+        // As if it had not begun: what was young is young, and what shares a page with it will be looked at again.
+        (*heap).each_aging_page(|page| {
+            page::clear_old_bits(&mut *page);
+            (*heap).list_young(page);
         });
-    });
+        return Err(no_memory);
+    }
+    Ok(judge)
 }
 
 unsafe fn finish(heap: *mut Heap, kind: Kind, start: u64, outcome: &Outcome) {
@@ -223,10 +213,22 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
 }
 
 unsafe fn report_held(heap: *mut Heap) -> u64 {
+    if (*heap).live_objects() == 0 {
+        return 0;
+    }
+    // Immortal objects are not held by anybody; the others may still refer to them.
+    (*heap).each_type(|kind| (*kind).immortal = 0);
+    (*heap).each_page(|page| {
+        (*page).each_block(|obj| {
+            if header::count_word(obj) == header::IMMORTAL {
+                (*object::type_of(obj)).immortal += 1;
+            }
+        });
+    });
     let mut held = 0;
     (*heap).each_type(|kind| {
         let kind: &Type = &*kind;
-        let live = kind.live();
+        let live = kind.live() - kind.immortal;
         if live != 0 {
             held += live;
             report::log(

@@ -122,6 +122,13 @@ impl Pace {
         self.given
     }
 
+    /// A collection was asked for where none could run: it is due at the next allocation, which the budget given back lets look.
+    pub fn make_up(&mut self, budget: i64) -> i64 {
+        self.overdue = true;
+        self.given -= budget.max(0);
+        budget.min(0)
+    }
+
     /// A collection has run.
     pub fn ran(&mut self, kind: Kind, in_use: u64, budget: i64, examined: u64, dead: u64) {
         self.allocated = 0;

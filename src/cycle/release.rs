@@ -3,8 +3,8 @@
 //! The dead are told by the table of working counts alone (see `judge.rs`), which nothing but this module changes from the
 //! verdict to the end: so host code may allocate, release and store meanwhile.
 //!
-//! - **All plain**: two sweeps. The first releases the edges that leave the dead set; edges inside it need no counting, both ends go. The
-//!   second frees the blocks, page by page, and links them in address order.
+//! - **All plain**: one sweep. Each object's edges that leave the dead set are released (edges inside it need no counting, both ends
+//!   go), and its block is freed. Working counts stay until the sweep is over: they still tell who was dead.
 //! - **Some with callbacks**: every member is held (count + 1, dying), so that no callback can make one die in the middle; then
 //!   each step of the table is done for the whole set before the next begins: references go, `clear`, `destroy`, the holds are checked,
 //!   the blocks are freed.
@@ -36,20 +36,23 @@ use core::ptr;
 /// - The working counts of exactly the dead are set; the heap's phase forbids collections; only the heap's thread is in the heap.
 pub unsafe fn release_dead(heap: *mut Heap, held: bool) -> u64 {
     let mut queue = Queue::new();
-    if has_callback_types(heap) && hold_dead(heap) {
+    let callbacks = held || has_callback_types(heap);
+    // What is held from outside may be released by what dies in consequence, so it must be held until that is over.
+    let plain = !(callbacks && hold_dead(heap)) && !held;
+    if !plain {
         clear_dead(heap, &mut queue);
         destroy_dead(heap, &mut queue);
-        if !held {
+        if held {
+            death::end_all(&mut queue);
+        } else {
             each_dead(heap, |obj, kind| {
                 if header::count_word(obj) != IMMORTAL {
                     death::check_hold(obj, kind);
                 }
             });
         }
-    } else {
-        release_outer_edges(heap, &mut queue);
     }
-    let count = free_dead(heap);
+    let count = free_dead(heap, plain, &mut queue);
     death::end_all(&mut queue);
     count
 }
@@ -106,57 +109,62 @@ unsafe fn destroy_dead(heap: *mut Heap, queue: &mut Queue) {
     });
 }
 
-/// Plain objects only: what the dead set refers to outside itself loses those references.
-unsafe fn release_outer_edges(heap: *mut Heap, queue: &mut Queue) {
-    let objects = RANGE.objects;
-    let granules = RANGE.committed * (SEGMENT_BYTES >> GRANULE_SHIFT);
-    let work = RANGE.work;
-    let owner = (*heap).index;
-    each_dead(heap, |obj, kind| {
+/// Step 7 for the whole set, and for plain objects step 5. Returns how many tracked objects it had.
+unsafe fn free_dead(heap: *mut Heap, plain: bool, queue: &mut Queue) -> u64 {
+    let outer = Outer { objects: RANGE.objects, granules: RANGE.committed * (SEGMENT_BYTES >> GRANULE_SHIFT), work: RANGE.work, owner: (*heap).index };
+    let mut tracked = 0;
+    (*heap).each_examined_page(|page| {
+        tracked += match (*page).kind {
+            Kind::Small if plain => free_page(page, |obj, kind| outer.release(obj, kind, queue)),
+            Kind::Small => free_page(page, |_, _| {}),
+            _ => free_large(page, |obj, kind| if plain { outer.release(obj, kind, queue) }),
+        }
+    });
+    (*heap).each_examined_page(|page| end_page(page));
+    tracked
+}
+
+/// What tells the dead from the others while plain objects are released.
+#[derive(Clone, Copy)]
+struct Outer {
+    objects: usize,
+    granules: usize,
+    work: *mut u16,
+    owner: u32,
+}
+
+impl Outer {
+    /// What a dead plain object refers to outside the dead set loses that reference.
+    #[inline(always)]
+    unsafe fn release(&self, obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
         slots::each_edge(obj, kind, |word| {
             if word == 0 {
                 return;
             }
-            let granule = word.wrapping_sub(objects).rotate_right(GRANULE_SHIFT);
+            let granule = word.wrapping_sub(self.objects).rotate_right(GRANULE_SHIFT);
             let inside =
-                granule < granules && *work.add(granule) != CLEAR && (*range::segment_of(word)).owner == owner;
+                granule < self.granules && *self.work.add(granule) != CLEAR && (*range::segment_of(word)).owner == self.owner;
             if !inside {
                 count::release_edge(word as *mut c_void, queue);
             }
         });
-    });
-}
-
-/// Step 7 for the whole set. Returns how many tracked objects it had.
-unsafe fn free_dead(heap: *mut Heap) -> u64 {
-    let mut tracked = 0;
-    (*heap).each_examined_page(|page| {
-        tracked += match (*page).kind {
-            Kind::Large => free_large(page),
-            _ => free_page(page),
-        }
-    });
-    tracked
-}
-
-unsafe fn free_large(page: *mut Page) -> u64 {
-    let mut tracked = 0;
-    let mut dead = ptr::null_mut();
-    each_suspect(RANGE.work, page, |obj, work| {
-        *work = CLEAR;
-        dead = obj;
-    });
-    if !dead.is_null() {
-        tracked = header::load(dead).has(Flags::TRACKED) as u64;
-        let kind = object::type_of(dead);
-        (*kind).reclaimed += 1;
-        object::free(dead, kind);
     }
+}
+
+unsafe fn free_large(page: *mut Page, mut release: impl FnMut(*mut c_void, *mut Type)) -> u64 {
+    let mut tracked = 0;
+    each_suspect(RANGE.work, page, |obj, _| {
+        let kind = object::type_of(obj);
+        tracked = header::load(obj).has(Flags::TRACKED) as u64;
+        release(obj, kind);
+        (*page).dead = 1;
+    });
     tracked
 }
 
-/// Frees the dead of one page, linked in address order, in front of what was free before.
-unsafe fn free_page(page: *mut Page) -> u64 {
+/// Frees the dead of one page, linked in address order, in front of what was free before. The page learns of it in [`end_page`].
+#[inline(always)]
+unsafe fn free_page(page: *mut Page, mut release: impl FnMut(*mut c_void, *mut Type)) -> u64 {
     let mut tracked = 0;
     let mut count = 0u32;
     let mut last: *mut c_void = ptr::null_mut();
@@ -166,26 +174,22 @@ unsafe fn free_page(page: *mut Page) -> u64 {
     let mut run_type: *mut Type = ptr::null_mut();
     let mut run = 0;
     let stride = (*page).stride;
-    let has_old = (*page).flags.contains(PageFlags::HAS_OLD);
-    each_suspect(RANGE.work, page, |obj, work| {
-        *work = CLEAR;
-        let header = header::load(obj);
-        let kind = range::type_at(header.type_index());
+    each_suspect(RANGE.work, page, |obj, _| {
+        let high = header::high_word(obj);
+        let kind = object::type_of(obj);
         if kind != run_type {
             book(run_type, run);
             run_type = kind;
             run = 0;
         }
         run += 1;
-        tracked += header.has(Flags::TRACKED) as u64;
-        if header.high() & header::SIDE_FLAGS != 0 {
+        release(obj, kind);
+        tracked += (high & Flags::TRACKED.bits() != 0) as u64;
+        if high & header::SIDE_FLAGS != 0 {
             object::drop_side_entries((*kind).heap, obj);
         }
         if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
             (*kind).bytes_freed += stride as u64;
-        }
-        if has_old {
-            page::clear_old(obj);
         }
         let offset = (range::offset_of(obj as usize) & (PAGE_BYTES - 1)) as u32;
         if last.is_null() {
@@ -202,9 +206,33 @@ unsafe fn free_page(page: *mut Page) -> u64 {
         let link = (*page).free.wrapping_sub(last_offset).wrapping_sub(stride);
         header::store(last, Header::free(link));
         (*page).free = first_offset;
-        Class::freed_many(page, count);
+        (*page).dead = count;
     }
     tracked
+}
+
+/// Working counts and old bits of the dead go, and the page, if nothing is left in it.
+unsafe fn end_page(page: *mut Page) {
+    let count = core::mem::replace(&mut (*page).dead, 0);
+    if count == 0 {
+        return;
+    }
+    let has_old = (*page).flags.contains(PageFlags::HAS_OLD);
+    let mut dead: *mut c_void = ptr::null_mut();
+    each_suspect(RANGE.work, page, |obj, work| {
+        *work = CLEAR;
+        if has_old {
+            page::clear_old(obj);
+        }
+        dead = obj;
+    });
+    if (*page).kind == Kind::Large {
+        let kind = object::type_of(dead);
+        (*kind).reclaimed += 1;
+        object::free(dead, kind);
+    } else {
+        Class::freed_many(page, count);
+    }
 }
 
 unsafe fn book(kind: *mut Type, count: u64) {

@@ -149,6 +149,9 @@ impl Heap {
         for (place, &byte) in self.error.iter_mut().zip(line.as_bytes()) {
             *place = byte;
         }
+        if ptr::eq(self, DEFAULT.load(core::sync::atomic::Ordering::Relaxed)) {
+            crate::report::set_process_error(&line);
+        }
     }
 
     /// Calls `each` with every type.

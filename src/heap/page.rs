@@ -97,6 +97,8 @@ pub struct Page {
     pub prev: u32,
     /// Large: pages of the span. LargeRest: pages since the first.
     pub span: u32,
+    /// Objects that a collection has just ended here, until the page has been told.
+    pub dead: u32,
     /// What the page is.
     pub kind: Kind,
     /// What else is true of it.

@@ -284,6 +284,15 @@ impl Heap {
         }
     }
 
+    /// Whether the page was young when it came under examination.
+    ///
+    /// # Safety
+    /// - The page is the heap's.
+    pub unsafe fn is_aging(&self, page: *mut Page) -> bool {
+        let index = (*page).index() as usize;
+        (*segment_at((index / SEGMENT_PAGES) as u32)).aging_pages >> (index % SEGMENT_PAGES) & 1 != 0
+    }
+
     /// As [`Heap::each_page`], for the pages that were young when they came under examination.
     ///
     /// # Safety
