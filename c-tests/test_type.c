@@ -145,15 +145,15 @@ static void bad_spec_members(void) {
   spec = good, spec.name = NULL;
   REFUSED(spec, RC_ERR_INVALID, "name", "name");
   spec = good, spec.name = "";
-  REFUSED(spec, RC_ERR_INVALID, "name", "empty");
+  REFUSED(spec, RC_ERR_INVALID, "name", "missing");
   spec = good, spec.size = 0;
   REFUSED(spec, RC_ERR_INVALID, "Pair", "size");
   spec = good, spec.size = SIZE_MAX;
-  REFUSED(spec, RC_ERR_LIMIT, "Pair", "size");
+  REFUSED(spec, RC_ERR_INVALID, "Pair", "size");
   spec = good, spec.size = (size_t)1 << 60;
-  REFUSED(spec, RC_ERR_LIMIT, "Pair", "size");
+  REFUSED(spec, RC_ERR_INVALID, "Pair", "size");
   spec = good, spec.tail_size = SIZE_MAX;
-  REFUSED(spec, RC_ERR_LIMIT, "Pair", "tail_size");
+  REFUSED(spec, RC_ERR_INVALID, "Pair", "tail");
   spec = good, spec.reserved = 7;
   REFUSED(spec, RC_ERR_INVALID, "Pair", "reserved");
   spec = good, spec.flags = 1u << 20;
@@ -223,23 +223,23 @@ static void one_bad_field(void) {
   BAD("outside", array, f->count = 1000);
   BAD("outside", array, f->count = SIZE_MAX / 8);
   BAD("outside", array, f->count = SIZE_MAX);
-  BAD("align", one, f->offset += 4);
-  BAD("align", one, f->offset += 1);
-  BAD("align", array, f->stride = 12);
+  BAD("multiple", array, f->offset += 1, f->count = 1);
+  BAD("multiple", array, f->offset += 4, f->count = 2);
   BAD("slot", one, f->slot = 0);
   BAD("slot", one, f->slot = 99);
   BAD("place", one, f->place = 0);
   BAD("place", one, f->place = 99);
-  BAD("count", array, f->count = 0);
+  BAD("0 slots", array, f->count = 0);
   BAD("stride", one, f->stride = 4);
   BAD("stride", array, f->stride = 0);
+  BAD("stride", array, f->stride = 12);
   BAD("length", vector, f->length_bytes = 3);
   BAD("length", vector, f->length_bytes = 0);
   BAD("length", vector, f->length_offset = sizeof(Wide));
   BAD("length", vector, f->length_offset = SIZE_MAX);
   BAD("mask", tagged, f->value = 2);
   BAD("mask", tagged, f->mask = 0, f->value = 1);
-  BAD("ptr_mask", tagged, f->pointer_mask = 0);
+  BAD("pointer_mask", tagged, f->pointer_mask = 0);
   BAD("tag", variant, f->tag_bytes = 3);
   BAD("tag", variant, f->tag_bytes = 0);
   BAD("tag", variant, f->tag_offset = sizeof(Wide));
@@ -310,8 +310,10 @@ static void tail_needs_a_tail_size(void) {
   REFUSED(spec, RC_ERR_INVALID, "items", "tail_size");
   spec.tail_size = sizeof(void *);
   ACCEPTED(spec);
-  spec.size = sizeof(List) + 8; /* the tail must begin where the struct ends */
-  REFUSED(spec, RC_ERR_INVALID, "items", "size");
+  spec.size = sizeof(List) + 8; /* padding behind the struct may be part of the tail */
+  ACCEPTED(spec);
+  spec.size = sizeof(List) - 7; /* but the last element must lie inside */
+  REFUSED(spec, RC_ERR_INVALID, "items", "behind");
 }
 
 /* ---- the life of a type ---- */
@@ -393,9 +395,9 @@ static void many_types_at_once(void) {
   for (size_t i = 0; i < MANY; i++) CHECK_EQ(rc_type_free(types[i]), RC_OK);
 }
 
-/* The number of types in a process is limited; the limit is a status, not a crash. */
+/* The number of types in a process is limited; the limit, or memory for them, is a status, not a crash. */
 static void types_without_end_give_a_status(void) {
-  size_t made = 0, most = (size_t)1 << 21;
+  size_t made = 0, most = check_scale(5000, 20000, 1000000);
   rc_status status = RC_OK;
   for (; made < most && status == RC_OK; made++) {
     rc_type_spec spec = pair_spec(NULL, 0);
@@ -403,8 +405,8 @@ static void types_without_end_give_a_status(void) {
     status = rc_type_new(NULL, &spec, &type);
   }
   CHECK(status == RC_OK || status == RC_ERR_LIMIT || status == RC_ERR_NO_MEMORY);
-  CHECK(made > 10000);
-  CHECK_EQ(gc_heap_free(NULL), 0);
+  CHECK(made >= 5000);
+  CHECK_EQ(gc_heap_free(gc_heap_default()), 0);
   rc_type *type = graph_declared(NULL); /* the numbers are free again */
   rc_decref(graph_node(type, 0));
 }
