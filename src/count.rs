@@ -85,7 +85,7 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
         (*class).last = obj;
         header::store(obj, Header::free(0));
         if (*heap).has_old {
-            page::clear_old(obj);
+            page::renew(obj);
         }
     } else {
         page::free_block(obj);

@@ -1,7 +1,7 @@
 //! The verdict: which objects of the examined pages are dead. Three sweeps in address order, none of which writes to an object.
 //!
 //! ```text
-//!   count     working count := count, for every object of the set; all that lives in its pages is old from now on
+//!   count     working count := count, for every object of the set
 //!   subtract  one less for every edge from an object of the set to an object of the set
 //!   mark      whatever has a working count left is held from outside: it, and all it reaches, lives (working count := 0)
 //!   dead      is what still has a working count (of zero)
@@ -29,7 +29,7 @@
 
 use super::working::{self, Large, AGAIN, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
-use crate::heap::page::{is_old, set_old, Page, PageFlags, FIRST_OFFSET};
+use crate::heap::page::{is_old, Page, FIRST_OFFSET};
 use crate::heap::range::{self, GRANULE_BYTES, GRANULE_SHIFT, RANGE};
 use crate::heap::segment::{Segment, SEGMENT_BYTES};
 use crate::heap::Heap;
@@ -183,13 +183,12 @@ impl Judge {
         let young = self.young;
         let heap = self.heap;
         (*heap).each_examined_page(|page| {
-            let skip_old = young && (*page).flags.contains(PageFlags::HAS_OLD);
-            let aging = (*heap).is_aging(page);
+            let skip_old = young && (*page).old_end != 0;
             let mut place = work.add(((*page).start - objects + FIRST_OFFSET as usize) >> GRANULE_SHIFT);
             let step = ((*page).stride >> GRANULE_SHIFT) as usize;
             (*page).each_block(|obj| {
                 let header = header::load(obj);
-                if is_member(header, ending) && !(skip_old && is_old(obj)) {
+                if is_member(header, ending) && !(skip_old && is_old(page, obj)) {
                     let word = header.count_word();
                     let count = if word == IMMORTAL { 0 } else { word - LOCAL };
                     *place = if count <= SMALL_MAX {
@@ -200,14 +199,8 @@ impl Judge {
                     };
                     examined += 1;
                 }
-                if aging && header.count_word() != 0 {
-                    set_old(obj);
-                }
                 place = place.add(step);
             });
-            if aging {
-                (*page).flags.insert(PageFlags::HAS_OLD);
-            }
         });
         self.examined = examined;
         large
@@ -389,9 +382,9 @@ impl Drop for Judge {
 /// Whether an object takes part: tracked, with a count of its own, and not on its way out.
 #[inline(always)]
 fn is_member(header: Header, ending: bool) -> bool {
-    const TRACKED_NOT_DYING: u32 = Flags::TRACKED.bits() | Flags::DYING.bits();
-    let counted = header.count_word() & LOCAL != 0 && header.high() & TRACKED_NOT_DYING == Flags::TRACKED.bits();
-    counted || (ending && header.count_word() == IMMORTAL)
+    const MASK: u64 = ((Flags::TRACKED.bits() | Flags::DYING.bits()) as u64) << 32 | LOCAL as u64;
+    const MEMBER: u64 = (Flags::TRACKED.bits() as u64) << 32 | LOCAL as u64;
+    header.0 & MASK == MEMBER || (ending && header.count_word() == IMMORTAL)
 }
 
 /// Calls `each` with every block of a page that has a working count, and where that is.

@@ -103,13 +103,11 @@ unsafe fn judge(heap: *mut Heap, kind: Kind, ending: bool) -> Result<Judge, judg
     }
     (*heap).has_old = true;
     if let Err(no_memory) = judge.run() {
-        // As if it had not begun: what was young is young, and what shares a page with it will be looked at again.
-        (*heap).each_aging_page(|page| {
-            page::clear_old_bits(&mut *page);
-            (*heap).list_young(page);
-        });
+        // As if it had not begun: what was young is young.
+        (*heap).each_aging_page(|page| (*heap).list_young(page));
         return Err(no_memory);
     }
+    (*heap).each_aging_page(|page| page::age(&mut *page));
     Ok(judge)
 }
 

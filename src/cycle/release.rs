@@ -17,7 +17,7 @@ use crate::count;
 use crate::death::{self, Queue};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::class::Class;
-use crate::heap::page::{self, Kind, Page, PageFlags, PAGE_BYTES};
+use crate::heap::page::{self, Kind, Page, PAGE_BYTES};
 use crate::heap::range::{self, GRANULE_SHIFT, RANGE};
 use crate::heap::segment::SEGMENT_BYTES;
 use crate::heap::Heap;
@@ -211,19 +211,16 @@ unsafe fn free_page(page: *mut Page, mut release: impl FnMut(*mut c_void, *mut T
     tracked
 }
 
-/// Working counts and old bits of the dead go, and the page, if nothing is left in it.
+/// Working counts of the dead go, their blocks are renewed, and the page, if nothing is left in it.
 unsafe fn end_page(page: *mut Page) {
     let count = core::mem::replace(&mut (*page).dead, 0);
     if count == 0 {
         return;
     }
-    let has_old = (*page).flags.contains(PageFlags::HAS_OLD);
     let mut dead: *mut c_void = ptr::null_mut();
     each_suspect(RANGE.work, page, |obj, work| {
         *work = CLEAR;
-        if has_old {
-            page::clear_old(obj);
-        }
+        page::renew(obj);
         dead = obj;
     });
     if (*page).kind == Kind::Large {

@@ -73,6 +73,7 @@ pub static EMPTY_PAGE: EmptyPage = EmptyPage(core::cell::UnsafeCell::new(Page {
     next: NO_PAGE,
     prev: NO_PAGE,
     span: 0,
+    old_end: 0,
     dead: 0,
     kind: Kind::Free,
     flags: PageFlags::empty(),

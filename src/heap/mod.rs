@@ -226,6 +226,7 @@ impl Heap {
         (*page).end = FIRST_OFFSET + 1;
         (*page).next = NO_PAGE;
         (*page).prev = NO_PAGE;
+        (*page).old_end = 0;
         self.list_young(page);
         page
     }
@@ -235,9 +236,6 @@ impl Heap {
     /// # Safety
     /// - `page` is the first of its span.
     pub unsafe fn give_large(&mut self, page: *mut Page) {
-        if (*page).flags.contains(PageFlags::HAS_OLD) {
-            page::clear_old_bits(&mut *page);
-        }
         self.give_pages(page, (*page).span as usize);
     }
 
@@ -246,9 +244,6 @@ impl Heap {
     /// # Safety
     /// - No block of it is in use, and its class does not know it any more.
     pub unsafe fn give_small(&mut self, page: *mut Page) {
-        if (*page).flags.contains(PageFlags::HAS_OLD) {
-            page::clear_old_bits(&mut *page);
-        }
         self.small_pages -= 1;
         self.give_pages(page, 1);
     }

@@ -61,14 +61,12 @@ bitflags::bitflags! {
     /// What else is true of a page.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub struct PageFlags: u8 {
-        /// Has old bits: a free must clear the block's.
-        const HAS_OLD = 1;
         /// In its class's list of partial pages.
-        const PARTIAL = 2;
+        const PARTIAL = 1;
         /// Its class allocates from it.
-        const CURRENT = 4;
+        const CURRENT = 2;
         /// Its memory was used before: headers beyond the frontier must be zeroed when it moves.
-        const DIRTY = 8;
+        const DIRTY = 4;
     }
 }
 
@@ -97,6 +95,8 @@ pub struct Page {
     pub prev: u32,
     /// Large: pages of the span. LargeRest: pages since the first.
     pub span: u32,
+    /// Objects below this offset are old, unless their block was renewed. 0: none is.
+    pub old_end: u32,
     /// Objects that a collection has just ended here, until the page has been told.
     pub dead: u32,
     /// What the page is.
@@ -141,6 +141,7 @@ impl Page {
         self.next = NO_PAGE;
         self.prev = NO_PAGE;
         self.span = 1;
+        self.old_end = 0;
         self.flags &= PageFlags::DIRTY;
         self.kind = Kind::Small;
     }
@@ -191,20 +192,17 @@ impl Page {
         }
     }
 
-    /// Free blocks among those handed out. Walks the list.
+    /// Calls `each` with every free block among those handed out, in the order of the list.
     ///
     /// # Safety
-    /// - The page is small.
-    pub unsafe fn count_free(&self) -> u32 {
-        let start = self.start;
-        let mut count = 0;
+    /// - The page is small; `each` leaves headers alone.
+    pub unsafe fn each_free(&self, mut each: impl FnMut(*mut c_void)) {
         let mut offset = self.free;
         while offset < self.end {
-            count += 1;
-            let link = header::load((start + offset as usize) as *mut c_void).high();
-            offset = offset.wrapping_add(self.stride).wrapping_add(link);
+            let obj = (self.start + offset as usize) as *mut c_void;
+            each(obj);
+            offset = offset.wrapping_add(self.stride).wrapping_add(header::high_word(obj));
         }
-        count
     }
 
     /// Blocks handed out.
@@ -224,8 +222,8 @@ pub unsafe fn free_block(obj: *mut c_void) {
     let link = (*page).free.wrapping_sub(offset).wrapping_sub((*page).stride);
     header::store(obj, Header::free(link));
     (*page).free = offset;
-    if (*page).flags.contains(PageFlags::HAS_OLD) {
-        clear_old(obj);
+    if (*page).old_end != 0 {
+        renew(obj);
     }
     (*page).countdown = (*page).countdown.wrapping_sub(1);
     if (*page).countdown == 0 {
@@ -233,44 +231,38 @@ pub unsafe fn free_block(obj: *mut c_void) {
     }
 }
 
-/// Whether the object was there when the last collection that examined it began.
+/// Whether an object of the page was there when the last collection that examined the page began.
+///
+/// # Safety
+/// - `obj` is an object of `page`.
+#[inline(always)]
+pub unsafe fn is_old(page: *const Page, obj: *mut c_void) -> bool {
+    let offset = obj as usize - (*page).start;
+    let granule = range::granule_of(obj) as usize;
+    offset < (*page).old_end as usize && *RANGE.renewed.add(granule / 64) & (1 << (granule % 64)) == 0
+}
+
+/// A block became free: what is allocated there next is young. Needed where the page has old objects, harmless elsewhere.
 ///
 /// # Safety
 /// - `obj` lies in a committed segment.
 #[inline(always)]
-pub unsafe fn is_old(obj: *mut c_void) -> bool {
+pub unsafe fn renew(obj: *mut c_void) {
     let granule = range::granule_of(obj) as usize;
-    *RANGE.old.add(granule / 64) & (1 << (granule % 64)) != 0
+    *RANGE.renewed.add(granule / 64) |= 1 << (granule % 64);
 }
 
-/// Marks an object old.
+/// Every object that lives in a page becomes old. At the cost of the page's free blocks, not of its objects.
 ///
 /// # Safety
-/// - `obj` lies in a committed segment; its page gets [`PageFlags::HAS_OLD`].
-#[inline(always)]
-pub unsafe fn set_old(obj: *mut c_void) {
-    let granule = range::granule_of(obj) as usize;
-    *RANGE.old.add(granule / 64) |= 1 << (granule % 64);
-}
-
-/// The object's block is free: what is allocated there next is young.
-///
-/// # Safety
-/// - `obj` lies in a committed segment.
-#[inline(always)]
-pub unsafe fn clear_old(obj: *mut c_void) {
-    let granule = range::granule_of(obj) as usize;
-    *RANGE.old.add(granule / 64) &= !(1 << (granule % 64));
-}
-
-/// Clears the old bits of a page's whole memory.
-///
-/// # Safety
-/// - The page's segment is committed.
-pub unsafe fn clear_old_bits(page: &mut Page) {
+/// - The page holds blocks.
+pub unsafe fn age(page: &mut Page) {
     let first = (page.start - RANGE.objects) / GRANULE_BYTES / 64;
-    core::ptr::write_bytes(RANGE.old.add(first), 0, PAGE_BYTES / GRANULE_BYTES / 64);
-    page.flags.remove(PageFlags::HAS_OLD);
+    core::ptr::write_bytes(RANGE.renewed.add(first), 0, PAGE_BYTES / GRANULE_BYTES / 64);
+    page.old_end = page.end;
+    if page.kind == Kind::Small {
+        page.each_free(|obj| renew(obj));
+    }
 }
 
 #[cfg(test)]

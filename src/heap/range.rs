@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   reservation (PROT_NONE until committed)
-//!   | heaps | types | segments | pages | old bits | working counts |  objects ...                        |
+//!   | heaps | types | segments | pages | renewed | working counts |  objects ...                        |
 //!     4 KiB   256 B   16 B/MiB   64 B    1 bit      16 bits           1 MiB segments of 64 KiB pages
 //!     each    each               /64 KiB /granule   /granule          of 16-byte granules
 //! ```
@@ -47,8 +47,8 @@ pub struct Range {
     pub size: usize,
     /// One per 64 KiB page.
     pub pages: *mut Page,
-    /// One bit a granule: an object that was there when the last collection that examined it began.
-    pub old: *mut u64,
+    /// One bit a granule: the block that begins there became free since its page's objects last became old.
+    pub renewed: *mut u64,
     /// One per granule: see `cycle/working.rs`.
     pub work: *mut u16,
     /// One per 1 MiB segment.
@@ -81,7 +81,7 @@ pub static mut RANGE: Range = Range {
     objects: 0,
     size: 0,
     pages: ptr::null_mut(),
-    old: ptr::null_mut(),
+    renewed: ptr::null_mut(),
     work: ptr::null_mut(),
     segments: ptr::null_mut(),
     types: ptr::null_mut(),
@@ -162,7 +162,7 @@ struct Plan {
 }
 
 fn plan(total: u64) -> Plan {
-    // Per segment: the objects, their working counts (1/8), old bits (1/128), pages and the segment's own entry.
+    // Per segment: the objects, their working counts (1/8), renewed bits (1/128), pages and the segment's own entry.
     let per_segment =
         SEGMENT_BYTES + SEGMENT_BYTES / 8 + SEGMENT_BYTES / 128 + (SEGMENT_BYTES / PAGE_BYTES) * size_of::<Page>();
     let types = ((total / 16) as usize / TYPE_SLOT_BYTES).clamp(1024, TYPE_COUNT_MAX);
@@ -223,14 +223,14 @@ unsafe fn make(wanted: u64) -> bool {
 }
 
 unsafe fn place(base: *mut u8, plan: &Plan) {
-    let [heaps, types, segments, pages, old, work, end] = plan.offsets;
+    let [heaps, types, segments, pages, renewed, work, end] = plan.offsets;
     RANGE.heaps = base.add(heaps);
     RANGE.heap_count = plan.heaps;
     RANGE.types = base.add(types) as *mut Type;
     RANGE.type_count = plan.types;
     RANGE.segments = base.add(segments) as *mut Segment;
     RANGE.pages = base.add(pages) as *mut Page;
-    RANGE.old = base.add(old) as *mut u64;
+    RANGE.renewed = base.add(renewed) as *mut u64;
     RANGE.work = base.add(work) as *mut u16;
     RANGE.objects = (base as usize + end).next_multiple_of(HUGE_PAGE_BYTES);
     // Index 0 of either table is never handed out, so that a zeroed header or owner names nothing.
@@ -270,7 +270,7 @@ unsafe fn commit_tables(from: usize, to: usize) -> bool {
     };
     part(RANGE.segments as *mut u8, size_of::<Segment>())
         && part(RANGE.pages as *mut u8, SEGMENT_BYTES / PAGE_BYTES * size_of::<Page>())
-        && part(RANGE.old as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
+        && part(RANGE.renewed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
         && part(RANGE.work as *mut u8, SEGMENT_BYTES / GRANULE_BYTES * 2)
         && part(RANGE.objects as *mut u8, SEGMENT_BYTES)
 }

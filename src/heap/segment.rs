@@ -39,7 +39,7 @@ pub struct Segment {
     /// One bit a page: under examination by the collection under way. A page that is given back meanwhile loses its bit, so
     /// what it becomes is not part of that collection.
     pub examined_pages: u32,
-    /// Of these, the pages that were young: their old bits are to be written anew.
+    /// Of these, the pages that were young: what lives there is to become old.
     pub aging_pages: u32,
     /// Neighbours in the owner's list of segments with a free page.
     pub next: u32,
@@ -284,15 +284,6 @@ impl Heap {
         }
     }
 
-    /// Whether the page was young when it came under examination.
-    ///
-    /// # Safety
-    /// - The page is the heap's.
-    pub unsafe fn is_aging(&self, page: *mut Page) -> bool {
-        let index = (*page).index() as usize;
-        (*segment_at((index / SEGMENT_PAGES) as u32)).aging_pages >> (index % SEGMENT_PAGES) & 1 != 0
-    }
-
     /// As [`Heap::each_page`], for the pages that were young when they came under examination.
     ///
     /// # Safety
@@ -354,9 +345,6 @@ impl Heap {
             }
             for number in 0..SEGMENT_PAGES {
                 let page = page_at(index as u32, number);
-                if (*page).flags.contains(PageFlags::HAS_OLD) {
-                    super::page::clear_old_bits(&mut *page);
-                }
                 (*page).kind = Kind::Free;
                 (*page).flags = PageFlags::DIRTY;
                 (*page).heap = ptr::null_mut();
