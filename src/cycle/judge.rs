@@ -29,7 +29,7 @@
 
 use super::working::{self, Large, AGAIN, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
-use crate::heap::page::{is_old, Page, FIRST_OFFSET};
+use crate::heap::page::{is_old, Page, FIRST_OFFSET, PAGE_BYTES};
 use crate::heap::range::{self, GRANULE_BYTES, GRANULE_SHIFT, RANGE};
 use crate::heap::segment::{Segment, SEGMENT_BYTES};
 use crate::heap::Heap;
@@ -54,25 +54,92 @@ pub struct EdgeName {
 /// What turns a pointer into its working count. Copied into the sweeps' locals: the table is written to between two edges, and
 /// the compiler cannot know that it does not write to the judge.
 #[derive(Clone, Copy)]
-struct Table {
-    objects: usize,
-    /// Granules in committed segments.
+pub struct Table {
+    /// First byte of the heap's first segment,
+    base: usize,
+    /// granules from there to the end of its last one,
     granules: usize,
+    /// and the working count of the first of them.
     work: *mut u16,
+    /// Entry of the first segment.
     segments: *const Segment,
     owner: u32,
+    /// Segments of other heaps lie in between.
+    shared: bool,
 }
 
 impl Table {
+    /// The table of a heap as it is now.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn of(heap: *const Heap) -> Self {
+        let first = (*heap).segment_low.min((*heap).segment_high);
+        Table {
+            base: RANGE.objects + first * SEGMENT_BYTES,
+            granules: ((*heap).segment_high - first) * (SEGMENT_BYTES / GRANULE_BYTES),
+            work: RANGE.work.wrapping_add(first * (SEGMENT_BYTES / GRANULE_BYTES)),
+            segments: RANGE.segments.wrapping_add(first),
+            owner: (*heap).index,
+            shared: !(*heap).is_contiguous(),
+        }
+    }
+
     /// The working count behind a pointer, if that is an aligned address of this heap.
+    ///
+    /// # Safety
+    /// - The heap has the segments that it had when the table was made.
     #[inline(always)]
-    unsafe fn place(&self, word: usize) -> Option<*mut u16> {
+    pub unsafe fn place(&self, word: usize) -> Option<*mut u16> {
         // Low bits go to the top, so that one comparison refuses null, foreign and unaligned pointers.
-        let granule = word.wrapping_sub(self.objects).rotate_right(GRANULE_SHIFT);
-        if granule >= self.granules || (*self.segments.add(granule >> SEGMENT_GRANULES_SHIFT)).owner != self.owner {
+        let granule = word.wrapping_sub(self.base).rotate_right(GRANULE_SHIFT);
+        if granule >= self.granules {
+            return None;
+        }
+        if self.shared && (*self.segments.add(granule >> SEGMENT_GRANULES_SHIFT)).owner != self.owner {
             return None;
         }
         Some(self.work.add(granule))
+    }
+
+    /// The working count of the first block of a page, and the distance to the next block's.
+    #[inline(always)]
+    unsafe fn first(&self, page: *const Page) -> (*mut u16, usize) {
+        let granule = ((*page).start + FIRST_OFFSET as usize - self.base) >> GRANULE_SHIFT;
+        (self.work.add(granule), ((*page).stride >> GRANULE_SHIFT) as usize)
+    }
+
+    /// The block is not suspected any more.
+    ///
+    /// # Safety
+    /// - `obj` is a block of the heap.
+    #[inline(always)]
+    pub unsafe fn clear(&self, obj: *mut c_void) {
+        *self.work.add((obj as usize - self.base) >> GRANULE_SHIFT) = CLEAR;
+    }
+
+    /// No block of the page is suspected any more.
+    ///
+    /// # Safety
+    /// - The page is the heap's.
+    pub unsafe fn clear_page(&self, page: *const Page) {
+        let first = ((*page).start - self.base) >> GRANULE_SHIFT;
+        core::ptr::write_bytes(self.work.add(first), 0, PAGE_BYTES >> GRANULE_SHIFT);
+    }
+
+    /// Calls `each` with every block of a page that has a working count, and where that is.
+    ///
+    /// # Safety
+    /// - The page holds blocks; `each` does not give it back.
+    #[inline(always)]
+    pub unsafe fn each_suspect(&self, page: *const Page, mut each: impl FnMut(*mut c_void, *mut u16)) {
+        let (mut place, step) = self.first(page);
+        (*page).each_block(|obj| {
+            if *place != CLEAR {
+                each(obj, place);
+            }
+            place = place.add(step);
+        });
     }
 }
 
@@ -121,13 +188,7 @@ impl Judge {
         Ok(Judge {
             edge: EdgeName { name: core::ptr::null(), index: 0 },
             heap,
-            table: Table {
-                objects: RANGE.objects,
-                granules: RANGE.committed * (SEGMENT_BYTES / GRANULE_BYTES),
-                work: RANGE.work,
-                segments: RANGE.segments,
-                owner: (*heap).index,
-            },
+            table: Table::of(heap),
             young,
             ending,
             worklist,
@@ -178,37 +239,52 @@ impl Judge {
     unsafe fn sweep_count(&mut self) -> usize {
         let mut large = 0;
         let mut examined = 0;
-        let Table { objects, work, .. } = self.table;
-        let ending = self.ending;
-        let young = self.young;
-        let heap = self.heap;
-        (*heap).each_examined_page(|page| {
+        let table = self.table;
+        let (young, ending) = (self.young, self.ending);
+        (*self.heap).each_examined_page(|page| {
             let skip_old = young && (*page).old_end != 0;
-            let mut place = work.add(((*page).start - objects + FIRST_OFFSET as usize) >> GRANULE_SHIFT);
-            let step = ((*page).stride >> GRANULE_SHIFT) as usize;
+            let (mut place, step) = table.first(page);
             (*page).each_block(|obj| {
                 let header = header::load(obj);
-                if is_member(header, ending) && !(skip_old && is_old(page, obj)) {
-                    let word = header.count_word();
-                    let count = if word == IMMORTAL { 0 } else { word - LOCAL };
-                    *place = if count <= SMALL_MAX {
-                        working::small(count)
-                    } else {
-                        large += 1;
-                        TO_BE_LARGE
-                    };
+                if is_member(header) && !(skip_old && is_old(page, obj)) {
+                    let count = header.count_word() - LOCAL;
                     examined += 1;
+                    if count <= SMALL_MAX {
+                        *place = working::small(count);
+                    } else {
+                        *place = TO_BE_LARGE;
+                        large += 1;
+                    }
                 }
                 place = place.add(step);
             });
         });
         self.examined = examined;
+        if ending {
+            self.count_immortals();
+        }
         large
+    }
+
+    /// While the heap ends, being immortal holds nothing.
+    #[cold]
+    unsafe fn count_immortals(&mut self) {
+        let table = self.table;
+        (*self.heap).each_examined_page(|page| {
+            let (mut place, step) = table.first(page);
+            (*page).each_block(|obj| {
+                if header::count_word(obj) == IMMORTAL {
+                    *place = ZERO;
+                    self.examined += 1;
+                }
+                place = place.add(step);
+            });
+        });
     }
 
     unsafe fn enter_large(&mut self) {
         (*self.heap).each_examined_page(|page| {
-            each_suspect(self.table.work, page, |obj, work| {
+            self.table.each_suspect(page, |obj, work| {
                 if *work == TO_BE_LARGE {
                     let count = header::count_word(obj) - LOCAL;
                     *work = self.large.enter(range::granule_of(obj), count);
@@ -219,29 +295,35 @@ impl Judge {
 
     /// Clears the table again.
     unsafe fn forget(&mut self) {
-        (*self.heap).each_examined_page(|page| each_suspect(self.table.work, page, |_, work| *work = CLEAR));
+        (*self.heap).each_examined_page(|page| self.table.each_suspect(page, |_, work| *work = CLEAR));
     }
 
     unsafe fn sweep_subtract(&mut self) {
         let heap = self.heap;
         let table = self.table;
+        let mut outer = false;
         (*heap).each_examined_page(|page| {
-            each_suspect(table.work, page, |obj, _| {
+            table.each_suspect(page, |obj, _| {
                 let kind = object::type_of(obj);
-                slots::each_edge(obj, kind, |word| self.subtract(&table, word));
+                slots::each_edge(obj, kind, |word| match table.place(word) {
+                    Some(place) if is_plainly_positive(*place) => *place -= 1,
+                    Some(place) if *place != CLEAR => self.subtract_slow(word as *mut c_void, place),
+                    _ => outer |= word != 0,
+                });
                 if let Some(traverse) = (*kind).traverse {
                     self.source = obj;
                     host::traverse(traverse, obj, visit_subtract, self as *mut Judge as *mut c_void);
                 }
             });
         });
+        self.outer |= outer;
     }
 
     unsafe fn sweep_mark(&mut self) {
         let heap = self.heap;
         let table = self.table;
         (*heap).each_examined_page(|page| {
-            each_suspect(table.work, page, |obj, work| {
+            table.each_suspect(page, |obj, work| {
                 if *work > ZERO {
                     if *work == BELOW_ZERO {
                         self.report_below_zero(obj);
@@ -256,16 +338,6 @@ impl Judge {
             });
         });
         self.drain();
-    }
-
-    /// One edge: inside the set, if its target is in the set.
-    #[inline(always)]
-    unsafe fn subtract(&mut self, table: &Table, word: usize) {
-        match table.place(word) {
-            Some(place) if (*place).wrapping_sub(2) <= SMALL_MAX as u16 - 1 => *place -= 1,
-            Some(place) if *place != CLEAR => self.subtract_slow(word as *mut c_void, place),
-            _ => self.outer |= word != 0,
-        }
     }
 
     #[cold]
@@ -381,26 +453,16 @@ impl Drop for Judge {
 
 /// Whether an object takes part: tracked, with a count of its own, and not on its way out.
 #[inline(always)]
-fn is_member(header: Header, ending: bool) -> bool {
+fn is_member(header: Header) -> bool {
     const MASK: u64 = ((Flags::TRACKED.bits() | Flags::DYING.bits()) as u64) << 32 | LOCAL as u64;
     const MEMBER: u64 = (Flags::TRACKED.bits() as u64) << 32 | LOCAL as u64;
-    header.0 & MASK == MEMBER || (ending && header.count_word() == IMMORTAL)
+    header.0 & MASK == MEMBER
 }
 
-/// Calls `each` with every block of a page that has a working count, and where that is.
-///
-/// # Safety
-/// - The page holds blocks; `each` does not give it back.
+/// Whether one edge less is one less in the table: the count is small and above zero.
 #[inline(always)]
-pub unsafe fn each_suspect(table: *mut u16, page: *mut Page, mut each: impl FnMut(*mut c_void, *mut u16)) {
-    let mut place = table.add(((*page).start - RANGE.objects + FIRST_OFFSET as usize) >> GRANULE_SHIFT);
-    let step = ((*page).stride >> GRANULE_SHIFT) as usize;
-    (*page).each_block(|obj| {
-        if *place != CLEAR {
-            each(obj, place);
-        }
-        place = place.add(step);
-    });
+fn is_plainly_positive(value: u16) -> bool {
+    value.wrapping_sub(2) < SMALL_MAX as u16
 }
 
 #[inline(always)]
@@ -434,9 +496,9 @@ impl core::fmt::Display for EdgeText<'_> {
 
 unsafe extern "C" fn visit_subtract(target: *mut c_void, ctx: *mut c_void) -> c_int {
     let judge = &mut *(ctx as *mut Judge);
-    let table = judge.table;
-    match table.place(target as usize) {
-        Some(place) if *place != CLEAR => judge.subtract(&table, target as usize),
+    match judge.table.place(target as usize) {
+        Some(place) if is_plainly_positive(*place) => *place -= 1,
+        Some(place) if *place != CLEAR => judge.subtract_slow(target, place),
         // Not in the set: fine for an object, so it must be one.
         _ if !target.is_null() => {
             judge.outer = true;

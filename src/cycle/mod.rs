@@ -83,7 +83,7 @@ unsafe fn run(heap: *mut Heap, kind: Kind, ending: bool) -> u64 {
         }
         Ok(judge) => {
             (*heap).phase = Phase::Releasing;
-            let reclaimed = if judge.dead() == 0 { 0 } else { release::release_dead(heap, false) };
+            let reclaimed = if judge.dead() == 0 { 0 } else { release::release_dead(heap, judge.outer || judge.marked != 0, false) };
             let status = if judge.anomalies == 0 { Status::Ok } else { Status::Traverse };
             Outcome { status, examined: judge.examined, reclaimed }
         }
@@ -204,7 +204,7 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
             ));
         }
         suspect_all(heap);
-        release::release_dead(heap, true);
+        release::release_dead(heap, true, true);
     }
     heap::end(heap);
     held

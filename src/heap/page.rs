@@ -184,11 +184,12 @@ impl Page {
     /// - `each` does not give the page back.
     #[inline(always)]
     pub unsafe fn each_block(&self, mut each: impl FnMut(*mut c_void)) {
-        let start = self.start;
-        let mut offset = FIRST_OFFSET;
-        while offset < self.end {
-            each((start + offset as usize) as *mut c_void);
-            offset += self.stride;
+        // Copies: what `each` writes through raw pointers might be the page, for all the compiler knows.
+        let (mut address, stride) = (self.start + FIRST_OFFSET as usize, self.stride as usize);
+        let end = self.start + self.end as usize;
+        while address < end {
+            each(address as *mut c_void);
+            address += stride;
         }
     }
 

@@ -248,6 +248,14 @@ impl Heap {
         }
     }
 
+    /// Whether nothing but the heap's own segments lies in `segment_low..segment_high`.
+    ///
+    /// # Safety
+    /// - Nothing but the heap's own thread is in the heap.
+    pub unsafe fn is_contiguous(&self) -> bool {
+        self.segment_low + self.segment_count == self.segment_high
+    }
+
     /// Calls `each` with every page of the heap that holds blocks, in address order. Pages taken meanwhile may be left out.
     ///
     /// # Safety
