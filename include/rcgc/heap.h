@@ -83,8 +83,8 @@ RCGC_API RCGC_MUST_USE rc_status gc_heap_new(const gc_heap_options *options,
  *
  * What was still held is reported by type to the log, as a warning: each is a reference that
  * some host code did not release. Immortal objects, and what only they keep alive, do not count.
- * Every pointer into the heap is dead afterwards. Freeing null, or the default heap by its
- * pointer, is allowed; freeing twice is fatal.
+ * Every pointer into the heap is dead afterwards. Null is the default heap; its next use makes a
+ * new one. Freeing twice is fatal.
  *
  * Ownership: takes the heap, its types and its objects.
  * Threads: the heap's.
@@ -118,7 +118,8 @@ RCGC_API gc_heap *gc_heap_default(void);
 RCGC_API const char *gc_heap_name(gc_heap *heap);
 
 /* The sentence behind the last status of this heap that was not `RC_OK`: what was wrong, and
- * where. For a null heap: the last one of a call that had no heap yet (`gc_heap_new`).
+ * where. For a null heap: the last one of the default heap, or of a call that had no heap yet
+ * (`gc_heap_new`).
  *
  * Ownership: the string is the heap's, until its next failing call.
  * Threads: the heap's.
