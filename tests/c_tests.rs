@@ -19,8 +19,10 @@ macro_rules! c_tests {
 }
 
 c_tests! {
+    test_callbacks
     test_collector
     test_count
+    test_deep
     test_fields
     test_heap
     test_object
