@@ -5,7 +5,7 @@
 
 use crate::death::{self, Queue};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
-use crate::heap::{page, range, Phase};
+use crate::heap::{page, range};
 use crate::object;
 use crate::report;
 use crate::types::TypeFlags;
@@ -63,8 +63,7 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
         return decref_rest(obj);
     }
     let kind = object::type_of(obj);
-    let heap = (*kind).heap;
-    if !(*kind).flags.contains(TypeFlags::QUICK) || (*heap).phase == Phase::Judging {
+    if !(*kind).flags.contains(TypeFlags::QUICK) {
         return decref_rest(obj);
     }
     for index in 0..(*kind).simple_count as usize {
@@ -81,10 +80,10 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
     }
     (*kind).freed += 1;
     let class = (*kind).class;
-    if (*class).last.is_null() {
+    if (*class).last.is_null() && range::page_of(obj as usize) == (*class).page {
         (*class).last = obj;
         header::store(obj, Header::free(0));
-        if (*heap).has_old {
+        if (*(*class).page).old_end != 0 {
             page::renew(obj);
         }
     } else {

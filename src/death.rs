@@ -25,8 +25,13 @@ use crate::host::{self, DEATH_DEPTH_MAX};
 use crate::object;
 use crate::report;
 use crate::slots;
+use crate::sys;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
+
+/// How far ahead of a dying object memory is fetched: what was made after it often dies after it, and the header of the next child
+/// is what a long chain waits for (measured: half the time a node of a chain of 10 million).
+const AHEAD_BYTES: usize = 1024;
 
 /// Objects that have lost their last reference and whose end is still to come: last in, first out, linked through headers.
 /// Zeroed memory is an empty queue.
@@ -140,6 +145,7 @@ unsafe fn end_one(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
             return end_with_callbacks(obj, kind, queue);
         }
         let mut next: *mut c_void = core::ptr::null_mut();
+        sys::prefetch_for_write((obj as usize).wrapping_add(AHEAD_BYTES));
         slots::each_edge(obj, kind, |word| release_child(word as *mut c_void, &mut next, queue));
         object::free(obj, kind);
         if next.is_null() {

@@ -1,7 +1,7 @@
 //! Making objects, and finding out what an address is.
 //!
-//! [`new`] is the hottest path but the counts: budget, pop, header, zeros, one counter. All that can go wrong or is due goes
-//! to [`allocate_slow`], which the budget reaches when it is spent and the page when it has no free block.
+//! [`new`] is the hottest path but the counts: ration, pop, header, zeros. All that can go wrong or is due goes the long way, which
+//! the ration reaches when it is used up and the page when it has no free block.
 
 use crate::cycle;
 use crate::header::{self, Flags, Header, HEADER_BYTES, IMMORTAL, LOCAL};
@@ -15,49 +15,85 @@ use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
 
+/// The bytes that a type is granted at once: few enough that a trigger is not passed by much, enough that the long way is seldom.
+const RATION_BYTES: i64 = 4 << 10;
+
 /// Makes an object of a type without a trailing array, or one with an empty array. Null for out of memory.
 ///
 /// # Safety
 /// - `kind` is live and only its heap's thread is in the heap.
 #[inline(always)]
 pub unsafe fn new(kind: *mut Type) -> *mut c_void {
-    let class = (*kind).class;
-    if class.is_null() {
-        return new_array(kind, 0);
+    let stride = (*kind).stride as usize;
+    if stride > 64 {
+        return new_wide(kind);
     }
-    let heap = (*kind).heap;
-    let stride = (*kind).stride;
-    let budget = (*heap).budget - stride as i64;
+    let obj = take_block(kind);
+    if obj.is_null() {
+        return new_slow(kind);
+    }
+    zero(obj, stride);
+    obj
+}
+
+/// As [`new`], for blocks of more than 64 bytes: a leaf cannot call memset.
+#[inline(never)]
+unsafe fn new_wide(kind: *mut Type) -> *mut c_void {
+    let obj = take_block(kind);
+    if obj.is_null() {
+        return new_slow(kind);
+    }
+    ptr::write_bytes(obj as *mut u8, 0, (*kind).stride as usize - HEADER_BYTES);
+    obj
+}
+
+/// A block with its header set, payload not. Null when the long way must be taken.
+#[inline(always)]
+unsafe fn take_block(kind: *mut Type) -> *mut c_void {
+    if (*kind).ration == 0 {
+        return ptr::null_mut();
+    }
+    let class = (*kind).class;
     let mut obj = (*class).last;
     if obj.is_null() {
         let page = (*class).page;
         let offset = (*page).free;
-        if offset >= (*page).end || budget < 0 {
-            return new_slow(kind);
+        if offset >= (*page).end {
+            return ptr::null_mut();
         }
         obj = pop(page, offset);
     } else {
-        if budget < 0 {
-            return new_slow(kind);
-        }
         (*class).last = ptr::null_mut();
     }
-    (*heap).budget = budget;
+    (*kind).ration -= 1;
     header::store(obj, (*kind).header);
-    (*kind).allocated += 1;
-    zero(obj, stride as usize - HEADER_BYTES)
+    obj
 }
 
 #[cold]
 #[inline(never)]
 unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
-    let class = (*kind).class;
-    let obj = allocate_slow(kind, class, (*kind).stride as usize);
-    if !obj.is_null() {
-        header::store(obj, (*kind).header);
-        zero(obj, (*kind).stride as usize - HEADER_BYTES);
-        (*kind).allocated += 1;
+    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
+        return new_array(kind, 0);
     }
+    let stride = (*kind).stride;
+    if (*kind).ration == 0 {
+        charge(kind, stride as usize);
+        // What is granted beyond the one object is taken off the budget at once, so no trigger is passed unseen.
+        let more = ((*(*kind).heap).budget.clamp(0, RATION_BYTES) / stride as i64) as u32;
+        (*(*kind).heap).budget -= more as i64 * stride as i64;
+        (*kind).granted += more as u64 + 1;
+        (*kind).ration = more + 1;
+    }
+    let obj = allocate_slow(kind, (*kind).class);
+    // A collection on the way may have recalled the ration: then this object is granted by itself.
+    match (*kind).ration {
+        _ if obj.is_null() => return obj,
+        0 => (*kind).granted += 1,
+        _ => (*kind).ration -= 1,
+    }
+    header::store(obj, (*kind).header);
+    ptr::write_bytes(obj as *mut u8, 0, stride as usize - HEADER_BYTES);
     obj
 }
 
@@ -66,16 +102,19 @@ unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
 /// # Safety
 /// - `kind` is live and only its heap's thread is in the heap; without a tail, `length` is 0.
 pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
-    let tail = (*kind).flags.contains(TypeFlags::TAIL);
+    if !(*kind).flags.contains(TypeFlags::COUNT_BYTES) {
+        return new(kind);
+    }
     let Some(bytes) = block_bytes(&*kind, length) else {
         return ptr::null_mut();
     };
     let obj = match class_of(bytes) {
         Some(number) => {
             let class: *mut Class = &mut (&mut (*(*kind).heap).classes)[number];
-            let obj = allocate_slow(kind, class, (*class).stride as usize);
+            charge(kind, (*class).stride as usize);
+            let obj = allocate_slow(kind, class);
             if !obj.is_null() {
-                zero(obj, (*class).stride as usize - HEADER_BYTES);
+                ptr::write_bytes(obj as *mut u8, 0, (*class).stride as usize - HEADER_BYTES);
             }
             obj
         }
@@ -85,13 +124,11 @@ pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
         return obj;
     }
     header::store(obj, (*kind).header);
-    if tail {
+    if (*kind).flags.contains(TypeFlags::TAIL) {
         *slots::tail_length_place(obj) = length;
     }
-    (*kind).allocated += 1;
-    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        (*kind).bytes_allocated += (*range::page_of(obj as usize)).block_bytes() as u64;
-    }
+    (*kind).granted += 1;
+    (*kind).bytes_allocated += (*range::page_of(obj as usize)).block_bytes() as u64;
     obj
 }
 
@@ -115,42 +152,28 @@ unsafe fn pop(page: *mut Page, offset: u32) -> *mut c_void {
     obj
 }
 
-/// Zeroes a payload, which is 8 short of a multiple of 16, and gives it back. Up to 56 bytes by one to four stores, which is most
-/// objects there are.
+/// Zeroes the payload of a block of up to 64 bytes, most often 32, by one to four stores. A payload is 8 short of its stride.
 #[inline(always)]
-unsafe fn zero(obj: *mut c_void, bytes: usize) -> *mut c_void {
+unsafe fn zero(obj: *mut c_void, stride: usize) {
     let words = obj as *mut u64;
-    if bytes > 56 {
-        return zero_more(obj, bytes);
-    }
-    if bytes >= 24 {
+    if stride != 16 {
         *(words as *mut u128) = 0;
-        if bytes >= 40 {
+        if stride != 32 {
             *(words.add(2) as *mut u128) = 0;
-            if bytes >= 56 {
+            if stride != 48 {
                 *(words.add(4) as *mut u128) = 0;
             }
         }
     }
-    *words.add(bytes / 8 - 1) = 0;
-    obj
+    *words.add(stride / 8 - 2) = 0;
 }
 
-/// Out of line, so that the common path saves no registers.
-#[inline(never)]
-unsafe fn zero_more(obj: *mut c_void, bytes: usize) -> *mut c_void {
-    ptr::write_bytes(obj as *mut u8, 0, bytes);
-    obj
-}
-
-/// Allocation with everything that may be due first: a collection, a new page, an emergency collection. The block's header
-/// and payload are not set. Null for out of memory.
+/// A block, from a new page or after an emergency collection if need be. Its header and payload are not set. Null for out of memory.
 ///
 /// # Safety
-/// - `class` is the heap's and of this stride.
-unsafe fn allocate_slow(kind: *mut Type, class: *mut Class, stride: usize) -> *mut c_void {
+/// - `class` is the heap's; the allocation was charged.
+unsafe fn allocate_slow(kind: *mut Type, class: *mut Class) -> *mut c_void {
     let heap = (*kind).heap;
-    charge(kind, stride);
     loop {
         let page = (*class).page;
         let offset = (*page).free;

@@ -9,7 +9,7 @@
 //! shape whose tags exclude each other.
 
 use crate::header::{Flags, Header};
-use crate::heap::class::{class_of, stride_of, Class};
+use crate::heap::class::{class_of, stride_of, Class, NO_CLASS};
 use crate::heap::{range, Heap};
 use crate::report::{CText, Line};
 use crate::sys;
@@ -19,7 +19,7 @@ use core::ptr;
 /// Bytes of a type's slot in the range.
 pub const TYPE_SLOT_BYTES: usize = 256;
 /// Offsets that fit the slot.
-pub const SIMPLE_MAX: usize = 32;
+pub const SIMPLE_MAX: usize = 30;
 /// Most declared fields of one type.
 const FIELDS_MAX: usize = 1 << 16;
 /// Most bytes of a struct.
@@ -120,7 +120,7 @@ pub struct Type {
     pub header: Header,
     /// The owner.
     pub heap: *mut Heap,
-    /// Where objects without a trailing array come from; null when they are large.
+    /// Where objects come from; a class without memory when their sizes differ or are large.
     pub class: *mut Class,
     /// The class's stride.
     pub stride: u32,
@@ -128,10 +128,12 @@ pub struct Type {
     pub simple_count: u16,
     /// What is true of it.
     pub flags: TypeFlags,
-    /// Objects made.
-    pub allocated: u64,
+    /// Objects made, and those that the ration still allows.
+    pub granted: u64,
     /// Objects ended.
     pub freed: u64,
+    /// Objects that may be made before the heap must be asked: see `object.rs`.
+    pub ration: u32,
     /// Where single pointers lie.
     pub offsets: [u16; SIMPLE_MAX],
     /// All other declared fields.
@@ -195,10 +197,31 @@ impl Type {
         self.signature == self as *const Type as usize
     }
 
+    /// Objects made.
+    pub fn allocated(&self) -> u64 {
+        self.granted - self.ration as u64
+    }
+
     /// Objects that live now.
-    #[inline(always)]
     pub fn live(&self) -> u64 {
-        self.allocated - self.freed
+        self.allocated() - self.freed
+    }
+
+    /// Whether the leaf paths may be taken when no collection is judging.
+    fn is_quick(&self) -> bool {
+        self.flags.contains(TypeFlags::PLAIN | TypeFlags::SIMPLE) && !self.flags.contains(TypeFlags::COUNT_BYTES)
+    }
+
+    /// Takes the ration back; returns its bytes.
+    pub fn recall_ration(&mut self) -> u64 {
+        let ration = core::mem::replace(&mut self.ration, 0) as u64;
+        self.granted -= ration;
+        ration * self.stride as u64
+    }
+
+    /// Sends allocation and release the long way, while a collection is judging, or lets them take the leaf paths again.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.flags.set(TypeFlags::QUICK, self.is_quick() && !paused);
     }
 
     /// Their bytes, with headers and rounding.
@@ -451,15 +474,16 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
     kind.heap = heap;
     kind.size = spec.size;
     kind.tail_size = spec.tail_size;
-    if spec.tail_size == 0 {
-        if let Some(class) = class_of(spec.size + crate::header::HEADER_BYTES) {
+    kind.class = NO_CLASS.get();
+    match class_of(spec.size + crate::header::HEADER_BYTES) {
+        Some(class) if spec.tail_size == 0 => {
             kind.class = &mut (&mut (*heap).classes)[class];
             kind.stride = stride_of(class);
         }
+        _ => flags |= TypeFlags::COUNT_BYTES,
     }
-    flags.set(TypeFlags::COUNT_BYTES, kind.class.is_null());
-    flags.set(TypeFlags::QUICK, flags.contains(TypeFlags::PLAIN | TypeFlags::SIMPLE) && !kind.class.is_null());
     kind.flags = flags;
+    kind.set_paused(false);
     kind.traverse = spec.traverse;
     kind.clear = spec.clear;
     kind.destroy = spec.destroy;
@@ -478,7 +502,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
 /// - No object of it lives; only its heap's thread is in the heap.
 pub unsafe fn end(kind: *mut Type) {
     let heap = (*kind).heap;
-    (*heap).ended_allocated += (*kind).allocated;
+    (*heap).ended_allocated += (*kind).allocated();
     (*heap).ended_reclaimed += (*kind).reclaimed;
     if (*kind).prev.is_null() {
         (*heap).first_type = (*kind).next;
@@ -491,6 +515,7 @@ pub unsafe fn end(kind: *mut Type) {
     sys::free((*kind).extra as *mut u8);
     let _guard = range::LOCK.lock();
     (*kind).signature = 0;
+    range::RANGE.first_free_type = range::RANGE.first_free_type.min((*kind).index as usize);
 }
 
 unsafe fn check_spec(spec: &Spec, reason: &mut Reason) -> Result<(), Refused> {

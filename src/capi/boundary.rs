@@ -402,6 +402,9 @@ pub(super) unsafe fn object_add_external(obj: NonNull<c_void>, bytes: isize) -> 
     }
     if bytes > 0 {
         heap.budget = heap.budget.saturating_sub(bytes as i64);
+        if heap.budget < 0 {
+            heap.recall_rations();
+        }
     }
     RC_OK
 }
@@ -571,6 +574,7 @@ pub(super) unsafe fn set_policy(heap: *mut Heap, policy: *const gc_policy) -> rc
         heap.set_error(format_args!("gc_set_policy: a pause budget is not available in this version"));
         return RC_ERR_UNSUPPORTED;
     }
+    heap.recall_rations();
     heap.pace.mode = mode;
     heap.pace.growth = if policy.growth == 0.0 { pace::GROWTH } else { policy.growth };
     heap.pace.set_young_bytes(policy.young_bytes.min(i64::MAX as u64));
@@ -627,10 +631,11 @@ pub(super) unsafe fn get_stats(heap: *mut Heap, out_stats: NonNull<gc_stats>) ->
         heap.set_error(format_args!("gc_get_stats: out_stats is null"));
         return RC_ERR_INVALID;
     }
+    heap.recall_rations();
     let mut allocated = heap.ended_allocated;
     let mut reclaimed = heap.ended_reclaimed;
     heap.each_type(|kind| {
-        allocated += (*kind).allocated;
+        allocated += (*kind).allocated();
         reclaimed += (*kind).reclaimed;
     });
     let live = heap.live_objects();

@@ -38,6 +38,7 @@ use crate::object::{self, NotAnObject};
 use crate::report::{self, CText, Level};
 use crate::slots;
 use crate::sys;
+use crate::types::{Type, TypeFlags};
 use core::ffi::{c_char, c_int, c_void};
 
 /// Objects whose memory is fetched ahead of their turn.
@@ -305,18 +306,35 @@ impl Judge {
         (*heap).each_examined_page(|page| {
             table.each_suspect(page, |obj, _| {
                 let kind = object::type_of(obj);
-                slots::each_edge(obj, kind, |word| match table.place(word) {
+                if !(*kind).flags.contains(TypeFlags::SIMPLE) {
+                    return self.subtract_all(obj, kind);
+                }
+                // As in subtract_all, with the table and the result in registers.
+                slots::each_simple_edge(obj, kind, 0, &mut |word| match table.place(word) {
                     Some(place) if is_plainly_positive(*place) => *place -= 1,
                     Some(place) if *place != CLEAR => self.subtract_slow(word as *mut c_void, place),
                     _ => outer |= word != 0,
                 });
-                if let Some(traverse) = (*kind).traverse {
-                    self.source = obj;
-                    host::traverse(traverse, obj, visit_subtract, self as *mut Judge as *mut c_void);
-                }
             });
         });
         self.outer |= outer;
+    }
+
+    /// Takes all edges of an object off their targets' working counts.
+    #[inline(never)]
+    unsafe fn subtract_all(&mut self, obj: *mut c_void, kind: *const Type) {
+        let table = self.table;
+        let mut outer = false;
+        slots::each_edge(obj, kind, |word| match table.place(word) {
+            Some(place) if is_plainly_positive(*place) => *place -= 1,
+            Some(place) if *place != CLEAR => self.subtract_slow(word as *mut c_void, place),
+            _ => outer |= word != 0,
+        });
+        self.outer |= outer;
+        if let Some(traverse) = (*kind).traverse {
+            self.source = obj;
+            host::traverse(traverse, obj, visit_subtract, self as *mut Judge as *mut c_void);
+        }
     }
 
     unsafe fn sweep_mark(&mut self) {
@@ -354,7 +372,17 @@ impl Judge {
     #[inline(always)]
     unsafe fn expand(&mut self, table: &Table, obj: *mut c_void) {
         let kind = object::type_of(obj);
-        slots::each_edge(obj, kind, |word| self.mark(table, word));
+        if (*kind).flags.contains(TypeFlags::SIMPLE) {
+            slots::each_simple_edge(obj, kind, 0, &mut |word| self.mark(table, word));
+        } else {
+            self.expand_all(obj, kind);
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn expand_all(&mut self, obj: *mut c_void, kind: *const Type) {
+        let table = self.table;
+        slots::each_edge(obj, kind, |word| self.mark(&table, word));
         if let Some(traverse) = (*kind).traverse {
             self.source = obj;
             host::traverse(traverse, obj, visit_mark, self as *mut Judge as *mut c_void);
@@ -363,19 +391,23 @@ impl Judge {
 
     #[inline(always)]
     unsafe fn mark(&mut self, table: &Table, word: usize) {
-        if let Some(place) = table.place(word) {
+        match table.place(word) {
             // What has a working count left is found by the sweep itself.
-            if *place == ZERO {
-                if self.len < self.capacity {
-                    *place = CLEAR;
-                    self.marked += 1;
-                    *self.worklist.add(self.len) = word as *mut c_void;
-                    self.len += 1;
-                } else {
-                    *place = AGAIN;
-                    self.again = true;
-                }
-            }
+            Some(place) if *place == ZERO => self.push(word as *mut c_void, place),
+            _ => {}
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn push(&mut self, obj: *mut c_void, place: *mut u16) {
+        if self.len < self.capacity {
+            *place = CLEAR;
+            self.marked += 1;
+            *self.worklist.add(self.len) = obj;
+            self.len += 1;
+        } else {
+            *place = AGAIN;
+            self.again = true;
         }
     }
 
@@ -389,7 +421,7 @@ impl Judge {
             while count < AHEAD && self.len > 0 {
                 self.len -= 1;
                 let obj = *self.worklist.add(self.len);
-                prefetch(obj);
+                sys::prefetch_for_read((obj as usize).wrapping_sub(header::HEADER_BYTES));
                 ring[(first + count) % AHEAD] = obj;
                 count += 1;
             }
@@ -463,20 +495,6 @@ fn is_member(header: Header) -> bool {
 #[inline(always)]
 fn is_plainly_positive(value: u16) -> bool {
     value.wrapping_sub(2) < SMALL_MAX as u16
-}
-
-#[inline(always)]
-fn prefetch(obj: *mut c_void) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch touches no memory that the program can see.
-    unsafe {
-        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>((obj as *const i8).wrapping_sub(8));
-    }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: a prefetch touches no memory that the program can see.
-    unsafe {
-        core::arch::asm!("prfm pldl1keep, [{0}]", in(reg) (obj as *const u8).wrapping_sub(8), options(nostack, readonly, preserves_flags));
-    }
 }
 
 struct EdgeText<'a>(&'a EdgeName);

@@ -54,6 +54,7 @@ pub enum Kind {
 pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> u64 {
     if !may_collect(heap) {
         (*heap).generation(kind).refused += 1;
+        (*heap).recall_rations();
         (*heap).budget = (*heap).pace.make_up((*heap).budget);
         return 0;
     }
@@ -69,10 +70,10 @@ unsafe fn run(heap: *mut Heap, kind: Kind, ending: bool) -> u64 {
     let start = sys::now_ns();
     (*heap).pace.overdue = false;
     (*heap).pace.asked = false;
-    let budget = core::mem::replace(&mut (*heap).budget, -1);
+    (*heap).set_paused(true);
     (*heap).phase = Phase::Judging;
     let verdict = judge(heap, kind, ending);
-    (*heap).budget = budget;
+    (*heap).set_paused(false);
     let outcome = match verdict {
         Err(judge::NoMemory) => {
             report::log(
@@ -101,7 +102,6 @@ unsafe fn judge(heap: *mut Heap, kind: Kind, ending: bool) -> Result<Judge, judg
         // The object freed last is counted as in use by its page, which may be about to go.
         class.flush();
     }
-    (*heap).has_old = true;
     if let Err(no_memory) = judge.run() {
         // As if it had not begun: what was young is young.
         (*heap).each_aging_page(|page| (*heap).list_young(page));

@@ -47,8 +47,9 @@ pub const fn class_of(bytes: usize) -> Option<usize> {
 /// A heap's allocator for one stride.
 #[repr(C)]
 pub struct Class {
-    /// The object freed last, dead but not returned to its page, which still counts it as in use; null: none. What is made and
-    /// dropped at once, as temporaries are, goes back and forth here.
+    /// The object of the current page that was freed last, dead but not returned to the page, which still counts it as in use; null:
+    /// none. What is made and dropped at once, as temporaries are, goes back and forth here. (Of the current page, because that
+    /// is sure to be young: so is what is made from this.)
     pub last: *mut c_void,
     /// Allocation takes from this page; never null ([`EMPTY_PAGE`] in the beginning).
     pub page: *mut Page,
@@ -79,6 +80,28 @@ pub static EMPTY_PAGE: EmptyPage = EmptyPage(core::cell::UnsafeCell::new(Page {
     flags: PageFlags::empty(),
     class: 0,
 }));
+
+/// A class without memory: every allocation from it takes the long way. Never written.
+pub static NO_CLASS: NoClass = NoClass(core::cell::UnsafeCell::new(Class {
+    last: core::ptr::null_mut(),
+    page: EMPTY_PAGE.0.get(),
+    heap: core::ptr::null_mut(),
+    partial: NO_PAGE,
+    stride: 0,
+}));
+
+/// See [`NO_CLASS`].
+pub struct NoClass(core::cell::UnsafeCell<Class>);
+
+// SAFETY: nobody writes to it: types that have it are not quick, and it has nothing to give.
+unsafe impl Sync for NoClass {}
+
+impl NoClass {
+    /// The class, for a type's `class`.
+    pub fn get(&self) -> *mut Class {
+        self.0.get()
+    }
+}
 
 /// See [`EMPTY_PAGE`].
 pub struct EmptyPage(core::cell::UnsafeCell<Page>);

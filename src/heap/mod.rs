@@ -9,9 +9,10 @@
 //! | `external` | bytes that objects keep elsewhere |
 //! | this | the heap itself, made and ended; large objects |
 //!
-//! **Allocation budget.** `budget` is how many bytes may still be allocated before somebody must look: whether a
-//! collection is due, whether allocation is forbidden (inside `traverse`). It is the only count that allocation keeps; how
-//! many bytes live is worked out when asked, from the types' counters.
+//! **Allocation budget.** `budget` is how many bytes may still be allocated before somebody must look whether a collection is
+//! due. Types take rations of a few KiB of it and count those down, so that allocation keeps one counter; how many bytes live
+//! is worked out when asked, from the types' counters. While a collection judges, rations are recalled and no type is
+//! quick, so allocation and the last release go the long way and find the phase.
 
 pub mod class;
 pub mod external;
@@ -57,7 +58,7 @@ pub enum Phase {
 #[repr(C)]
 pub struct Heap {
     signature: u64,
-    /// Bytes that may be allocated before [`crate::object::allocate_slow`] must look.
+    /// Bytes that may be granted to types before it must be looked whether a collection is due.
     pub budget: i64,
     /// The slot's number, which segments carry as owner.
     pub index: u32,
@@ -65,8 +66,6 @@ pub struct Heap {
     pub phase: Phase,
     /// Whether automatic collection is on.
     pub enabled: bool,
-    /// Whether any object may be old.
-    pub has_old: bool,
     /// Nested deaths that run callbacks, for the bound on the stack; see `death.rs`.
     pub death_depth: u32,
     /// `clear` callbacks that are running: no collection may.
@@ -165,6 +164,25 @@ impl Heap {
             each(kind);
             kind = next;
         }
+    }
+
+    /// Takes the rations of all types back into the budget: the next allocation of each asks again.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn recall_rations(&mut self) {
+        let mut bytes = 0;
+        self.each_type(|kind| bytes += (*kind).recall_ration());
+        self.budget += bytes as i64;
+    }
+
+    /// Sends allocation and the last release of all types the long way, or lets them take the leaf paths again.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn set_paused(&mut self, paused: bool) {
+        self.recall_rations();
+        self.each_type(|kind| (*kind).set_paused(paused));
     }
 
     /// Bytes of live objects, with headers and rounding.
@@ -318,6 +336,7 @@ pub unsafe fn end(heap: *mut Heap) {
     (*heap).give_all_segments();
     let _guard = range::LOCK.lock();
     (*heap).signature = 0;
+    range::RANGE.first_free_heap = range::RANGE.first_free_heap.min((*heap).index as usize);
 }
 
 /// The heap that a null heap parameter means, once made. Only `capi::boundary` touches it.

@@ -71,6 +71,10 @@ pub struct Range {
     pub types_used: usize,
     /// As `types_used`.
     pub heaps_used: usize,
+    /// Slots of types and heaps below these are taken.
+    pub first_free_type: usize,
+    /// As `first_free_type`.
+    pub first_free_heap: usize,
 }
 
 /// The range of this process.
@@ -93,6 +97,8 @@ pub static mut RANGE: Range = Range {
     first_free: 0,
     types_used: 0,
     heaps_used: 0,
+    first_free_type: 1,
+    first_free_heap: 1,
 };
 
 /// Guards what all heaps share: segments, slots of types and heaps.
@@ -280,13 +286,15 @@ pub fn take_type_slot() -> *mut Type {
     let _guard = LOCK.lock();
     // SAFETY: under the lock; slots below types_used are committed.
     unsafe {
-        for index in 1..RANGE.types_used {
+        for index in RANGE.first_free_type..RANGE.types_used {
             let slot = type_at(index);
             if !(*slot).is_taken() {
                 (*slot).take(index);
+                RANGE.first_free_type = index + 1;
                 return slot;
             }
         }
+        RANGE.first_free_type = RANGE.types_used;
         let slot = type_at(RANGE.types_used);
         if RANGE.types_used >= RANGE.type_count || !sys::commit(slot as *mut u8, TYPE_SLOT_BYTES) {
             return ptr::null_mut();
@@ -312,13 +320,15 @@ pub fn take_heap_slot() -> *mut Heap {
     let _guard = LOCK.lock();
     // SAFETY: under the lock; slots below heaps_used are committed.
     unsafe {
-        for index in 1..RANGE.heaps_used {
+        for index in RANGE.first_free_heap..RANGE.heaps_used {
             let slot = heap_at(index);
             if !(*slot).is_taken() {
                 (*slot).take(index);
+                RANGE.first_free_heap = index + 1;
                 return slot;
             }
         }
+        RANGE.first_free_heap = RANGE.heaps_used;
         let slot = heap_at(RANGE.heaps_used);
         if RANGE.heaps_used >= RANGE.heap_count || !sys::commit(slot as *mut u8, HEAP_SLOT_BYTES) {
             return ptr::null_mut();

@@ -147,6 +147,36 @@ pub unsafe fn free(memory: *mut u8) {
     libc::free(memory as *mut c_void);
 }
 
+/// Asks for the cache line of an address, which need not be mapped.
+#[inline(always)]
+pub fn prefetch_for_read(address: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch touches no memory that the program can see.
+    unsafe {
+        core::arch::asm!("prefetcht0 [{0}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a prefetch touches no memory that the program can see.
+    unsafe {
+        core::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+}
+
+/// As [`prefetch_for_read`], for a line that is going to be written.
+#[inline(always)]
+pub fn prefetch_for_write(address: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch touches no memory that the program can see.
+    unsafe {
+        core::arch::asm!("prefetchw [{0}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a prefetch touches no memory that the program can see.
+    unsafe {
+        core::arch::asm!("prfm pstl1keep, [{0}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+}
+
 /// Nanoseconds of a clock that only goes forward.
 pub fn now_ns() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
