@@ -162,6 +162,8 @@ pub struct Type {
     pub reclaimed: u64,
     /// Immortal objects, counted when a heap's end is reported.
     pub immortal: u64,
+    /// Their bytes.
+    pub immortal_bytes: u64,
     /// Neighbours in the heap's list.
     pub next: *mut Type,
     /// As `next`.

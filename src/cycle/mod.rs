@@ -215,11 +215,13 @@ unsafe fn report_held(heap: *mut Heap) -> u64 {
         return 0;
     }
     // Immortal objects are not held by anybody; the others may still refer to them.
-    (*heap).each_type(|kind| (*kind).immortal = 0);
+    (*heap).each_type(|kind| ((*kind).immortal, (*kind).immortal_bytes) = (0, 0));
     (*heap).each_page(|page| {
         (*page).each_block(|obj| {
             if header::count_word(obj) == header::IMMORTAL {
-                (*object::type_of(obj)).immortal += 1;
+                let kind = object::type_of(obj);
+                (*kind).immortal += 1;
+                (*kind).immortal_bytes += (*page).block_bytes() as u64;
             }
         });
     });
@@ -235,7 +237,7 @@ unsafe fn report_held(heap: *mut Heap) -> u64 {
                     "heap {} freed with {live} {} still held ({} bytes)",
                     CText((*heap).name()),
                     kind.name(),
-                    kind.live_bytes()
+                    kind.live_bytes() - kind.immortal_bytes
                 ),
             );
         }
