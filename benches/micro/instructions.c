@@ -67,7 +67,7 @@ MEASURED measured_new(void *obj, size_t count) {
   }
 }
 
-/* The list dropped. */
+/* A list or a tree dropped. */
 MEASURED measured_drop(void *obj, size_t count) {
   Node **list = obj;
   (void)count;
@@ -90,6 +90,16 @@ BENCH_NOINLINE static void warm_up(Node *node, size_t count) {
     list = next;
   }
   rc_clear(&list);
+}
+
+/* A balanced tree of `count` nodes, children first. */
+static Node *make_tree(size_t count) {
+  if (count == 0) return NULL;
+  Node *left = make_tree((count - 1) / 2), *right = make_tree(count - 1 - (count - 1) / 2);
+  Node *node = node_new();
+  node->left = left;
+  node->right = right;
+  return node;
 }
 
 static void make_rings(size_t count, size_t length) {
@@ -139,6 +149,9 @@ int main(int argc, char **argv) {
     measured_new(&list, count);
   } else if (strcmp(operation, "drop") == 0) {
     measured_new(&list, count);
+    measured_drop(&list, count);
+  } else if (strcmp(operation, "drop_tree") == 0) {
+    list = make_tree(count);
     measured_drop(&list, count);
   } else if (strcmp(operation, "collect_rings_2") == 0 || strcmp(operation, "collect_rings_10") == 0) {
     make_rings(count, strcmp(operation, "collect_rings_2") == 0 ? 2 : 10);
