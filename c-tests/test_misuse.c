@@ -1,0 +1,881 @@
+/* The misuse catalogue: every function that takes a pointer of the host's with each kind of wrong one,
+ * released twice, * used after death, heaps and types freed twice, callbacks that break their rules.
+ * Misuse that can corrupt memory * ends in the fatal hook with one line that names function, type, address
+ * or cause; nothing is silently ignored. * * `RCGC_TEST_SHOW=1 test_misuse table` prints what each
+ * function gives for each kind of pointer. */
+#include "check.h"
+#include "graph.h"
+
+/* The exported count functions, beside the inline ones of the same names. */
+void twin_incref(void *obj) __asm__("rc_incref");
+void twin_decref(void *obj) __asm__("rc_decref");
+void twin_xincref(void *obj) __asm__("rc_xincref");
+void twin_xdecref(void *obj) __asm__("rc_xdecref");
+void *twin_newref(void *obj) __asm__("rc_newref");
+void twin_setref(void *slot, void *obj) __asm__("rc_setref");
+void twin_clear(void *slot) __asm__("rc_clear");
+uint32_t twin_count(void *obj) __asm__("rc_count");
+bool twin_is_unique(void *obj) __asm__("rc_is_unique");
+bool twin_is_immortal(void *obj) __asm__("rc_is_immortal");
+
+/* ---- every function that takes an object, with every kind of pointer that is none ---- */
+
+static void call_length(void *obj) {
+  (void)rc_length(obj);
+}
+static void call_type_of(void *obj) {
+  (void)rc_type_of(obj);
+}
+static void call_heap_of(void *obj) {
+  (void)rc_heap_of(obj);
+}
+static void call_size_of(void *obj) {
+  (void)rc_size_of(obj);
+}
+static void call_immortalize(void *obj) {
+  rc_immortalize(obj);
+}
+static void call_add_external_bytes(void *obj) {
+  (void)rc_add_external_bytes(obj, 1);
+}
+static void call_track(void *obj) {
+  (void)gc_track(obj);
+}
+static void call_untrack(void *obj) {
+  (void)gc_untrack(obj);
+}
+static void call_is_tracked(void *obj) {
+  (void)gc_is_tracked(obj);
+}
+static void call_newref(void *obj) {
+  (void)twin_newref(obj);
+}
+static void call_count(void *obj) {
+  (void)twin_count(obj);
+}
+static void call_is_unique(void *obj) {
+  (void)twin_is_unique(obj);
+}
+static void call_is_immortal(void *obj) {
+  (void)twin_is_immortal(obj);
+}
+static void call_clear(void *obj) {
+  twin_clear(&obj);
+}
+static void call_setref(void *obj) {
+  twin_setref(&obj, NULL);
+}
+
+typedef struct victim_call {
+  const char *name; /* a word of the message */
+  void (*call)(void *obj);
+  bool null_is_legal;
+} victim_call;
+
+static const victim_call calls[] = {
+    {"rc_length", call_length, false},
+    {"rc_type_of", call_type_of, false},
+    {"rc_heap_of", call_heap_of, false},
+    {"rc_size_of", call_size_of, false},
+    {"rc_immortalize", call_immortalize, false},
+    {"rc_add_external_bytes", call_add_external_bytes, false},
+    {"gc_track", call_track, false},
+    {"gc_untrack", call_untrack, false},
+    {"gc_is_tracked", call_is_tracked, false},
+    {"rc_incref", twin_incref, false},
+    {"rc_decref", twin_decref, false},
+    {"incref", twin_xincref, true},
+    {"decref", twin_xdecref, true},
+    {"rc_", call_newref, false},
+    {"rc_count", call_count, false},
+    {"rc_", call_is_unique, false},
+    {"rc_", call_is_immortal, false},
+    {"rc_", call_clear, true},
+    {"rc_", call_setref, true},
+};
+
+typedef struct wrong_pointer {
+  const char *kind, *word; /* what it is, and what the message says of it */
+  void *address;
+} wrong_pointer;
+
+enum { WRONG = 11 };
+
+/* All zeros where an interior pointer would have its header. */
+typedef struct Roomy {
+  Node *a;
+  char space[1000];
+} Roomy;
+
+static const rc_field roomy_fields[] = {RC_FIELD(Roomy, a)};
+
+static void wrong_pointers(wrong_pointer *table) {
+  static char *memory;
+  static Node on_no_heap;
+  memory = calloc(1, 256);
+  REQUIRE(memory != NULL);
+  rc_type *nodes = graph_declared(NULL), *watched = graph_watched(NULL);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Roomy", spec.size = sizeof(Roomy);
+  spec.fields = roomy_fields, spec.field_count = 1;
+  rc_type *roomy = graph_type(NULL, &spec);
+  spec.name = "Huge", spec.size = (size_t)4 << 20;
+  rc_type *huge = graph_type(NULL, &spec);
+  Roomy *object = rc_new(roomy), *large = rc_new(huge);
+  Node *alive = graph_node(nodes, 0), *dead = graph_node(nodes, 0), *dead_watched = graph_node(watched, 0);
+  void *dead_large = rc_new(huge);
+  REQUIRE(object && large && dead_large);
+  rc_decref(dead);
+  rc_decref(dead_watched);
+  rc_decref(dead_large);
+  CHECK(alive != NULL);
+  wrong_pointer all[WRONG] = {
+      {"null", "null", NULL},
+      {"foreign, from malloc", "not an object", memory + 64},
+      {"foreign, in data", "not an object", &on_no_heap},
+      {"foreign, absurd", "not an object", (void *)(uintptr_t)0x7fff00000000f0},
+      {"interior", "not an object", (char *)object + 64},
+      {"interior, of a large object", "not an object", (char *)large + ((size_t)2 << 20)},
+      {"unaligned", "not an object", (char *)object + 37},
+      {"dead", "dead object", dead},
+      {"dead, of a type with destroy", "dead object", dead_watched},
+      {"dead, large", "dead object", dead_large},
+      {"mistyped: a type", "not an object", nodes},
+  };
+  memcpy(table, all, sizeof all);
+}
+
+/* One row of the table. */
+static void show(const victim_call *function, const wrong_pointer *wrong) {
+  char message[CHECK_MESSAGE_BYTES];
+  if (!check_env("RCGC_TEST_SHOW")) return;
+  (void)check_in_child(function->call, wrong->address, message, sizeof message);
+  printf("| %s | %s | %s |\n", function->name, wrong->kind, message);
+}
+
+static void table_of_functions_and_wrong_pointers(void) {
+  wrong_pointer wrong[WRONG];
+  wrong_pointers(wrong);
+  for (size_t i = 0; i < RC_COUNT_OF(calls); i++) {
+    for (size_t j = 0; j < WRONG; j++) {
+      if (!wrong[j].address && calls[i].null_is_legal) continue;
+      if (!CHECK_FATAL(calls[i].call, wrong[j].address, calls[i].name, wrong[j].word))
+        printf("  %s with a pointer that is %s\n", calls[i].name, wrong[j].kind);
+      show(&calls[i], &wrong[j]);
+    }
+  }
+}
+
+static void null_is_nothing_where_the_name_has_an_x(void) {
+  twin_xincref(NULL);
+  twin_xdecref(NULL);
+  void *slot = NULL;
+  twin_clear(&slot);
+  twin_setref(&slot, NULL);
+  CHECK(slot == NULL);
+}
+
+static void setref_null_slot(void *arg) {
+  twin_setref(arg, NULL);
+}
+
+static void clear_null_slot(void *arg) {
+  twin_clear(arg);
+}
+
+static void slot_that_is_null(void) {
+  CHECK_FATAL(setref_null_slot, NULL, "rc_setref", "slot", "null");
+  CHECK_FATAL(clear_null_slot, NULL, "slot", "null");
+}
+
+/* ---- inline counting of the dead ---- */
+
+static void inline_incref(void *obj) {
+  rc_incref(obj);
+}
+static void inline_decref(void *obj) {
+  rc_decref(obj);
+}
+static void inline_newref(void *obj) {
+  (void)rc_newref(obj);
+}
+static void inline_clear(void *obj) {
+  rc_clear(&obj);
+}
+static void inline_count(void *obj) {
+  (void)rc_count(obj);
+}
+
+/* The inline operations find the dead in every build, as long as the memory was not handed out again. */
+static void inline_operations_on_the_dead(void) {
+  static void (*const bodies[])(void *) = {
+      inline_incref, inline_decref, inline_newref, inline_clear, inline_count,
+  };
+  for (size_t kind = 0; kind < GRAPH_KINDS; kind++) {
+    rc_type *type = graph_kinds[kind](NULL);
+    Node *keep = graph_node(type, 0), *dead = graph_node(type, 1);
+    Node *ring = graph_ring(type, 2), *second = ring->a;
+    rc_decref(dead);
+    rc_decref(ring);
+    CHECK_EQ(gc_collect(NULL), 2);
+    for (size_t i = 0; i < RC_COUNT_OF(bodies); i++) {
+      CHECK_FATAL(bodies[i], dead, "rc_", "dead");
+      CHECK_FATAL(bodies[i], ring, "rc_", "dead");
+      CHECK_FATAL(bodies[i], second, "rc_", "dead");
+    }
+    rc_decref(keep);
+  }
+}
+
+/* Also when the page was given back to the system, which reads as zeros. */
+static void inline_operations_on_memory_given_back(void) {
+  rc_type *type = graph_declared(NULL);
+  size_t n = check_scale(100000, 1000000, 4000000);
+  Node *chain = graph_chain(type, n, false), *middle = chain;
+  for (size_t i = 0; i < n / 2; i++) middle = middle->a;
+  rc_decref(chain);
+  (void)gc_collect(NULL);
+  CHECK_FATAL(inline_incref, middle, "rc_incref", "dead");
+  CHECK_FATAL(inline_decref, middle, "rc_decref", "dead");
+}
+
+static void release_twice(void *arg) {
+  rc_type *type = arg;
+  Node *node = graph_node(type, 1);
+  rc_decref(node);
+  rc_decref(node);
+}
+
+static void released_twice(void) {
+  for (size_t kind = 0; kind < GRAPH_KINDS; kind++)
+    CHECK_FATAL(release_twice, graph_kinds[kind](NULL), "rc_decref", "dead");
+}
+
+/* One reference too many while a second holder still has a slot: found when that slot is released. */
+static void release_too_often(void *arg) {
+  rc_type *type = arg;
+  Node *holder = graph_node(type, 1), *child = graph_node(type, 2);
+  holder->a = child; /* the slot takes the only reference */
+  rc_decref(child);  /* and the host releases it once more */
+  rc_decref(holder);
+}
+
+static void slot_to_a_dead_object(void) {
+  for (size_t kind = 0; kind < GRAPH_KINDS; kind++)
+    CHECK_FATAL(release_too_often, graph_kinds[kind](NULL), "dead");
+}
+
+/* A slot that refers to a dead object is found by nobody before it is released; collecting must not fall
+ * over it. */
+static void collect_over_dead_slot(void *arg) {
+  rc_type *type = arg;
+  Node *holder = graph_node(type, 1), *child = graph_node(type, 2);
+  holder->a = child;
+  rc_decref(child);
+  (void)gc_collect(NULL);
+  rc_decref(holder);
+}
+
+static void collection_with_a_slot_to_the_dead(void) {
+  for (size_t kind = 0; kind < GRAPH_KINDS; kind++)
+    CHECK_FATAL(collect_over_dead_slot, graph_kinds[kind](NULL), "dead");
+}
+
+/* ---- heaps and types ---- */
+
+static void free_heap(void *arg) {
+  gc_heap_free(arg);
+}
+static void use_heap_collect(void *arg) {
+  (void)gc_collect(arg);
+}
+static void use_heap_young(void *arg) {
+  (void)gc_collect_young(arg);
+}
+static void use_heap_name(void *arg) {
+  (void)gc_heap_name(arg);
+}
+static void use_heap_error(void *arg) {
+  (void)gc_error_message(arg);
+}
+static void use_heap_enable(void *arg) {
+  gc_enable(arg);
+}
+static void use_heap_disable(void *arg) {
+  gc_disable(arg);
+}
+static void use_heap_is_enabled(void *arg) {
+  (void)gc_is_enabled(arg);
+}
+static void use_heap_safepoint(void *arg) {
+  gc_safepoint(arg);
+}
+static void use_heap_stats(void *arg) {
+  gc_stats stats = GC_STATS_INIT;
+  (void)gc_get_stats(arg, &stats);
+}
+static void use_heap_policy(void *arg) {
+  gc_policy policy = GC_POLICY_INIT;
+  (void)gc_set_policy(arg, &policy);
+}
+static void use_heap_get_policy(void *arg) {
+  gc_policy policy = GC_POLICY_INIT;
+  (void)gc_get_policy(arg, &policy);
+}
+static void use_heap_type(void *arg) {
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  rc_type *type = NULL;
+  spec.name = "Late", spec.size = 8;
+  if (rc_type_new(arg, &spec, &type) != RC_OK) return;
+}
+
+static const victim_call heap_calls[] = {
+    {"gc_heap_free", free_heap, true},
+    {"gc_collect", use_heap_collect, true},
+    {"gc_collect_young", use_heap_young, true},
+    {"gc_heap_name", use_heap_name, true},
+    {"gc_error_message", use_heap_error, true},
+    {"gc_enable", use_heap_enable, true},
+    {"gc_disable", use_heap_disable, true},
+    {"gc_is_enabled", use_heap_is_enabled, true},
+    {"gc_safepoint", use_heap_safepoint, true},
+    {"gc_get_stats", use_heap_stats, true},
+    {"gc_set_policy", use_heap_policy, true},
+    {"gc_get_policy", use_heap_get_policy, true},
+    {"rc_type_new", use_heap_type, true},
+};
+
+static void heaps_that_are_none(void) {
+  static char in_data[64];
+  gc_heap *freed = graph_heap("freed"), *alive = graph_heap("alive");
+  Node *node = graph_node(graph_declared(alive), 1);
+  CHECK_EQ(gc_heap_free(freed), 0);
+  void *const wrong[] = {freed, node, in_data, rc_type_of(node), (char *)alive + 8};
+  for (size_t i = 0; i < RC_COUNT_OF(heap_calls); i++) {
+    for (size_t j = 0; j < RC_COUNT_OF(wrong); j++) {
+      if (!CHECK_FATAL(heap_calls[i].call, wrong[j], heap_calls[i].name, "not a live heap"))
+        printf("  %s, wrong heap %zu\n", heap_calls[i].name, j);
+    }
+  }
+}
+
+static void heap_free_twice_says_so(void) {
+  gc_heap *heap = graph_heap("twice");
+  CHECK_EQ(gc_heap_free(heap), 0);
+  CHECK_FATAL(free_heap, heap, "gc_heap_free", "freed twice");
+}
+
+static void type_new_object(void *arg) {
+  void *obj = rc_new(arg);
+  (void)obj;
+}
+static void type_new_array(void *arg) {
+  void *obj = rc_new_array(arg, 1);
+  (void)obj;
+}
+static void type_free_it(void *arg) {
+  (void)rc_type_free(arg);
+}
+static void type_name_it(void *arg) {
+  (void)rc_type_name(arg);
+}
+static void type_ctx_it(void *arg) {
+  (void)rc_type_ctx(arg);
+}
+static void type_live_it(void *arg) {
+  (void)rc_type_live(arg);
+}
+
+static const victim_call type_calls[] = {
+    {"rc_new", type_new_object, false},   {"rc_new_array", type_new_array, false},
+    {"rc_type_free", type_free_it, true}, {"rc_type_name", type_name_it, false},
+    {"rc_type_ctx", type_ctx_it, false},  {"rc_type_live", type_live_it, false},
+};
+
+static void types_that_are_none(void) {
+  static char in_data[4096];
+  gc_heap *heap = graph_heap("gone");
+  rc_type *of_dead_heap = graph_declared(heap), *freed = graph_declared(NULL), *alive = graph_declared(NULL);
+  Node *node = graph_node(alive, 1);
+  CHECK_EQ(gc_heap_free(heap), 0);
+  CHECK_EQ(rc_type_free(freed), RC_OK);
+  void *const wrong[] = {NULL, freed, of_dead_heap, node, in_data, gc_heap_default()};
+  for (size_t i = 0; i < RC_COUNT_OF(type_calls); i++) {
+    for (size_t j = 0; j < RC_COUNT_OF(wrong); j++) {
+      if (!wrong[j] && type_calls[i].null_is_legal) continue;
+      if (!CHECK_FATAL(type_calls[i].call, wrong[j], type_calls[i].name, "type"))
+        printf("  %s, wrong type %zu\n", type_calls[i].name, j);
+    }
+  }
+}
+
+static void tail_of_a_type_without_one(void) {
+  CHECK_FATAL(type_new_array, graph_declared(NULL), "rc_new_array", "Declared", "tail_size");
+}
+
+/* ---- objects of a heap that is gone ---- */
+
+static void object_of_a_dead_heap(void) {
+  for (size_t kind = 0; kind < GRAPH_KINDS; kind++) {
+    gc_heap *heap = graph_heap("gone");
+    Node *node = graph_node(graph_kinds[kind](heap), 1);
+    check_log_start();
+    CHECK_EQ(gc_heap_free(heap), 1);
+    CHECK_FATAL(inline_incref, node, "rc_incref");
+    CHECK_FATAL(inline_decref, node, "rc_decref");
+    CHECK_FATAL(call_type_of, node, "rc_type_of");
+  }
+}
+
+/* ---- callbacks that break their rules ---- */
+
+/* What the next traverse, clear or destroy of a Rogue does beside, or instead of, its duty. */
+static void (*on_traverse)(Node *self);
+static void (*on_clear)(Node *self);
+static void (*on_destroy)(Node *self);
+static bool forget_edge, report_twice;
+static void *report_also;
+static Node *kept;
+static rc_type *rogue;
+
+static int rogue_traverse(void *obj, rc_visit_fn visit, void *visit_ctx) {
+  Node *self = obj;
+  if (on_traverse) on_traverse(self);
+  int stop = forget_edge ? 0 : rc_visit_named(visit, visit_ctx, self->a, "left", RC_NO_INDEX);
+  if (!stop && report_twice) stop = visit(self->a, visit_ctx);
+  if (!stop && report_also) stop = rc_visit_named(visit, visit_ctx, report_also, "also", 3);
+  return stop ? stop : visit(self->b, visit_ctx);
+}
+
+static void rogue_clear(void *obj) {
+  Node *self = obj;
+  if (on_clear) on_clear(self);
+  rc_clear(&self->a);
+  rc_clear(&self->b);
+}
+
+static void rogue_destroy(void *obj) {
+  graph.destroyed++;
+  if (on_destroy) on_destroy(obj);
+}
+
+static rc_type *rogue_type(gc_heap *heap) {
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Rogue", spec.size = sizeof(Node), spec.flags = RC_TYPE_TRACK_ON_NEW;
+  spec.traverse = rogue_traverse, spec.clear = rogue_clear, spec.destroy = rogue_destroy;
+  on_traverse = on_clear = on_destroy = NULL;
+  forget_edge = report_twice = false;
+  report_also = NULL, kept = NULL;
+  return rogue = graph_type(heap, &spec);
+}
+
+/* Two deaths of one object: by count, and as a ring of itself. */
+static void end_by_count(void *arg) {
+  (void)arg;
+  rc_decref(graph_node(rogue, 1));
+}
+
+static void end_in_ring(void *arg) {
+  (void)arg;
+  rc_decref(graph_ring(rogue, 1));
+  (void)gc_collect(NULL);
+}
+
+/* ---- traverse may only visit ---- */
+
+static void traverse_allocates(Node *self) {
+  (void)self;
+  kept = rc_new(rogue);
+}
+
+static void traverse_allocates_array(Node *self) {
+  (void)self;
+  kept = rc_new_array(rogue, 0);
+}
+
+static void traverse_releases_last(Node *self) {
+  (void)self;
+  rc_decref(kept);
+}
+
+static void traverse_frees_heap(Node *self) {
+  (void)self;
+  gc_heap_free(NULL);
+}
+
+static void traverse_that_allocates_releases_or_frees(void) {
+  rogue_type(NULL);
+  on_traverse = traverse_allocates;
+  CHECK_FATAL(end_in_ring, NULL, "rc_new", "Rogue", "traverse");
+  on_traverse = traverse_allocates_array;
+  CHECK_FATAL(end_in_ring, NULL, "rc_new", "Rogue", "traverse");
+  on_traverse = NULL;
+  for (size_t kind = 0; kind < GRAPH_KINDS; kind++) {
+    kept = graph_node(graph_kinds[kind](NULL), 3);
+    on_traverse = traverse_releases_last;
+    static const char *const names[GRAPH_KINDS] = {"Declared", "Watched", "Callback", "Mixed"};
+    CHECK_FATAL(end_in_ring, NULL, "rc_decref", names[kind], "traverse");
+    on_traverse = NULL;
+    rc_clear(&kept);
+  }
+  on_traverse = traverse_frees_heap;
+  CHECK_FATAL(end_in_ring, NULL, "gc_heap_free", "callback");
+}
+
+static size_t inner_collected;
+
+static void traverse_collects(Node *self) {
+  (void)self;
+  inner_collected += gc_collect(NULL) + gc_collect_young(NULL);
+}
+
+/* A collection inside a traverse cannot hurt: refused, counted, and the outer one goes on. */
+static void traverse_that_collects(void) {
+  rogue_type(NULL);
+  Node *ring = graph_ring(rogue, 2);
+  rc_decref(ring);
+  on_traverse = traverse_collects;
+  CHECK_EQ(gc_collect(NULL), 2);
+  CHECK_EQ(inner_collected, 0);
+  gc_stats stats = graph_stats(NULL);
+  CHECK(stats.full.refused >= 2 && stats.young.refused >= 2);
+  CHECK_EQ(stats.full.runs, 1);
+}
+
+/* An edge that is forgotten makes its target look held: it leaks, and nothing else happens. */
+static void traverse_that_forgets_an_edge(void) {
+  rogue_type(NULL);
+  Node *ring = graph_ring(rogue, 3);
+  rc_decref(ring);
+  forget_edge = true;
+  CHECK_EQ(gc_collect(NULL), 0);
+  CHECK_EQ(graph_live(NULL), 3);
+  CHECK_EQ(graph_stats(NULL).full.last_status, RC_OK); /* it cannot be seen from here */
+  forget_edge = false; /* mended: the ring goes */
+  CHECK_EQ(gc_collect(NULL), 3);
+}
+
+/* An edge reported twice by an object that lives: the target keeps living, and the books say so. */
+static void traverse_that_reports_an_edge_twice(void) {
+  rogue_type(NULL);
+  Node *holder = graph_node(rogue, 1);
+  holder->a = graph_node(rogue, 2);
+  report_twice = true;
+  check_log_start();
+  CHECK_EQ(gc_collect(NULL), 0);
+  CHECK_EQ(graph_live(NULL), 2);
+  CHECK_EQ(rc_count(holder->a), 1);
+  CHECK_EQ(graph_stats(NULL).full.last_status, RC_ERR_TRAVERSE);
+  CHECK(check_log.lines[GC_LOG_ERROR] >= 1);
+  CHECK_STR(check_log.text, "Rogue");
+  CHECK_STR(check_log.text, "twice");
+  report_twice = false;
+  check_log_start();
+  CHECK_EQ(gc_collect(NULL), 0);
+  CHECK_EQ(check_log.lines[GC_LOG_ERROR], 0);
+  CHECK_EQ(graph_stats(NULL).full.last_status, RC_OK);
+  rc_decref(holder);
+  CHECK_EQ(graph_live(NULL), 0);
+}
+
+/* The same in a dead ring: too many edges keep it alive and are reported. */
+static void dead_ring_that_reports_twice(void) {
+  rogue_type(NULL);
+  rc_decref(graph_ring(rogue, 3));
+  report_twice = true;
+  check_log_start();
+  CHECK_EQ(gc_collect(NULL), 0);
+  CHECK_EQ(graph_live(NULL), 3);
+  CHECK_EQ(graph_stats(NULL).full.last_status, RC_ERR_TRAVERSE);
+  CHECK_STR(check_log.text, "Rogue");
+  report_twice = false;
+  CHECK_EQ(gc_collect(NULL), 3);
+}
+
+/* The worst of it: a dead ring reports its edge to a child twice, and the child's second reference is the
+ * host's own. * The numbers fit, so the child looks dead; but it is never freed under the host's feet. */
+static void held_child_reported_twice(void *arg) {
+  (void)arg;
+  Node *ring = graph_ring(rogue, 1), *child = graph_node(rogue, 7);
+  rc_setref(&ring->b, ring->a); /* the ring goes through b, the child hangs from a */
+  ring->a = rc_newref(child);
+  rc_decref(ring);
+  report_twice = true;
+  (void)gc_collect(NULL);
+  CHECK_EQ(rc_count(child), 1);
+  CHECK_EQ(child->id, 7);
+  rc_decref(child);
+}
+
+static void child_held_from_outside_reported_twice(void) {
+  rogue_type(NULL);
+  CHECK_FATAL(held_child_reported_twice, NULL, "Rogue");
+}
+
+static void report_dead_object(void *arg) {
+  (void)arg;
+  Node *node = graph_node(rogue, 1), *dead = graph_node(rogue, 2), *keep = graph_node(rogue, 3);
+  rc_decref(dead);
+  report_also = dead;
+  (void)gc_collect(NULL);
+  rc_decref(node), rc_decref(keep);
+}
+
+static void traverse_that_reports_a_dead_object(void) {
+  rogue_type(NULL);
+  CHECK_FATAL(report_dead_object, NULL, "traverse", "Rogue", "also[3]", "dead");
+}
+
+/* A pointer that is no object is left out and reported: it cannot corrupt anything. */
+static void traverse_that_reports_a_foreign_pointer(void) {
+  static Node foreign;
+  rogue_type(NULL);
+  Node *node = graph_node(rogue, 1);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Roomy", spec.size = sizeof(Roomy);
+  spec.fields = roomy_fields, spec.field_count = 1;
+  Roomy *roomy = rc_new(graph_type(NULL, &spec));
+  REQUIRE(roomy != NULL);
+  void *const reported[] = {&foreign, (char *)node + 8, (char *)roomy + 64, (void *)(uintptr_t)0x10};
+  for (size_t i = 0; i < RC_COUNT_OF(reported); i++) {
+    report_also = reported[i];
+    check_log_start();
+    CHECK_EQ(gc_collect(NULL), 0);
+    CHECK_EQ(graph_stats(NULL).full.last_status, RC_ERR_TRAVERSE);
+    CHECK_STR(check_log.text, "Rogue");
+    CHECK_STR(check_log.text, "also[3]");
+    CHECK_STR(check_log.text, "not an object");
+  }
+  report_also = NULL;
+  CHECK_EQ(gc_collect(NULL), 0);
+  CHECK_EQ(graph_stats(NULL).full.last_status, RC_OK);
+  rc_decref(node);
+  rc_decref(roomy);
+}
+
+/* An edge to another heap's object is legal. */
+static void traverse_that_reports_another_heaps_object(void) {
+  gc_heap *heap = graph_heap("other");
+  Node *other = graph_node(graph_declared(heap), 1);
+  rogue_type(NULL);
+  Node *node = graph_node(rogue, 1);
+  node->a = (Node *)rc_newref(other);
+  check_log_start();
+  CHECK_EQ(gc_collect(NULL), 0);
+  CHECK_EQ(gc_collect(heap), 0);
+  CHECK_EQ(check_log.lines[GC_LOG_ERROR], 0);
+  CHECK_EQ(graph_stats(NULL).full.last_status, RC_OK);
+  rc_decref(node);
+  CHECK_EQ(rc_count(other), 1);
+  rc_decref(other);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+/* ---- nothing may keep a new reference to a dying object ---- */
+
+static void store_self(Node *self) {
+  kept = rc_newref(self);
+}
+
+static void stored_in_destroy_or_clear(void) {
+  static void (*const deaths[])(void *) = {end_by_count, end_in_ring};
+  rogue_type(NULL);
+  for (size_t i = 0; i < 2; i++) {
+    on_clear = NULL, on_destroy = store_self;
+    CHECK_FATAL(deaths[i], NULL, "Rogue", "destroy");
+    on_destroy = NULL, on_clear = store_self;
+    CHECK_FATAL(deaths[i], NULL, "Rogue", "clear");
+  }
+}
+
+/* A declared type with nothing but a destroy. */
+static void watched_stores(void *obj) {
+  kept = rc_newref(obj);
+}
+
+static void stores_by_count(void *arg) {
+  rc_decref(graph_node(arg, 1));
+}
+
+static void stores_in_ring(void *arg) {
+  rc_decref(graph_ring(arg, 2));
+  (void)gc_collect(NULL);
+}
+
+static void declared_object_stored_in_destroy(void) {
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Keeper", spec.size = sizeof(Node), spec.destroy = watched_stores;
+  spec.fields = graph_fields, spec.field_count = 2;
+  rc_type *type = graph_type(NULL, &spec);
+  CHECK_FATAL(stores_by_count, type, "Keeper", "destroy");
+  CHECK_FATAL(stores_in_ring, type, "Keeper", "destroy");
+}
+
+static void release_self(Node *self) {
+  rc_decref(self);
+}
+
+static void over_release_while_dying(void) {
+  static void (*const deaths[])(void *) = {end_by_count, end_in_ring};
+  rogue_type(NULL);
+  for (size_t i = 0; i < 2; i++) {
+    on_clear = NULL, on_destroy = release_self;
+    CHECK_FATAL(deaths[i], NULL, "Rogue", "dying");
+    on_destroy = NULL, on_clear = release_self;
+    CHECK_FATAL(deaths[i], NULL, "Rogue", "dying");
+  }
+}
+
+static void immortalize_self(Node *self) {
+  rc_immortalize(self);
+}
+
+static void immortalized_while_dying(void) {
+  rogue_type(NULL);
+  on_destroy = immortalize_self;
+  CHECK_FATAL(end_by_count, NULL, "rc_immortalize", "Rogue", "dying");
+  CHECK_FATAL(end_in_ring, NULL, "rc_immortalize", "Rogue", "dying");
+}
+
+static void track_self(Node *self) {
+  CHECK_EQ(gc_track(self), RC_ERR_REFUSED);
+  CHECK_EQ(gc_untrack(self), RC_ERR_REFUSED);
+}
+
+static void tracking_a_dying_object_is_refused(void) {
+  rogue_type(NULL);
+  on_clear = on_destroy = track_self;
+  end_by_count(NULL);
+  end_in_ring(NULL);
+  CHECK_EQ(graph.destroyed, 2);
+  CHECK_EQ(graph_live(NULL), 0);
+}
+
+static void free_the_heap(Node *self) {
+  gc_heap_free(rc_heap_of(self));
+}
+
+static void heap_freed_in_its_own_callback(void) {
+  rogue_type(NULL);
+  on_destroy = free_the_heap;
+  CHECK_FATAL(end_by_count, NULL, "gc_heap_free", "callback");
+  CHECK_FATAL(end_in_ring, NULL, "gc_heap_free", "callback");
+  on_destroy = NULL, on_clear = free_the_heap;
+  CHECK_FATAL(end_by_count, NULL, "gc_heap_free", "callback");
+  CHECK_FATAL(end_in_ring, NULL, "gc_heap_free", "callback");
+}
+
+static void free_the_type(Node *self) {
+  CHECK_EQ(rc_type_free(rc_type_of(self)), RC_ERR_IN_USE);
+}
+
+static void type_freed_in_its_own_callback(void) {
+  rogue_type(NULL);
+  on_clear = on_destroy = free_the_type;
+  end_by_count(NULL);
+  end_in_ring(NULL);
+  CHECK_EQ(graph.destroyed, 2);
+  CHECK_EQ(rc_type_free(rogue), RC_OK);
+}
+
+/* A destroy that makes objects whose destroy does the same for ever would keep gc_heap_free from ending. */
+static void make_one_more(Node *self) {
+  kept = rc_new(rc_type_of(self));
+}
+
+static void end_heap_for_ever(void *arg) {
+  gc_heap *heap = arg;
+  check_log_start();
+  gc_heap_free(heap);
+}
+
+static void heap_that_never_gets_empty(void) {
+  gc_heap *heap = graph_heap("endless");
+  rogue_type(heap);
+  kept = graph_node(rogue, 1);
+  on_destroy = make_one_more;
+  CHECK_FATAL(end_heap_for_ever, heap, "gc_heap_free", "endless");
+}
+
+/* ---- the hooks ---- */
+
+static void message_to_stderr(void *arg) {
+  gc_set_fatal(NULL, NULL);
+  if (dup2(*(int *)arg, STDERR_FILENO) < 0) _exit(3);
+  rc_type *type = graph_declared(NULL);
+  Node *node = graph_node(type, 1);
+  rc_decref(node);
+  rc_decref(node);
+}
+
+/* Without a hook the line goes to standard error, and the process aborts all the same. */
+static void without_a_hook_standard_error_is_told(void) {
+  int ends[2];
+  char text[CHECK_MESSAGE_BYTES], none[16];
+  REQUIRE(pipe(ends) == 0);
+  int status = check_in_child(message_to_stderr, &ends[1], none, sizeof none);
+  close(ends[1]);
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+  CHECK_EQ(strlen(none), 0);
+  ssize_t n = read(ends[0], text, sizeof text - 1);
+  text[n > 0 ? n : 0] = 0;
+  close(ends[0]);
+  CHECK_STR(text, "rcgc");
+  CHECK_STR(text, "rc_decref");
+  CHECK_STR(text, "\n");
+}
+
+static void leave(const char *message, void *ctx) {
+  (void)message;
+  _exit(*(int *)ctx);
+}
+
+static void leave_by_hook(void *arg) {
+  gc_set_fatal(leave, arg);
+  (void)rc_type_of(check_null());
+}
+
+/* The hook may end the process in its own way. */
+static void hook_may_exit(void) {
+  int code = 42;
+  char message[64];
+  int status = check_in_child(leave_by_hook, &code, message, sizeof message);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+}
+
+static const check_test tests[] = {
+    CHECK_TEST(table_of_functions_and_wrong_pointers),
+    CHECK_TEST(null_is_nothing_where_the_name_has_an_x),
+    CHECK_TEST(slot_that_is_null),
+    CHECK_TEST(inline_operations_on_the_dead),
+    CHECK_TEST(inline_operations_on_memory_given_back),
+    CHECK_TEST(released_twice),
+    CHECK_TEST(slot_to_a_dead_object),
+    CHECK_TEST(collection_with_a_slot_to_the_dead),
+    CHECK_TEST(heaps_that_are_none),
+    CHECK_TEST(heap_free_twice_says_so),
+    CHECK_TEST(types_that_are_none),
+    CHECK_TEST(tail_of_a_type_without_one),
+    CHECK_TEST(object_of_a_dead_heap),
+    CHECK_TEST(traverse_that_allocates_releases_or_frees),
+    CHECK_TEST(traverse_that_collects),
+    CHECK_TEST(traverse_that_forgets_an_edge),
+    CHECK_TEST(traverse_that_reports_an_edge_twice),
+    CHECK_TEST(dead_ring_that_reports_twice),
+    CHECK_TEST(child_held_from_outside_reported_twice),
+    CHECK_TEST(traverse_that_reports_a_dead_object),
+    CHECK_TEST(traverse_that_reports_a_foreign_pointer),
+    CHECK_TEST(traverse_that_reports_another_heaps_object),
+    CHECK_TEST(stored_in_destroy_or_clear),
+    CHECK_TEST(declared_object_stored_in_destroy),
+    CHECK_TEST(over_release_while_dying),
+    CHECK_TEST(immortalized_while_dying),
+    CHECK_TEST(tracking_a_dying_object_is_refused),
+    CHECK_TEST(heap_freed_in_its_own_callback),
+    CHECK_TEST(type_freed_in_its_own_callback),
+    CHECK_TEST(heap_that_never_gets_empty),
+    CHECK_TEST(without_a_hook_standard_error_is_told),
+    CHECK_TEST(hook_may_exit),
+};
+
+CHECK_MAIN(tests)
