@@ -18,8 +18,8 @@
 //! Queues are local to a call, so a nested death never sees what an outer one has still to do.
 
 use crate::count;
-use crate::header::{self, Header, LOCAL_ONE};
-use crate::heap::range;
+use crate::header::{self, LOCAL_ONE};
+use crate::heap::{page, range};
 use crate::heap::{Heap, Phase};
 use crate::host::{self, DEATH_DEPTH_MAX};
 use crate::object;
@@ -57,24 +57,23 @@ impl Queue {
     ///
     /// # Safety
     /// - Its count word is that of the last reference, which is gone.
+    #[inline(always)]
     pub unsafe fn push(&mut self, obj: *mut c_void) {
         header::store(obj, header::load(obj).queued(self.head));
         self.head = range::granule_of(obj);
     }
 
-    /// Takes an object out. Its count word is [`LOCAL_ONE`] again.
+    /// Takes an object out. Its count word still says "queued", which nobody on the way to its end reads.
     ///
     /// # Safety
     /// - What was pushed was not touched since.
+    #[inline(always)]
     pub unsafe fn pop(&mut self) -> Option<*mut c_void> {
         if self.head == 0 {
             return None;
         }
         let obj = range::address_of(self.head);
-        let header = header::load(obj);
-        self.head = header.link();
-        let high = header.high() & 0x00ff_ffff;
-        header::store(obj, Header(((high as u64) << 32) | LOCAL_ONE as u64));
+        self.head = header::load(obj).link();
         Some(obj)
     }
 }
@@ -141,19 +140,31 @@ unsafe fn end_one(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
     let mut obj = obj;
     let mut kind = kind;
     loop {
-        if !(*kind).flags.contains(TypeFlags::PLAIN) {
+        let mut next: *mut c_void = core::ptr::null_mut();
+        let flags = (*kind).flags;
+        if flags.contains(TypeFlags::QUICK) && header::high_word(obj) & header::SIDE_FLAGS == 0 {
+            sys::prefetch_for_write((obj as usize).wrapping_add(AHEAD_BYTES));
+            slots::each_simple_edge(obj, kind, 0, &mut |word| release_child(word as *mut c_void, &mut next, queue));
+            (*kind).freed += 1;
+            page::free_block(obj);
+        } else if flags.contains(TypeFlags::PLAIN) {
+            end_plain(obj, kind, &mut next, queue);
+        } else {
             return end_with_callbacks(obj, kind, queue);
         }
-        let mut next: *mut c_void = core::ptr::null_mut();
-        sys::prefetch_for_write((obj as usize).wrapping_add(AHEAD_BYTES));
-        slots::each_edge(obj, kind, |word| release_child(word as *mut c_void, &mut next, queue));
-        object::free(obj, kind);
         if next.is_null() {
             return;
         }
         obj = next;
         kind = object::type_of(obj);
     }
+}
+
+/// Ends a plain object whose slots are not all simple, or which has side entries.
+#[inline(never)]
+unsafe fn end_plain(obj: *mut c_void, kind: *mut Type, next: &mut *mut c_void, queue: &mut Queue) {
+    slots::each_edge(obj, kind, |word| release_child(word as *mut c_void, next, queue));
+    object::free(obj, kind);
 }
 
 /// A dying plain object lets go of a child. The first that dies is `next`; the others go into the queue.
@@ -165,10 +176,14 @@ unsafe fn release_child(child: *mut c_void, next: &mut *mut c_void, queue: &mut 
     let count = header::count_word(child);
     if count.wrapping_sub(LOCAL_ONE + 1) < header::LOCAL - 2 {
         header::set_count_word(child, count - 1);
-    } else if count == LOCAL_ONE && next.is_null() && !header::has_flags(child, header::Flags::DYING) {
-        // It is not in the queue, but must not look alive either: a second edge to it would be one too many.
-        header::set_count_word(child, header::QUEUED);
-        *next = child;
+    } else if count == LOCAL_ONE && range::contains(child as usize) && !header::has_flags(child, header::Flags::DYING) {
+        if next.is_null() {
+            // It is not in the queue, but must not look alive either: a second edge to it would be one too many.
+            header::set_count_word(child, header::QUEUED);
+            *next = child;
+        } else {
+            queue.push(child);
+        }
     } else if count as i32 >= 0 {
         count::release_edge_slow(child, queue);
     }

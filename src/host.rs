@@ -21,7 +21,7 @@ use core::ffi::c_void;
 
 /// How deep deaths with callbacks may nest before they are put off. Sixteen levels of ours and the host's frames fit a
 /// 64 KiB stack with room for host code in each.
-pub const DEATH_DEPTH_MAX: u32 = 16;
+pub const DEATH_DEPTH_MAX: u32 = if cfg!(feature = "check") { 4 } else { 16 };
 
 /// Calls `clear`.
 ///

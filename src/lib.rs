@@ -11,6 +11,7 @@
 //! | [`types`] | types, and where their references are |
 //! | [`slots`] | walking and emptying declared fields |
 //! | [`host`] | the one place from which host code is called |
+//! | [`check`] | validators of whole structures, in checking builds |
 //! | [`object`] | making objects, finding out what an address is |
 //! | [`count`] | incref and decref where they are not inline |
 //! | [`death`] | the end of an object by count, without recursion |
@@ -27,6 +28,7 @@
 #![warn(missing_docs)]
 
 pub mod capi;
+pub mod check;
 pub mod count;
 pub mod cycle;
 pub mod death;

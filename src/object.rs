@@ -16,7 +16,7 @@ use core::ffi::c_void;
 use core::ptr;
 
 /// The bytes that a type is granted at once: few enough that a trigger is not passed by much, enough that the long way is seldom.
-const RATION_BYTES: i64 = 4 << 10;
+const RATION_BYTES: i64 = if cfg!(feature = "check") { 128 } else { 4 << 10 };
 
 /// Makes an object of a type without a trailing array, or one with an empty array. Null for out of memory.
 ///
@@ -83,7 +83,8 @@ unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
         let more = ((*(*kind).heap).budget.clamp(0, RATION_BYTES) / stride as i64) as u32;
         (*(*kind).heap).budget -= more as i64 * stride as i64;
         (*kind).granted += more as u64 + 1;
-        (*kind).ration = more + 1;
+        // A collection in `charge` may have made objects of this type, and left it a ration.
+        (*kind).ration += more + 1;
     }
     let obj = allocate_slow(kind, (*kind).class);
     // A collection on the way may have recalled the ration: then this object is granted by itself.

@@ -160,10 +160,10 @@ pub struct Type {
     pub bytes_freed: u64,
     /// Of the objects ended, those ended by the collector.
     pub reclaimed: u64,
-    /// Immortal objects, counted when a heap's end is reported.
-    pub immortal: u64,
-    /// Their bytes.
-    pub immortal_bytes: u64,
+    /// Objects found by a walk over the heap that wants their number, and their bytes; of that walk only.
+    pub found: u64,
+    /// As `found`.
+    pub found_bytes: u64,
     /// Neighbours in the heap's list.
     pub next: *mut Type,
     /// As `next`.

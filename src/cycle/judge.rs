@@ -181,7 +181,8 @@ impl Judge {
     /// - Only the heap's thread is in the heap.
     pub unsafe fn new(heap: *mut Heap, young: bool, ending: bool) -> Result<Self, NoMemory> {
         // Enough for a sixteenth of the objects of 64 bytes; more would seldom be used, less only costs sweeps.
-        let capacity = (((*heap).page_bytes / 1024) as usize).clamp(512, 64 << 10);
+        let wanted = ((*heap).page_bytes / 1024) as usize;
+        let capacity = if cfg!(feature = "check") { 4 } else { wanted.clamp(512, 64 << 10) };
         let worklist = sys::allocate_raw(capacity * size_of::<*mut c_void>()) as *mut *mut c_void;
         if worklist.is_null() {
             return Err(NoMemory);

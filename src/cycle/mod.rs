@@ -27,6 +27,7 @@ pub mod pace;
 pub mod release;
 pub mod working;
 
+use crate::check;
 use crate::header;
 use crate::heap::range::RANGE;
 use crate::heap::{self, page, Heap, Phase};
@@ -74,6 +75,7 @@ unsafe fn run(heap: *mut Heap, kind: Kind, ending: bool) -> u64 {
     (*heap).phase = Phase::Judging;
     let verdict = judge(heap, kind, ending);
     (*heap).set_paused(false);
+    check::validate(heap);
     let outcome = match verdict {
         Err(judge::NoMemory) => {
             report::log(
@@ -91,6 +93,7 @@ unsafe fn run(heap: *mut Heap, kind: Kind, ending: bool) -> u64 {
     };
     (*heap).phase = if ending { Phase::Ending } else { Phase::Idle };
     finish(heap, kind, start, &outcome);
+    check::validate(heap);
     outcome.reclaimed
 }
 
@@ -215,20 +218,20 @@ unsafe fn report_held(heap: *mut Heap) -> u64 {
         return 0;
     }
     // Immortal objects are not held by anybody; the others may still refer to them.
-    (*heap).each_type(|kind| ((*kind).immortal, (*kind).immortal_bytes) = (0, 0));
+    (*heap).each_type(|kind| ((*kind).found, (*kind).found_bytes) = (0, 0));
     (*heap).each_page(|page| {
         (*page).each_block(|obj| {
             if header::count_word(obj) == header::IMMORTAL {
                 let kind = object::type_of(obj);
-                (*kind).immortal += 1;
-                (*kind).immortal_bytes += (*page).block_bytes() as u64;
+                (*kind).found += 1;
+                (*kind).found_bytes += (*page).block_bytes() as u64;
             }
         });
     });
     let mut held = 0;
     (*heap).each_type(|kind| {
         let kind: &Type = &*kind;
-        let live = kind.live() - kind.immortal;
+        let live = kind.live() - kind.found;
         if live != 0 {
             held += live;
             report::log(
@@ -237,7 +240,7 @@ unsafe fn report_held(heap: *mut Heap) -> u64 {
                     "heap {} freed with {live} {} still held ({} bytes)",
                     CText((*heap).name()),
                     kind.name(),
-                    kind.live_bytes() - kind.immortal_bytes
+                    kind.live_bytes() - kind.found_bytes
                 ),
             );
         }

@@ -26,19 +26,19 @@ use super::Kind;
 use crate::heap::Heap;
 
 /// Bytes between young collections, in the beginning.
-pub const YOUNG_BYTES: u64 = 4 << 20;
+pub const YOUNG_BYTES: u64 = if cfg!(feature = "check") { 16 << 10 } else { 4 << 20 };
 /// And at most.
-pub const YOUNG_BYTES_MAX: u64 = 64 << 20;
+pub const YOUNG_BYTES_MAX: u64 = 16 * YOUNG_BYTES;
 /// How far beyond its factor a heap may grow before a full collection, so that small heaps are left alone.
-pub const FULL_SLACK: u64 = 32 << 20;
+pub const FULL_SLACK: u64 = 8 * YOUNG_BYTES;
 /// Growth by default.
 pub const GROWTH: f64 = 1.0;
 /// Largest growth accepted.
 pub const GROWTH_MAX: f64 = 100.0;
 /// The least budget given, so that a heap on the edge of a trigger does not look at every allocation.
-const BUDGET_MIN: u64 = 16 << 10;
+const BUDGET_MIN: u64 = YOUNG_BYTES / 256;
 /// The budget when no collection may run now: when to ask again.
-const BUDGET_WAIT: u64 = 1 << 20;
+const BUDGET_WAIT: u64 = YOUNG_BYTES / 4;
 
 /// When automatic collections run; the numbers of `GC_POLICY_*`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -200,8 +200,8 @@ mod tests {
         assert_eq!(pace.due(0, 1), None);
         assert_eq!(pace.due(0, 0), Some(Kind::Young));
         assert_eq!(pace.due(FULL_SLACK, 0), Some(Kind::Full));
-        let near_full = pace.renew(FULL_SLACK - (1 << 20), budget, false);
-        assert_eq!(near_full, 1 << 20);
+        let near_full = pace.renew(FULL_SLACK - YOUNG_BYTES / 4, budget, false);
+        assert_eq!(near_full as u64, YOUNG_BYTES / 4);
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl Class {
         let page = self.page;
         if (*page).kind == Kind::Small {
             (*page).flags.remove(PageFlags::CURRENT);
-            (*page).countdown = frees_until_partial(&*page);
+            (*page).countdown = (*page).frees_until_partial();
         }
         (*next).flags.insert(PageFlags::CURRENT);
         (*next).countdown = COUNTDOWN_NEVER;
@@ -221,7 +221,7 @@ impl Class {
         } else if (*page).flags.contains(PageFlags::PARTIAL) {
             class.empty(page);
         } else {
-            let freed = frees_until_partial(&*page);
+            let freed = (*page).frees_until_partial();
             class.enlist(page, freed);
         }
     }
@@ -242,7 +242,7 @@ impl Class {
             }
             return;
         }
-        let threshold = frees_until_partial(&*page);
+        let threshold = (*page).frees_until_partial();
         let freed = threshold - (*page).countdown + count;
         if freed < threshold {
             (*page).countdown -= count;
@@ -314,12 +314,6 @@ impl Class {
             }
         }
     }
-}
-
-/// How many blocks of a full page must be free before allocation comes back to it: taking pages that have one free block
-/// each would put every allocation on the slow path.
-fn frees_until_partial(page: &Page) -> u32 {
-    (page.count_handed_out() / 16).max(1)
 }
 
 #[cfg(test)]

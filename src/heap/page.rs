@@ -31,11 +31,14 @@ use super::class::Class;
 use super::range::{self, GRANULE_BYTES, RANGE};
 use super::Heap;
 use crate::header::{self, Header};
+use crate::sys;
 use core::ffi::c_void;
 use static_assertions::const_assert_eq;
 
 /// Bytes of a page.
 pub const PAGE_BYTES: usize = 64 << 10;
+/// How far ahead of a sweep memory is fetched.
+const AHEAD_BYTES: usize = 1024;
 /// Offset of the first payload.
 pub const FIRST_OFFSET: u32 = 16;
 /// A link to no page.
@@ -188,6 +191,8 @@ impl Page {
         let (mut address, stride) = (self.start + FIRST_OFFSET as usize, self.stride as usize);
         let end = self.start + self.end as usize;
         while address < end {
+            // Small pages of the system keep the processor from looking far ahead by itself (measured: a third of a collection).
+            sys::prefetch_for_read(address.wrapping_add(AHEAD_BYTES));
             each(address as *mut c_void);
             address += stride;
         }
@@ -204,6 +209,12 @@ impl Page {
             each(obj);
             offset = offset.wrapping_add(self.stride).wrapping_add(header::high_word(obj));
         }
+    }
+
+    /// How many blocks of a full page must be free before allocation comes back to it: taking pages that have one free block
+    /// each would put every allocation on the slow path.
+    pub fn frees_until_partial(&self) -> u32 {
+        (self.count_handed_out() / 16).max(1)
     }
 
     /// Blocks handed out.

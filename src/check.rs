@@ -1,0 +1,100 @@
+//! The checking level: validators of whole structures, run after every phase of a collection and when a heap ends, in builds with
+//! the feature `check` (`RCGC_CHECK=checked`). Such builds also shrink the constants that decide when a rare path is taken, so
+//! that tests take it often; each constant is next to its code, as `if cfg!(feature = "check")`.
+//!
+//! A validator that fails is fatal and names the equation that does not hold. What is checked, for every heap:
+//!
+//! | structure | equation |
+//! |---|---|
+//! | page | its free list stays on block borders, visits no block twice, ends at the frontier, and holds only dead blocks |
+//! | page | blocks handed out = free + alive + the one freed last |
+//! | page | countdown = alive (partial); = threshold - free (full); untouched (current) |
+//! | type | objects made - ended = blocks alive with its index |
+//! | segment | free pages are free, pages in use are the heap's |
+//! | working counts | all clear, when no collection is judging or releasing |
+//! | external bytes | the objects with the flag are the entries of the table |
+
+use crate::header::{self, Flags};
+use crate::heap::page::{Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET};
+use crate::heap::range::{self, RANGE};
+use crate::heap::{Heap, Phase};
+use crate::report;
+
+/// Checks a heap completely. Does nothing in builds without the feature.
+///
+/// # Safety
+/// - `heap` is live and only its thread is in it.
+#[inline(always)]
+pub unsafe fn validate(heap: *mut Heap) {
+    if cfg!(feature = "check") {
+        validate_all(heap);
+    }
+}
+
+macro_rules! holds {
+    ($condition:expr, $($text:tt)+) => {
+        if !$condition {
+            report::fatal(format_args!("check failed: {}", format_args!($($text)+)));
+        }
+    };
+}
+
+unsafe fn validate_all(heap: *mut Heap) {
+    (*heap).each_type(|kind| (*kind).found = 0);
+    let mut external = 0u64;
+    let mut small_pages = 0;
+    (*heap).each_page(|page| {
+        holds!((*page).heap == heap, "page {} belongs to another heap", (*page).index());
+        let mut here = 0;
+        (*page).each_block(|obj| {
+            let header = header::load(obj);
+            if header.count_word() != 0 {
+                here += 1;
+                let kind = range::type_at(header.type_index());
+                holds!((*kind).is_live() && (*kind).heap == heap, "{obj:p} has no type of its heap");
+                (*kind).found += 1;
+                if header.has(Flags::EXTERNAL) {
+                    external += (*heap).external.get(range::granule_of(obj));
+                }
+            }
+            if (*heap).phase == Phase::Idle {
+                let work = *RANGE.work.add(range::granule_of(obj) as usize);
+                holds!(work == 0, "{obj:p} has a working count ({work}) outside a collection");
+            }
+        });
+        if (*page).kind == Kind::Small {
+            small_pages += 1;
+            validate_small(heap, &*page, here);
+        }
+    });
+    (*heap).each_type(|kind| {
+        let (live, found) = ((*kind).live(), (*kind).found);
+        holds!(live == found, "{}: the books say {live} objects, the pages have {found}", (*kind).name());
+    });
+    holds!(external == (*heap).external.total, "external bytes: objects have {external}, the table {}", (*heap).external.total);
+    holds!(small_pages == (*heap).small_pages, "{small_pages} small pages, the heap counts {}", (*heap).small_pages);
+}
+
+unsafe fn validate_small(heap: *mut Heap, page: &Page, alive: u32) {
+    let class = &(&(*heap).classes)[page.class as usize];
+    let blocks = page.count_handed_out();
+    let mut free = 0;
+    page.each_free(|obj| {
+        free += 1;
+        let offset = obj as usize - page.start;
+        holds!((offset - FIRST_OFFSET as usize).is_multiple_of(page.stride as usize), "page {}: free list leaves the blocks at {obj:p}", page.index());
+        holds!(header::count_word(obj) == 0, "page {}: {obj:p} is alive and in the free list", page.index());
+        holds!(free <= blocks, "page {}: the free list is a ring", page.index());
+    });
+    let last = (!class.last.is_null() && range::page_of(class.last as usize) as *const Page == page) as u32;
+    holds!(blocks == free + alive + last, "page {}: {blocks} blocks, {free} free, {alive} alive, {last} last", page.index());
+    if page.flags.contains(PageFlags::CURRENT) {
+        holds!(class.page as *const Page == page, "page {} says it is current, its class does not", page.index());
+    } else if page.flags.contains(PageFlags::PARTIAL) {
+        let empty = alive == 0 && page.countdown == COUNTDOWN_NEVER;
+        holds!(page.countdown == alive || empty, "partial page {}: countdown {}, {alive} alive", page.index(), page.countdown);
+    } else {
+        let threshold = page.frees_until_partial();
+        holds!(page.countdown == threshold - free, "full page {}: countdown {}, {free} free of {threshold}", page.index(), page.countdown);
+    }
+}
