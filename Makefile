@@ -46,6 +46,9 @@ headers: ## rewrites include/rcgc/<area>.h from src/capi/<area>.rs
 	@scripts/need cargo cc
 	cargo run --quiet -p rcgc-headers
 
+readme: ## puts examples/quickstart.c into README.md
+	@scripts/readme
+
 TEST_NEEDS := cargo cc c++ ld ar objcopy readelf python3 cmake ctest pkg-config valgrind
 
 $(DEMO)/cargo_graph: examples/cargo_graph.c lib | $(DEMO)
@@ -54,4 +57,4 @@ $(DEMO)/cargo_graph: examples/cargo_graph.c lib | $(DEMO)
 $(DEMO):
 	@mkdir -p $@
 
-.PHONY: help demo test test-full bench lib install headers
+.PHONY: help demo test test-full bench lib install headers readme

@@ -25,8 +25,11 @@ c_tests! {
     test_deep
     test_fields
     test_heap
+    test_misuse
     test_object
+    test_oom
     test_status
+    test_stress
     test_type
 }
 
