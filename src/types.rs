@@ -176,7 +176,7 @@ pub struct Type {
     pub prev: *mut Type,
     /// The name; one block of memory with all names and `extra`.
     pub name: *const c_char,
-    /// The slot's own address while the type is live, so that one comparison tells a type from most other memory; 1 while the slot
+    /// The slot's own address inverted while the type is live, so that one comparison tells a type from most other memory; 1 while the slot
     /// is being filled.
     signature: usize,
 }
@@ -202,7 +202,8 @@ impl Type {
     /// Whether this is a live type.
     #[inline(always)]
     pub fn is_live(&self) -> bool {
-        self.signature == self as *const Type as usize
+        // Inverted, since other structs of the engine hold plain pointers to themselves.
+        self.signature == !(self as *const Type as usize)
     }
 
     /// Objects made.
@@ -387,7 +388,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     let slot = range::take_type_slot();
     if slot.is_null() {
         sys::free(block);
-        return Err(Refused::Limit);
+        return Err(if range::types_are_used_up() { Refused::Limit } else { Refused::NoMemory });
     }
     let kind = &mut *slot;
     kind.extra = block as *mut Slots;
@@ -508,7 +509,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
         (*kind.next).prev = kind;
     }
     (*heap).first_type = kind;
-    kind.signature = kind as *const Type as usize;
+    kind.signature = !(kind as *const Type as usize);
 }
 
 /// Ends a type.

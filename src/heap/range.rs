@@ -367,6 +367,13 @@ pub fn take_type_slot() -> *mut Type {
     }
 }
 
+/// Whether every slot of a type was handed out at least once.
+pub fn types_are_used_up() -> bool {
+    let _guard = LOCK.lock();
+    // SAFETY: under the lock.
+    unsafe { RANGE.types_used >= RANGE.type_count }
+}
+
 /// The slot of a heap.
 ///
 /// # Safety
