@@ -180,15 +180,8 @@ static void flags_that_contradict(void) {
 /* What this version does not have is refused, never ignored. */
 static void unsupported_is_refused(void) {
   rc_type_spec spec = pair_spec(NULL, 0);
-  spec.finalize = do_nothing;
-  REFUSED(spec, RC_ERR_UNSUPPORTED, "Pair", "finalize");
-  spec = pair_spec(NULL, 0);
   spec.flags = RC_TYPE_SHARED;
   REFUSED(spec, RC_ERR_UNSUPPORTED, "Pair", "SHARED");
-  rc_field weak = RC_FIELD(Pair, first);
-  weak.slot = RC_SLOT_WEAK;
-  spec = pair_spec(&weak, 1);
-  REFUSED(spec, RC_ERR_UNSUPPORTED, "Pair", "first");
 }
 
 /* ---- bad: fields ---- */

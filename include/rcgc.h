@@ -66,5 +66,8 @@
 #include <rcgc/inline.h>
 #include <rcgc/count.h>
 #include <rcgc/collector.h>
+#include <rcgc/weak.h>
+#include <rcgc/scope.h>
+#include <rcgc/auto.h>
 
 #endif /* RCGC_H */

@@ -4,7 +4,7 @@
 //! [`decref_slow`]: the last release, and every misuse that can be seen.
 
 use crate::death::{self, Queue};
-use crate::header::{self, Flags, Header, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
+use crate::header::{self, Header, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
 use crate::heap::{page, range};
 use crate::object;
 use crate::report;
@@ -84,7 +84,7 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
         (*class).last = obj;
         header::store(obj, Header::free(0));
         if (*(*class).page).old_end != 0 {
-            page::renew(obj);
+            page::renew((*class).page, obj);
         }
     } else {
         page::free_block(obj);
@@ -95,7 +95,7 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
 unsafe fn decref_rest(obj: *mut c_void) {
     // A header that looks like the last reference is believed only at an address that is ours.
     if header::count_word(obj) == LOCAL_ONE && range::contains(obj as usize) {
-        if header::has_flags(obj, Flags::DYING) {
+        if header::high_word(obj) & header::HOLD_FLAGS != 0 {
             over_release(obj);
         }
         death::release_last(obj);
@@ -137,7 +137,7 @@ pub unsafe fn release_edge(target: *mut c_void, queue: &mut Queue) {
 #[inline(never)]
 pub unsafe fn release_edge_slow(target: *mut c_void, queue: &mut Queue) {
     if header::count_word(target) == LOCAL_ONE && range::contains(target as usize) {
-        if header::has_flags(target, Flags::DYING) {
+        if header::high_word(target) & header::HOLD_FLAGS != 0 {
             over_release(target);
         }
         queue.push(target);
@@ -150,7 +150,7 @@ pub unsafe fn release_edge_slow(target: *mut c_void, queue: &mut Queue) {
 #[inline(never)]
 unsafe fn over_release(obj: *mut c_void) -> ! {
     report::fatal(format_args!(
-        "rc_decref: {} {obj:p} is dying and was released once too often by its clear or destroy, or by something it refers to",
+        "rc_decref: {} {obj:p} is dying and was released once too often by one of its callbacks, or by something it refers to",
         (*object::type_of(obj)).name()
     ))
 }

@@ -3,14 +3,15 @@
 //! An object whose last reference went passes through these states; `header.rs` has the words:
 //!
 //! ```text
-//!   local 1 --last release--> [queued] --> dying (objects with callbacks: clear, destroy run) --> dead
+//!   local 1 --last release--> [queued] --> held (finalize) --> dying (weak callbacks, clear, destroy) --> dead
+//!                                           \------- stored somewhere: lives on ------/
 //! ```
 //!
 //! **Plain objects** (no callbacks) take the inner loop of [`end_all`]: release each child, free the block, go on with the first
 //! child that died. Others that died are linked into the queue through their headers, so nothing is allocated, and a
 //! chain, a tree or a hub costs one visit an object.
 //!
-//! **Objects with callbacks** go through [`end_with_callbacks`], steps 5 to 7 of `lifetime.md`. What the engine released for
+//! **Objects with callbacks** or weak handles go through [`end_with_callbacks`], the steps of `lifetime.md`. What the engine released for
 //! them is queued and ends afterwards; what their callbacks release ends before that `rc_decref` returns, by a nested call of
 //! [`release_last`], down to [`DEATH_DEPTH_MAX`]; deeper ones are put into the heap's `deferred` queue, and the innermost callback
 //! that is still running ends them when it returns.
@@ -18,7 +19,7 @@
 //! Queues are local to a call, so a nested death never sees what an outer one has still to do.
 
 use crate::count;
-use crate::header::{self, LOCAL_ONE};
+use crate::header::{self, Flags, LOCAL_ONE};
 use crate::heap::{page, range};
 use crate::heap::{Heap, Phase};
 use crate::host::{self, DEATH_DEPTH_MAX};
@@ -27,6 +28,7 @@ use crate::report;
 use crate::slots;
 use crate::sys;
 use crate::types::{Type, TypeFlags};
+use crate::weak::Pending;
 use core::ffi::c_void;
 
 /// How far ahead of a dying object memory is fetched: what was made after it often dies after it, and the header of the next child
@@ -147,7 +149,7 @@ unsafe fn end_one(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
             slots::each_simple_edge(obj, kind, 0, &mut |word| release_child(word as *mut c_void, &mut next, queue));
             (*kind).freed += 1;
             page::free_block(obj);
-        } else if flags.contains(TypeFlags::PLAIN) {
+        } else if flags.contains(TypeFlags::PLAIN) && !header::has_flags(obj, Flags::WEAK) {
             end_plain(obj, kind, &mut next, queue);
         } else {
             return end_with_callbacks(obj, kind, queue);
@@ -176,7 +178,7 @@ unsafe fn release_child(child: *mut c_void, next: &mut *mut c_void, queue: &mut 
     let count = header::count_word(child);
     if count.wrapping_sub(LOCAL_ONE + 1) < header::LOCAL - 2 {
         header::set_count_word(child, count - 1);
-    } else if count == LOCAL_ONE && range::contains(child as usize) && !header::has_flags(child, header::Flags::DYING) {
+    } else if count == LOCAL_ONE && range::contains(child as usize) && header::high_word(child) & header::HOLD_FLAGS == 0 {
         if next.is_null() {
             // It is not in the queue, but must not look alive either: a second edge to it would be one too many.
             header::set_count_word(child, header::QUEUED);
@@ -189,7 +191,7 @@ unsafe fn release_child(child: *mut c_void, next: &mut *mut c_void, queue: &mut 
     }
 }
 
-/// Steps 5 to 7 of one object with callbacks.
+/// Steps 1 to 7 of one object with callbacks or weak handles.
 #[inline(never)]
 unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
     let heap = (*kind).heap;
@@ -197,22 +199,84 @@ unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queu
         (*heap).deferred.push(obj);
         return;
     }
-    header::store(obj, header::load(obj).held_dying());
+    header::store(obj, header::load(obj).held());
+    if let Some(finalize) = (*kind).finalize {
+        if !header::has_flags(obj, Flags::FINALIZED) {
+            header::set_flags(obj, Flags::FINALIZED);
+            host::call(heap, finalize, obj);
+            take_deferred(heap, queue);
+            if let_go_if_stored(obj, queue) {
+                return;
+            }
+        }
+    }
+    header::change_flags(obj, Flags::HELD, Flags::DYING);
+    if header::has_flags(obj, Flags::WEAK) {
+        let mut pending = Pending::new();
+        pending.detach(heap, obj);
+        if run_weak_callbacks(heap, &mut pending, queue) && let_go_if_stored(obj, queue) {
+            return;
+        }
+    }
+    empty(obj, kind, queue);
+    if let Some(destroy) = (*kind).destroy {
+        host::call(heap, destroy, obj);
+        take_deferred(heap, queue);
+    }
+    check_hold(obj, kind);
+    object::free(obj, kind);
+}
+
+/// Step 4: runs the weak callbacks that are due. Whether any ran.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn run_weak_callbacks(heap: *mut Heap, pending: &mut Pending, queue: &mut Queue) -> bool {
+    let mut ran = false;
+    while let Some((weak, callback, ctx)) = pending.pop() {
+        host::weak(heap, callback, weak, ctx);
+        take_deferred(heap, queue);
+        ran = true;
+    }
+    ran
+}
+
+/// Step 5 of one object: its references go.
+///
+/// # Safety
+/// - `obj` is dying and held.
+pub unsafe fn empty(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
+    let heap = (*kind).heap;
     slots::take_edges(obj, kind, |word| {
         if word != 0 {
             count::release_edge(word as *mut c_void, queue);
         }
     });
+    if (*kind).flags.contains(TypeFlags::HOLDS_WEAK) {
+        slots::end_weak_handles(obj, kind);
+    }
     if let Some(clear) = (*kind).clear {
         host::clear(heap, clear, obj);
         take_deferred(heap, queue);
     }
-    if let Some(destroy) = (*kind).destroy {
-        host::destroy(heap, destroy, obj);
-        take_deferred(heap, queue);
+}
+
+/// Step 2 of one object: if somebody stored a reference to it, the engine lets go of it and it lives on.
+unsafe fn let_go_if_stored(obj: *mut c_void, queue: &mut Queue) -> bool {
+    if header::count_word(obj) == LOCAL_ONE {
+        return false;
     }
-    check_hold(obj, kind);
-    object::free(obj, kind);
+    let_go(obj, queue);
+    true
+}
+
+/// Ends the engine's hold on an object that lives on.
+///
+/// # Safety
+/// - `obj` is held or dying, and something else refers to it.
+pub unsafe fn let_go(obj: *mut c_void, queue: &mut Queue) {
+    header::change_flags(obj, Flags::HELD | Flags::DYING | Flags::CONDEMNED, Flags::empty());
+    count::release_edge(obj, queue);
 }
 
 /// After the callbacks nobody but the engine may refer to a dying object.

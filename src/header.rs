@@ -12,7 +12,7 @@
 //! | 0 | dead, or never an object: also what memory given back reads | link of the page's free list |
 //! | 2^28 + low 28 bits of a granule | queued: count 0 was reached, the end is still to come | type, flags, 8 high bits of the granule |
 //! | 2^29 + n | shared between threads (not in this version) | type, flags |
-//! | 2^30 + n, n >= 1 | local, count n; while dying, the engine's own hold | type, flags |
+//! | 2^30 + n, n >= 1 | local, count n; while held or dying, the engine's own hold is one of them | type, flags |
 //! | 2^31 | immortal | type, flags |
 //!
 //! A queued object cannot use its own memory as a link, since its callbacks must find it intact; so the link fills the count
@@ -55,23 +55,30 @@ bitflags::bitflags! {
         const TRACKED = 1 << 18;
         /// Has bytes in the heap's table of external bytes.
         const EXTERNAL = 1 << 19;
-        /// Its callbacks are running or are about to; the count word is the engine's hold.
+        /// Past step 2 of its end (`lifetime.md`): the count word has the engine's hold, weak handles read null.
         const DYING = 1 << 20;
         /// Has weak handles.
         const WEAK = 1 << 21;
         /// Was finalized.
         const FINALIZED = 1 << 22;
+        /// The engine holds one reference while it decides whether the object dies: steps 1 and 2 of its end.
+        const HELD = 1 << 23;
+        /// In the dead set of the collection under way. In the first bit of the link, which only queued objects need.
+        const CONDEMNED = 1 << 24;
     }
 }
 
 /// Flags whose object cannot take the leaf path of release.
-pub const CARE_FLAGS: u32 = SIDE_FLAGS | Flags::DYING.bits();
+pub const CARE_FLAGS: u32 = SIDE_FLAGS | HOLD_FLAGS;
+
+/// Flags of an object whose last reference is the engine's hold.
+pub const HOLD_FLAGS: u32 = Flags::DYING.bits() | Flags::HELD.bits();
 
 /// Flags whose object cannot be freed by returning its block alone.
 pub const SIDE_FLAGS: u32 = Flags::EXTERNAL.bits() | Flags::WEAK.bits();
 
 const_assert_eq!(TYPE_MASK & Flags::all().bits(), 0);
-const_assert_eq!(Flags::all().bits() >> LINK_HIGH_SHIFT, 0);
+const_assert_eq!(Flags::all().bits() >> LINK_HIGH_SHIFT, 1);
 
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 8;
@@ -128,9 +135,9 @@ impl Header {
         Header(high << 32 | low)
     }
 
-    /// This header with the engine's one hold on a dying object.
-    pub const fn held_dying(self) -> Self {
-        let high = (self.high() & !(0xff << LINK_HIGH_SHIFT)) | Flags::DYING.bits();
+    /// This header, no longer queued, with the engine's one hold.
+    pub const fn held(self) -> Self {
+        let high = (self.high() & !(0xff << LINK_HIGH_SHIFT)) | Flags::HELD.bits();
         Header(((high as u64) << 32) | LOCAL_ONE as u64)
     }
 }
@@ -207,6 +214,15 @@ pub unsafe fn set_flags(obj: *mut c_void, flags: Flags) {
     *(obj as *mut u32).sub(1) |= flags.bits();
 }
 
+/// Clears some flags of an object and sets others.
+///
+/// # Safety
+/// - `obj` is an object.
+pub unsafe fn change_flags(obj: *mut c_void, clear: Flags, set: Flags) {
+    let high = (obj as *mut u32).sub(1);
+    *high = *high & !clear.bits() | set.bits();
+}
+
 /// Clears flags of an object.
 ///
 /// # Safety
@@ -233,11 +249,11 @@ mod tests {
     }
 
     #[test]
-    fn a_held_dying_header_forgets_the_link() {
-        let header = Header::new(7, Flags::TRACKED).queued(LINK_GRANULES - 1).held_dying();
+    fn a_held_header_forgets_the_link() {
+        let header = Header::new(7, Flags::TRACKED).queued(LINK_GRANULES - 1).held();
         assert_eq!(header.count_word(), LOCAL_ONE);
         assert_eq!(header.type_index(), 7);
-        assert!(header.has(Flags::TRACKED | Flags::DYING));
+        assert!(header.has(Flags::TRACKED | Flags::HELD));
         assert_eq!(header.high() >> LINK_HIGH_SHIFT, 0);
     }
 }

@@ -6,8 +6,8 @@
 //! |---|---|---|
 //! | `traverse` | only visit | the heap's phase is `Judging` and its budget is spent, so allocation, release to zero and collection go out of line and find the phase |
 //! | `clear` | anything but collect | `clearing` is counted; a collection asked for is refused and counted |
-//! | `destroy`, in a death by count | anything | |
-//! | `clear`, `destroy`, in a collection | anything but collect | the heap's phase is `Releasing` |
+//! | `finalize`, `destroy`, weak callbacks, in a death by count | anything | |
+//! | all of them, in a collection | anything but collect | the heap's phase is `Releasing` |
 //!
 //! **Stack.** A callback that releases the last reference of another object must see it dead when `rc_decref` returns, so deaths
 //! nest. [`DEATH_DEPTH_MAX`] bounds that: deeper ones wait until the innermost running callback has returned. A chain of any length
@@ -15,33 +15,67 @@
 //!
 //! Host code must not jump out of a callback; that is documented as fatal in its effect and cannot be seen from here.
 
+use crate::cycle::events::{Event, EventFn};
 use crate::heap::Heap;
+use crate::scope;
 use crate::types::{ObjectFn, TraverseFn, VisitFn};
+use crate::weak::{Weak, WeakFn};
 use core::ffi::c_void;
 
 /// How deep deaths with callbacks may nest before they are put off. Sixteen levels of ours and the host's frames fit a
 /// 64 KiB stack with room for host code in each.
 pub const DEATH_DEPTH_MAX: u32 = if cfg!(feature = "check") { 4 } else { 16 };
 
+/// Calls `finalize` or `destroy`.
+///
+/// # Safety
+/// - `obj` is held by the engine; only the heap's thread is in the heap, and no reference to it is held across this call.
+pub unsafe fn call(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
+    let border = enter(heap);
+    function(obj);
+    leave(heap, border);
+}
+
 /// Calls `clear`.
 ///
 /// # Safety
-/// - `obj` is dying and held; only the heap's thread is in the heap, and no reference to it is held across this call.
+/// - As [`call`].
 pub unsafe fn clear(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
     (*heap).clearing += 1;
-    (*heap).death_depth += 1;
-    function(obj);
-    (*heap).death_depth -= 1;
+    call(heap, function, obj);
     (*heap).clearing -= 1;
 }
 
-/// Calls `destroy`.
+/// Calls a weak handle's callback.
 ///
 /// # Safety
-/// - As [`clear`].
-pub unsafe fn destroy(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
+/// - As [`call`].
+pub unsafe fn weak(heap: *mut Heap, function: WeakFn, handle: *mut Weak, ctx: *mut c_void) {
+    let border = enter(heap);
+    function(handle, ctx);
+    leave(heap, border);
+}
+
+/// Tells a callback of a collection.
+///
+/// # Safety
+/// - As [`call`].
+pub unsafe fn event(heap: *mut Heap, function: EventFn, event: &Event, ctx: *mut c_void) {
+    let border = enter(heap);
+    function(heap, event, ctx);
+    leave(heap, border);
+}
+
+/// A callback begins: scopes that it leaves open are closed at this border.
+unsafe fn enter(heap: *mut Heap) -> usize {
     (*heap).death_depth += 1;
-    function(obj);
+    scope::depth(heap)
+}
+
+unsafe fn leave(heap: *mut Heap, border: usize) {
+    if scope::depth(heap) != border {
+        scope::close_to(heap, border);
+    }
     (*heap).death_depth -= 1;
 }
 

@@ -14,6 +14,8 @@
 //! | [`check`] | validators of whole structures, in checking builds |
 //! | [`object`] | making objects, finding out what an address is |
 //! | [`count`] | incref and decref where they are not inline |
+//! | [`weak`] | weak handles |
+//! | [`scope`] | references held for a stretch of the host's program |
 //! | [`death`] | the end of an object by count, without recursion |
 //! | [`cycle`] | the collector: count, subtract, mark, release; when it runs |
 //! | [`stats`] | the books |
@@ -37,10 +39,12 @@ pub mod heap;
 pub mod host;
 pub mod object;
 pub mod report;
+pub mod scope;
 pub mod slots;
 pub mod stats;
 pub mod sys;
 pub mod types;
+pub mod weak;
 
 /// Without std there is nobody to unwind to: a panic is an engine bug, told like any other fatal misuse.
 #[cfg(not(any(test, feature = "std")))]

@@ -10,7 +10,9 @@
 //! all entries have been walked.
 
 use crate::heap::range;
+use crate::report::{self, CText};
 use crate::types::{Place, SlotKind, Slots, Type};
+use crate::weak::{self, Weak};
 use core::ffi::c_void;
 
 /// Calls `each` with the word of every declared slot that holds a reference now; 0 for a null pointer.
@@ -71,6 +73,30 @@ pub unsafe fn take_edges(obj: *mut c_void, kind: *const Type, mut each: impl FnM
     }
 }
 
+/// Ends the weak handles in an object's declared slots.
+///
+/// # Safety
+/// - As [`take_edges`].
+pub unsafe fn end_weak_handles(obj: *mut c_void, kind: *const Type) {
+    for index in 0..(*kind).extra_count as usize {
+        let slots = &*(*kind).extra.add(index);
+        if slots.kind == SlotKind::Weak {
+            let slot = (obj as usize + slots.offset) as *mut *mut Weak;
+            let handle = slot.replace(core::ptr::null_mut());
+            if !handle.is_null() {
+                if !weak::is_handle(handle) {
+                    report::fatal(format_args!(
+                        "{} {obj:p}: {} holds {handle:p}, which is not a live weak handle",
+                        (*kind).name(),
+                        CText(slots.name)
+                    ));
+                }
+                weak::free(handle);
+            }
+        }
+    }
+}
+
 /// The bits of a slot's word that are its pointer.
 fn keep_out(slots: &Slots) -> usize {
     match slots.kind {
@@ -94,6 +120,7 @@ unsafe fn each_word(obj: *mut c_void, slots: &Slots, mut each: impl FnMut(*mut u
                     each(slot, word & slots.pointer_mask as usize);
                 }
             }
+            SlotKind::Weak => {}
             SlotKind::Variant => {
                 if read_number(element + slots.tag, slots.tag_bytes) & slots.mask == slots.value {
                     each(slot, *slot);

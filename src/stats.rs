@@ -26,6 +26,8 @@ pub struct Outcome {
     pub examined: u64,
     /// Tracked objects ended.
     pub reclaimed: u64,
+    /// Tracked objects brought back.
+    pub resurrected: u64,
 }
 
 /// What the collections of one kind did. Zeroed memory is empty books.
@@ -38,6 +40,8 @@ pub struct GenerationStats {
     pub examined: u64,
     /// Tracked objects they ended.
     pub reclaimed: u64,
+    /// Tracked objects that callbacks brought back.
+    pub resurrected: u64,
     /// Collections asked for where none may run.
     pub refused: u64,
     /// How the last one ended.
@@ -58,6 +62,7 @@ impl GenerationStats {
         self.runs += 1;
         self.examined += outcome.examined;
         self.reclaimed += outcome.reclaimed;
+        self.resurrected += outcome.resurrected;
         self.last_status = outcome.status;
         self.pause_ns_total += pause_ns;
         self.pause_ns_max = self.pause_ns_max.max(pause_ns);

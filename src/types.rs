@@ -50,6 +50,8 @@ bitflags::bitflags! {
         const TAIL = 16;
         /// Bytes of objects differ or need a span: they are counted one by one.
         const COUNT_BYTES = 32;
+        /// Objects hold weak handles in declared slots, which end with them.
+        const HOLDS_WEAK = 128;
         /// Plain and simple, of one size class: the leaf paths of allocation and release may be taken.
         const QUICK = 64;
     }
@@ -65,6 +67,8 @@ pub enum SlotKind {
     Tagged = 2,
     /// A pointer with a tag beside it.
     Variant = 3,
+    /// A weak handle, which is no edge.
+    Weak = 4,
 }
 
 /// Where the slots of an entry lie.
@@ -150,6 +154,8 @@ pub struct Type {
     pub traverse: Option<TraverseFn>,
     /// Releases what is not declared.
     pub clear: Option<ObjectFn>,
+    /// Told once before death.
+    pub finalize: Option<ObjectFn>,
     /// Frees what the host allocated.
     pub destroy: Option<ObjectFn>,
     /// The host's.
@@ -170,7 +176,7 @@ pub struct Type {
     pub prev: *mut Type,
     /// The name; one block of memory with all names and `extra`.
     pub name: *const c_char,
-    /// The slot's own address while the type is live, so that one comparison tells a type from most other memory; 1 while the slot
+    /// The slot's own address inverted while the type is live, so that one comparison tells a type from most other memory; 1 while the slot
     /// is being filled.
     signature: usize,
 }
@@ -196,7 +202,8 @@ impl Type {
     /// Whether this is a live type.
     #[inline(always)]
     pub fn is_live(&self) -> bool {
-        self.signature == self as *const Type as usize
+        // Inverted, since other structs of the engine hold plain pointers to themselves.
+        self.signature == !(self as *const Type as usize)
     }
 
     /// Objects made.
@@ -294,6 +301,8 @@ pub struct Spec {
     /// See `rc_type_spec`.
     pub clear: Option<ObjectFn>,
     /// See `rc_type_spec`.
+    pub finalize: Option<ObjectFn>,
+    /// See `rc_type_spec`.
     pub destroy: Option<ObjectFn>,
     /// See `rc_type_spec`.
     pub ctx: *mut c_void,
@@ -379,7 +388,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     let slot = range::take_type_slot();
     if slot.is_null() {
         sys::free(block);
-        return Err(Refused::Limit);
+        return Err(if range::types_are_used_up() { Refused::Limit } else { Refused::NoMemory });
     }
     let kind = &mut *slot;
     kind.extra = block as *mut Slots;
@@ -397,7 +406,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
             kind.extra_count += 1;
         }
     }
-    fill(kind, heap, spec, !fields.is_empty());
+    fill(kind, heap, spec, fields.iter().any(|field| field.slot != 4));
     Ok(slot)
 }
 
@@ -424,6 +433,7 @@ fn compile(field: &RawField, name: *const c_char) -> Slots {
     let kind = match field.slot {
         2 => SlotKind::Tagged,
         3 => SlotKind::Variant,
+        4 => SlotKind::Weak,
         _ => SlotKind::Pointer,
     };
     let place = match field.place {
@@ -462,7 +472,10 @@ fn tag_bits(field: &RawField) -> u64 {
 unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) {
     let refers = has_fields || spec.traverse.is_some();
     let mut flags = TypeFlags::empty();
-    flags.set(TypeFlags::PLAIN, spec.clear.is_none() && spec.destroy.is_none());
+    let holds_weak = (0..kind.extra_count as usize).any(|index| (*kind.extra.add(index)).kind == SlotKind::Weak);
+    let callbacks = spec.clear.is_some() || spec.finalize.is_some() || spec.destroy.is_some();
+    flags.set(TypeFlags::PLAIN, !callbacks && !holds_weak);
+    flags.set(TypeFlags::HOLDS_WEAK, holds_weak);
     flags.set(TypeFlags::SIMPLE, kind.extra_count == 0 && spec.traverse.is_none());
     flags.set(TypeFlags::REFERS, refers);
     flags.set(TypeFlags::ACYCLIC, spec.flags & ACYCLIC != 0);
@@ -488,6 +501,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
     kind.set_paused(false);
     kind.traverse = spec.traverse;
     kind.clear = spec.clear;
+    kind.finalize = spec.finalize;
     kind.destroy = spec.destroy;
     kind.ctx = spec.ctx;
     kind.next = (*heap).first_type;
@@ -495,7 +509,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
         (*kind.next).prev = kind;
     }
     (*heap).first_type = kind;
-    kind.signature = kind as *const Type as usize;
+    kind.signature = !(kind as *const Type as usize);
 }
 
 /// Ends a type.
@@ -566,11 +580,10 @@ unsafe fn check_field(spec: &Spec, index: usize, field: &RawField, reason: &mut 
     }
     let name = CText(field.name);
     let mut bad = |text: core::fmt::Arguments<'_>| Err(reason.say(format_args!("field {index} ({name}): {text}")));
-    if field.slot == 4 {
-        let _ = bad(format_args!("RC_SLOT_WEAK is not available in this version"));
-        return Err(Refused::Unsupported);
+    if field.slot == 4 && field.place != 1 {
+        return bad(format_args!("a weak handle lies in a single slot of the struct"));
     }
-    if !(1..=3).contains(&field.slot) || !(1..=4).contains(&field.place) {
+    if !(1..=4).contains(&field.slot) || !(1..=4).contains(&field.place) {
         return bad(format_args!("slot {} in place {} is no known kind", field.slot, field.place));
     }
     // Bytes of an element from its start to the end of its word.
@@ -601,7 +614,7 @@ unsafe fn check_field(spec: &Spec, index: usize, field: &RawField, reason: &mut 
             return bad(format_args!("mask or value has bits that a tag of {} bytes has not", field.tag_bytes));
         }
     }
-    if field.slot != 1 && field.value & !field.mask & tag_bits(field) != 0 {
+    if field.slot != 1 && field.slot != 4 && field.value & !field.mask & tag_bits(field) != 0 {
         return bad(format_args!("value {:#x} has bits outside mask {:#x}: it never matches", field.value, field.mask));
     }
     match field.place {
@@ -684,6 +697,7 @@ unsafe fn check_apart(
         let words_hit = first.payload_offset < second.payload_offset + 8 && second.payload_offset < first.payload_offset + 8;
         let one_word = first.slot == second.slot
             && first.slot != 1
+            && first.slot != 4
             && first.payload_offset == second.payload_offset
             && first.tag_offset == second.tag_offset
             && first.tag_bytes == second.tag_bytes;

@@ -94,6 +94,22 @@ pub const AREAS: &[Area] = &[
         before: &[],
         only_if: None,
     },
+    Area {
+        source: "weak",
+        header: "weak",
+        includes: &["<rcgc/config.h>"],
+        opaque: &["rc_weak"],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "scope",
+        header: "scope",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
 ];
 
 /// Parameters that must not be null and are only read: `NonNull` cannot say `const`.

@@ -248,6 +248,182 @@ RCGC_API rc_status gc_get_policy(gc_heap *heap, gc_policy *RCGC_NONNULL out_poli
  */
 RCGC_API rc_status gc_get_stats(gc_heap *heap, gc_stats *RCGC_NONNULL out_stats);
 
+/* Whether the object's `finalize` has run. It runs once in an object's life.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for what is not a live object.
+ */
+RCGC_API bool gc_is_finalized(void *RCGC_NONNULL obj);
+
+/* Takes all objects that live now out of collections, without writing to them: what they refer
+ * to counts as held. For a program that forks: what was made before is never copied by the
+ * children's collections. Objects made later are not frozen.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_REFUSED inside a callback of a collection and inside `traverse`.
+ */
+RCGC_API rc_status gc_freeze(gc_heap *heap);
+
+/* Puts all frozen objects back under the collector's eyes, as old ones.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_REFUSED inside a callback of a collection and inside `traverse`.
+ */
+RCGC_API rc_status gc_unfreeze(gc_heap *heap);
+
+/* How many live objects are frozen now. Walks the pages that have some.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API size_t gc_freeze_count(gc_heap *heap);
+
+/* Write a line to the log when a collection begins and ends. */
+#define GC_DEBUG_STATS 1
+/* Write a line to the log for every dead object that a collection finds. */
+#define GC_DEBUG_COLLECTABLE 2
+/* Write a line to the log for every object that could not be judged dead because counts and
+ * edges do not fit. */
+#define GC_DEBUG_UNCOLLECTABLE 4
+/* Append the dead to the garbage list instead of ending them. */
+#define GC_DEBUG_SAVEALL 32
+/* What finds a leak: COLLECTABLE, UNCOLLECTABLE and SAVEALL. */
+#define GC_DEBUG_LEAK 38
+
+/* Sets the debug flags of the heap's collector, `GC_DEBUG_*` together; 0: none.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_INVALID for a flag that is not known.
+ */
+RCGC_API rc_status gc_set_debug(gc_heap *heap, uint32_t flags);
+
+/* The debug flags.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API uint32_t gc_get_debug(gc_heap *heap);
+
+/* How many objects the garbage list has, which `GC_DEBUG_SAVEALL` fills.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API size_t gc_garbage_count(gc_heap *heap);
+
+/* One object of the garbage list; null when `index` is not below `gc_garbage_count`.
+ *
+ * Ownership: borrowed; the list owns one reference.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: null.
+ */
+RCGC_API void *gc_garbage_get(gc_heap *heap, size_t index);
+
+/* Empties the garbage list and releases its references: rings in it are garbage again, for the
+ * next collection.
+ *
+ * Ownership: releases one reference for each.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: what the death of an object runs.
+ * Fails: never.
+ */
+RCGC_API void gc_garbage_clear(gc_heap *heap);
+
+/* A collection begins, */
+#define GC_EVENT_START 1
+/* or has ended. */
+#define GC_EVENT_STOP 2
+
+/* Why a collection runs: the host asked, */
+#define GC_REASON_REQUEST 1
+/* a trigger was crossed, */
+#define GC_REASON_TRIGGER 2
+/* memory ran out, */
+#define GC_REASON_EMERGENCY 3
+/* or the heap ends. */
+#define GC_REASON_HEAP_END 4
+
+/* Generations. */
+#define GC_GENERATION_YOUNG 0
+/* As `GC_GENERATION_YOUNG`. */
+#define GC_GENERATION_FULL 1
+
+/* What a callback is told of a collection. The library fills it. */
+typedef struct gc_event {
+  /* `sizeof(gc_event)` as the library was compiled. */
+  size_t struct_size;
+  /* `GC_EVENT_START` or `GC_EVENT_STOP`. */
+  uint32_t kind;
+  /* One of `GC_REASON_*`. */
+  uint32_t reason;
+  /* `GC_GENERATION_YOUNG` or `GC_GENERATION_FULL`. */
+  uint32_t generation;
+  /* How it ended (at the stop). */
+  rc_status status;
+  /* Tracked objects looked at, and ended, and brought back by finalizers and weak callbacks (at
+   * the stop). */
+  uint64_t examined;
+  /* As `examined`. */
+  uint64_t reclaimed;
+  /* As `examined`. */
+  uint64_t resurrected;
+  /* Nanoseconds it took (at the stop). */
+  uint64_t duration_ns;
+} gc_event;
+
+/* An initialiser: all defaults. */
+#define GC_EVENT_INIT { sizeof(gc_event), 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Is told when a collection begins and ends. It may do anything but collect, and may remove
+ * itself. */
+typedef void (*gc_callback_fn)(gc_heap *heap, const gc_event *event, void *ctx);
+
+/* Adds a callback to the heap's collections; several are called in the order in which they were
+ * added.
+ *
+ * Ownership: `ctx` stays the host's and must outlive its use.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_INVALID for a null callback and for one that is there with this `ctx` already,
+ *   RC_ERR_NO_MEMORY.
+ */
+RCGC_API rc_status gc_add_callback(gc_heap *heap, gc_callback_fn callback, void *ctx);
+
+/* Removes a callback that was added with this `ctx`; also inside itself.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_INVALID when there is none.
+ */
+RCGC_API rc_status gc_remove_callback(gc_heap *heap, gc_callback_fn callback, void *ctx);
+
 RCGC_END_DECLS
 
 #endif /* RCGC_COLLECTOR_H */

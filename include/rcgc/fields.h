@@ -105,6 +105,13 @@
     RCGC_ELEMENT_PART_SIZE(T, ptr, tag_member), offsetof(T, len), RCGC_MEMBER_SIZE(T, len),        \
     (uint64_t)(mask), (uint64_t)(value), 0 }
 
+/* ---- weak handles ---- */
+
+/* A member of type rc_weak *, may be null: a handle that the engine frees when the object dies. Not an edge. */
+#define RC_FIELD_WEAK(T, member)                                                                   \
+  { #member, RC_SLOT_WEAK, RC_PLACE_ONE, offsetof(T, member), 1, RCGC_MEMBER_SIZE(T, member), 0,   \
+    0, 0, 0, 0, 0, 0, 0 }
+
 /* Elements of an array, for field_count. */
 #define RC_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

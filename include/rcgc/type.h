@@ -42,7 +42,7 @@ typedef void (*rc_object_fn)(void *obj);
 #define RC_SLOT_TAGGED 2
 /* A pointer that counts when the tag beside it says so: `(tag & mask) == value`. */
 #define RC_SLOT_VARIANT 3
-/* A member of type `rc_weak *`. Not in this version: refused. */
+/* A member of type `rc_weak *` (may be null), which ends with its holder. */
 #define RC_SLOT_WEAK 4
 
 /* Where the slots of a field lie: one in the struct, */
@@ -110,7 +110,8 @@ typedef struct rc_type_spec {
   rc_traverse_fn traverse;
   /* Releases and nulls the same references; called once in each object's death. */
   rc_object_fn clear;
-  /* Called once in an object's life, before it dies. Not in this version: refused. */
+  /* Called once in an object's life, before it dies, with everything it refers to intact. It may
+   * store a reference to the object, which lives on then, with all it reaches. */
   rc_object_fn finalize;
   /* Frees what the host itself allocated for the object (a vector's buffer, a file); sees no
    * references any more. */

@@ -6,20 +6,24 @@
 //! - a struct of the host's is read through [`read_struct`], which knows older and newer ones;
 //! - everything else is a status, with the sentence kept for `gc_error_message`.
 
-use super::collector::{gc_generation_stats, gc_policy, gc_stats};
+use super::collector::{gc_callback_fn, gc_event, gc_generation_stats, gc_policy, gc_stats};
 use super::heap::{self as heap_api, gc_fatal_fn, gc_heap_options, gc_log_fn};
 use super::status::*;
 use super::types::{rc_field, rc_type_spec, rc_visit_fn};
+use super::weak::rc_weak_fn;
 use crate::count;
+use crate::cycle::events::{self, Event, EventFn};
 use crate::cycle::{self, judge, pace, Kind};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::external::Refused as ExternalRefused;
 use crate::heap::{self, range, Heap, Phase};
 use crate::object::{self, checked};
 use crate::report::{self, CText, Line};
+use crate::scope;
 use crate::slots;
 use crate::stats::GenerationStats;
 use crate::types::{self, RawField, Type, TypeFlags};
+use crate::weak::{self, Weak};
 use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::Ordering;
 use static_assertions::const_assert_eq;
@@ -252,13 +256,6 @@ pub(super) unsafe fn type_new(heap: *mut Heap, spec: *const rc_type_spec, out_ty
         (*heap).set_error(format_args!("rc_type_new: type {}: reserved is not zero", CText(spec.name)));
         return RC_ERR_INVALID;
     }
-    if spec.finalize.is_some() {
-        (*heap).set_error(format_args!(
-            "rc_type_new: type {}: finalize is not available in this version",
-            CText(spec.name)
-        ));
-        return RC_ERR_UNSUPPORTED;
-    }
     let spec = types::Spec {
         name: spec.name,
         size: spec.size,
@@ -268,6 +265,7 @@ pub(super) unsafe fn type_new(heap: *mut Heap, spec: *const rc_type_spec, out_ty
         field_count: spec.field_count,
         traverse: core::mem::transmute::<super::types::rc_traverse_fn, Option<types::TraverseFn>>(spec.traverse),
         clear: spec.clear,
+        finalize: spec.finalize,
         destroy: spec.destroy,
         ctx: spec.ctx,
     };
@@ -613,7 +611,7 @@ fn generation(stats: &GenerationStats) -> gc_generation_stats {
         runs: stats.runs,
         examined: stats.examined,
         reclaimed: stats.reclaimed,
-        resurrected: 0,
+        resurrected: stats.resurrected,
         refused: stats.refused,
         last_status: stats.last_status as u32,
         reserved: 0,
@@ -668,3 +666,175 @@ pub(super) unsafe fn get_stats(heap: *mut Heap, out_stats: NonNull<gc_stats>) ->
     }
 }
 
+
+pub(super) unsafe fn is_finalized(obj: NonNull<c_void>) -> bool {
+    checked("gc_is_finalized", obj.0).has(Flags::FINALIZED)
+}
+
+/// A change of what collections see, refused while one is running.
+unsafe fn unless_collecting(call: &str, heap: *mut Heap, change: unsafe fn(*mut Heap) -> bool) -> rc_status {
+    let Some(heap) = heap_of(call, heap) else { return RC_ERR_NO_MEMORY };
+    if change(heap) {
+        return RC_OK;
+    }
+    (*heap).set_error(format_args!("{call}: a collection is running"));
+    RC_ERR_REFUSED
+}
+
+pub(super) unsafe fn freeze(heap: *mut Heap) -> rc_status {
+    unless_collecting("gc_freeze", heap, cycle::freeze)
+}
+
+pub(super) unsafe fn unfreeze(heap: *mut Heap) -> rc_status {
+    unless_collecting("gc_unfreeze", heap, cycle::unfreeze)
+}
+
+pub(super) unsafe fn freeze_count(heap: *mut Heap) -> usize {
+    heap_of("gc_freeze_count", heap).map_or(0, |heap| cycle::count_frozen(heap) as usize)
+}
+
+pub(super) unsafe fn set_debug(heap: *mut Heap, flags: u32) -> rc_status {
+    let Some(heap) = heap_of("gc_set_debug", heap) else { return RC_ERR_NO_MEMORY };
+    if flags & !events::DEBUG_ALL != 0 {
+        (*heap).set_error(format_args!("gc_set_debug: flags {:#x} are not known", flags & !events::DEBUG_ALL));
+        return RC_ERR_INVALID;
+    }
+    (*heap).debug = flags;
+    RC_OK
+}
+
+pub(super) unsafe fn get_debug(heap: *mut Heap) -> u32 {
+    heap_of("gc_get_debug", heap).map_or(0, |heap| (*heap).debug)
+}
+
+pub(super) unsafe fn garbage_count(heap: *mut Heap) -> usize {
+    heap_of("gc_garbage_count", heap).map_or(0, |heap| (*heap).garbage.len())
+}
+
+pub(super) unsafe fn garbage_get(heap: *mut Heap, index: usize) -> *mut c_void {
+    heap_of("gc_garbage_get", heap)
+        .and_then(|heap| (*heap).garbage.get(index))
+        .unwrap_or(core::ptr::null_mut())
+}
+
+pub(super) unsafe fn garbage_clear(heap: *mut Heap) {
+    if let Some(heap) = heap_of("gc_garbage_clear", heap) {
+        cycle::garbage_clear(heap);
+    }
+}
+
+const_assert_eq!(size_of::<Event>(), size_of::<gc_event>());
+
+pub(super) unsafe fn add_callback(heap: *mut Heap, callback: gc_callback_fn, ctx: *mut c_void) -> rc_status {
+    let Some(heap) = heap_of("gc_add_callback", heap) else { return RC_ERR_NO_MEMORY };
+    let Some(callback) = event_fn(callback) else {
+        (*heap).set_error(format_args!("gc_add_callback: callback is null"));
+        return RC_ERR_INVALID;
+    };
+    if events::find(heap, callback, ctx).is_some() {
+        (*heap).set_error(format_args!("gc_add_callback: the callback is there with this ctx already"));
+        return RC_ERR_INVALID;
+    }
+    if !events::add(heap, callback, ctx) {
+        (*heap).set_error(format_args!("gc_add_callback: no memory"));
+        return RC_ERR_NO_MEMORY;
+    }
+    RC_OK
+}
+
+pub(super) unsafe fn remove_callback(heap: *mut Heap, callback: gc_callback_fn, ctx: *mut c_void) -> rc_status {
+    let Some(heap) = heap_of("gc_remove_callback", heap) else { return RC_ERR_NO_MEMORY };
+    match event_fn(callback).and_then(|callback| events::find(heap, callback, ctx)) {
+        Some(index) => {
+            events::remove(heap, index);
+            RC_OK
+        }
+        None => {
+            (*heap).set_error(format_args!("gc_remove_callback: no such callback with this ctx"));
+            RC_ERR_INVALID
+        }
+    }
+}
+
+/// The engine's type of the callback: `gc_event` and `Event` are one layout.
+unsafe fn event_fn(callback: gc_callback_fn) -> Option<EventFn> {
+    core::mem::transmute::<gc_callback_fn, Option<EventFn>>(callback)
+}
+
+// ---- weak handles ----
+
+pub(super) unsafe fn weak_new(obj: NonNull<c_void>, callback: rc_weak_fn, ctx: *mut c_void) -> *mut Weak {
+    checked("rc_weak_new", obj.0);
+    weak::new(obj.0, callback, ctx)
+}
+
+#[inline(always)]
+pub(super) unsafe fn weak_get(handle: NonNull<Weak>) -> *mut c_void {
+    weak::get(handle_checked("rc_weak_get", handle.0))
+}
+
+pub(super) unsafe fn weak_free(handle: *mut Weak) {
+    if !handle.is_null() {
+        weak::free(handle_checked("rc_weak_free", handle));
+    }
+}
+
+pub(super) unsafe fn weak_count(obj: NonNull<c_void>) -> u32 {
+    checked("rc_weak_count", obj.0);
+    weak::count_of(obj.0)
+}
+
+#[inline(always)]
+unsafe fn handle_checked(call: &'static str, handle: *mut Weak) -> *mut Weak {
+    if !weak::is_handle(handle) {
+        not_a_handle(call, handle);
+    }
+    handle
+}
+
+#[cold]
+#[inline(never)]
+fn not_a_handle(call: &'static str, handle: *mut Weak) -> ! {
+    report::fatal(format_args!("{call}: {handle:p} is not a live weak handle: freed before, or never one"))
+}
+
+// ---- scopes ----
+
+pub(super) unsafe fn scope_enter(heap: *mut Heap, name: *const c_char) -> u64 {
+    heap_of("rc_scope_enter", heap).map_or(0, |heap| scope::enter(heap, name))
+}
+
+pub(super) unsafe fn scope_leave(heap: *mut Heap, mark: u64) -> rc_status {
+    if mark == 0 {
+        return RC_OK;
+    }
+    let Some(heap) = heap_of("rc_scope_leave", heap) else { return RC_ERR_NO_MEMORY };
+    if scope::leave(heap, mark) {
+        return RC_OK;
+    }
+    (*heap).set_error(format_args!(
+        "rc_scope_leave: the mark is not that of the innermost open scope of heap {}: left twice, out of order, or of another heap",
+        CText((*heap).name())
+    ));
+    RC_ERR_INVALID
+}
+
+pub(super) unsafe fn scope_keep(heap: *mut Heap, obj: *mut c_void) -> *mut c_void {
+    if obj.is_null() {
+        return obj;
+    }
+    checked("rc_scope_keep", obj);
+    let Some(heap) = heap_of("rc_scope_keep", heap) else {
+        count::decref(obj);
+        return core::ptr::null_mut();
+    };
+    if scope::is_open(heap) && scope::keep(heap, obj) {
+        return obj;
+    }
+    (*heap).set_error(match scope::is_open(heap) {
+        true => format_args!("rc_scope_keep: no memory"),
+        false => format_args!("rc_scope_keep: no scope is open"),
+    });
+    count::decref(obj);
+    core::ptr::null_mut()
+}

@@ -249,3 +249,194 @@ pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<g
 pub unsafe extern "C" fn gc_get_stats(heap: *mut gc_heap, out_stats: NonNull<gc_stats>) -> rc_status {
     boundary::get_stats(heap, out_stats)
 }
+
+/// Whether the object's `finalize` has run. It runs once in an object's life.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for what is not a live object.
+#[no_mangle]
+pub unsafe extern "C" fn gc_is_finalized(obj: NonNull<c_void>) -> bool {
+    boundary::is_finalized(obj)
+}
+
+/// Takes all objects that live now out of collections, without writing to them: what they refer to counts as held. For
+/// a program that forks: what was made before is never copied by the children's collections. Objects made later are not frozen.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_REFUSED inside a callback of a collection and inside `traverse`.
+#[no_mangle]
+pub unsafe extern "C" fn gc_freeze(heap: *mut gc_heap) -> rc_status {
+    boundary::freeze(heap)
+}
+
+/// Puts all frozen objects back under the collector's eyes, as old ones.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_REFUSED inside a callback of a collection and inside `traverse`.
+#[no_mangle]
+pub unsafe extern "C" fn gc_unfreeze(heap: *mut gc_heap) -> rc_status {
+    boundary::unfreeze(heap)
+}
+
+/// How many live objects are frozen now. Walks the pages that have some.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn gc_freeze_count(heap: *mut gc_heap) -> usize {
+    boundary::freeze_count(heap)
+}
+
+/// Write a line to the log when a collection begins and ends.
+pub const GC_DEBUG_STATS: u32 = 1;
+/// Write a line to the log for every dead object that a collection finds.
+pub const GC_DEBUG_COLLECTABLE: u32 = 2;
+/// Write a line to the log for every object that could not be judged dead because counts and edges do not fit.
+pub const GC_DEBUG_UNCOLLECTABLE: u32 = 4;
+/// Append the dead to the garbage list instead of ending them.
+pub const GC_DEBUG_SAVEALL: u32 = 32;
+/// What finds a leak: COLLECTABLE, UNCOLLECTABLE and SAVEALL.
+pub const GC_DEBUG_LEAK: u32 = 38;
+
+/// Sets the debug flags of the heap's collector, `GC_DEBUG_*` together; 0: none.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_INVALID for a flag that is not known.
+#[no_mangle]
+pub unsafe extern "C" fn gc_set_debug(heap: *mut gc_heap, flags: u32) -> rc_status {
+    boundary::set_debug(heap, flags)
+}
+
+/// The debug flags.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn gc_get_debug(heap: *mut gc_heap) -> u32 {
+    boundary::get_debug(heap)
+}
+
+/// How many objects the garbage list has, which `GC_DEBUG_SAVEALL` fills.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn gc_garbage_count(heap: *mut gc_heap) -> usize {
+    boundary::garbage_count(heap)
+}
+
+/// One object of the garbage list; null when `index` is not below `gc_garbage_count`.
+///
+/// Ownership: borrowed; the list owns one reference.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: null.
+#[no_mangle]
+pub unsafe extern "C" fn gc_garbage_get(heap: *mut gc_heap, index: usize) -> *mut c_void {
+    boundary::garbage_get(heap, index)
+}
+
+/// Empties the garbage list and releases its references: rings in it are garbage again, for the next collection.
+///
+/// Ownership: releases one reference for each.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: what the death of an object runs.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn gc_garbage_clear(heap: *mut gc_heap) {
+    boundary::garbage_clear(heap)
+}
+
+/// A collection begins,
+pub const GC_EVENT_START: u32 = 1;
+/// or has ended.
+pub const GC_EVENT_STOP: u32 = 2;
+
+/// Why a collection runs: the host asked,
+pub const GC_REASON_REQUEST: u32 = 1;
+/// a trigger was crossed,
+pub const GC_REASON_TRIGGER: u32 = 2;
+/// memory ran out,
+pub const GC_REASON_EMERGENCY: u32 = 3;
+/// or the heap ends.
+pub const GC_REASON_HEAP_END: u32 = 4;
+
+/// Generations.
+pub const GC_GENERATION_YOUNG: u32 = 0;
+/// As `GC_GENERATION_YOUNG`.
+pub const GC_GENERATION_FULL: u32 = 1;
+
+/// What a callback is told of a collection. The library fills it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_event {
+    /// `sizeof(gc_event)` as the library was compiled.
+    pub struct_size: usize,
+    /// `GC_EVENT_START` or `GC_EVENT_STOP`.
+    pub kind: u32,
+    /// One of `GC_REASON_*`.
+    pub reason: u32,
+    /// `GC_GENERATION_YOUNG` or `GC_GENERATION_FULL`.
+    pub generation: u32,
+    /// How it ended (at the stop).
+    pub status: rc_status,
+    /// Tracked objects looked at, and ended, and brought back by finalizers and weak callbacks (at the stop).
+    pub examined: u64,
+    /// As `examined`.
+    pub reclaimed: u64,
+    /// As `examined`.
+    pub resurrected: u64,
+    /// Nanoseconds it took (at the stop).
+    pub duration_ns: u64,
+}
+
+/// Is told when a collection begins and ends. It may do anything but collect, and may remove itself.
+pub type gc_callback_fn =
+    Option<unsafe extern "C" fn(heap: *mut gc_heap, event: *const gc_event, ctx: *mut c_void)>;
+
+/// Adds a callback to the heap's collections; several are called in the order in which they were added.
+///
+/// Ownership: `ctx` stays the host's and must outlive its use.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_INVALID for a null callback and for one that is there with this `ctx` already, RC_ERR_NO_MEMORY.
+#[no_mangle]
+pub unsafe extern "C" fn gc_add_callback(heap: *mut gc_heap, callback: gc_callback_fn, ctx: *mut c_void) -> rc_status {
+    boundary::add_callback(heap, callback, ctx)
+}
+
+/// Removes a callback that was added with this `ctx`; also inside itself.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_INVALID when there is none.
+#[no_mangle]
+pub unsafe extern "C" fn gc_remove_callback(heap: *mut gc_heap, callback: gc_callback_fn, ctx: *mut c_void) -> rc_status {
+    boundary::remove_callback(heap, callback, ctx)
+}

@@ -10,6 +10,8 @@
 //! | `count` | `rcgc/count.h` |
 //! | `count_slow` | declared by `rcgc/inline.h` |
 //! | `collector` | `rcgc/collector.h` |
+//! | `weak` | `rcgc/weak.h` |
+//! | `scope` | `rcgc/scope.h` |
 #![allow(non_camel_case_types)]
 // The conditions of every function are in its comment, in five labels; a Rust host reads the same ones.
 #![allow(clippy::missing_safety_doc)]
@@ -20,5 +22,7 @@ pub mod count;
 pub mod count_slow;
 pub mod heap;
 pub mod object;
+pub mod scope;
 pub mod status;
 pub mod types;
+pub mod weak;

@@ -35,7 +35,7 @@ pub const RC_SLOT_POINTER: u32 = 1;
 pub const RC_SLOT_TAGGED: u32 = 2;
 /// A pointer that counts when the tag beside it says so: `(tag & mask) == value`.
 pub const RC_SLOT_VARIANT: u32 = 3;
-/// A member of type `rc_weak *`. Not in this version: refused.
+/// A member of type `rc_weak *` (may be null), which ends with its holder.
 pub const RC_SLOT_WEAK: u32 = 4;
 
 /// Where the slots of a field lie: one in the struct,
@@ -105,7 +105,8 @@ pub struct rc_type_spec {
     pub traverse: rc_traverse_fn,
     /// Releases and nulls the same references; called once in each object's death.
     pub clear: rc_object_fn,
-    /// Called once in an object's life, before it dies. Not in this version: refused.
+    /// Called once in an object's life, before it dies, with everything it refers to intact. It may store a reference to the object, which
+    /// lives on then, with all it reaches.
     pub finalize: rc_object_fn,
     /// Frees what the host itself allocated for the object (a vector's buffer, a file); sees no references any more.
     pub destroy: rc_object_fn,

@@ -29,7 +29,7 @@
 
 use super::working::{self, Large, AGAIN, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
-use crate::heap::page::{is_old, Page, FIRST_OFFSET, PAGE_BYTES};
+use crate::heap::page::{is_frozen, is_old, Page, PageFlags, FIRST_OFFSET, PAGE_BYTES};
 use crate::heap::range::{self, GRANULE_BYTES, GRANULE_SHIFT, RANGE};
 use crate::heap::segment::{Segment, SEGMENT_BYTES};
 use crate::heap::Heap;
@@ -212,6 +212,36 @@ impl Judge {
     /// - The heap's phase is `Judging`, every tracked object is walkable, and working counts are all clear.
     pub unsafe fn run(&mut self) -> Result<(), NoMemory> {
         let large = self.sweep_count();
+        self.go_on(large)
+    }
+
+    /// Judges the dead again, after callbacks that may have stored references to them: the engine's hold does not count. What
+    /// lives loses its working count and keeps the flag CONDEMNED.
+    ///
+    /// # Safety
+    /// - As [`Judge::run`]; exactly the dead have a working count, and are held.
+    pub unsafe fn run_again(&mut self) -> Result<(), NoMemory> {
+        // Callbacks may have given the heap segments.
+        self.table = Table::of(self.heap);
+        let table = self.table;
+        let mut large = 0;
+        (*self.heap).each_examined_page(|page| {
+            table.each_suspect(page, |obj, work| {
+                let word = header::count_word(obj);
+                let count = if word == IMMORTAL { 1 } else { word - LOCAL - 1 };
+                *work = if count <= SMALL_MAX {
+                    working::small(count)
+                } else {
+                    large += 1;
+                    TO_BE_LARGE
+                };
+            });
+        });
+        self.go_on(large)
+    }
+
+    /// What follows the first sweep, in which so many large counts were found.
+    unsafe fn go_on(&mut self, large: usize) -> Result<(), NoMemory> {
         if large != 0 {
             match Large::with_room(large) {
                 Some(table) => self.large = table,
@@ -232,6 +262,11 @@ impl Judge {
         }
     }
 
+    /// The heap that is judged.
+    pub fn heap(&self) -> *mut Heap {
+        self.heap
+    }
+
     /// How many objects of the set are dead.
     pub fn dead(&self) -> u64 {
         self.examined - self.marked
@@ -245,10 +280,11 @@ impl Judge {
         let (young, ending) = (self.young, self.ending);
         (*self.heap).each_examined_page(|page| {
             let skip_old = young && (*page).old_end != 0;
+            let skip_frozen = (*page).flags.contains(PageFlags::FROZEN);
             let (mut place, step) = table.first(page);
             (*page).each_block(|obj| {
                 let header = header::load(obj);
-                if is_member(header) && !(skip_old && is_old(page, obj)) {
+                if is_member(header) && !(skip_old && is_old(page, obj)) && !(skip_frozen && is_frozen(obj)) {
                     let count = header.count_word() - LOCAL;
                     examined += 1;
                     if count <= SMALL_MAX {
@@ -288,7 +324,8 @@ impl Judge {
         (*self.heap).each_examined_page(|page| {
             self.table.each_suspect(page, |obj, work| {
                 if *work == TO_BE_LARGE {
-                    let count = header::count_word(obj) - LOCAL;
+                    let held = header::has_flags(obj, Flags::CONDEMNED) as u32;
+                    let count = header::count_word(obj) - LOCAL - held;
                     *work = self.large.enter(range::granule_of(obj), count);
                 }
             });

@@ -3,6 +3,7 @@
 //! | file | subject |
 //! |---|---|
 //! | this | one collection from request to books; who may ask for one, and when it is refused |
+//! | `events` | who is told: callbacks, and the log under the debug flags |
 //! | `judge` | the verdict: count, subtract, mark, in address order, without writing to objects |
 //! | `working` | the table of working counts that judging writes to |
 //! | `release` | the end of the dead |
@@ -22,6 +23,7 @@
 //! - counts of living objects are exactly what hosts and slots hold: judging never writes them, and releasing writes only to
 //!   the dead and to what they referred to.
 
+pub mod events;
 pub mod judge;
 pub mod pace;
 pub mod release;
@@ -30,14 +32,19 @@ pub mod working;
 use crate::check;
 use crate::header;
 use crate::heap::range::RANGE;
+use crate::heap::page::PageFlags;
 use crate::heap::{self, page, Heap, Phase};
+use crate::scope;
+use crate::count;
 use crate::object;
 use crate::report::{self, CText, Level};
 use crate::stats::{Outcome, Status};
 use crate::sys;
 use crate::types::Type;
+use events::{Event, Reason};
 use judge::Judge;
 use pace::Mode;
+use release::Released;
 
 /// Which objects a collection looks at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +66,7 @@ pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> u64 {
         (*heap).budget = (*heap).pace.make_up((*heap).budget);
         return 0;
     }
-    run(heap, kind, false)
+    run(heap, kind, Reason::Request)
 }
 
 /// Whether a collection may run now: not inside one, not inside `clear`. Inside the other callbacks of a death by count it may.
@@ -67,32 +74,53 @@ unsafe fn may_collect(heap: *mut Heap) -> bool {
     (*heap).phase == Phase::Idle && (*heap).clearing == 0
 }
 
-unsafe fn run(heap: *mut Heap, kind: Kind, ending: bool) -> u64 {
+unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
     let start = sys::now_ns();
+    let ending = reason == Reason::HeapEnd;
     (*heap).pace.overdue = false;
     (*heap).pace.asked = false;
+    (*heap).phase = Phase::Releasing;
+    events::notify(heap, &Event::start(kind, reason));
     (*heap).set_paused(true);
     (*heap).phase = Phase::Judging;
     let verdict = judge(heap, kind, ending);
     (*heap).set_paused(false);
     check::validate(heap);
+    (*heap).phase = Phase::Releasing;
     let outcome = match verdict {
         Err(judge::NoMemory) => {
             report::log(
                 Level::Warning,
                 format_args!("heap {}: a collection was given up: no memory for judging", CText((*heap).name())),
             );
-            Outcome { status: Status::NoMemory, examined: 0, reclaimed: 0 }
+            Outcome { status: Status::NoMemory, examined: 0, reclaimed: 0, resurrected: 0 }
         }
-        Ok(judge) => {
-            (*heap).phase = Phase::Releasing;
-            let reclaimed = if judge.dead() == 0 { 0 } else { release::release_dead(heap, judge.outer || judge.marked != 0, false) };
-            let status = if judge.anomalies == 0 { Status::Ok } else { Status::Traverse };
-            Outcome { status, examined: judge.examined, reclaimed }
+        Ok(mut judge) => {
+            if (*heap).debug & events::DEBUG_COLLECTABLE != 0 {
+                release::each_dead(heap, |obj, _| events::log_collectable(obj));
+            }
+            let released =
+                if judge.dead() == 0 { Released::default() } else { release::release_dead(&mut judge) };
+            Outcome {
+                status: if judge.anomalies == 0 { Status::Ok } else { Status::Traverse },
+                examined: judge.examined,
+                reclaimed: released.reclaimed,
+                resurrected: released.resurrected,
+            }
         }
     };
+    let pause = finish(heap, kind, start, &outcome);
+    let stop = Event {
+        kind: 2,
+        status: outcome.status as u32,
+        examined: outcome.examined,
+        reclaimed: outcome.reclaimed,
+        resurrected: outcome.resurrected,
+        duration_ns: pause,
+        ..Event::start(kind, reason)
+    };
+    events::notify(heap, &stop);
     (*heap).phase = if ending { Phase::Ending } else { Phase::Idle };
-    finish(heap, kind, start, &outcome);
     check::validate(heap);
     outcome.reclaimed
 }
@@ -114,7 +142,8 @@ unsafe fn judge(heap: *mut Heap, kind: Kind, ending: bool) -> Result<Judge, judg
     Ok(judge)
 }
 
-unsafe fn finish(heap: *mut Heap, kind: Kind, start: u64, outcome: &Outcome) {
+/// The books, the pace and the budget. Returns the pause in nanoseconds.
+unsafe fn finish(heap: *mut Heap, kind: Kind, start: u64, outcome: &Outcome) -> u64 {
     let heap = &mut *heap;
     if outcome.status != Status::NoMemory {
         let in_use = heap.bytes_in_use();
@@ -126,6 +155,7 @@ unsafe fn finish(heap: *mut Heap, kind: Kind, start: u64, outcome: &Outcome) {
     }
     let pause = sys::now_ns() - start;
     heap.generation(kind).record(outcome, pause);
+    pause
 }
 
 /// The budget is spent: does what is due, and gives a new one.
@@ -151,7 +181,7 @@ unsafe fn run_due(heap: *mut Heap) {
     let due = if (*heap).pace.overdue { due.or(Some(Kind::Full)) } else { due };
     match due {
         Some(kind) if may_collect(heap) => {
-            run(heap, kind, false);
+            run(heap, kind, Reason::Trigger);
         }
         Some(_) => (*heap).renew_budget(true),
         None => (*heap).renew_budget(false),
@@ -181,7 +211,7 @@ pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
         return false;
     }
     let before = (*heap).bytes_in_use();
-    run(heap, Kind::Full, false);
+    run(heap, Kind::Full, Reason::Emergency);
     (*heap).trim_all();
     (*heap).bytes_in_use() < before
 }
@@ -194,8 +224,12 @@ const ENDING_ROUNDS: u32 = 1000;
 /// # Safety
 /// - `heap` is live and idle, nobody else is in it, and nobody uses it or anything in it afterwards.
 pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
+    garbage_clear(heap);
+    scope::end(heap);
+    (*heap).each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
+    (*heap).debug &= !events::DEBUG_SAVEALL;
     (*heap).phase = Phase::Ending;
-    run(heap, Kind::Full, true);
+    run(heap, Kind::Full, Reason::HeapEnd);
     let held = report_held(heap);
     let mut rounds = 0;
     while (*heap).live_objects() != 0 {
@@ -207,7 +241,7 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
             ));
         }
         suspect_all(heap);
-        release::release_dead(heap, true, true);
+        release::release_all(heap);
     }
     heap::end(heap);
     held
@@ -259,4 +293,57 @@ unsafe fn suspect_all(heap: *mut Heap) {
             }
         });
     });
+}
+
+/// Empties the garbage list and releases its references.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn garbage_clear(heap: *mut Heap) {
+    while let Some(obj) = (*heap).garbage.pop() {
+        count::decref(obj);
+    }
+}
+
+/// Takes all present objects out of collections. False where that may not be done now.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn freeze(heap: *mut Heap) -> bool {
+    if (*heap).phase != Phase::Idle {
+        return false;
+    }
+    for class in &mut (*heap).classes {
+        class.flush();
+    }
+    // Nothing is young afterwards but what is made then.
+    (*heap).examine_pages(true);
+    (*heap).each_page(|page| page::freeze(&mut *page));
+    true
+}
+
+/// Puts all frozen objects back. False where that may not be done now.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn unfreeze(heap: *mut Heap) -> bool {
+    if (*heap).phase != Phase::Idle {
+        return false;
+    }
+    (*heap).each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
+    true
+}
+
+/// Live objects that are frozen.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn count_frozen(heap: *mut Heap) -> u64 {
+    let mut count = 0;
+    (*heap).each_page(|page| {
+        if (*page).flags.contains(PageFlags::FROZEN) {
+            (*page).each_block(|obj| count += (header::count_word(obj) != 0 && page::is_frozen(obj)) as u64);
+        }
+    });
+    count
 }

@@ -1,116 +1,219 @@
 //! The end of what was judged dead: the cycle half of `lifetime.md`.
 //!
-//! The dead are told by the table of working counts alone (see `judge.rs`), which nothing but this module changes from the
+//! The dead are told by the table of working counts alone (see `judge.rs`), which nothing but the collector changes from the
 //! verdict to the end: so host code may allocate, release and store meanwhile.
 //!
-//! - **All plain**: one sweep. Each object's edges that leave the dead set are released (edges inside it need no counting, both ends
-//!   go), and its block is freed. Working counts stay until the sweep is over: they still tell who was dead.
-//! - **Some with callbacks**: every member is held (count + 1, dying), so that no callback can make one die in the middle; then
-//!   each step of the table is done for the whole set before the next begins: references go, `clear`, `destroy`, the holds are checked,
-//!   the blocks are freed.
+//! - **All plain, without weak handles**: one sweep. Each object's edges that leave the dead set are released (edges inside it
+//!   need no counting, both ends go), and its block is freed. Working counts stay until the sweep is over: they still tell who was dead.
+//! - **Else**: every member is condemned, which is held (count + 1) and marked as such, so that no callback can make one die in
+//!   the middle; then each step of the table is done for the whole set before the next begins. After finalizers, and after weak callbacks,
+//!   the set is judged again, without the holds: what somebody stored lives on.
 //!
 //! What dies by count in consequence is queued and ended last.
 
-use super::judge::Table;
+use super::events::DEBUG_SAVEALL;
+use super::judge::{Judge, Table};
 use super::working::CLEAR;
 use crate::count;
 use crate::death::{self, Queue};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::class::Class;
 use crate::heap::page::{self, Kind, Page};
-use crate::heap::Heap;
+use crate::heap::range::{self, RANGE};
+use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::object;
+use crate::report::{self, CText, Level};
 use crate::slots;
 use crate::types::{Type, TypeFlags};
+use crate::weak::Pending;
 use core::ffi::c_void;
 use core::ptr;
 
-/// Ends every object of the examined pages that has a working count. Returns how many tracked ones that were.
-///
-/// `outer` says whether any of them may refer to what is not dead. `held` says that references from outside may be left, as when a
-/// heap is freed under the feet of its holders.
+/// What became of the dead set.
+#[derive(Default)]
+pub struct Released {
+    /// Objects ended, or saved.
+    pub reclaimed: u64,
+    /// Objects that live on.
+    pub resurrected: u64,
+}
+
+/// Ends every object of the examined pages that has a working count, but for those that callbacks bring back.
 ///
 /// # Safety
 /// - The working counts of exactly the dead are set; the heap's phase forbids collections; only the heap's thread is in the heap.
-pub unsafe fn release_dead(heap: *mut Heap, outer: bool, held: bool) -> u64 {
-    let table = &Table::of(heap);
+pub unsafe fn release_dead(judge: &mut Judge) -> Released {
+    let heap = judge.heap();
     let mut queue = Queue::new();
-    let callbacks = held || has_callback_types(heap);
-    // What is held from outside may be released by what dies in consequence, so it must be held until that is over.
-    let plain = !(callbacks && hold_dead(heap, table)) && !held;
-    if !plain {
-        clear_dead(heap, table, &mut queue);
-        destroy_dead(heap, table, &mut queue);
-        if held {
-            death::end_all(&mut queue);
-        } else {
-            each_dead(heap, table, |obj, kind| {
-                if header::count_word(obj) != IMMORTAL {
-                    death::check_hold(obj, kind);
-                }
-            });
+    let save = (*heap).debug & DEBUG_SAVEALL != 0;
+    let mut released = Released::default();
+    let careful = (save || may_need_steps(heap)) && condemn(heap) || save;
+    if careful {
+        if finalize_dead(heap, &mut queue) {
+            released.resurrected += bring_back_stored(judge, &mut queue);
         }
+        if run_weak_callbacks(heap, &mut queue) {
+            released.resurrected += bring_back_stored(judge, &mut queue);
+        }
+        if save && save_dead(heap, &mut released) {
+            death::end_all(&mut queue);
+            return released;
+        }
+        empty_dead(heap, &mut queue);
+        destroy_dead(heap, &mut queue);
+        each_dead(heap, |obj, kind| {
+            if header::count_word(obj) != IMMORTAL {
+                death::check_hold(obj, kind);
+            }
+        });
     }
-    let count = free_dead(heap, &Table::of(heap), plain && outer, &mut queue);
+    let outer = !careful && (judge.outer || judge.marked != 0);
+    released.reclaimed = free_dead(heap, outer, &mut queue);
     death::end_all(&mut queue);
-    count
+    released
 }
 
-/// Whether any object that lives has callbacks.
-unsafe fn has_callback_types(heap: *mut Heap) -> bool {
-    let mut found = false;
+/// Ends every object of the examined pages that has a working count, whoever refers to it: its heap ends.
+///
+/// # Safety
+/// - As [`release_dead`].
+pub unsafe fn release_all(heap: *mut Heap) {
+    let mut queue = Queue::new();
+    condemn(heap);
+    finalize_dead(heap, &mut queue);
+    run_weak_callbacks(heap, &mut queue);
+    empty_dead(heap, &mut queue);
+    destroy_dead(heap, &mut queue);
+    // What dies in consequence may refer to what is held, which must be there until that is over.
+    death::end_all(&mut queue);
+    free_dead(heap, false, &mut queue);
+}
+
+/// Whether any object that lives has callbacks or weak handles.
+unsafe fn may_need_steps(heap: *mut Heap) -> bool {
+    let mut found = (*heap).weak.len != 0;
     (*heap).each_type(|kind| found |= !(*kind).flags.contains(TypeFlags::PLAIN) && (*kind).live() != 0);
     found
 }
 
-unsafe fn each_dead(heap: *mut Heap, table: &Table, mut each: impl FnMut(*mut c_void, *mut Type)) {
+/// Calls `each` with every member of the dead set.
+///
+/// # Safety
+/// - Working counts are those of a verdict.
+pub unsafe fn each_dead(heap: *mut Heap, mut each: impl FnMut(*mut c_void, *mut Type)) {
+    // Callbacks may give the heap segments, and the table must know them; the dead stay where they are.
     (*heap).each_examined_page(|page| {
-        table.each_suspect(page, |obj, _| each(obj, object::type_of(obj)));
+        Table::of(heap).each_suspect(page, |obj, _| each(obj, object::type_of(obj)));
     });
 }
 
-/// Holds every dead object. Returns whether one of them has callbacks.
-unsafe fn hold_dead(heap: *mut Heap, table: &Table) -> bool {
-    let mut callbacks = false;
-    each_dead(heap, table, |obj, kind| {
-        callbacks |= !(*kind).flags.contains(TypeFlags::PLAIN);
-        header::set_flags(obj, Flags::DYING);
+/// Holds and marks every dead object. Returns whether one of them has callbacks or weak handles.
+unsafe fn condemn(heap: *mut Heap) -> bool {
+    let mut steps = false;
+    each_dead(heap, |obj, kind| {
+        steps |= !(*kind).flags.contains(TypeFlags::PLAIN) || header::has_flags(obj, Flags::WEAK);
+        header::set_flags(obj, Flags::HELD | Flags::CONDEMNED);
         let word = header::count_word(obj);
         if word & LOCAL != 0 {
             header::set_count_word(obj, word + 1);
         }
     });
-    callbacks
+    steps
+}
+
+/// Step 1 for the whole set. Whether any finalizer ran.
+unsafe fn finalize_dead(heap: *mut Heap, queue: &mut Queue) -> bool {
+    let mut ran = false;
+    each_dead(heap, |obj, kind| {
+        if let Some(finalize) = (*kind).finalize {
+            if !header::has_flags(obj, Flags::FINALIZED) {
+                header::set_flags(obj, Flags::FINALIZED);
+                host::call(heap, finalize, obj);
+                death::take_deferred(heap, queue);
+                ran = true;
+            }
+        }
+    });
+    ran
+}
+
+/// Step 2 for the whole set: judges it again and lets go of what lives on. Returns how many that were.
+unsafe fn bring_back_stored(judge: &mut Judge, queue: &mut Queue) -> u64 {
+    let heap = judge.heap();
+    (*heap).set_paused(true);
+    let phase = core::mem::replace(&mut (*heap).phase, Phase::Judging);
+    if judge.run_again().is_err() {
+        report::log(
+            Level::Warning,
+            format_args!("heap {}: no memory to judge after finalizers; what was dead lives on", CText((*heap).name())),
+        );
+    }
+    (*heap).phase = phase;
+    (*heap).set_paused(false);
+    let mut count = 0;
+    (*heap).each_examined_page(|page| {
+        (*page).each_block(|obj| {
+            let condemned = header::count_word(obj) != 0 && header::has_flags(obj, Flags::CONDEMNED);
+            if condemned && *RANGE.work.add(range::granule_of(obj) as usize) == CLEAR {
+                death::let_go(obj, queue);
+                count += 1;
+            }
+        });
+    });
+    count
+}
+
+/// Steps 3 and 4 for the whole set. Whether any callback ran.
+unsafe fn run_weak_callbacks(heap: *mut Heap, queue: &mut Queue) -> bool {
+    let mut pending = Pending::new();
+    each_dead(heap, |obj, _| {
+        header::change_flags(obj, Flags::HELD, Flags::DYING);
+        if header::has_flags(obj, Flags::WEAK) {
+            pending.detach(heap, obj);
+        }
+    });
+    death::run_weak_callbacks(heap, &mut pending, queue)
+}
+
+/// Instead of steps 5 to 7, the garbage list gets the engine's holds. False when it cannot grow: then nothing was done.
+unsafe fn save_dead(heap: *mut Heap, released: &mut Released) -> bool {
+    let mut count = 0;
+    each_dead(heap, |_, _| count += 1);
+    if !(*heap).garbage.reserve(count) {
+        report::log(
+            Level::Warning,
+            format_args!("heap {}: no memory for the garbage list; the dead were ended", CText((*heap).name())),
+        );
+        return false;
+    }
+    each_dead(heap, |obj, _| {
+        header::change_flags(obj, Flags::HELD | Flags::DYING | Flags::CONDEMNED, Flags::empty());
+        *RANGE.work.add(range::granule_of(obj) as usize) = CLEAR;
+        (*heap).garbage.push(obj);
+    });
+    released.reclaimed = count as u64;
+    true
 }
 
 /// Step 5 for the whole set.
-unsafe fn clear_dead(heap: *mut Heap, table: &Table, queue: &mut Queue) {
-    each_dead(heap, table, |obj, kind| {
-        slots::take_edges(obj, kind, |word| {
-            if word != 0 {
-                count::release_edge(word as *mut c_void, queue);
-            }
-        });
-        if let Some(clear) = (*kind).clear {
-            host::clear(heap, clear, obj);
-            death::take_deferred(heap, queue);
-        }
-    });
+unsafe fn empty_dead(heap: *mut Heap, queue: &mut Queue) {
+    each_dead(heap, |obj, kind| death::empty(obj, kind, queue));
 }
 
 /// Step 6 for the whole set.
-unsafe fn destroy_dead(heap: *mut Heap, table: &Table, queue: &mut Queue) {
-    each_dead(heap, table, |obj, kind| {
+unsafe fn destroy_dead(heap: *mut Heap, queue: &mut Queue) {
+    each_dead(heap, |obj, kind| {
         if let Some(destroy) = (*kind).destroy {
-            host::destroy(heap, destroy, obj);
+            host::call(heap, destroy, obj);
             death::take_deferred(heap, queue);
         }
     });
 }
 
 /// Step 7 for the whole set, and for plain objects step 5. Returns how many objects it had.
-unsafe fn free_dead(heap: *mut Heap, table: &Table, outer: bool, queue: &mut Queue) -> u64 {
+unsafe fn free_dead(heap: *mut Heap, outer: bool, queue: &mut Queue) -> u64 {
+    let table = &Table::of(heap);
     let mut count = 0;
     (*heap).each_examined_page(|page| {
         let dead = match ((*page).kind, outer) {
@@ -213,7 +316,7 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
             if left != 0 {
                 left -= 1;
                 table.clear(obj);
-                page::renew(obj);
+                page::renew(page, obj);
             }
         });
     }

@@ -23,8 +23,11 @@ pub mod segment;
 use crate::cycle::pace::Pace;
 use crate::death::Queue;
 use crate::report::{Line, LINE_BYTES};
+use crate::cycle::events::Listener;
+use crate::scope::{Scopes, Stack};
 use crate::stats::GenerationStats;
 use crate::types::Type;
+use crate::weak::WeakTable;
 use class::{stride_of, Class, CLASS_COUNT, EMPTY_PAGE};
 use core::ffi::c_char;
 use core::fmt::Write;
@@ -100,6 +103,18 @@ pub struct Heap {
     pub ended_reclaimed: u64,
     /// See `external.rs`.
     pub external: ExternalBytes,
+    /// Cells of the objects that have weak handles.
+    pub weak: WeakTable,
+    /// Open scopes and what they keep.
+    pub scopes: Scopes,
+    /// What `GC_DEBUG_SAVEALL` kept; one reference each.
+    pub garbage: Stack<*mut core::ffi::c_void>,
+    /// Who is told of collections.
+    pub callbacks: Stack<Listener>,
+    /// `GC_DEBUG_*`.
+    pub debug: u32,
+    /// Callbacks are being told of a collection.
+    pub notifying: bool,
     /// When automatic collections run.
     pub pace: Pace,
     /// What young collections did.
@@ -333,6 +348,9 @@ pub unsafe fn end(heap: *mut Heap) {
         crate::types::end((*heap).first_type);
     }
     (*heap).external.end();
+    (*heap).weak.end();
+    (*heap).garbage.end();
+    (*heap).callbacks.end();
     (*heap).give_all_segments();
     let _guard = range::LOCK.lock();
     (*heap).signature = 0;

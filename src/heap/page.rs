@@ -70,6 +70,8 @@ bitflags::bitflags! {
         const CURRENT = 2;
         /// Its memory was used before: headers beyond the frontier must be zeroed when it moves.
         const DIRTY = 4;
+        /// Has frozen objects: those whose block was not thawed.
+        const FROZEN = 8;
     }
 }
 
@@ -235,7 +237,7 @@ pub unsafe fn free_block(obj: *mut c_void) {
     header::store(obj, Header::free(link));
     (*page).free = offset;
     if (*page).old_end != 0 {
-        renew(obj);
+        renew(page, obj);
     }
     (*page).countdown = (*page).countdown.wrapping_sub(1);
     if (*page).countdown == 0 {
@@ -254,14 +256,47 @@ pub unsafe fn is_old(page: *const Page, obj: *mut c_void) -> bool {
     offset < (*page).old_end as usize && *RANGE.renewed.add(granule / 64) & (1 << (granule % 64)) == 0
 }
 
-/// A block became free: what is allocated there next is young. Needed where the page has old objects, harmless elsewhere.
+/// A block became free: what is allocated there next is young, and not frozen. Needed where the page has old objects, harmless
+/// elsewhere; frozen ones are old too.
 ///
 /// # Safety
-/// - `obj` lies in a committed segment.
+/// - `obj` is a block of `page`.
 #[inline(always)]
-pub unsafe fn renew(obj: *mut c_void) {
+pub unsafe fn renew(page: *const Page, obj: *mut c_void) {
     let granule = range::granule_of(obj) as usize;
     *RANGE.renewed.add(granule / 64) |= 1 << (granule % 64);
+    if (*page).flags.contains(PageFlags::FROZEN) {
+        *RANGE.thawed.add(granule / 64) |= 1 << (granule % 64);
+    }
+}
+
+/// Whether an object of a page with frozen objects is one of them.
+///
+/// # Safety
+/// - `obj` is an object of a page that is FROZEN.
+#[inline(always)]
+pub unsafe fn is_frozen(obj: *mut c_void) -> bool {
+    let granule = range::granule_of(obj) as usize;
+    *RANGE.thawed.add(granule / 64) & (1 << (granule % 64)) == 0
+}
+
+/// Freezes every object that lives in a page, without touching it, and makes it old.
+///
+/// # Safety
+/// - The page holds blocks.
+pub unsafe fn freeze(page: &mut Page) {
+    page.flags.remove(PageFlags::FROZEN);
+    age(page);
+    let first = (page.start - RANGE.objects) / GRANULE_BYTES;
+    let thawed = RANGE.thawed.add(first / 64);
+    core::ptr::write_bytes(thawed, 0, PAGE_BYTES / GRANULE_BYTES / 64);
+    page.flags.insert(PageFlags::FROZEN);
+    if page.kind == Kind::Small {
+        page.each_free(|obj| renew(page, obj));
+        for granule in page.end as usize / GRANULE_BYTES..PAGE_BYTES / GRANULE_BYTES {
+            *thawed.add(granule / 64) |= 1 << (granule % 64);
+        }
+    }
 }
 
 /// Every object that lives in a page becomes old. At the cost of the page's free blocks, not of its objects.
@@ -273,7 +308,7 @@ pub unsafe fn age(page: &mut Page) {
     core::ptr::write_bytes(RANGE.renewed.add(first), 0, PAGE_BYTES / GRANULE_BYTES / 64);
     page.old_end = page.end;
     if page.kind == Kind::Small {
-        page.each_free(|obj| renew(obj));
+        page.each_free(|obj| renew(page, obj));
     }
 }
 

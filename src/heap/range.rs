@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   reservation (PROT_NONE until committed)
-//!   | heaps | types | segments | pages | renewed | working counts |  objects ...                        |
-//!     4 KiB   256 B   16 B/MiB   64 B    1 bit      16 bits           1 MiB segments of 64 KiB pages
-//!     each    each               /64 KiB /granule   /granule          of 16-byte granules
+//!   | heaps | types | segments | pages   | renewed | working counts | thawed   | cells | handles | objects ...
+//!     8 KiB   256 B   32 B       64 B      1 bit     16 bits          1 bit      24 B    48 B      1 MiB segments
+//!     each    each    /1 MiB     /64 KiB   /granule  /granule         /granule   each    each      of 64 KiB pages
 //! ```
 //!
 //! Everything about an address follows from `(address - objects) >> shift`: there is no header in a page or a segment, so
@@ -39,6 +39,48 @@ const RANGE_BYTES_DEFAULT: u64 = 256 << 30;
 /// Huge pages are 2 MiB on the supported processors; objects start on such a border.
 pub const HUGE_PAGE_BYTES: usize = 2 << 20;
 
+/// Slots of one size, for what outlives heaps: handed out once each, then again from a free list. Under the lock.
+#[derive(Clone, Copy)]
+pub struct Pool {
+    /// First slot; slot 0 is never handed out.
+    pub base: *mut u8,
+    /// Bytes reserved,
+    pub size: usize,
+    /// committed,
+    pub committed: usize,
+    /// handed out.
+    pub used: usize,
+    /// First of the slots given back, which their owner links.
+    pub free: *mut u8,
+}
+
+impl Pool {
+    const fn none() -> Self {
+        Pool { base: ptr::null_mut(), size: 0, committed: 0, used: 0, free: ptr::null_mut() }
+    }
+
+    /// A slot that was never handed out, zeroed; null for out of memory.
+    ///
+    /// # Safety
+    /// - The lock is held; `bytes` is the same at every call.
+    pub unsafe fn bump(&mut self, bytes: usize) -> *mut u8 {
+        let start = self.used.max(bytes);
+        let end = start + bytes;
+        if end > self.committed {
+            let committed = (end + POOL_STEP_BYTES).min(self.size);
+            if end > committed || !sys::commit(self.base, committed) {
+                return ptr::null_mut();
+            }
+            self.committed = committed;
+        }
+        self.used = end;
+        self.base.add(start)
+    }
+}
+
+/// How much of a pool is committed at a time.
+const POOL_STEP_BYTES: usize = 64 << 10;
+
 /// Where things are. Copied nowhere: there is one, [`RANGE`].
 pub struct Range {
     /// First byte of the objects.
@@ -63,12 +105,18 @@ pub struct Range {
     pub heaps: *mut u8,
     /// How many slots of heaps there are.
     pub heap_count: usize,
+    /// Cells of weakly referable objects.
+    pub cells: Pool,
+    /// Weak handles.
+    pub handles: Pool,
     /// Segments that are committed.
     pub committed: usize,
     /// Segments below this one are all taken.
     pub first_free: usize,
     /// Slots of types and heaps that were ever used; their memory is committed.
     pub types_used: usize,
+    /// One bit a granule: the block that begins there became free since its page's objects were frozen.
+    pub thawed: *mut u64,
     /// As `types_used`.
     pub heaps_used: usize,
     /// Slots of types and heaps below these are taken.
@@ -93,9 +141,12 @@ pub static mut RANGE: Range = Range {
     type_count: 0,
     heaps: ptr::null_mut(),
     heap_count: 0,
+    cells: Pool::none(),
+    handles: Pool::none(),
     committed: 0,
     first_free: 0,
     types_used: 0,
+    thawed: ptr::null_mut(),
     heaps_used: 0,
     first_free_type: 1,
     first_free_heap: 1,
@@ -163,17 +214,20 @@ struct Plan {
     segments: usize,
     heaps: usize,
     types: usize,
-    offsets: [usize; 7],
+    offsets: [usize; 10],
+    pools: [usize; 2],
     total: usize,
 }
 
 fn plan(total: u64) -> Plan {
-    // Per segment: the objects, their working counts (1/8), renewed bits (1/128), pages and the segment's own entry.
+    // Per segment: the objects, their working counts (1/8), renewed and thawed bits (1/128 each), pages and the segment's own entry.
     let per_segment =
-        SEGMENT_BYTES + SEGMENT_BYTES / 8 + SEGMENT_BYTES / 128 + (SEGMENT_BYTES / PAGE_BYTES) * size_of::<Page>();
+        SEGMENT_BYTES + SEGMENT_BYTES / 8 + SEGMENT_BYTES / 64 + (SEGMENT_BYTES / PAGE_BYTES) * size_of::<Page>();
     let types = ((total / 16) as usize / TYPE_SLOT_BYTES).clamp(1024, TYPE_COUNT_MAX);
     let heaps = ((total / 16) as usize / HEAP_SLOT_BYTES).clamp(64, 16384);
-    let fixed = types * TYPE_SLOT_BYTES + heaps * HEAP_SLOT_BYTES + HUGE_PAGE_BYTES;
+    // Cells have 24 bytes and handles 48; a cell's number has 32 bits.
+    let pools = [(total / 64).min(24 << 32) as usize, (total / 32) as usize];
+    let fixed = types * TYPE_SLOT_BYTES + heaps * HEAP_SLOT_BYTES + HUGE_PAGE_BYTES + pools.iter().sum::<usize>();
     let granules = LINK_GRANULES as usize * GRANULE_BYTES / SEGMENT_BYTES;
     let segments = ((total as usize).saturating_sub(fixed) / (per_segment + size_of::<Segment>())).clamp(1, granules);
     let sizes = [
@@ -183,8 +237,11 @@ fn plan(total: u64) -> Plan {
         segments * (SEGMENT_BYTES / PAGE_BYTES) * size_of::<Page>(),
         segments * (SEGMENT_BYTES / GRANULE_BYTES / 8),
         segments * (SEGMENT_BYTES / GRANULE_BYTES * 2),
+        segments * (SEGMENT_BYTES / GRANULE_BYTES / 8),
+        pools[0],
+        pools[1],
     ];
-    let mut offsets = [0usize; 7];
+    let mut offsets = [0usize; 10];
     let mut at = 0usize;
     for (place, size) in offsets.iter_mut().zip(sizes) {
         *place = at;
@@ -194,7 +251,7 @@ fn plan(total: u64) -> Plan {
     if let Some(last) = offsets.last_mut() {
         *last = at;
     }
-    Plan { segments, heaps, types, offsets, total: at + segments * SEGMENT_BYTES + HUGE_PAGE_BYTES }
+    Plan { segments, heaps, types, offsets, pools, total: at + segments * SEGMENT_BYTES + HUGE_PAGE_BYTES }
 }
 
 /// Makes the range if there is none. False when not even the smallest can be had.
@@ -229,7 +286,7 @@ unsafe fn make(wanted: u64) -> bool {
 }
 
 unsafe fn place(base: *mut u8, plan: &Plan) {
-    let [heaps, types, segments, pages, renewed, work, end] = plan.offsets;
+    let [heaps, types, segments, pages, renewed, work, thawed, cells, handles, end] = plan.offsets;
     RANGE.heaps = base.add(heaps);
     RANGE.heap_count = plan.heaps;
     RANGE.types = base.add(types) as *mut Type;
@@ -238,6 +295,9 @@ unsafe fn place(base: *mut u8, plan: &Plan) {
     RANGE.pages = base.add(pages) as *mut Page;
     RANGE.renewed = base.add(renewed) as *mut u64;
     RANGE.work = base.add(work) as *mut u16;
+    RANGE.thawed = base.add(thawed) as *mut u64;
+    RANGE.cells = Pool { base: base.add(cells), size: plan.pools[0], ..Pool::none() };
+    RANGE.handles = Pool { base: base.add(handles), size: plan.pools[1], ..Pool::none() };
     RANGE.objects = (base as usize + end).next_multiple_of(HUGE_PAGE_BYTES);
     // Index 0 of either table is never handed out, so that a zeroed header or owner names nothing.
     RANGE.types_used = 1;
@@ -278,6 +338,7 @@ unsafe fn commit_tables(from: usize, to: usize) -> bool {
         && part(RANGE.pages as *mut u8, SEGMENT_BYTES / PAGE_BYTES * size_of::<Page>())
         && part(RANGE.renewed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
         && part(RANGE.work as *mut u8, SEGMENT_BYTES / GRANULE_BYTES * 2)
+        && part(RANGE.thawed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
         && part(RANGE.objects as *mut u8, SEGMENT_BYTES)
 }
 
@@ -304,6 +365,13 @@ pub fn take_type_slot() -> *mut Type {
         RANGE.types_bytes = RANGE.types_used * TYPE_SLOT_BYTES;
         slot
     }
+}
+
+/// Whether every slot of a type was handed out at least once.
+pub fn types_are_used_up() -> bool {
+    let _guard = LOCK.lock();
+    // SAFETY: under the lock.
+    unsafe { RANGE.types_used >= RANGE.type_count }
 }
 
 /// The slot of a heap.

@@ -1,0 +1,66 @@
+//! `rcgc/weak.h`: weak handles, which refer to an object without keeping it alive.
+
+use super::boundary::{self, NonNull};
+use crate::weak::Weak as rc_weak;
+use core::ffi::c_void;
+
+/// Called once when the handle's target has died, after every handle of everything that dies with it reads null and before
+/// anything of that is released. `weak` is the handle, which it may free.
+pub type rc_weak_fn = Option<unsafe extern "C" fn(weak: *mut rc_weak, ctx: *mut c_void)>;
+
+/// Makes a handle to an object. `callback` may be null.
+///
+/// All handles of one object share a cell, so making, clearing and freeing one costs the same however many there are. On an
+/// object whose handles read null already (it is dying, past its finalizer) the new one reads null too, and its callback does not run.
+///
+/// Ownership: the caller owns the handle, not the object; `rc_weak_free` ends it, or the death of the object whose `RC_FIELD_WEAK` holds it.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: null for out of memory; fatal for what is not an object.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn rc_weak_new(
+    obj: NonNull<c_void>,
+    callback: rc_weak_fn,
+    ctx: *mut c_void,
+) -> *mut rc_weak {
+    boundary::weak_new(obj, callback, ctx)
+}
+
+/// The handle's target, or null when that has died. Works on when the heap is gone, and gives null.
+///
+/// Ownership: the caller owns the returned reference.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for a handle that is null.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn rc_weak_get(weak: NonNull<rc_weak>) -> *mut c_void {
+    boundary::weak_get(weak)
+}
+
+/// Ends a handle; a callback that has not run by then does not run. Null does nothing.
+///
+/// Ownership: takes the handle.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for a handle that was freed before, as long as its memory was not handed out again.
+#[no_mangle]
+pub unsafe extern "C" fn rc_weak_free(weak: *mut rc_weak) {
+    boundary::weak_free(weak)
+}
+
+/// How many handles of the object were made and not freed.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for what is not an object.
+#[no_mangle]
+pub unsafe extern "C" fn rc_weak_count(obj: NonNull<c_void>) -> u32 {
+    boundary::weak_count(obj)
+}

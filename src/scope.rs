@@ -1,0 +1,212 @@
+//! Scopes: references held for a stretch of the host's program, released last in first out.
+//!
+//! A heap has one stack of kept references and one of open scopes. A mark names an open scope by its depth and a serial number, so a
+//! mark that was left before, or that belongs to another heap, is told from the innermost one.
+
+use crate::count;
+use crate::heap::Heap;
+use crate::report::{self, CText, Level};
+use crate::sys;
+use core::ffi::{c_char, c_void};
+use core::ptr;
+
+/// One open scope.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Open {
+    mark: u64,
+    /// References kept before it.
+    start: usize,
+    name: *const c_char,
+}
+
+/// A growing array of plain values. Zeroed memory is an empty one.
+#[repr(C)]
+pub struct Stack<T> {
+    items: *mut T,
+    len: usize,
+    capacity: usize,
+}
+
+impl<T: Copy> Stack<T> {
+    /// Makes sure that `count` more fit. False for out of memory.
+    pub fn reserve(&mut self, count: usize) -> bool {
+        if self.len + count <= self.capacity {
+            return true;
+        }
+        let capacity = (self.len + count).max(self.capacity * 2).max(16);
+        let items = sys::allocate_raw(capacity * size_of::<T>()) as *mut T;
+        if items.is_null() {
+            return false;
+        }
+        // SAFETY: the new array has room for what the old one has; the old one is ours.
+        unsafe {
+            if self.len != 0 {
+                ptr::copy_nonoverlapping(self.items, items, self.len);
+            }
+            sys::free(self.items as *mut u8);
+        }
+        self.items = items;
+        self.capacity = capacity;
+        true
+    }
+
+    /// Puts a value on top. False for out of memory.
+    pub fn push(&mut self, value: T) -> bool {
+        if !self.reserve(1) {
+            return false;
+        }
+        // SAFETY: there is room.
+        unsafe { self.items.add(self.len).write(value) };
+        self.len += 1;
+        true
+    }
+
+    /// Takes the top off.
+    pub fn pop(&mut self) -> Option<T> {
+        self.len = self.len.checked_sub(1)?;
+        // SAFETY: below the old length.
+        Some(unsafe { self.items.add(self.len).read() })
+    }
+
+    /// A value by its place from the bottom.
+    pub fn get(&self, index: usize) -> Option<T> {
+        // SAFETY: below the length.
+        (index < self.len).then(|| unsafe { self.items.add(index).read() })
+    }
+
+    /// Replaces a value; nothing where there is none.
+    pub fn set(&mut self, index: usize, value: T) {
+        if index < self.len {
+            // SAFETY: below the length.
+            unsafe { self.items.add(index).write(value) }
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Takes a value out; those above move down.
+    pub fn remove(&mut self, index: usize) {
+        if index < self.len {
+            // SAFETY: what moves lies below the length.
+            unsafe { ptr::copy(self.items.add(index + 1), self.items.add(index), self.len - index - 1) };
+            self.len -= 1;
+        }
+    }
+
+    /// Gives the memory back.
+    pub fn end(&mut self) {
+        // SAFETY: ours, and empty from here on.
+        unsafe { sys::free(self.items as *mut u8) };
+        *self = Stack { items: ptr::null_mut(), len: 0, capacity: 0 };
+    }
+}
+
+/// The scopes of one heap. Zeroed memory has none.
+#[repr(C)]
+pub struct Scopes {
+    kept: Stack<*mut c_void>,
+    open: Stack<Open>,
+    serial: u64,
+}
+
+/// Opens a scope; 0 for out of memory.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn enter(heap: *mut Heap, name: *const c_char) -> u64 {
+    let scopes = &mut (*heap).scopes;
+    scopes.serial += 1;
+    let mark = scopes.serial << 24 | ((scopes.open.len() as u64 + 1) & 0xff_ffff);
+    let open = Open { mark, start: scopes.kept.len(), name };
+    if scopes.open.push(open) {
+        mark
+    } else {
+        0
+    }
+}
+
+/// Closes the innermost scope, if `mark` is its mark. False if not: then nothing was done.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn leave(heap: *mut Heap, mark: u64) -> bool {
+    let scopes = &mut (*heap).scopes;
+    let Some(top) = scopes.open.len().checked_sub(1).and_then(|index| scopes.open.get(index)) else { return false };
+    if top.mark != mark {
+        return false;
+    }
+    close_innermost(heap, top.start);
+    true
+}
+
+unsafe fn close_innermost(heap: *mut Heap, start: usize) {
+    // The scope stays open while it is emptied: what a death keeps meanwhile is released too.
+    while (*heap).scopes.kept.len() > start {
+        if let Some(obj) = (*heap).scopes.kept.pop() {
+            count::decref(obj);
+        }
+    }
+    let _ = (*heap).scopes.open.pop();
+}
+
+/// Whether a scope is open.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn is_open(heap: *mut Heap) -> bool {
+    !(*heap).scopes.open.is_empty()
+}
+
+/// Gives a reference to the innermost scope. False for out of memory: the reference is still the caller's.
+///
+/// # Safety
+/// - A scope is open; only the heap's thread is in the heap.
+pub unsafe fn keep(heap: *mut Heap, obj: *mut c_void) -> bool {
+    (*heap).scopes.kept.push(obj)
+}
+
+/// How many scopes are open: where a callback begins.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn depth(heap: *mut Heap) -> usize {
+    (*heap).scopes.open.len()
+}
+
+/// Closes the scopes that were opened beyond a depth and left open, and says so.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+#[cold]
+pub unsafe fn close_to(heap: *mut Heap, depth: usize) {
+    while let Some(top) = (*heap).scopes.open.len().checked_sub(1).filter(|&top| top >= depth) {
+        let Some(open) = (*heap).scopes.open.get(top) else { return };
+        let name = if open.name.is_null() { c"(unnamed)".as_ptr() } else { open.name };
+        report::log(
+            Level::Warning,
+            format_args!("scope {} was left open in a callback; it was closed there", CText(name)),
+        );
+        close_innermost(heap, open.start);
+    }
+}
+
+/// Releases everything and gives the memory back: the heap ends.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn end(heap: *mut Heap) {
+    while let Some(obj) = (*heap).scopes.kept.pop() {
+        count::decref(obj);
+    }
+    (*heap).scopes.kept.end();
+    (*heap).scopes.open.end();
+}

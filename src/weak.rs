@@ -1,0 +1,386 @@
+//! Weak handles: references that do not keep their target alive, and know when it has died.
+//!
+//! ```text
+//!   target --flag WEAK--> heap's table: granule -> cell          handle -> cell -> target
+//!                                                                handle -> cell
+//! ```
+//!
+//! All handles of one target share its **cell**: clearing the cell clears them all at once, from one moment on, whatever their
+//! number. The table has a 32-bit number a cell, the cell 24 bytes, so a target pays at most 32 bytes beside itself, and an object
+//! without handles pays nothing. Handles with a callback hang in a list on the cell, which moves as a whole to a list of pending callbacks
+//! when the target dies.
+//!
+//! Cells and handles live in pools of the range, process-wide, because handles outlive their heap; a freed handle stays readable, so
+//! that freeing it twice is told.
+//!
+//! Invariants:
+//! - an object has the flag WEAK if and only if the table has a cell for it;
+//! - a cell is in a table if and only if its target is not null; it lives while it has a target or handles;
+//! - a handle is in its cell's list, or a pending list, if and only if it has a callback that may still run.
+
+use crate::count;
+use crate::header::{self, Flags, IMMORTAL, LOCAL};
+use crate::heap::range::{self, Pool, LOCK, RANGE};
+use crate::heap::Heap;
+use crate::object;
+use crate::sys;
+use core::ffi::c_void;
+use core::ptr;
+
+/// A handle's callback.
+pub type WeakFn = unsafe extern "C" fn(*mut Weak, *mut c_void);
+
+/// What all handles of one target share. Zeroed memory is a free cell.
+#[repr(C)]
+pub struct Cell {
+    /// Null: the target has died. In a free cell: the next free one.
+    target: *mut c_void,
+    /// Handles with a callback.
+    first: *mut Weak,
+    /// Handles, with and without.
+    handles: u32,
+    /// The cell's number in its pool.
+    number: u32,
+}
+
+/// One handle.
+#[repr(C)]
+pub struct Weak {
+    cell: *mut Cell,
+    callback: Option<WeakFn>,
+    ctx: *mut c_void,
+    /// Neighbours in the cell's list or a pending list; in a free handle `next` is the next free one.
+    next: *mut Weak,
+    prev: *mut Weak,
+    /// The handle's own address while it lives.
+    signature: usize,
+}
+
+/// The cells of one heap's objects, found by their targets' granules. Zeroed memory is an empty table.
+#[repr(C)]
+pub struct WeakTable {
+    numbers: *mut u32,
+    /// A power of two, or 0.
+    capacity: usize,
+    /// Objects that have handles.
+    pub len: usize,
+}
+
+static_assertions::const_assert_eq!(size_of::<Cell>(), 24);
+
+impl WeakTable {
+    unsafe fn place(&self, granule: u64) -> *mut u32 {
+        let mut at = (granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.capacity - 1);
+        loop {
+            let place = self.numbers.add(at);
+            if *place == 0 || range::granule_of((*cell_at(*place)).target) == granule {
+                return place;
+            }
+            at = (at + 1) & (self.capacity - 1);
+        }
+    }
+
+    unsafe fn get(&self, obj: *mut c_void) -> *mut Cell {
+        if self.capacity == 0 {
+            return ptr::null_mut();
+        }
+        match *self.place(range::granule_of(obj)) {
+            0 => ptr::null_mut(),
+            number => cell_at(number),
+        }
+    }
+
+    unsafe fn insert(&mut self, cell: *mut Cell) -> bool {
+        if (self.len + 1) * 4 > self.capacity * 3 && !self.grow() {
+            return false;
+        }
+        *self.place(range::granule_of((*cell).target)) = (*cell).number;
+        self.len += 1;
+        true
+    }
+
+    unsafe fn grow(&mut self) -> bool {
+        let capacity = (self.capacity * 2).max(16);
+        let numbers = sys::allocate(capacity * size_of::<u32>()) as *mut u32;
+        if numbers.is_null() {
+            return false;
+        }
+        let old = ptr::replace(&mut self.numbers, numbers);
+        let old_capacity = core::mem::replace(&mut self.capacity, capacity);
+        for index in 0..old_capacity {
+            let number = *old.add(index);
+            if number != 0 {
+                *self.place(range::granule_of((*cell_at(number)).target)) = number;
+            }
+        }
+        sys::free(old as *mut u8);
+        true
+    }
+
+    /// Takes a target's cell out; backward shift, as in `heap/external.rs`.
+    unsafe fn remove(&mut self, cell: *mut Cell) {
+        let home = |number: u32| {
+            let granule = range::granule_of((*cell_at(number)).target);
+            (granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.capacity - 1)
+        };
+        let mut hole = self.place(range::granule_of((*cell).target)).offset_from(self.numbers) as usize;
+        let mut at = hole;
+        loop {
+            at = (at + 1) & (self.capacity - 1);
+            let number = *self.numbers.add(at);
+            if number == 0 {
+                break;
+            }
+            let from_home = at.wrapping_sub(home(number)) & (self.capacity - 1);
+            if from_home >= at.wrapping_sub(hole) & (self.capacity - 1) {
+                *self.numbers.add(hole) = number;
+                hole = at;
+            }
+        }
+        *self.numbers.add(hole) = 0;
+        self.len -= 1;
+    }
+
+    /// Gives the table's memory back; every target has died.
+    ///
+    /// # Safety
+    /// - Nobody uses the table any more.
+    pub unsafe fn end(&mut self) {
+        sys::free(self.numbers as *mut u8);
+        *self = WeakTable { numbers: ptr::null_mut(), capacity: 0, len: 0 };
+    }
+}
+
+unsafe fn cell_at(number: u32) -> *mut Cell {
+    (RANGE.cells.base as *mut Cell).add(number as usize)
+}
+
+/// A free cell or handle of a pool; null for out of memory.
+unsafe fn take<T>(pool: *mut Pool, next_free: impl Fn(*mut T) -> *mut T) -> *mut T {
+    let _guard = LOCK.lock();
+    let free = (*pool).free as *mut T;
+    if !free.is_null() {
+        (*pool).free = next_free(free) as *mut u8;
+        return free;
+    }
+    (*pool).bump(size_of::<T>()) as *mut T
+}
+
+/// Makes a handle. Null for out of memory.
+///
+/// # Safety
+/// - `obj` is an object; only its heap's thread is in the heap.
+pub unsafe fn new(obj: *mut c_void, callback: Option<WeakFn>, ctx: *mut c_void) -> *mut Weak {
+    let weak = take(&raw mut RANGE.handles, |weak: *mut Weak| (*weak).next);
+    if weak.is_null() {
+        return weak;
+    }
+    // Past step 2 of its end an object has no handles any more: the new one has no cell either.
+    let dying = header::has_flags(obj, Flags::DYING);
+    let cell = if dying { ptr::null_mut() } else { cell_of(obj) };
+    if cell.is_null() && !dying {
+        give_handle(weak);
+        return ptr::null_mut();
+    }
+    *weak = Weak { cell, callback, ctx, next: ptr::null_mut(), prev: ptr::null_mut(), signature: weak as usize };
+    if !cell.is_null() {
+        (*cell).handles += 1;
+        if callback.is_some() {
+            (*weak).next = (*cell).first;
+            if !(*cell).first.is_null() {
+                (*(*cell).first).prev = weak;
+            }
+            (*cell).first = weak;
+        }
+    }
+    weak
+}
+
+/// An object's cell, made if it has none. Null for out of memory.
+unsafe fn cell_of(obj: *mut c_void) -> *mut Cell {
+    let heap = (*object::type_of(obj)).heap;
+    if header::has_flags(obj, Flags::WEAK) {
+        return (*heap).weak.get(obj);
+    }
+    let cell = take(&raw mut RANGE.cells, |cell: *mut Cell| (*cell).target as *mut Cell);
+    if cell.is_null() {
+        return cell;
+    }
+    let number = cell.offset_from(RANGE.cells.base as *mut Cell) as u32;
+    *cell = Cell { target: obj, first: ptr::null_mut(), handles: 0, number };
+    if !(*heap).weak.insert(cell) {
+        give_cell(cell);
+        return ptr::null_mut();
+    }
+    header::set_flags(obj, Flags::WEAK);
+    cell
+}
+
+unsafe fn give_cell(cell: *mut Cell) {
+    let _guard = LOCK.lock();
+    (*cell).target = RANGE.cells.free as *mut c_void;
+    RANGE.cells.free = cell as *mut u8;
+}
+
+unsafe fn give_handle(weak: *mut Weak) {
+    let _guard = LOCK.lock();
+    (*weak).signature = 0;
+    (*weak).next = RANGE.handles.free as *mut Weak;
+    RANGE.handles.free = weak as *mut u8;
+}
+
+/// Whether the pointer is a live handle.
+///
+/// # Safety
+/// - None: any address may be asked.
+pub unsafe fn is_handle(weak: *const Weak) -> bool {
+    let offset = (weak as usize).wrapping_sub(RANGE.handles.base as usize);
+    offset < RANGE.handles.used && offset.is_multiple_of(size_of::<Weak>()) && (*weak).signature == weak as usize
+}
+
+/// The target, with a reference for the caller; null when it has died.
+///
+/// # Safety
+/// - `weak` is a live handle; only its heap's thread is in the heap.
+#[inline(always)]
+pub unsafe fn get(weak: *mut Weak) -> *mut c_void {
+    let cell = (*weak).cell;
+    if cell.is_null() {
+        return ptr::null_mut();
+    }
+    let target = (*cell).target;
+    if target.is_null() {
+        return target;
+    }
+    // What waits for its end has lost its last reference, and is not brought back by looking.
+    if header::count_word(target) & (LOCAL | IMMORTAL) == 0 {
+        return ptr::null_mut();
+    }
+    count::incref(target);
+    target
+}
+
+/// Ends a handle.
+///
+/// # Safety
+/// - As [`get`].
+pub unsafe fn free(weak: *mut Weak) {
+    let cell = (*weak).cell;
+    unlink(weak);
+    if !cell.is_null() {
+        (*cell).handles -= 1;
+        if (*cell).handles == 0 {
+            if !(*cell).target.is_null() {
+                let target = (*cell).target;
+                let heap = (*object::type_of(target)).heap;
+                header::clear_flags(target, Flags::WEAK);
+                (*heap).weak.remove(cell);
+            }
+            give_cell(cell);
+        }
+    }
+    give_handle(weak);
+}
+
+/// Takes a handle out of the list that it is in, if any.
+unsafe fn unlink(weak: *mut Weak) {
+    if (*weak).prev.is_null() {
+        let cell = (*weak).cell;
+        if !cell.is_null() && (*cell).first == weak {
+            (*cell).first = (*weak).next;
+        }
+    } else {
+        (*(*weak).prev).next = (*weak).next;
+    }
+    if !(*weak).next.is_null() {
+        (*(*weak).next).prev = (*weak).prev;
+    }
+    (*weak).next = ptr::null_mut();
+    (*weak).prev = ptr::null_mut();
+}
+
+/// Handles of an object that were made and not freed.
+///
+/// # Safety
+/// - `obj` is an object; only its heap's thread is in the heap.
+pub unsafe fn count_of(obj: *mut c_void) -> u32 {
+    if !header::has_flags(obj, Flags::WEAK) {
+        return 0;
+    }
+    let heap = (*object::type_of(obj)).heap;
+    (*(*heap).weak.get(obj)).handles
+}
+
+/// Callbacks that are due: a list that begins with a handle of its own, so that a handle leaves it without knowing it.
+#[repr(C)]
+pub struct Pending {
+    head: Weak,
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Pending {
+    /// An empty list.
+    pub const fn new() -> Self {
+        Pending {
+            head: Weak {
+                cell: ptr::null_mut(),
+                callback: None,
+                ctx: ptr::null_mut(),
+                next: ptr::null_mut(),
+                prev: ptr::null_mut(),
+                signature: 0,
+            },
+        }
+    }
+
+    /// Whether nothing is due.
+    pub fn is_empty(&self) -> bool {
+        self.head.next.is_null()
+    }
+
+    /// Step 3 for one object that has handles: from here on they read null, and its callbacks are due.
+    ///
+    /// The list must not move while callbacks are in it.
+    ///
+    /// # Safety
+    /// - `obj` has the flag WEAK; only its heap's thread is in the heap.
+    pub unsafe fn detach(&mut self, heap: *mut Heap, obj: *mut c_void) {
+        let cell = (*heap).weak.get(obj);
+        (*heap).weak.remove(cell);
+        header::clear_flags(obj, Flags::WEAK);
+        (*cell).target = ptr::null_mut();
+        let first = core::mem::replace(&mut (*cell).first, ptr::null_mut());
+        if first.is_null() {
+            return;
+        }
+        let mut last = first;
+        while !(*last).next.is_null() {
+            last = (*last).next;
+        }
+        (*last).next = self.head.next;
+        if !self.head.next.is_null() {
+            (*self.head.next).prev = last;
+        }
+        (*first).prev = &mut self.head;
+        self.head.next = first;
+    }
+
+    /// Takes the next callback that is due.
+    ///
+    /// # Safety
+    /// - The list has not moved since [`Pending::detach`].
+    pub unsafe fn pop(&mut self) -> Option<(*mut Weak, WeakFn, *mut c_void)> {
+        let weak = self.head.next;
+        if weak.is_null() {
+            return None;
+        }
+        unlink(weak);
+        let callback = (*weak).callback.take()?;
+        Some((weak, callback, (*weak).ctx))
+    }
+}
