@@ -44,7 +44,6 @@ static void bad_options_are_refused_and_named(void) {
   BAD(threads, GC_THREADS_ONE, RC_ERR_UNSUPPORTED);
   BAD(threads, GC_THREADS_SHARED, RC_ERR_UNSUPPORTED);
   BAD(threads, 77, RC_ERR_INVALID);
-  BAD(finalizers, GC_FINALIZERS_QUEUED, RC_ERR_UNSUPPORTED);
   BAD(finalizers, 77, RC_ERR_INVALID);
   BAD(reserved, 1, RC_ERR_INVALID);
 #undef BAD

@@ -52,7 +52,9 @@
  *   rcgc/status.h     results                             rcgc/inline.h     counts, inline
  *   rcgc/heap.h       heaps, log and fatal hooks          rcgc/count.h      counts, exported (RCGC_NO_INLINE)
  *   rcgc/type.h       types and their callbacks           rcgc/collector.h  collections, policy, statistics
- *   rcgc/fields.h     the RC_FIELD macros
+ *   rcgc/fields.h     the RC_FIELD macros                 rcgc/weak.h       weak handles
+ *   rcgc/weakmap.h    ephemeron tables                    rcgc/scope.h      scopes
+ *   rcgc/auto.h       RC_SCOPE and RC_AUTO
  */
 #ifndef RCGC_H
 #define RCGC_H
@@ -67,6 +69,7 @@
 #include <rcgc/count.h>
 #include <rcgc/collector.h>
 #include <rcgc/weak.h>
+#include <rcgc/weakmap.h>
 #include <rcgc/scope.h>
 #include <rcgc/auto.h>
 

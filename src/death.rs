@@ -19,6 +19,7 @@
 //! Queues are local to a call, so a nested death never sees what an outer one has still to do.
 
 use crate::count;
+use crate::finalizers;
 use crate::header::{self, Flags, LOCAL_ONE};
 use crate::heap::{page, range};
 use crate::heap::{Heap, Phase};
@@ -29,6 +30,7 @@ use crate::slots;
 use crate::sys;
 use crate::types::{Type, TypeFlags};
 use crate::weak::Pending;
+use crate::weakmap::{self, Detached};
 use core::ffi::c_void;
 
 /// How far ahead of a dying object memory is fetched: what was made after it often dies after it, and the header of the next child
@@ -201,6 +203,12 @@ unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queu
     }
     header::store(obj, header::load(obj).held());
     if let Some(finalize) = (*kind).finalize {
+        if !header::has_flags(obj, Flags::FINALIZED) && (*heap).finalizers.queued {
+            // The hold becomes the queue's reference: the object is alive until its finalizer has run.
+            header::change_flags(obj, Flags::HELD, Flags::empty());
+            finalizers::push(heap, obj);
+            return;
+        }
         if !header::has_flags(obj, Flags::FINALIZED) {
             header::set_flags(obj, Flags::FINALIZED);
             host::call(heap, finalize, obj);
@@ -211,10 +219,18 @@ unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queu
         }
     }
     header::change_flags(obj, Flags::HELD, Flags::DYING);
+    let mut detached = Detached::new();
     if header::has_flags(obj, Flags::WEAK) {
-        let mut pending = Pending::new();
-        pending.detach(heap, obj);
-        if run_weak_callbacks(heap, &mut pending, queue) && let_go_if_stored(obj, queue) {
+        let ran = if (*heap).finalizers.queued {
+            (*heap).finalizers.pending.detach(heap, obj, &mut detached);
+            false
+        } else {
+            let mut pending = Pending::new();
+            pending.detach(heap, obj, &mut detached);
+            run_weak_callbacks(heap, &mut pending, queue)
+        };
+        detached.release(queue);
+        if ran && let_go_if_stored(obj, queue) {
             return;
         }
     }
@@ -254,6 +270,9 @@ pub unsafe fn empty(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
     });
     if (*kind).flags.contains(TypeFlags::HOLDS_WEAK) {
         slots::end_weak_handles(obj, kind);
+    }
+    if (*kind).flags.contains(TypeFlags::MAP) {
+        weakmap::empty(obj, queue);
     }
     if let Some(clear) = (*kind).clear {
         host::clear(heap, clear, obj);

@@ -14,7 +14,8 @@
 //! | [`check`] | validators of whole structures, in checking builds |
 //! | [`object`] | making objects, finding out what an address is |
 //! | [`count`] | incref and decref where they are not inline |
-//! | [`weak`] | weak handles |
+//! | [`weak`], [`weakmap`] | weak handles, ephemeron tables |
+//! | [`finalizers`] | finalizers that wait until the host runs them |
 //! | [`scope`] | references held for a stretch of the host's program |
 //! | [`death`] | the end of an object by count, without recursion |
 //! | [`cycle`] | the collector: count, subtract, mark, release; when it runs |
@@ -34,6 +35,7 @@ pub mod check;
 pub mod count;
 pub mod cycle;
 pub mod death;
+pub mod finalizers;
 pub mod header;
 pub mod heap;
 pub mod host;
@@ -45,6 +47,7 @@ pub mod stats;
 pub mod sys;
 pub mod types;
 pub mod weak;
+pub mod weakmap;
 
 /// Without std there is nobody to unwind to: a panic is an engine bug, told like any other fatal misuse.
 #[cfg(not(any(test, feature = "std")))]

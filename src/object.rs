@@ -4,9 +4,10 @@
 //! the ration reaches when it is used up and the page when it has no free block.
 
 use crate::cycle;
+use crate::finalizers;
 use crate::header::{self, Flags, Header, HEADER_BYTES, IMMORTAL, LOCAL};
 use crate::heap::class::{class_of, Class};
-use crate::heap::page::{Kind, Page};
+use crate::heap::page::{self, Kind, Page};
 use crate::heap::range::{self, GRANULE_BYTES, RANGE};
 use crate::heap::{Heap, Phase};
 use crate::report;
@@ -80,7 +81,11 @@ unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
     if (*kind).ration == 0 {
         charge(kind, stride as usize);
         // What is granted beyond the one object is taken off the budget at once, so no trigger is passed unseen.
-        let more = ((*(*kind).heap).budget.clamp(0, RATION_BYTES) / stride as i64) as u32;
+        let heap = (*kind).heap;
+        let more = ((*heap).budget.clamp(0, RATION_BYTES) / stride as i64) as u32;
+        if finalizers::is_queued(&*heap, &*kind) && !finalizers::reserve(heap, more as usize + 1) {
+            return ptr::null_mut();
+        }
         (*(*kind).heap).budget -= more as i64 * stride as i64;
         (*kind).granted += more as u64 + 1;
         // A collection in `charge` may have made objects of this type, and left it a ration.
@@ -90,6 +95,10 @@ unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
     // A collection on the way may have recalled the ration: then this object is granted by itself.
     match (*kind).ration {
         _ if obj.is_null() => return obj,
+        0 if finalizers::is_queued(&*(*kind).heap, &*kind) && !finalizers::reserve((*kind).heap, 1) => {
+            page::free_block(obj);
+            return ptr::null_mut();
+        }
         0 => (*kind).granted += 1,
         _ => (*kind).ration -= 1,
     }
@@ -109,6 +118,9 @@ pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
     let Some(bytes) = block_bytes(&*kind, length) else {
         return ptr::null_mut();
     };
+    if finalizers::is_queued(&*(*kind).heap, &*kind) && !finalizers::reserve((*kind).heap, 1) {
+        return ptr::null_mut();
+    }
     let obj = match class_of(bytes) {
         Some(number) => {
             let class: *mut Class = &mut (&mut (*(*kind).heap).classes)[number];

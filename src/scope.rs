@@ -102,6 +102,14 @@ impl<T: Copy> Stack<T> {
         }
     }
 
+    /// Takes the lowest values out; those above move down.
+    pub fn remove_first(&mut self, count: usize) {
+        let count = count.min(self.len);
+        // SAFETY: what moves lies below the length.
+        unsafe { ptr::copy(self.items.add(count), self.items, self.len - count) };
+        self.len -= count;
+    }
+
     /// Gives the memory back.
     pub fn end(&mut self) {
         // SAFETY: ours, and empty from here on.

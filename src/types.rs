@@ -52,6 +52,8 @@ bitflags::bitflags! {
         const COUNT_BYTES = 32;
         /// Objects hold weak handles in declared slots, which end with them.
         const HOLDS_WEAK = 128;
+        /// Objects are weak maps.
+        const MAP = 256;
         /// Plain and simple, of one size class: the leaf paths of allocation and release may be taken.
         const QUICK = 64;
     }
@@ -527,6 +529,9 @@ pub unsafe fn end(kind: *mut Type) {
     }
     if !(*kind).next.is_null() {
         (*(*kind).next).prev = (*kind).prev;
+    }
+    if (*heap).map_type == kind {
+        (*heap).map_type = ptr::null_mut();
     }
     sys::free((*kind).extra as *mut u8);
     let _guard = range::LOCK.lock();

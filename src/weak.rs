@@ -6,8 +6,7 @@
 //! ```
 //!
 //! All handles of one target share its **cell**: clearing the cell clears them all at once, from one moment on, whatever their
-//! number. The table has a 32-bit number a cell, the cell 24 bytes, so a target pays at most 32 bytes beside itself, and an object
-//! without handles pays nothing. Handles with a callback hang in a list on the cell, which moves as a whole to a list of pending callbacks
+//! number. A target pays the cell, 32 bytes, and its 32-bit number in the table; an object without handles pays nothing. Handles with a callback hang in a list on the cell, which moves as a whole to a list of pending callbacks
 //! when the target dies.
 //!
 //! Cells and handles live in pools of the range, process-wide, because handles outlive their heap; a freed handle stays readable, so
@@ -15,15 +14,16 @@
 //!
 //! Invariants:
 //! - an object has the flag WEAK if and only if the table has a cell for it;
-//! - a cell is in a table if and only if its target is not null; it lives while it has a target or handles;
+//! - a cell is in a table if and only if its target is not null; it lives while it has handles or entries of weak maps;
 //! - a handle is in its cell's list, or a pending list, if and only if it has a callback that may still run.
 
 use crate::count;
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
-use crate::heap::range::{self, Pool, LOCK, RANGE};
+use crate::heap::range::{self, LOCK, RANGE};
 use crate::heap::Heap;
 use crate::object;
 use crate::sys;
+use crate::weakmap::{Detached, Entry};
 use core::ffi::c_void;
 use core::ptr;
 
@@ -37,6 +37,8 @@ pub struct Cell {
     target: *mut c_void,
     /// Handles with a callback.
     first: *mut Weak,
+    /// Entries of weak maps whose key the target is.
+    pub entries: *mut Entry,
     /// Handles, with and without.
     handles: u32,
     /// The cell's number in its pool.
@@ -66,7 +68,14 @@ pub struct WeakTable {
     pub len: usize,
 }
 
-static_assertions::const_assert_eq!(size_of::<Cell>(), 24);
+static_assertions::const_assert_eq!(size_of::<Cell>(), 32);
+
+impl Cell {
+    /// The object; null once it has died.
+    pub fn target(&self) -> *mut c_void {
+        self.target
+    }
+}
 
 impl WeakTable {
     unsafe fn place(&self, granule: u64) -> *mut u32 {
@@ -80,7 +89,11 @@ impl WeakTable {
         }
     }
 
-    unsafe fn get(&self, obj: *mut c_void) -> *mut Cell {
+    /// An object's cell; null when it has none.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn get(&self, obj: *mut c_void) -> *mut Cell {
         if self.capacity == 0 {
             return ptr::null_mut();
         }
@@ -155,28 +168,17 @@ unsafe fn cell_at(number: u32) -> *mut Cell {
     (RANGE.cells.base as *mut Cell).add(number as usize)
 }
 
-/// A free cell or handle of a pool; null for out of memory.
-unsafe fn take<T>(pool: *mut Pool, next_free: impl Fn(*mut T) -> *mut T) -> *mut T {
-    let _guard = LOCK.lock();
-    let free = (*pool).free as *mut T;
-    if !free.is_null() {
-        (*pool).free = next_free(free) as *mut u8;
-        return free;
-    }
-    (*pool).bump(size_of::<T>()) as *mut T
-}
-
 /// Makes a handle. Null for out of memory.
 ///
 /// # Safety
 /// - `obj` is an object; only its heap's thread is in the heap.
 pub unsafe fn new(obj: *mut c_void, callback: Option<WeakFn>, ctx: *mut c_void) -> *mut Weak {
-    let weak = take(&raw mut RANGE.handles, |weak: *mut Weak| (*weak).next);
+    let weak = range::take_slot(&raw mut RANGE.handles, |weak: *mut Weak| (*weak).next);
     if weak.is_null() {
         return weak;
     }
     // Past step 2 of its end an object has no handles any more: the new one has no cell either.
-    let dying = header::has_flags(obj, Flags::DYING);
+    let dying = header::has_flags(obj, Flags::DYING) || header::count_word(obj) & (LOCAL | IMMORTAL) == 0;
     let cell = if dying { ptr::null_mut() } else { cell_of(obj) };
     if cell.is_null() && !dying {
         give_handle(weak);
@@ -197,17 +199,20 @@ pub unsafe fn new(obj: *mut c_void, callback: Option<WeakFn>, ctx: *mut c_void) 
 }
 
 /// An object's cell, made if it has none. Null for out of memory.
-unsafe fn cell_of(obj: *mut c_void) -> *mut Cell {
+///
+/// # Safety
+/// - `obj` is an object and not dying; whoever makes a cell puts a handle or an entry on it.
+pub unsafe fn cell_of(obj: *mut c_void) -> *mut Cell {
     let heap = (*object::type_of(obj)).heap;
     if header::has_flags(obj, Flags::WEAK) {
         return (*heap).weak.get(obj);
     }
-    let cell = take(&raw mut RANGE.cells, |cell: *mut Cell| (*cell).target as *mut Cell);
+    let cell = range::take_slot(&raw mut RANGE.cells, |cell: *mut Cell| (*cell).target as *mut Cell);
     if cell.is_null() {
         return cell;
     }
     let number = cell.offset_from(RANGE.cells.base as *mut Cell) as u32;
-    *cell = Cell { target: obj, first: ptr::null_mut(), handles: 0, number };
+    *cell = Cell { target: obj, first: ptr::null_mut(), entries: ptr::null_mut(), handles: 0, number };
     if !(*heap).weak.insert(cell) {
         give_cell(cell);
         return ptr::null_mut();
@@ -269,17 +274,26 @@ pub unsafe fn free(weak: *mut Weak) {
     unlink(weak);
     if !cell.is_null() {
         (*cell).handles -= 1;
-        if (*cell).handles == 0 {
-            if !(*cell).target.is_null() {
-                let target = (*cell).target;
-                let heap = (*object::type_of(target)).heap;
-                header::clear_flags(target, Flags::WEAK);
-                (*heap).weak.remove(cell);
-            }
-            give_cell(cell);
-        }
+        drop_unused_cell(cell);
     }
     give_handle(weak);
+}
+
+/// Ends a cell that has neither handles nor entries.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn drop_unused_cell(cell: *mut Cell) {
+    if (*cell).handles != 0 || !(*cell).entries.is_null() {
+        return;
+    }
+    if !(*cell).target.is_null() {
+        let target = (*cell).target;
+        let heap = (*object::type_of(target)).heap;
+        header::clear_flags(target, Flags::WEAK);
+        (*heap).weak.remove(cell);
+    }
+    give_cell(cell);
 }
 
 /// Takes a handle out of the list that it is in, if any.
@@ -343,18 +357,23 @@ impl Pending {
         self.head.next.is_null()
     }
 
-    /// Step 3 for one object that has handles: from here on they read null, and its callbacks are due.
+    /// Step 3 for one object that has handles or is a key: from here on they read null, its callbacks are due, and its entries have
+    /// left their maps.
     ///
     /// The list must not move while callbacks are in it.
     ///
     /// # Safety
     /// - `obj` has the flag WEAK; only its heap's thread is in the heap.
-    pub unsafe fn detach(&mut self, heap: *mut Heap, obj: *mut c_void) {
+    pub unsafe fn detach(&mut self, heap: *mut Heap, obj: *mut c_void, detached: &mut Detached) {
         let cell = (*heap).weak.get(obj);
+        detached.take(cell);
         (*heap).weak.remove(cell);
         header::clear_flags(obj, Flags::WEAK);
         (*cell).target = ptr::null_mut();
         let first = core::mem::replace(&mut (*cell).first, ptr::null_mut());
+        if (*cell).handles == 0 {
+            give_cell(cell);
+        }
         if first.is_null() {
             return;
         }

@@ -103,6 +103,14 @@ pub const AREAS: &[Area] = &[
         only_if: None,
     },
     Area {
+        source: "weakmap",
+        header: "weakmap",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        opaque: &["rc_weakmap"],
+        before: &[],
+        only_if: None,
+    },
+    Area {
         source: "scope",
         header: "scope",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],

@@ -424,6 +424,22 @@ RCGC_API rc_status gc_add_callback(gc_heap *heap, gc_callback_fn callback, void 
  */
 RCGC_API rc_status gc_remove_callback(gc_heap *heap, gc_callback_fn callback, void *ctx);
 
+/* For a heap with `GC_FINALIZERS_QUEUED`: runs the finalizers and weak callbacks that are due,
+ * each once, and judges what they were for again, before it returns: what was not brought back
+ * has died by then.
+ *
+ * Until then an object that is due for its finalizer is alive in every way, with all it reaches:
+ * the queue owns a reference to it. So no finalizer runs in the middle of host code that holds a
+ * lock. On other heaps, and inside a callback, nothing is due.
+ *
+ * Ownership: releases the queue's references.
+ * Threads: the heap's.
+ * May collect: yes.
+ * Runs host code: finalizers and weak callbacks, and what the death of objects runs.
+ * Fails: never. Returns how many callbacks ran.
+ */
+RCGC_API size_t gc_run_finalizers(gc_heap *heap);
+
 RCGC_END_DECLS
 
 #endif /* RCGC_COLLECTOR_H */

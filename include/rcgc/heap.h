@@ -21,7 +21,7 @@ typedef struct gc_heap gc_heap;
 
 /* Callbacks of a dying object run where it dies. The default. */
 #define GC_FINALIZERS_INLINE 0
-/* Finalizers wait for `gc_run_finalizers`. Not in this version: refused. */
+/* Finalizers and weak callbacks wait for `gc_run_finalizers`. */
 #define GC_FINALIZERS_QUEUED 1
 
 /* Levels of the log: something the host must mend, */

@@ -15,6 +15,7 @@ use crate::count;
 use crate::cycle::events::{self, Event, EventFn};
 use crate::cycle::{self, judge, pace, Kind};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
+use crate::finalizers;
 use crate::heap::external::Refused as ExternalRefused;
 use crate::heap::{self, range, Heap, Phase};
 use crate::object::{self, checked};
@@ -24,6 +25,7 @@ use crate::slots;
 use crate::stats::GenerationStats;
 use crate::types::{self, RawField, Type, TypeFlags};
 use crate::weak::{self, Weak};
+use crate::weakmap::{self, WeakMap};
 use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::Ordering;
 use static_assertions::const_assert_eq;
@@ -111,6 +113,7 @@ pub(super) unsafe fn heap_new(options: *const gc_heap_options, out_heap: NonNull
     }
     let mut name: *const c_char = core::ptr::null();
     let mut range_bytes = 0;
+    let mut queued_finalizers = false;
     if !options.is_null() {
         // What must be there in every version: size, tag, threads.
         let options = match read_struct(options, (*options).struct_size, 16) {
@@ -139,12 +142,7 @@ pub(super) unsafe fn heap_new(options: *const gc_heap_options, out_heap: NonNull
         }
         match options.finalizers {
             heap_api::GC_FINALIZERS_INLINE => {}
-            heap_api::GC_FINALIZERS_QUEUED => {
-                return refuse(
-                    RC_ERR_UNSUPPORTED,
-                    format_args!("gc_heap_new: queued finalizers are not available in this version"),
-                )
-            }
+            heap_api::GC_FINALIZERS_QUEUED => queued_finalizers = true,
             other => return refuse(RC_ERR_INVALID, format_args!("gc_heap_new: options.finalizers {other} is unknown")),
         }
         if options.reserved != 0 {
@@ -153,7 +151,7 @@ pub(super) unsafe fn heap_new(options: *const gc_heap_options, out_heap: NonNull
         name = options.name;
         range_bytes = options.range_bytes;
     }
-    match heap::new(&heap::Options { name, range_bytes }) {
+    match heap::new(&heap::Options { name, range_bytes, queued_finalizers }) {
         Some(heap) => {
             *out_heap.0 = heap;
             RC_OK
@@ -167,7 +165,7 @@ pub(super) unsafe fn heap_default() -> *mut Heap {
     if !heap.is_null() {
         return heap;
     }
-    let options = heap::Options { name: c"default heap".as_ptr(), range_bytes: 0 };
+    let options = heap::Options { name: c"default heap".as_ptr(), range_bytes: 0, queued_finalizers: false };
     let heap = heap::new(&options).unwrap_or(core::ptr::null_mut());
     heap::DEFAULT.store(heap, Ordering::Relaxed);
     heap
@@ -761,6 +759,13 @@ unsafe fn event_fn(callback: gc_callback_fn) -> Option<EventFn> {
     core::mem::transmute::<gc_callback_fn, Option<EventFn>>(callback)
 }
 
+pub(super) unsafe fn run_finalizers(heap: *mut Heap) -> usize {
+    heap_of("gc_run_finalizers", heap).map_or(0, |heap| match (*heap).phase {
+        Phase::Idle => finalizers::run(heap) as usize,
+        _ => 0,
+    })
+}
+
 // ---- weak handles ----
 
 pub(super) unsafe fn weak_new(obj: NonNull<c_void>, callback: rc_weak_fn, ctx: *mut c_void) -> *mut Weak {
@@ -837,4 +842,69 @@ pub(super) unsafe fn scope_keep(heap: *mut Heap, obj: *mut c_void) -> *mut c_voi
     });
     count::decref(obj);
     core::ptr::null_mut()
+}
+
+// ---- weak maps ----
+
+unsafe fn map_checked(call: &str, map: *mut WeakMap) -> *mut WeakMap {
+    checked(call, map as *mut c_void);
+    if !weakmap::is_map(map as *mut c_void) {
+        report::fatal(format_args!(
+            "{call}: {map:p} is a {}, not a weak map",
+            (*object::type_of(map as *mut c_void)).name()
+        ));
+    }
+    map
+}
+
+pub(super) unsafe fn weakmap_new(heap: *mut Heap) -> *mut WeakMap {
+    heap_of("rc_weakmap_new", heap).map_or(core::ptr::null_mut(), |heap| weakmap::new(heap))
+}
+
+pub(super) unsafe fn weakmap_set(map: NonNull<WeakMap>, key: NonNull<c_void>, value: *mut c_void) -> rc_status {
+    const CALL: &str = "rc_weakmap_set";
+    let map = map_checked(CALL, map.0);
+    let map_header = header::load(map as *mut c_void);
+    let key_header = checked(CALL, key.0);
+    let heap = &mut *(*object::type_of(map as *mut c_void)).heap;
+    let wrong = if value.is_null() {
+        "the value is null"
+    } else if (*object::type_of(key.0)).heap != heap as *mut Heap {
+        "the key is of another heap"
+    } else if !object::is_settled(map_header) {
+        "the map is dying"
+    } else {
+        ""
+    };
+    if !wrong.is_empty() {
+        heap.set_error(format_args!("{CALL}: {wrong}"));
+        return RC_ERR_INVALID;
+    }
+    checked(CALL, value);
+    if !object::is_settled(key_header) {
+        heap.set_error(format_args!("{CALL}: the key is dying"));
+        return RC_ERR_REFUSED;
+    }
+    if !weakmap::set(map, key.0, value) {
+        heap.set_error(format_args!("{CALL}: no memory"));
+        return RC_ERR_NO_MEMORY;
+    }
+    RC_OK
+}
+
+pub(super) unsafe fn weakmap_get(map: NonNull<WeakMap>, key: NonNull<c_void>) -> *mut c_void {
+    let map = map_checked("rc_weakmap_get", map.0);
+    checked("rc_weakmap_get", key.0);
+    weakmap::get(map, key.0)
+}
+
+pub(super) unsafe fn weakmap_remove(map: NonNull<WeakMap>, key: NonNull<c_void>) -> rc_status {
+    let map = map_checked("rc_weakmap_remove", map.0);
+    checked("rc_weakmap_remove", key.0);
+    weakmap::remove(map, key.0);
+    RC_OK
+}
+
+pub(super) unsafe fn weakmap_length(map: NonNull<WeakMap>) -> usize {
+    weakmap::length(map_checked("rc_weakmap_length", map.0))
 }

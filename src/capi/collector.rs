@@ -440,3 +440,19 @@ pub unsafe extern "C" fn gc_add_callback(heap: *mut gc_heap, callback: gc_callba
 pub unsafe extern "C" fn gc_remove_callback(heap: *mut gc_heap, callback: gc_callback_fn, ctx: *mut c_void) -> rc_status {
     boundary::remove_callback(heap, callback, ctx)
 }
+
+/// For a heap with `GC_FINALIZERS_QUEUED`: runs the finalizers and weak callbacks that are due, each once, and judges what they
+/// were for again, before it returns: what was not brought back has died by then.
+///
+/// Until then an object that is due for its finalizer is alive in every way, with all it reaches: the queue owns a reference to it. So
+/// no finalizer runs in the middle of host code that holds a lock. On other heaps, and inside a callback, nothing is due.
+///
+/// Ownership: releases the queue's references.
+/// Threads: the heap's.
+/// May collect: yes.
+/// Runs host code: finalizers and weak callbacks, and what the death of objects runs.
+/// Fails: never. Returns how many callbacks ran.
+#[no_mangle]
+pub unsafe extern "C" fn gc_run_finalizers(heap: *mut gc_heap) -> usize {
+    boundary::run_finalizers(heap)
+}

@@ -14,7 +14,7 @@ pub const GC_THREADS_SHARED: u32 = 2;
 
 /// Callbacks of a dying object run where it dies. The default.
 pub const GC_FINALIZERS_INLINE: u32 = 0;
-/// Finalizers wait for `gc_run_finalizers`. Not in this version: refused.
+/// Finalizers and weak callbacks wait for `gc_run_finalizers`.
 pub const GC_FINALIZERS_QUEUED: u32 = 1;
 
 /// Levels of the log: something the host must mend,

@@ -11,6 +11,7 @@
 //! | `count_slow` | declared by `rcgc/inline.h` |
 //! | `collector` | `rcgc/collector.h` |
 //! | `weak` | `rcgc/weak.h` |
+//! | `weakmap` | `rcgc/weakmap.h` |
 //! | `scope` | `rcgc/scope.h` |
 #![allow(non_camel_case_types)]
 // The conditions of every function are in its comment, in five labels; a Rust host reads the same ones.
@@ -26,3 +27,4 @@ pub mod scope;
 pub mod status;
 pub mod types;
 pub mod weak;
+pub mod weakmap;

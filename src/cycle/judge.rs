@@ -21,6 +21,10 @@
 //! in a young collection, untracked, immortal and dying ones, is treated as outside: its edges are not subtracted, so
 //! what it refers to lives.
 //!
+//! **Ephemerons** (`weakmap.rs`): the reference of an entry to its value is attributed to the key while the map lives. It is subtracted
+//! once, when key or map is in the set; it is followed when both are alive, from the side that is marked last, so that a chain of entries
+//! costs one visit each.
+//!
 //! **Marking** takes what is held in address order and puts what that reaches on a worklist. The worklist is emptied through a ring of
 //! [`AHEAD`] objects whose memory is on its way into the cache. Its size is fixed before judging; when it is full, an object is left in
 //! the table as [`AGAIN`], which the sweep takes for "held", and the sweep is repeated.
@@ -39,6 +43,7 @@ use crate::report::{self, CText, Level};
 use crate::slots;
 use crate::sys;
 use crate::types::{Type, TypeFlags};
+use crate::weakmap;
 use core::ffi::{c_char, c_int, c_void};
 
 /// Objects whose memory is fetched ahead of their turn.
@@ -110,6 +115,15 @@ impl Table {
         (self.work.add(granule), ((*page).stride >> GRANULE_SHIFT) as usize)
     }
 
+    /// Whether an object has a working count.
+    ///
+    /// # Safety
+    /// - `obj` is an object.
+    #[inline(always)]
+    pub unsafe fn is_suspected(&self, obj: *mut c_void) -> bool {
+        self.place(obj as usize).is_some_and(|place| *place != CLEAR)
+    }
+
     /// The block is not suspected any more.
     ///
     /// # Safety
@@ -158,6 +172,8 @@ pub struct Judge {
     capacity: usize,
     len: usize,
     again: bool,
+    /// There are weak maps.
+    ephemerons: bool,
     large: Large,
     /// The object whose `traverse` is running.
     source: *mut c_void,
@@ -197,6 +213,7 @@ impl Judge {
             capacity,
             len: 0,
             again: false,
+            ephemerons: false,
             large: Large::none(),
             source: core::ptr::null_mut(),
             outer: false,
@@ -253,6 +270,10 @@ impl Judge {
             self.enter_large();
         }
         self.sweep_subtract();
+        self.ephemerons = !(*self.heap).map_type.is_null() && (*(*self.heap).map_type).live() != 0;
+        if self.ephemerons {
+            self.sweep_subtract_entries();
+        }
         loop {
             self.again = false;
             self.sweep_mark();
@@ -375,6 +396,55 @@ impl Judge {
         }
     }
 
+    /// The edges of weak maps' entries: each is taken off once, from the side of its key if that is in the set, else of its map.
+    unsafe fn sweep_subtract_entries(&mut self) {
+        let heap = self.heap;
+        let table = self.table;
+        self.outer = true;
+        (*heap).each_examined_page(|page| {
+            table.each_suspect(page, |obj, _| {
+                if header::has_flags(obj, Flags::WEAK) {
+                    weakmap::each_of_key(obj, |entry| self.subtract_one(&table, entry.value));
+                }
+                if weakmap::is_map(obj) {
+                    weakmap::each_of_map(obj, |entry| {
+                        if !table.is_suspected(entry.key()) {
+                            self.subtract_one(&table, entry.value);
+                        }
+                    });
+                }
+            });
+        });
+    }
+
+    unsafe fn subtract_one(&mut self, table: &Table, target: *mut c_void) {
+        match table.place(target as usize) {
+            Some(place) if is_plainly_positive(*place) => *place -= 1,
+            Some(place) if *place != CLEAR => self.subtract_slow(target, place),
+            _ => {}
+        }
+    }
+
+    /// An object lives: so do the values of its entries whose other side, map or key, is alive too. The last of the two to be marked
+    /// reaches the value; what is still suspected may be held, which the sweep will find.
+    #[inline(never)]
+    unsafe fn expand_entries(&mut self, table: &Table, obj: *mut c_void) {
+        if header::has_flags(obj, Flags::WEAK) {
+            weakmap::each_of_key(obj, |entry| {
+                if !table.is_suspected(entry.map()) {
+                    self.mark(table, entry.value as usize);
+                }
+            });
+        }
+        if weakmap::is_map(obj) {
+            weakmap::each_of_map(obj, |entry| {
+                if !table.is_suspected(entry.key()) {
+                    self.mark(table, entry.value as usize);
+                }
+            });
+        }
+    }
+
     unsafe fn sweep_mark(&mut self) {
         let heap = self.heap;
         let table = self.table;
@@ -410,6 +480,9 @@ impl Judge {
     #[inline(always)]
     unsafe fn expand(&mut self, table: &Table, obj: *mut c_void) {
         let kind = object::type_of(obj);
+        if self.ephemerons {
+            self.expand_entries(table, obj);
+        }
         if (*kind).flags.contains(TypeFlags::SIMPLE) {
             slots::each_simple_edge(obj, kind, 0, &mut |word| self.mark(table, word));
         } else {

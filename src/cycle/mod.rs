@@ -36,6 +36,7 @@ use crate::heap::page::PageFlags;
 use crate::heap::{self, page, Heap, Phase};
 use crate::scope;
 use crate::count;
+use crate::finalizers;
 use crate::object;
 use crate::report::{self, CText, Level};
 use crate::stats::{Outcome, Status};
@@ -216,6 +217,27 @@ pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
     (*heap).bytes_in_use() < before
 }
 
+/// Queued finalizers have run: judges what they were for again.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn collect_finalized(heap: *mut Heap) {
+    if may_collect(heap) {
+        run(heap, Kind::Full, Reason::Request);
+    }
+}
+
+/// Runs queued finalizers until none is due: the heap ends, and what is due afterwards runs where it dies.
+unsafe fn drain_finalizers(heap: *mut Heap) {
+    for _ in 0..ENDING_ROUNDS {
+        if !(*heap).finalizers.queued || (collect(heap, Kind::Full) == 0 && finalizers::run(heap) == 0) {
+            break;
+        }
+        finalizers::run(heap);
+    }
+    (*heap).finalizers.queued = false;
+}
+
 /// How many times `gc_heap_free` looks again for what callbacks made while it ended the rest.
 const ENDING_ROUNDS: u32 = 1000;
 
@@ -226,6 +248,7 @@ const ENDING_ROUNDS: u32 = 1000;
 pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
     garbage_clear(heap);
     scope::end(heap);
+    drain_finalizers(heap);
     (*heap).each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
     (*heap).debug &= !events::DEBUG_SAVEALL;
     (*heap).phase = Phase::Ending;

@@ -16,6 +16,7 @@ use super::judge::{Judge, Table};
 use super::working::CLEAR;
 use crate::count;
 use crate::death::{self, Queue};
+use crate::finalizers;
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::class::Class;
 use crate::heap::page::{self, Kind, Page};
@@ -27,6 +28,7 @@ use crate::report::{self, CText, Level};
 use crate::slots;
 use crate::types::{Type, TypeFlags};
 use crate::weak::Pending;
+use crate::weakmap::Detached;
 use core::ffi::c_void;
 use core::ptr;
 
@@ -53,9 +55,11 @@ pub unsafe fn release_dead(judge: &mut Judge) -> Released {
         if finalize_dead(heap, &mut queue) {
             released.resurrected += bring_back_stored(judge, &mut queue);
         }
-        if run_weak_callbacks(heap, &mut queue) {
+        let mut detached = Detached::new();
+        if run_weak_callbacks(heap, &mut detached, &mut queue) {
             released.resurrected += bring_back_stored(judge, &mut queue);
         }
+        detached.release(&mut queue);
         if save && save_dead(heap, &mut released) {
             death::end_all(&mut queue);
             return released;
@@ -82,7 +86,9 @@ pub unsafe fn release_all(heap: *mut Heap) {
     let mut queue = Queue::new();
     condemn(heap);
     finalize_dead(heap, &mut queue);
-    run_weak_callbacks(heap, &mut queue);
+    let mut detached = Detached::new();
+    run_weak_callbacks(heap, &mut detached, &mut queue);
+    detached.release(&mut queue);
     empty_dead(heap, &mut queue);
     destroy_dead(heap, &mut queue);
     // What dies in consequence may refer to what is held, which must be there until that is over.
@@ -127,12 +133,18 @@ unsafe fn finalize_dead(heap: *mut Heap, queue: &mut Queue) -> bool {
     let mut ran = false;
     each_dead(heap, |obj, kind| {
         if let Some(finalize) = (*kind).finalize {
-            if !header::has_flags(obj, Flags::FINALIZED) {
-                header::set_flags(obj, Flags::FINALIZED);
-                host::call(heap, finalize, obj);
-                death::take_deferred(heap, queue);
-                ran = true;
+            if header::has_flags(obj, Flags::FINALIZED) {
+                return;
             }
+            ran = true;
+            if (*heap).finalizers.queued && (*heap).phase != Phase::Ending {
+                count::incref(obj);
+                finalizers::push(heap, obj);
+                return;
+            }
+            header::set_flags(obj, Flags::FINALIZED);
+            host::call(heap, finalize, obj);
+            death::take_deferred(heap, queue);
         }
     });
     ran
@@ -165,15 +177,17 @@ unsafe fn bring_back_stored(judge: &mut Judge, queue: &mut Queue) -> u64 {
 }
 
 /// Steps 3 and 4 for the whole set. Whether any callback ran.
-unsafe fn run_weak_callbacks(heap: *mut Heap, queue: &mut Queue) -> bool {
-    let mut pending = Pending::new();
+unsafe fn run_weak_callbacks(heap: *mut Heap, detached: &mut Detached, queue: &mut Queue) -> bool {
+    let mut here = Pending::new();
+    let queued = (*heap).finalizers.queued && (*heap).phase != Phase::Ending;
+    let pending = if queued { &mut (*heap).finalizers.pending } else { &mut here };
     each_dead(heap, |obj, _| {
         header::change_flags(obj, Flags::HELD, Flags::DYING);
         if header::has_flags(obj, Flags::WEAK) {
-            pending.detach(heap, obj);
+            pending.detach(heap, obj, detached);
         }
     });
-    death::run_weak_callbacks(heap, &mut pending, queue)
+    !queued && death::run_weak_callbacks(heap, &mut here, queue)
 }
 
 /// Instead of steps 5 to 7, the garbage list gets the engine's holds. False when it cannot grow: then nothing was done.

@@ -22,6 +22,7 @@ pub mod segment;
 
 use crate::cycle::pace::Pace;
 use crate::death::Queue;
+use crate::finalizers::Finalizers;
 use crate::report::{Line, LINE_BYTES};
 use crate::cycle::events::Listener;
 use crate::scope::{Scopes, Stack};
@@ -105,6 +106,10 @@ pub struct Heap {
     pub external: ExternalBytes,
     /// Cells of the objects that have weak handles.
     pub weak: WeakTable,
+    /// The type of weak maps; null until there is one.
+    pub map_type: *mut Type,
+    /// What is due on a heap with queued finalizers.
+    pub finalizers: Finalizers,
     /// Open scopes and what they keep.
     pub scopes: Scopes,
     /// What `GC_DEBUG_SAVEALL` kept; one reference each.
@@ -300,6 +305,8 @@ pub struct Options {
     pub name: *const c_char,
     /// See `gc_heap_options.range_bytes`.
     pub range_bytes: u64,
+    /// Finalizers and weak callbacks wait for `gc_run_finalizers`.
+    pub queued_finalizers: bool,
 }
 
 /// Makes a heap. None for out of memory, or when the process has as many heaps as it can.
@@ -316,6 +323,7 @@ pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
     }
     let heap = &mut *slot;
     heap.enabled = true;
+    heap.finalizers.queued = options.queued_finalizers;
     heap.phase = Phase::Idle;
     heap.open_segments = NO_SEGMENT;
     heap.segment_low = usize::MAX;
@@ -350,6 +358,7 @@ pub unsafe fn end(heap: *mut Heap) {
     (*heap).external.end();
     (*heap).weak.end();
     (*heap).garbage.end();
+    (*heap).finalizers.end();
     (*heap).callbacks.end();
     (*heap).give_all_segments();
     let _guard = range::LOCK.lock();

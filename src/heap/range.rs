@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   reservation (PROT_NONE until committed)
-//!   | heaps | types | segments | pages   | renewed | working counts | thawed   | cells | handles | objects ...
-//!     8 KiB   256 B   32 B       64 B      1 bit     16 bits          1 bit      24 B    48 B      1 MiB segments
-//!     each    each    /1 MiB     /64 KiB   /granule  /granule         /granule   each    each      of 64 KiB pages
+//!   | heaps | types | segments | pages   | renewed | working counts | thawed   | cells, handles, entries | objects ...
+//!     8 KiB   256 B   32 B       64 B      1 bit     16 bits          1 bit      32, 48, 48 B each         1 MiB segments
+//!     each    each    /1 MiB     /64 KiB   /granule  /granule         /granule                             of 64 KiB pages
 //! ```
 //!
 //! Everything about an address follows from `(address - objects) >> shift`: there is no header in a page or a segment, so
@@ -78,6 +78,20 @@ impl Pool {
     }
 }
 
+/// A slot of a pool: a free one, which `next_free` leads on from, or a new one. Null for out of memory.
+///
+/// # Safety
+/// - The pool has slots of this type.
+pub unsafe fn take_slot<T>(pool: *mut Pool, next_free: impl Fn(*mut T) -> *mut T) -> *mut T {
+    let _guard = LOCK.lock();
+    let free = (*pool).free as *mut T;
+    if !free.is_null() {
+        (*pool).free = next_free(free) as *mut u8;
+        return free;
+    }
+    (*pool).bump(size_of::<T>()) as *mut T
+}
+
 /// How much of a pool is committed at a time.
 const POOL_STEP_BYTES: usize = 64 << 10;
 
@@ -109,6 +123,8 @@ pub struct Range {
     pub cells: Pool,
     /// Weak handles.
     pub handles: Pool,
+    /// Entries of weak maps.
+    pub entries: Pool,
     /// Segments that are committed.
     pub committed: usize,
     /// Segments below this one are all taken.
@@ -143,6 +159,7 @@ pub static mut RANGE: Range = Range {
     heap_count: 0,
     cells: Pool::none(),
     handles: Pool::none(),
+    entries: Pool::none(),
     committed: 0,
     first_free: 0,
     types_used: 0,
@@ -214,8 +231,8 @@ struct Plan {
     segments: usize,
     heaps: usize,
     types: usize,
-    offsets: [usize; 10],
-    pools: [usize; 2],
+    offsets: [usize; 11],
+    pools: [usize; 3],
     total: usize,
 }
 
@@ -225,8 +242,8 @@ fn plan(total: u64) -> Plan {
         SEGMENT_BYTES + SEGMENT_BYTES / 8 + SEGMENT_BYTES / 64 + (SEGMENT_BYTES / PAGE_BYTES) * size_of::<Page>();
     let types = ((total / 16) as usize / TYPE_SLOT_BYTES).clamp(1024, TYPE_COUNT_MAX);
     let heaps = ((total / 16) as usize / HEAP_SLOT_BYTES).clamp(64, 16384);
-    // Cells have 24 bytes and handles 48; a cell's number has 32 bits.
-    let pools = [(total / 64).min(24 << 32) as usize, (total / 32) as usize];
+    // A cell's number has 32 bits.
+    let pools = [(total / 64).min(32 << 32) as usize, (total / 32) as usize, (total / 32) as usize];
     let fixed = types * TYPE_SLOT_BYTES + heaps * HEAP_SLOT_BYTES + HUGE_PAGE_BYTES + pools.iter().sum::<usize>();
     let granules = LINK_GRANULES as usize * GRANULE_BYTES / SEGMENT_BYTES;
     let segments = ((total as usize).saturating_sub(fixed) / (per_segment + size_of::<Segment>())).clamp(1, granules);
@@ -240,8 +257,9 @@ fn plan(total: u64) -> Plan {
         segments * (SEGMENT_BYTES / GRANULE_BYTES / 8),
         pools[0],
         pools[1],
+        pools[2],
     ];
-    let mut offsets = [0usize; 10];
+    let mut offsets = [0usize; 11];
     let mut at = 0usize;
     for (place, size) in offsets.iter_mut().zip(sizes) {
         *place = at;
@@ -286,7 +304,7 @@ unsafe fn make(wanted: u64) -> bool {
 }
 
 unsafe fn place(base: *mut u8, plan: &Plan) {
-    let [heaps, types, segments, pages, renewed, work, thawed, cells, handles, end] = plan.offsets;
+    let [heaps, types, segments, pages, renewed, work, thawed, cells, handles, entries, end] = plan.offsets;
     RANGE.heaps = base.add(heaps);
     RANGE.heap_count = plan.heaps;
     RANGE.types = base.add(types) as *mut Type;
@@ -298,6 +316,7 @@ unsafe fn place(base: *mut u8, plan: &Plan) {
     RANGE.thawed = base.add(thawed) as *mut u64;
     RANGE.cells = Pool { base: base.add(cells), size: plan.pools[0], ..Pool::none() };
     RANGE.handles = Pool { base: base.add(handles), size: plan.pools[1], ..Pool::none() };
+    RANGE.entries = Pool { base: base.add(entries), size: plan.pools[2], ..Pool::none() };
     RANGE.objects = (base as usize + end).next_multiple_of(HUGE_PAGE_BYTES);
     // Index 0 of either table is never handed out, so that a zeroed header or owner names nothing.
     RANGE.types_used = 1;

@@ -1,0 +1,78 @@
+//! `rcgc/weakmap.h`: maps from an object to a value that keep the value alive only while the key is alive by other ways (ephemerons).
+
+use super::boundary::{self, NonNull};
+use super::status::rc_status;
+use crate::heap::Heap as gc_heap;
+use crate::weakmap::WeakMap as rc_weakmap;
+use core::ffi::c_void;
+
+/// Makes an empty weak map (null heap: the default heap).
+///
+/// A weak map is an object like any other: counted with `rc_incref` and `rc_decref`, tracked, weakly referable, a reference that a slot
+/// may own. An entry keeps its value alive as long as map and key are alive; it does not keep its key alive, not even when the
+/// value refers to the key or to the map (Hayes, "Ephemerons", OOPSLA 1997). Entries whose key dies leave the map at the moment
+/// when weak handles read null; their values are released afterwards.
+///
+/// Ownership: the caller owns the one reference.
+/// Threads: the heap's.
+/// May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
+/// Runs host code: what a collection runs.
+/// Fails: null for out of memory.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn rc_weakmap_new(heap: *mut gc_heap) -> *mut rc_weakmap {
+    boundary::weakmap_new(heap)
+}
+
+/// Maps a key to a value; a value that was there is released, last.
+///
+/// Ownership: the map adds its own reference to the value.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: what the death of an old value runs.
+/// Fails: RC_ERR_INVALID for a null value, a dying map and a key of another heap, RC_ERR_NO_MEMORY, RC_ERR_REFUSED for a key that is dying; then nothing changed. Fatal for what is not an object or not a weak map.
+#[no_mangle]
+pub unsafe extern "C" fn rc_weakmap_set(
+    map: NonNull<rc_weakmap>,
+    key: NonNull<c_void>,
+    value: *mut c_void,
+) -> rc_status {
+    boundary::weakmap_set(map, key, value)
+}
+
+/// The value of a key, or null.
+///
+/// Ownership: the caller owns the returned reference.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: null when there is none; fatal for what is not an object or not a weak map.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn rc_weakmap_get(map: NonNull<rc_weakmap>, key: NonNull<c_void>) -> *mut c_void {
+    boundary::weakmap_get(map, key)
+}
+
+/// Takes a key's entry out and releases its value, last.
+///
+/// Ownership: releases the map's reference to the value.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: what the death of the value runs.
+/// Fails: `RC_OK` also when there was none; fatal for what is not an object or not a weak map.
+#[no_mangle]
+pub unsafe extern "C" fn rc_weakmap_remove(map: NonNull<rc_weakmap>, key: NonNull<c_void>) -> rc_status {
+    boundary::weakmap_remove(map, key)
+}
+
+/// How many entries the map has.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: fatal for what is not a weak map.
+#[no_mangle]
+pub unsafe extern "C" fn rc_weakmap_length(map: NonNull<rc_weakmap>) -> usize {
+    boundary::weakmap_length(map)
+}
