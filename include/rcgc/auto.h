@@ -10,8 +10,9 @@
  *       return 0;
  *     }
  *
- * RC_SCOPE(heap) is a declaration: a guard for the rest of the enclosing block, left by return, break, continue and goto. RC_AUTO
- * stands before the declaration of one pointer variable, which must be initialised; what it points to then is released.
+ * RC_SCOPE(heap) is a declaration: a guard for the rest of the enclosing block, left by return,
+ * break, continue and goto. RC_AUTO stands before the declaration of one pointer variable, which
+ * must be initialised; what it points to then is released.
  */
 #ifndef RCGC_AUTO_H
 #define RCGC_AUTO_H
