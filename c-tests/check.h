@@ -14,7 +14,8 @@
  *
  * Environment: RCGC_TEST_SMALL=1 shrinks what is big (valgrind), RCGC_TEST_FULL=1 enlarges sweeps,
  * RCGC_TEST_SEED repeats a random test, RCGC_TEST_NO_FORK=1 runs the tests in this process, for a debugger,
- * RCGC_TEST_SHOW=1 prints the fatal messages that were provoked.
+ * RCGC_TEST_SHOW=1 prints the fatal messages that were provoked, RCGC_TEST_CHECKED=1 says that the library
+ * is the checking level, whose collections run all the time.
  */
 #ifndef RCGC_CHECK_H
 #define RCGC_CHECK_H

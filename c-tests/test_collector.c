@@ -646,7 +646,7 @@ static void external_bytes_trigger(void) {
   gc_stats stats = graph_stats(NULL);
   CHECK(stats.full.runs + stats.young.runs > 10);
   CHECK(stats.external_bytes < (uint64_t)300 << 20);
-  CHECK(stats.full.runs + stats.young.runs < 1500);
+  if (!check_env("RCGC_TEST_CHECKED")) CHECK(stats.full.runs + stats.young.runs < 1500);
 }
 
 static void explicit_collection_always_examines(void) {

@@ -124,8 +124,12 @@ static void heap_works(gc_heap *heap) {
     rc_decref(chain);
     rc_decref(ring);
   }
-  CHECK_EQ(graph_live(heap), live + 1000);
-  CHECK(gc_collect(heap) >= 1000);
+  if (check_env("RCGC_TEST_CHECKED")) { /* some were collected by themselves */
+    (void)gc_collect(heap);
+  } else {
+    CHECK_EQ(graph_live(heap), live + 1000);
+    CHECK(gc_collect(heap) >= 1000);
+  }
   CHECK_EQ(graph_stats(heap).full.last_status, RC_OK);
   CHECK(graph_live(heap) <= live);
 }
@@ -483,7 +487,7 @@ static void end_of_a_heap(void) {
 
 /* ---- an address space of 64 MiB ---- */
 
-static void limited(void *arg) {
+CHECK_FN void limited(void *arg) {
   struct rlimit limit = {(rlim_t)64 << 20, (rlim_t)64 << 20};
   (void)arg;
   REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);

@@ -76,15 +76,31 @@ fn build_and_run(name: &str) {
         .flags(["-Wall", "-Wextra", "-Wpedantic"])
         .include(root().join("include"))
         .get_compiler();
+    let source = root().join("c-tests").join(format!("{name}.c"));
     let mut compile = compiler.to_command();
     compile
-        .arg(root().join("c-tests").join(format!("{name}.c")))
+        .arg(&source)
         .arg(libraries().join("librcgc.a"))
+        .args(own_link_flags(&source))
         .arg("-pthread")
         .arg("-o")
         .arg(&program);
     run(&mut compile);
     run(&mut Command::new(&program));
+}
+
+/// What the first line of a C test asks of the linker: `/* ldflags: -Wl,--wrap=malloc */`.
+fn own_link_flags(source: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(source).expect("the C test can be read");
+    let first = text.lines().next().unwrap_or_default();
+    let flags = first
+        .strip_prefix("/* ldflags: ")
+        .and_then(|rest| rest.strip_suffix(" */"));
+    flags
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Runs a command; its output is shown when it fails.

@@ -1,5 +1,5 @@
-/* rcgc/auto.h: scopes and references that end with their block. Hand-written; for compilers with the cleanup attribute
- * (GCC, Clang), in C and C++. Elsewhere neither macro is defined: call rc_scope_enter and rc_scope_leave.
+/* rcgc/auto.h: scopes and references that end with their block. Hand-written; for compilers
+ * with the cleanup attribute (GCC, Clang), in C and C++. Elsewhere neither macro is defined: call rc_scope_enter and rc_scope_leave.
  *
  *     int work(gc_heap *heap, rc_type *type) {
  *       RC_SCOPE(heap);                                     // left on every way out of this block
@@ -10,8 +10,9 @@
  *       return 0;
  *     }
  *
- * RC_SCOPE(heap) is a declaration: a guard for the rest of the enclosing block, left by return, break, continue and goto. RC_AUTO
- * stands before the declaration of one pointer variable, which must be initialised; what it points to then is released.
+ * RC_SCOPE(heap) is a declaration: a guard for the rest of the enclosing block, left by return,
+ * break, continue and goto. RC_AUTO stands before the declaration of one pointer variable, which
+ * must be initialised; what it points to then is released.
  */
 #ifndef RCGC_AUTO_H
 #define RCGC_AUTO_H

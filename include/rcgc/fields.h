@@ -107,7 +107,8 @@
 
 /* ---- weak handles ---- */
 
-/* A member of type rc_weak *, may be null: a handle that the engine frees when the object dies. Not an edge. */
+/* A member of type rc_weak *, may be null: a handle that the engine frees when the object dies. Not
+ * an edge. */
 #define RC_FIELD_WEAK(T, member)                                                                   \
   { #member, RC_SLOT_WEAK, RC_PLACE_ONE, offsetof(T, member), 1, RCGC_MEMBER_SIZE(T, member), 0,   \
     0, 0, 0, 0, 0, 0, 0 }
