@@ -243,6 +243,8 @@ CHECK_FN bool check_run_one(const check_test *test) {
   if (child < 0) return false;
   if (child == 0) {
     test->run();
+    check_log_start();
+    (void)gc_heap_free(NULL); /* whatever a test left in the default heap can be ended */
     exit(check_failures ? 1 : 0); /* exit, not _exit: leak checkers report here */
   }
   int status = 0;

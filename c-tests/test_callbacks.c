@@ -1,5 +1,5 @@
 /* Callbacks of a type: in which order and how often clear and destroy run in both deaths, what they see,
- * and what * they may do: allocate, release, build and drop rings, touch each other. */
+ * and what they may do: allocate, release, build and drop rings, touch each other. */
 #include "check.h"
 #include "graph.h"
 
@@ -184,7 +184,7 @@ static void touch_friend(Actor *self) {
 }
 
 /* The destructor of the first frees the second, whose count is read after that (bacon-rajan-cc 9 and 40):
- * members of * a dead set are held until all callbacks ran. */
+ * members of a dead set are held until all callbacks ran. */
 static void two_of_a_ring_touch_each_other(void) {
   rc_type *type = actor_type(NULL);
   Actor *ring = actor_ring(type, 2);
@@ -317,7 +317,7 @@ static void make_another(Actor *self) {
 }
 
 /* A finalizer creates and drops an object whose finalizer does the same (rust-cc 5d622b5): it ends when
- * the host * stops, however often that was. */
+ * the host stops, however often that was. */
 static void destroy_that_makes_another_of_its_kind(void) {
   script_type = actor_type(NULL);
   script_budget = 50000;
@@ -383,7 +383,7 @@ static void ring_released_in_the_middle_of_a_collection(void) {
 }
 
 /* An object dies by count while it stands before the collector: a clear releases the last reference to a
- * live, * tracked object outside the dead set, and its memory is handed out again at once. */
+ * live, tracked object outside the dead set, and its memory is handed out again at once. */
 static Actor *reused;
 
 static void release_and_allocate(Actor *self) {

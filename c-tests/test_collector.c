@@ -1,5 +1,5 @@
 /* The collector: rings of every sort found and nothing else, young and full, tracking, when automatic
- * collection * runs, how much memory it bounds, and its books. Most tests run over all ways of telling
+ * collection runs, how much memory it bounds, and its books. Most tests run over all ways of telling
  * references (graph.h). */
 #include "check.h"
 #include "graph.h"
@@ -241,7 +241,7 @@ static Hub *hub_new(gc_heap *heap, size_t n) {
 }
 
 /* One object with a million edges, each to an object of its own that refers back: counts above 2^16 that
- * are all * inside the graph, and must come out at exactly zero. */
+ * are all inside the graph, and must come out at exactly zero. */
 static void hub_one(gc_heap *heap, rc_type *type) {
   size_t n = check_scale(70000, 1000000, 4000000);
   Hub *hub = hub_new(heap, n);

@@ -1,6 +1,7 @@
 /* Counts: the number line of rcgc/inline.h walked from end to end, immortality, overflow, the slot setters
- * * under strict aliasing, and the exported functions of the same names. Where a count near a limit is
- * needed, the * test writes the word itself: counting to 2^30 by calls would take a second each time. */
+ * * under strict aliasing, and what counting a dead object comes to. Compiled with RCGC_NO_INLINE it tests
+ * the exported functions of the same names. Where a count near a limit is needed, the test writes the
+ * word itself: counting to 2^30 by calls would take a second each time. */
 #include "check.h"
 #include "graph.h"
 
@@ -262,49 +263,56 @@ static void setref_with_the_same_object(void) {
   CHECK_EQ(graph.destroyed, 2);
 }
 
-/* ---- the exported twins ---- */
+/* ---- counting the dead ---- */
 
-/* The exported functions under other names, so that they can be called beside the inline ones. */
-void twin_incref(void *obj) __asm__("rc_incref");
-void twin_decref(void *obj) __asm__("rc_decref");
-void twin_xincref(void *obj) __asm__("rc_xincref");
-void twin_xdecref(void *obj) __asm__("rc_xdecref");
-void *twin_newref(void *obj) __asm__("rc_newref");
-void twin_setref(void *slot, void *obj) __asm__("rc_setref");
-void twin_clear(void *slot) __asm__("rc_clear");
-uint32_t twin_count(void *obj) __asm__("rc_count");
-bool twin_is_unique(void *obj) __asm__("rc_is_unique");
-bool twin_is_immortal(void *obj) __asm__("rc_is_immortal");
+static void call_incref(void *obj) {
+  rc_incref(obj);
+}
+static void call_decref(void *obj) {
+  rc_decref(obj);
+}
+static void call_newref(void *obj) {
+  (void)rc_newref(obj);
+}
+static void call_clear(void *obj) {
+  rc_clear(&obj);
+}
+static void call_count(void *obj) {
+  (void)rc_count(obj);
+}
 
-static void exported_twins_do_the_same(void) {
-  rc_type *type = graph_watched(NULL);
-  Node *node = graph_node(type, 1);
-  twin_incref(node);
-  CHECK_EQ(word_of(node), ONE_LOCAL + 1);
-  CHECK_EQ(twin_count(node), 2);
-  CHECK(!twin_is_unique(node));
-  twin_decref(node);
-  CHECK(twin_is_unique(node) && !twin_is_immortal(node));
-  CHECK(twin_newref(node) == node);
-  twin_xincref(node), twin_xincref(NULL), twin_xdecref(NULL), twin_xdecref(node);
-  CHECK_EQ(rc_count(node), 2);
-  twin_setref(&node->a, node);
-  CHECK(node->a == node);
-  twin_clear(&node->a);
-  CHECK(node->a == NULL);
-  CHECK_EQ(twin_count(node), 1);
-  twin_decref(node);
-  CHECK_EQ(graph.destroyed, 1);
-  node = graph_node(type, 2);
-  rc_immortalize(node);
-  CHECK(twin_is_immortal(node));
-  twin_incref(node), twin_decref(node), twin_decref(node);
-  CHECK_EQ(word_of(node), IMMORTAL);
-  CHECK_EQ(twin_count(node), UINT32_MAX);
-  node = graph_node(type, 3);
-  set_word(node, IMMORTAL - 1);
-  twin_incref(node);
-  CHECK(twin_is_immortal(node));
+/* The inline operations, too, find the dead in every build, as long as the memory was not handed out
+ * again. */
+static void operations_on_the_dead(void) {
+  static void (*const bodies[])(void *) = {
+      call_incref, call_decref, call_newref, call_clear, call_count,
+  };
+  for (size_t kind = 0; kind < GRAPH_KINDS; kind++) {
+    rc_type *type = graph_kinds[kind](NULL);
+    Node *keep = graph_node(type, 0), *dead = graph_node(type, 1);
+    Node *ring = graph_ring(type, 2), *second = ring->a;
+    rc_decref(dead);
+    rc_decref(ring);
+    CHECK_EQ(gc_collect(NULL), 2);
+    for (size_t i = 0; i < RC_COUNT_OF(bodies); i++) {
+      CHECK_FATAL(bodies[i], dead, "rc_", "dead");
+      CHECK_FATAL(bodies[i], ring, "rc_", "dead");
+      CHECK_FATAL(bodies[i], second, "rc_", "dead");
+    }
+    rc_decref(keep);
+  }
+}
+
+/* Also when the page was given back to the system, which reads as zeros. */
+static void operations_on_memory_given_back(void) {
+  rc_type *type = graph_declared(NULL);
+  size_t n = check_scale(100000, 1000000, 4000000);
+  Node *chain = graph_chain(type, n, false), *middle = chain;
+  for (size_t i = 0; i < n / 2; i++) middle = middle->a;
+  rc_decref(chain);
+  (void)gc_collect(NULL);
+  CHECK_FATAL(call_incref, middle, "rc_incref", "dead");
+  CHECK_FATAL(call_decref, middle, "rc_decref", "dead");
 }
 
 static const check_test tests[] = {
@@ -320,7 +328,8 @@ static const check_test tests[] = {
     CHECK_TEST(setref_in_a_loop),
     CHECK_TEST(setref_releases_last),
     CHECK_TEST(setref_with_the_same_object),
-    CHECK_TEST(exported_twins_do_the_same),
+    CHECK_TEST(operations_on_the_dead),
+    CHECK_TEST(operations_on_memory_given_back),
 };
 
 CHECK_MAIN(tests)

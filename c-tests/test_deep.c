@@ -1,5 +1,5 @@
 /* Depth never matters: everything here runs on a thread with a stack of 64 KiB, in chains, trees and rings
- * of up to * 10 million objects, released, collected, and traversed alive, with declared fields and with
+ * of up to 10 million objects, released, collected, and traversed alive, with declared fields and with
  * callbacks. */
 #include "check.h"
 #include "graph.h"

@@ -1,7 +1,8 @@
 /* Declared fields: every kind of slot in every place, the same duties for each; then four value layouts of
- * real * interpreters, written from their public descriptions; then types that mix declared fields and
- * callbacks. * * A layout is a codec (how one slot holds a reference or something else) in a place (where
- * the slots lie). */
+ * real interpreters, written from their public descriptions; then types that mix declared fields and
+ * callbacks.
+ *
+ * A layout is a codec (how one slot holds a reference or something else) in a place (where the slots lie). */
 #include "check.h"
 #include "graph.h"
 
@@ -80,7 +81,7 @@ static void *nan_get(const void *slot) {
 static const codec nan_codec = {nan_put, nan_junk, nan_get};
 
 /* Pairs with tags of each width, before and after the payload: tags with bit 6 set are references. Pairs
- * of the * width 8 have the sign bit instead. */
+ * of the width 8 have the sign bit instead. */
 #define VARIANT(name, tag_type, first, second, bit)                                   \
   typedef struct name##_slot {                                                        \
     first;                                                                            \
@@ -636,7 +637,7 @@ static void nan_boxing_of_luajit_and_jsc(void) {
 }
 
 /* Lua: a value and a byte; the low four bits are the kind, two the variant, bit 6 says collectable.
- * Declared here tag * by tag, as a host does that has collectable values which are not objects of this
+ * Declared here tag by tag, as a host does that has collectable values which are not objects of this
  * heap. */
 typedef struct TValue {
   union {

@@ -1,10 +1,12 @@
 /* Seeded stress: a random host over several heaps, with objects of every kind of field and with callbacks,
- * against a * model of its own: which object has how many references from where. * *   at any time    an
- * object whose model count is 0 is dead at once; none is destroyed twice *   at intervals   all heaps are
- * collected; what the model can reach lives, with exact counts and slots, and *
- * everything else is destroyed * * Heaps are numbered; references lead only to the same or a lower heap,
- * so that no ring crosses a border. The host * touches only what it can reach. Automatic collections run
- * with small budgets in between. */
+ * against a model of its own: which object has how many references from where.
+ *
+ *   at any time    an object whose model count is 0 is dead at once; none is destroyed twice
+ *   at intervals   all heaps are collected; what the model can reach lives, with exact counts and slots, and
+ *                  everything else is destroyed
+ *
+ * Heaps are numbered; references lead only to the same or a lower heap, so that no ring crosses a border.
+ * The host touches only what it can reach. Automatic collections run with small budgets in between. */
 #include "check.h"
 #include "graph.h"
 

@@ -1,10 +1,14 @@
-/* The dependency graph of a Rust project, as objects in rings. * *   cargo metadata --format-version 1 |
- * cargo_graph          or          cargo_graph metadata.json * * Reads the JSON into objects (values,
- * lists and records: a tree, which dies by count), makes one object of each crate * with references to
- * what it needs and to what needs it (rings, which need the collector), answers two questions, * and shows
- * how all of it ended. Bad input is named with file, line and column, exit status 2. * * What to look at:
- * the field macros of Value lists and of Crate; who owns a reference at each step (a function that *
- * returns an object or fills a Value gives it away; what is put into a slot is taken). */
+/* The dependency graph of a Rust project, as objects in rings.
+ *
+ *   cargo metadata --format-version 1 | cargo_graph          or          cargo_graph metadata.json
+ *
+ * Reads the JSON into objects (values, lists and records: a tree, which dies by count), makes one object
+ * of each crate with references to what it needs and to what needs it (rings, which need the collector),
+ * answers two questions, and shows how all of it ended. Bad input is named with file, line and column,
+ * exit status 2.
+ *
+ * What to look at: the field macros of List and of Crate; who owns a reference at each step (a function
+ * that returns an object or a Value gives it away; what is put into a slot is taken). */
 #define _POSIX_C_SOURCE 200809L
 #include <rcgc.h>
 
@@ -467,7 +471,7 @@ typedef struct Visit {
 } Visit;
 
 /* Takes one step at the crate on top of the stack; returns the crate to go to, or null when it is done. An
- * edge to an * open crate closes a ring (tests may depend on what depends on them) and is left out. */
+ * edge to an open crate closes a ring (tests may depend on what depends on them) and is left out. */
 static Crate *step(Visit *visits, Crate *crate) {
   Visit *visit = &visits[crate->index];
   while (visit->next_edge < crate->needs.used) {

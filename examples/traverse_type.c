@@ -1,9 +1,15 @@
-/* A type that tells its references by itself: scopes of an interpreter. * * A Scope maps names to objects
- * in a hash table that it allocates with malloc, so its references lie where no * declared field can
- * point. It gives the engine three callbacks instead: * *   traverse   visits every reference in the table
- * *   clear      releases and nulls the same references *   destroy    frees the table * * A Closure has
- * one declared field, the scope in which it was made. A function that is stored in the scope that it *
- * captured is a ring: scope -> closure -> scope. Counting alone would leak it, in every interpreter. */
+/* A type that tells its references by itself: scopes of an interpreter.
+ *
+ * A Scope maps names to objects in a hash table that it allocates with malloc, so its references lie where
+ * no declared field can point. It gives the engine three callbacks instead:
+ *
+ *   traverse   visits every reference in the table
+ *   clear      releases and nulls the same references
+ *   destroy    frees the table
+ *
+ * A Closure has one declared field, the scope in which it was made. A function that is stored in the scope
+ * that it captured is a ring: scope -> closure -> scope. Counting alone would leak it, in every
+ * interpreter. */
 #include <rcgc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,7 +114,7 @@ static rc_type *new_closure_type(gc_heap *heap) {
 /* ---- scopes and closures ---- */
 
 /* A type with a traverse is not tracked when made: the collector looks at the object only after gc_track,
- * when all * that traverse reads is set. */
+ * when all that traverse reads is set. */
 static Scope *new_scope(rc_type *type) {
   Scope *scope = rc_new(type);
   if (!scope) out_of_memory();
