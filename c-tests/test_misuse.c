@@ -302,6 +302,8 @@ static void heaps_that_are_none(void) {
         printf("  %s, wrong heap %zu\n", heap_calls[i].name, j);
     }
   }
+  rc_decref(node);
+  CHECK_EQ(gc_heap_free(alive), 0);
 }
 
 static void heap_free_twice_says_so(void) {
@@ -740,6 +742,9 @@ static void heap_that_never_gets_empty(void) {
   kept = graph_node(rogue, 1);
   on_destroy = make_one_more;
   CHECK_FATAL(end_heap_for_ever, heap, "gc_heap_free", "endless");
+  on_destroy = NULL;
+  rc_clear(&kept);
+  CHECK_EQ(gc_heap_free(heap), 0);
 }
 
 /* ---- the hooks ---- */
