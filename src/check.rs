@@ -79,7 +79,7 @@ unsafe fn validate_small(heap: *mut Heap, page: &Page, alive: u32) {
     let class = &(&(*heap).classes)[page.class as usize];
     let blocks = page.count_handed_out();
     let mut free = 0;
-    page.each_free(|obj| {
+    page.each_free(u32::MAX, |obj| {
         free += 1;
         let offset = obj as usize - page.start;
         holds!((offset - FIRST_OFFSET as usize).is_multiple_of(page.stride as usize), "page {}: free list leaves the blocks at {obj:p}", page.index());

@@ -8,8 +8,9 @@ use crate::header::{self, Header, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
 use crate::heap::{page, range};
 use crate::object;
 use crate::report;
-use crate::types::TypeFlags;
+use crate::types::{self, TypeFlags};
 use core::ffi::c_void;
+use core::sync::atomic::{compiler_fence, Ordering};
 
 /// Adds a reference.
 ///
@@ -58,8 +59,16 @@ pub unsafe fn incref_slow(obj: *mut c_void) {
 /// something else turns up, the rest is done by [`decref_rest`] or [`death::release_from`].
 #[inline(never)]
 pub unsafe fn decref_slow(obj: *mut c_void) {
-    let high = header::high_word(obj);
-    if header::count_word(obj) != LOCAL_ONE || high & header::CARE_FLAGS != 0 || !range::contains(obj as usize) {
+    // Three branches, each of them never taken; merged into one condition they cost more.
+    if header::count_word(obj) != LOCAL_ONE {
+        return decref_rest(obj);
+    }
+    compiler_fence(Ordering::SeqCst);
+    if !range::contains(obj as usize) {
+        return decref_rest(obj);
+    }
+    compiler_fence(Ordering::SeqCst);
+    if header::high_word(obj) & header::CARE_FLAGS != 0 {
         return decref_rest(obj);
     }
     let kind = object::type_of(obj);
@@ -73,18 +82,21 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
             continue;
         }
         let word = header::count_word(child);
-        if word.wrapping_sub(LOCAL_ONE + 1) >= LOCAL - 2 {
+        if word.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
+            header::set_count_word(child, word - 1);
+        } else if word as i32 >= 0 {
             return death::release_from(obj, index);
         }
-        header::set_count_word(child, word - 1);
     }
     (*kind).freed += 1;
     let class = (*kind).class;
-    if (*class).last.is_null() && range::page_of(obj as usize) == (*class).page {
+    let current = (*class).page;
+    // Pages lie on borders of their size.
+    if (*class).last.is_null() && (*current).start ^ obj as usize <= page::PAGE_BYTES - 1 {
         (*class).last = obj;
         header::store(obj, Header::free(0));
-        if (*(*class).page).old_end != 0 {
-            page::renew((*class).page, obj);
+        if (*current).old_end != 0 {
+            page::renew(current, obj);
         }
     } else {
         page::free_block(obj);
@@ -146,12 +158,16 @@ pub unsafe fn release_edge_slow(target: *mut c_void, queue: &mut Queue) {
     }
 }
 
+/// The engine's own hold on a dying object was released.
+///
+/// # Safety
+/// - `obj - 8` is readable.
 #[cold]
 #[inline(never)]
-unsafe fn over_release(obj: *mut c_void) -> ! {
+pub unsafe fn over_release(obj: *mut c_void) -> ! {
     report::fatal(format_args!(
-        "rc_decref: {} {obj:p} is dying and was released once too often by one of its callbacks, or by something it refers to",
-        (*object::type_of(obj)).name()
+        "rc_decref: {} {obj:p} is dying and was released once too often: by one of its callbacks, by something it refers to, or by a slot that refers to it without having counted",
+        types::name_of(header::load(obj))
     ))
 }
 
@@ -164,7 +180,7 @@ unsafe fn misuse(call: &str, obj: *mut c_void) -> ! {
         Err(why) => object::misuse(call, obj, why),
     };
     let word = header.count_word();
-    let name = (*range::type_at(header.type_index())).name();
+    let name = types::name_of(header);
     if word & !(2 * QUEUED - 1) == 0 && word & QUEUED != 0 {
         report::fatal(format_args!(
             "{call}: {name} {obj:p} has lost its last reference and waits for its end; a borrowed pointer to it was used"

@@ -108,7 +108,7 @@ pub unsafe fn release_from(obj: *mut c_void, first: usize) {
     let kind = object::type_of(obj);
     let mut queue = Queue::new();
     let mut next: *mut c_void = core::ptr::null_mut();
-    slots::each_simple_edge(obj, kind, first, &mut |word| release_child(word as *mut c_void, &mut next, &mut queue));
+    slots::each_simple_edge(obj, kind, first, &mut |word| release_child(obj, word as *mut c_void, &mut next, &mut queue));
     object::free(obj, kind);
     if !next.is_null() {
         end_one(next, object::type_of(next), &mut queue);
@@ -148,7 +148,7 @@ unsafe fn end_one(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
         let flags = (*kind).flags;
         if flags.contains(TypeFlags::QUICK) && header::high_word(obj) & header::SIDE_FLAGS == 0 {
             sys::prefetch_for_write((obj as usize).wrapping_add(AHEAD_BYTES));
-            slots::each_simple_edge(obj, kind, 0, &mut |word| release_child(word as *mut c_void, &mut next, queue));
+            slots::each_simple_edge(obj, kind, 0, &mut |word| release_child(obj, word as *mut c_void, &mut next, queue));
             (*kind).freed += 1;
             page::free_block(obj);
         } else if flags.contains(TypeFlags::PLAIN) && !header::has_flags(obj, Flags::WEAK) {
@@ -167,13 +167,13 @@ unsafe fn end_one(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
 /// Ends a plain object whose slots are not all simple, or which has side entries.
 #[inline(never)]
 unsafe fn end_plain(obj: *mut c_void, kind: *mut Type, next: &mut *mut c_void, queue: &mut Queue) {
-    slots::each_edge(obj, kind, |word| release_child(word as *mut c_void, next, queue));
+    slots::each_edge(obj, kind, |word| release_child(obj, word as *mut c_void, next, queue));
     object::free(obj, kind);
 }
 
 /// A dying plain object lets go of a child. The first that dies is `next`; the others go into the queue.
 #[inline(always)]
-unsafe fn release_child(child: *mut c_void, next: &mut *mut c_void, queue: &mut Queue) {
+unsafe fn release_child(holder: *mut c_void, child: *mut c_void, next: &mut *mut c_void, queue: &mut Queue) {
     if child.is_null() {
         return;
     }
@@ -181,6 +181,9 @@ unsafe fn release_child(child: *mut c_void, next: &mut *mut c_void, queue: &mut 
     if count.wrapping_sub(LOCAL_ONE + 1) < header::LOCAL - 2 {
         header::set_count_word(child, count - 1);
     } else if count == LOCAL_ONE && range::contains(child as usize) && header::high_word(child) & header::HOLD_FLAGS == 0 {
+        if child == holder {
+            count::over_release(child);
+        }
         if next.is_null() {
             // It is not in the queue, but must not look alive either: a second edge to it would be one too many.
             header::set_count_word(child, header::QUEUED);

@@ -12,6 +12,7 @@ use crate::heap::range::{self, GRANULE_BYTES, RANGE};
 use crate::heap::{Heap, Phase};
 use crate::report;
 use crate::slots;
+use crate::sys;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
@@ -26,26 +27,17 @@ const RATION_BYTES: i64 = if cfg!(feature = "check") { 128 } else { 4 << 10 };
 #[inline(always)]
 pub unsafe fn new(kind: *mut Type) -> *mut c_void {
     let stride = (*kind).stride as usize;
-    if stride > 64 {
-        return new_wide(kind);
-    }
     let obj = take_block(kind);
     if obj.is_null() {
         return new_slow(kind);
     }
-    zero(obj, stride);
-    obj
-}
-
-/// As [`new`], for blocks of more than 64 bytes: a leaf cannot call memset.
-#[inline(never)]
-unsafe fn new_wide(kind: *mut Type) -> *mut c_void {
-    let obj = take_block(kind);
-    if obj.is_null() {
-        return new_slow(kind);
+    if stride == 32 {
+        // Two words and a number: most objects there are.
+        *(obj as *mut u128) = 0;
+        *(obj as *mut u64).add(2) = 0;
+        return obj;
     }
-    ptr::write_bytes(obj as *mut u8, 0, (*kind).stride as usize - HEADER_BYTES);
-    obj
+    zero(obj, stride)
 }
 
 /// A block with its header set, payload not. Null when the long way must be taken.
@@ -160,14 +152,20 @@ fn block_bytes(kind: &Type, length: usize) -> Option<usize> {
 #[inline(always)]
 unsafe fn pop(page: *mut Page, offset: u32) -> *mut c_void {
     let obj = ((*page).start + offset as usize) as *mut c_void;
+    // The next pop waits for this block's link.
+    sys::prefetch_for_write((obj as usize).wrapping_add(512));
     let link = header::high_word(obj);
     (*page).free = offset.wrapping_add((*page).stride).wrapping_add(link);
     obj
 }
 
-/// Zeroes the payload of a block of up to 64 bytes, most often 32, by one to four stores. A payload is 8 short of its stride.
-#[inline(always)]
-unsafe fn zero(obj: *mut c_void, stride: usize) {
+/// Zeroes a payload, which is 8 short of its stride, and gives it back: as a tail call, so that the common path saves no registers.
+#[inline(never)]
+unsafe fn zero(obj: *mut c_void, stride: usize) -> *mut c_void {
+    if stride > 64 {
+        ptr::write_bytes(obj as *mut u8, 0, stride - HEADER_BYTES);
+        return obj;
+    }
     let words = obj as *mut u64;
     if stride != 16 {
         *(words as *mut u128) = 0;
@@ -179,6 +177,7 @@ unsafe fn zero(obj: *mut c_void, stride: usize) {
         }
     }
     *words.add(stride / 8 - 2) = 0;
+    obj
 }
 
 /// A block, from a new page or after an emergency collection if need be. Its header and payload are not set. Null for out of memory.
@@ -187,13 +186,14 @@ unsafe fn zero(obj: *mut c_void, stride: usize) {
 /// - `class` is the heap's; the allocation was charged.
 unsafe fn allocate_slow(kind: *mut Type, class: *mut Class) -> *mut c_void {
     let heap = (*kind).heap;
+    let mut trimmed = false;
     loop {
         let page = (*class).page;
         let offset = (*page).free;
         if offset < (*page).end {
             return pop(page, offset);
         }
-        if !(*class).refill() && !cycle::collect_in_emergency(heap) {
+        if !(*class).refill() && !make_memory(heap, &mut trimmed) {
             return ptr::null_mut();
         }
     }
@@ -202,15 +202,25 @@ unsafe fn allocate_slow(kind: *mut Type, class: *mut Class) -> *mut c_void {
 unsafe fn allocate_large(kind: *mut Type, bytes: usize) -> *mut c_void {
     let heap = (*kind).heap;
     charge(kind, bytes);
+    let mut trimmed = false;
     loop {
         let page = (*heap).take_large(bytes);
         if !page.is_null() {
             return ((*page).start + crate::heap::page::FIRST_OFFSET as usize) as *mut c_void;
         }
-        if !cycle::collect_in_emergency(heap) {
+        if !make_memory(heap, &mut trimmed) {
             return ptr::null_mut();
         }
     }
+}
+
+/// Memory is short: gives back what the heap keeps for itself, then collects. Whether it is worth trying again.
+unsafe fn make_memory(heap: *mut Heap, trimmed: &mut bool) -> bool {
+    if !core::mem::replace(trimmed, true) {
+        (*heap).trim_all();
+        return true;
+    }
+    cycle::collect_in_emergency(heap)
 }
 
 /// Takes bytes off the budget; when it is spent, does what is due.
@@ -223,7 +233,7 @@ unsafe fn charge(kind: *mut Type, bytes: usize) {
             report::CText((*heap).name())
         ));
     }
-    (*heap).budget -= bytes as i64;
+    (*heap).budget = (*heap).budget.saturating_sub(bytes as i64);
     if (*heap).budget < 0 {
         cycle::budget_spent(heap);
     }

@@ -250,6 +250,19 @@ impl Type {
     }
 }
 
+/// The name of an object's type, for messages about headers that may have been overwritten.
+///
+/// # Safety
+/// - None: any header may be asked.
+pub unsafe fn name_of(header: Header) -> CText {
+    let index = header.type_index();
+    if index != 0 && index < range::RANGE.types_used && (*range::type_at(index)).is_live() {
+        (*range::type_at(index)).name()
+    } else {
+        CText(c"object of unknown type".as_ptr())
+    }
+}
+
 /// The raw field of a spec; the layout of `rc_field`.
 #[derive(Clone, Copy)]
 #[repr(C)]

@@ -286,11 +286,11 @@ pub(super) unsafe fn type_free(kind: *mut Type) -> rc_status {
     let kind = type_checked("rc_type_free", kind);
     let heap = (*kind).heap;
     if (*kind).live() != 0 || (*heap).phase != Phase::Idle {
-        (*heap).set_error(format_args!(
-            "rc_type_free: type {}: {} objects of it live",
-            (*kind).name(),
-            (*kind).live()
-        ));
+        match (*kind).live() {
+            0 => (*heap).set_error(format_args!("rc_type_free: type {}: a collection is running", (*kind).name())),
+            live => (*heap)
+                .set_error(format_args!("rc_type_free: type {}: {live} objects of it live", (*kind).name())),
+        }
         return RC_ERR_IN_USE;
     }
     types::end(kind);
@@ -326,7 +326,18 @@ pub(super) unsafe fn visit_named(
 
 #[inline(always)]
 pub(super) unsafe fn object_new(kind: NonNull<Type>) -> *mut c_void {
-    object::new(type_checked("rc_new", kind.0))
+    if kind.0.is_null() || !(*kind.0).is_live() {
+        return object_new_checked(kind.0);
+    }
+    object::new(kind.0)
+}
+
+/// What `object_new` does for a type that looks wrong. It could return, for all the compiler knows, so that calling it is a jump and the
+/// common path needs no stack.
+#[cold]
+#[inline(never)]
+unsafe fn object_new_checked(kind: *mut Type) -> *mut c_void {
+    object::new(type_checked("rc_new", kind))
 }
 
 pub(super) unsafe fn object_new_array(kind: NonNull<Type>, n: usize) -> *mut c_void {

@@ -35,7 +35,7 @@ use super::working::{self, Large, AGAIN, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LAR
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::page::{is_frozen, is_old, Page, PageFlags, FIRST_OFFSET, PAGE_BYTES};
 use crate::heap::range::{self, GRANULE_BYTES, GRANULE_SHIFT, RANGE};
-use crate::heap::segment::{Segment, SEGMENT_BYTES};
+use crate::heap::segment::{Segment, SEGMENT_BYTES, SEGMENT_PAGES};
 use crate::heap::Heap;
 use crate::host;
 use crate::object::{self, NotAnObject};
@@ -70,8 +70,8 @@ pub struct Table {
     /// Entry of the first segment.
     segments: *const Segment,
     owner: u32,
-    /// Segments of other heaps lie in between.
-    shared: bool,
+    /// Not everything in between is under examination: segments of other heaps, or pages that are not young.
+    partial: bool,
 }
 
 impl Table {
@@ -87,8 +87,14 @@ impl Table {
             work: RANGE.work.wrapping_add(first * (SEGMENT_BYTES / GRANULE_BYTES)),
             segments: RANGE.segments.wrapping_add(first),
             owner: (*heap).index,
-            shared: !(*heap).is_contiguous(),
+            partial: !(*heap).is_contiguous(),
         }
+    }
+
+    /// The same table, of which only the pages under examination are looked at: what a young object refers to is mostly old, and its place in
+    /// the table mostly not in the cache, or not even in memory.
+    fn of_examined(self) -> Self {
+        Table { partial: true, ..self }
     }
 
     /// The working count behind a pointer, if that is an aligned address of this heap.
@@ -102,8 +108,12 @@ impl Table {
         if granule >= self.granules {
             return None;
         }
-        if self.shared && (*self.segments.add(granule >> SEGMENT_GRANULES_SHIFT)).owner != self.owner {
-            return None;
+        if self.partial {
+            let segment = &*self.segments.add(granule >> SEGMENT_GRANULES_SHIFT);
+            let page = (granule / (PAGE_BYTES / GRANULE_BYTES)) % SEGMENT_PAGES;
+            if segment.owner != self.owner || segment.examined_pages >> page & 1 == 0 {
+                return None;
+            }
         }
         Some(self.work.add(granule))
     }
@@ -206,7 +216,7 @@ impl Judge {
         Ok(Judge {
             edge: EdgeName { name: core::ptr::null(), index: 0 },
             heap,
-            table: Table::of(heap),
+            table: if young { Table::of(heap).of_examined() } else { Table::of(heap) },
             young,
             ending,
             worklist,
@@ -239,7 +249,7 @@ impl Judge {
     /// - As [`Judge::run`]; exactly the dead have a working count, and are held.
     pub unsafe fn run_again(&mut self) -> Result<(), NoMemory> {
         // Callbacks may have given the heap segments.
-        self.table = Table::of(self.heap);
+        self.table = Table::of(self.heap).of_examined();
         let table = self.table;
         let mut large = 0;
         (*self.heap).each_examined_page(|page| {
@@ -325,16 +335,49 @@ impl Judge {
         large
     }
 
-    /// While the heap ends, being immortal holds nothing.
+    /// While the heap ends, being immortal holds nothing: immortal objects are in the set, unless something outside the set refers
+    /// to them, which may be ended after them.
     #[cold]
     unsafe fn count_immortals(&mut self) {
+        let table = self.table;
+        let mut unknown = false;
+        self.each_block_of_heap(|obj, place, kind| {
+            let walkable = (*kind).traverse.is_none() || header::has_flags(obj, Flags::TRACKED);
+            if walkable && header::count_word(obj) == IMMORTAL {
+                *place = ZERO;
+            }
+            unknown |= !walkable;
+        });
+        self.each_block_of_heap(|obj, place, kind| {
+            if *place != CLEAR {
+                return;
+            }
+            slots::each_edge(obj, kind, |word| match table.place(word) {
+                Some(target) if *target == ZERO && header::count_word(word as *mut c_void) == IMMORTAL => *target = CLEAR,
+                _ => {}
+            });
+        });
+        let mut counted = 0;
+        self.each_block_of_heap(|obj, place, _| {
+            if *place == ZERO && header::count_word(obj) == IMMORTAL {
+                counted += 1;
+                if unknown {
+                    counted -= 1;
+                    *place = CLEAR;
+                }
+            }
+        });
+        self.examined += counted;
+    }
+
+    /// Calls `each` with every object of the examined pages, its working count and its type.
+    unsafe fn each_block_of_heap(&self, mut each: impl FnMut(*mut c_void, *mut u16, *const Type)) {
         let table = self.table;
         (*self.heap).each_examined_page(|page| {
             let (mut place, step) = table.first(page);
             (*page).each_block(|obj| {
-                if header::count_word(obj) == IMMORTAL {
-                    *place = ZERO;
-                    self.examined += 1;
+                if header::count_word(obj) != 0 {
+                    each(obj, place, object::type_of(obj));
                 }
                 place = place.add(step);
             });

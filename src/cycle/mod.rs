@@ -166,6 +166,11 @@ unsafe fn finish(heap: *mut Heap, kind: Kind, start: u64, outcome: &Outcome) -> 
 #[cold]
 #[inline(never)]
 pub unsafe fn budget_spent(heap: *mut Heap) {
+    // What types were granted and did not use has crossed nothing.
+    (*heap).recall_rations();
+    if (*heap).budget >= 0 {
+        return;
+    }
     match (*heap).pace.mode {
         Mode::Allocation if (*heap).enabled => run_due(heap),
         Mode::Safepoint => {
@@ -259,7 +264,7 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
         rounds += 1;
         if rounds > ENDING_ROUNDS {
             report::fatal(format_args!(
-                "gc_heap_free: destroy callbacks of heap {} go on making objects",
+                "gc_heap_free: heap {} does not become empty: its callbacks go on making objects, or it was freed in a callback of another heap while one of its objects waited there for its end",
                 CText((*heap).name())
             ));
         }

@@ -4,7 +4,7 @@
 //! image alive), and pacing by it left garbage unbounded elsewhere (CPython 3.14.0 to 3.14.4). With
 //!
 //! - `in_use`: live bytes and external bytes now,
-//! - `base`: what `in_use` was after the last full collection, 0 in the beginning,
+//! - `base`: what `in_use` was after the last full collection, or the least it has been seen to be since; 0 in the beginning,
 //! - `allocated`: bytes allocated, and external bytes added, since the last collection of either kind,
 //!
 //! a collection is due when
@@ -28,7 +28,7 @@ use crate::heap::Heap;
 /// Bytes between young collections, in the beginning.
 pub const YOUNG_BYTES: u64 = if cfg!(feature = "check") { 16 << 10 } else { 4 << 20 };
 /// And at most.
-pub const YOUNG_BYTES_MAX: u64 = 16 * YOUNG_BYTES;
+pub const YOUNG_BYTES_MAX: u64 = 64 * YOUNG_BYTES;
 /// How far beyond its factor a heap may grow before a full collection, so that small heaps are left alone.
 pub const FULL_SLACK: u64 = 8 * YOUNG_BYTES;
 /// Growth by default.
@@ -115,6 +115,8 @@ impl Pace {
     /// The budget to the nearer trigger, or, when `waiting`, until somebody should ask again.
     pub fn renew(&mut self, in_use: u64, budget: i64, waiting: bool) -> i64 {
         self.allocated = self.allocated(budget);
+        // A heap that shrank by counts is to be judged by what it has become.
+        self.base = self.base.min(in_use);
         let young = self.young_interval.saturating_sub(self.allocated);
         let full = self.full_trigger().saturating_sub(in_use);
         let next = if waiting { BUDGET_WAIT } else { young.min(full).max(BUDGET_MIN) };

@@ -325,13 +325,9 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
         (*page).old_end = 0;
     } else {
         // The dead are the first of the free list.
-        let mut left = count;
-        (*page).each_free(|obj| {
-            if left != 0 {
-                left -= 1;
-                table.clear(obj);
-                page::renew(page, obj);
-            }
+        (*page).each_free(count, |obj| {
+            table.clear(obj);
+            page::renew(page, obj);
         });
     }
     Class::freed_many(page, count);

@@ -193,7 +193,7 @@ impl Heap {
     pub unsafe fn recall_rations(&mut self) {
         let mut bytes = 0;
         self.each_type(|kind| bytes += (*kind).recall_ration());
-        self.budget += bytes as i64;
+        self.budget = self.budget.saturating_add(bytes as i64);
     }
 
     /// Sends allocation and the last release of all types the long way, or lets them take the leaf paths again.

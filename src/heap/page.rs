@@ -200,13 +200,15 @@ impl Page {
         }
     }
 
-    /// Calls `each` with every free block among those handed out, in the order of the list.
+    /// Calls `each` with the first `most` free blocks among those handed out, in the order of the list.
     ///
     /// # Safety
     /// - The page is small; `each` leaves headers alone.
-    pub unsafe fn each_free(&self, mut each: impl FnMut(*mut c_void)) {
+    pub unsafe fn each_free(&self, most: u32, mut each: impl FnMut(*mut c_void)) {
         let mut offset = self.free;
-        while offset < self.end {
+        let mut left = most;
+        while offset < self.end && left != 0 {
+            left -= 1;
             let obj = (self.start + offset as usize) as *mut c_void;
             each(obj);
             offset = offset.wrapping_add(self.stride).wrapping_add(header::high_word(obj));
@@ -292,7 +294,7 @@ pub unsafe fn freeze(page: &mut Page) {
     core::ptr::write_bytes(thawed, 0, PAGE_BYTES / GRANULE_BYTES / 64);
     page.flags.insert(PageFlags::FROZEN);
     if page.kind == Kind::Small {
-        page.each_free(|obj| renew(page, obj));
+        page.each_free(u32::MAX, |obj| renew(page, obj));
         for granule in page.end as usize / GRANULE_BYTES..PAGE_BYTES / GRANULE_BYTES {
             *thawed.add(granule / 64) |= 1 << (granule % 64);
         }
@@ -308,7 +310,7 @@ pub unsafe fn age(page: &mut Page) {
     core::ptr::write_bytes(RANGE.renewed.add(first), 0, PAGE_BYTES / GRANULE_BYTES / 64);
     page.old_end = page.end;
     if page.kind == Kind::Small {
-        page.each_free(|obj| renew(page, obj));
+        page.each_free(u32::MAX, |obj| renew(page, obj));
     }
 }
 

@@ -120,19 +120,22 @@ impl Heap {
     unsafe fn grow(&mut self, count: usize, border: usize) -> u32 {
         let first = {
             let _guard = LOCK.lock();
-            match find_free(count, border) {
-                Some(first) if range::commit_segments(first + count) => first,
-                _ => return NO_SEGMENT,
+            let Some(first) = find_free(count, border) else { return NO_SEGMENT };
+            if !range::commit_segments(first + count) {
+                return NO_SEGMENT;
             }
+            // Owned before the lock is open again: another heap's thread is looking for a free one.
+            for index in first..first + count {
+                (*segment_at(index as u32)).owner = self.index;
+            }
+            first
         };
         if self.segment_count >= HUGE_FROM_SEGMENTS {
             sys::wish_huge_pages((RANGE.objects + first * SEGMENT_BYTES) as *mut u8, count * SEGMENT_BYTES);
             sys::wish_huge_pages((RANGE.work as *mut u8).add(first * WORK_BYTES), count * WORK_BYTES);
         }
         for index in first..first + count {
-            let segment = segment_at(index as u32);
-            (*segment).owner = self.index;
-            (*segment).free_pages = ALL_FREE;
+            (*segment_at(index as u32)).free_pages = ALL_FREE;
             self.open(index as u32);
         }
         self.segment_count += count;
