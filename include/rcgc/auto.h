@@ -1,5 +1,6 @@
 /* rcgc/auto.h: scopes and references that end with their block. Hand-written; for compilers
- * with the cleanup attribute (GCC, Clang), in C and C++. Elsewhere neither macro is defined: call rc_scope_enter and rc_scope_leave.
+ * with the cleanup attribute (GCC, Clang), in C and C++. Elsewhere neither macro is
+ * defined: call rc_scope_enter and rc_scope_leave.
  *
  *     int work(gc_heap *heap, rc_type *type) {
  *       RC_SCOPE(heap);                                     // left on every way out of this block
