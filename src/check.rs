@@ -1,8 +1,10 @@
-//! The checking level: validators of whole structures, run after every phase of a collection and when a heap ends, in builds with
-//! the feature `check` (`RCGC_CHECK=checked`). Such builds also shrink the constants that decide when a rare path is taken, so
-//! that tests take it often; each constant is next to its code, as `if cfg!(feature = "check")`.
+//! The checking level: validators of whole structures, run after every phase of a collection and when a
+//! heap ends, in builds with the feature `check` (`RCGC_CHECK=checked`). Such builds also shrink the
+//! constants that decide when a rare path is taken, so that tests take it often; each constant is next to
+//! its code, as `if cfg!(feature = "check")`.
 //!
-//! A validator that fails is fatal and names the equation that does not hold. What is checked, for every heap:
+//! A validator that fails is fatal and names the equation that does not hold. What is checked, for every
+//! heap:
 //!
 //! | structure | equation |
 //! |---|---|
@@ -71,8 +73,16 @@ unsafe fn validate_all(heap: *mut Heap) {
         let (live, found) = ((*kind).live(), (*kind).found);
         holds!(live == found, "{}: the books say {live} objects, the pages have {found}", (*kind).name());
     });
-    holds!(external == (*heap).external.total, "external bytes: objects have {external}, the table {}", (*heap).external.total);
-    holds!(small_pages == (*heap).small_pages, "{small_pages} small pages, the heap counts {}", (*heap).small_pages);
+    holds!(
+        external == (*heap).external.total,
+        "external bytes: objects have {external}, the table {}",
+        (*heap).external.total
+    );
+    holds!(
+        small_pages == (*heap).small_pages,
+        "{small_pages} small pages, the heap counts {}",
+        (*heap).small_pages
+    );
 }
 
 unsafe fn validate_small(heap: *mut Heap, page: &Page, alive: u32) {
@@ -82,19 +92,41 @@ unsafe fn validate_small(heap: *mut Heap, page: &Page, alive: u32) {
     page.each_free(u32::MAX, |obj| {
         free += 1;
         let offset = obj as usize - page.start;
-        holds!((offset - FIRST_OFFSET as usize).is_multiple_of(page.stride as usize), "page {}: free list leaves the blocks at {obj:p}", page.index());
+        holds!(
+            (offset - FIRST_OFFSET as usize).is_multiple_of(page.stride as usize),
+            "page {}: free list leaves the blocks at {obj:p}",
+            page.index()
+        );
         holds!(header::count_word(obj) == 0, "page {}: {obj:p} is alive and in the free list", page.index());
         holds!(free <= blocks, "page {}: the free list is a ring", page.index());
     });
     let last = (!class.last.is_null() && range::page_of(class.last as usize) as *const Page == page) as u32;
-    holds!(blocks == free + alive + last, "page {}: {blocks} blocks, {free} free, {alive} alive, {last} last", page.index());
+    holds!(
+        blocks == free + alive + last,
+        "page {}: {blocks} blocks, {free} free, {alive} alive, {last} last",
+        page.index()
+    );
     if page.flags.contains(PageFlags::CURRENT) {
-        holds!(class.page as *const Page == page, "page {} says it is current, its class does not", page.index());
+        holds!(
+            class.page as *const Page == page,
+            "page {} says it is current, its class does not",
+            page.index()
+        );
     } else if page.flags.contains(PageFlags::PARTIAL) {
         let empty = alive == 0 && page.countdown == COUNTDOWN_NEVER;
-        holds!(page.countdown == alive || empty, "partial page {}: countdown {}, {alive} alive", page.index(), page.countdown);
+        holds!(
+            page.countdown == alive || empty,
+            "partial page {}: countdown {}, {alive} alive",
+            page.index(),
+            page.countdown
+        );
     } else {
         let threshold = page.frees_until_partial();
-        holds!(page.countdown == threshold - free, "full page {}: countdown {}, {free} free of {threshold}", page.index(), page.countdown);
+        holds!(
+            page.countdown == threshold - free,
+            "full page {}: countdown {}, {free} free of {threshold}",
+            page.index(),
+            page.countdown
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! Counting where it is not inline: the exported twins, the slow halves, and the engine's own release of an edge.
+//! Counting where it is not inline: the exported twins, the slow halves, and the engine's own release of an
+//! edge.
 //!
-//! The number line is in `header.rs`. Everything that inline code does not recognise arrives in [`incref_slow`] or
-//! [`decref_slow`]: the last release, and every misuse that can be seen.
+//! The number line is in `header.rs`. Everything that inline code does not recognise arrives in
+//! [`incref_slow`] or [`decref_slow`]: the last release, and every misuse that can be seen.
 
 use crate::death::{self, Queue};
 use crate::header::{self, Header, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
@@ -55,8 +56,9 @@ pub unsafe fn incref_slow(obj: *mut c_void) {
 /// # Safety
 /// - `obj - 8` is readable; only its heap's thread is in the heap.
 ///
-/// The common case, the last reference of an object of a quick type, is a leaf: nothing is called and no register saved. As soon as
-/// something else turns up, the rest is done by [`decref_rest`] or [`death::release_from`].
+/// The common case, the last reference of an object of a quick type, is a leaf: nothing is called and no
+/// register saved. As soon as something else turns up, the rest is done by [`decref_rest`] or
+/// [`death::release_from`].
 #[inline(never)]
 pub unsafe fn decref_slow(obj: *mut c_void) {
     // Three branches, each of them never taken; merged into one condition they cost more.
@@ -92,7 +94,7 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
     let class = (*kind).class;
     let current = (*class).page;
     // Pages lie on borders of their size.
-    if (*class).last.is_null() && (*current).start ^ obj as usize <= page::PAGE_BYTES - 1 {
+    if (*class).last.is_null() && ((*current).start ^ obj as usize) < page::PAGE_BYTES {
         (*class).last = obj;
         header::store(obj, Header::free(0));
         if (*current).old_end != 0 {
@@ -187,7 +189,9 @@ unsafe fn misuse(call: &str, obj: *mut c_void) -> ! {
         ));
     }
     if word & SHARED != 0 && word < LOCAL {
-        report::fatal(format_args!("{call}: {name} {obj:p} is marked shared, which this version has not; its header was overwritten"));
+        report::fatal(format_args!(
+            "{call}: {name} {obj:p} is marked shared, which this version has not; its header was overwritten"
+        ));
     }
     report::fatal(format_args!("{call}: the header of {obj:p} was overwritten (count word {word:#x})"))
 }

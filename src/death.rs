@@ -7,13 +7,14 @@
 //!                                           \------- stored somewhere: lives on ------/
 //! ```
 //!
-//! **Plain objects** (no callbacks) take the inner loop of [`end_all`]: release each child, free the block, go on with the first
-//! child that died. Others that died are linked into the queue through their headers, so nothing is allocated, and a
-//! chain, a tree or a hub costs one visit an object.
+//! **Plain objects** (no callbacks) take the inner loop of [`end_all`]: release each child, free the block,
+//! go on with the first child that died. Others that died are linked into the queue through their headers,
+//! so nothing is allocated, and a chain, a tree or a hub costs one visit an object.
 //!
-//! **Objects with callbacks** or weak handles go through [`end_with_callbacks`], the steps of `lifetime.md`. What the engine released for
-//! them is queued and ends afterwards; what their callbacks release ends before that `rc_decref` returns, by a nested call of
-//! [`release_last`], down to [`DEATH_DEPTH_MAX`]; deeper ones are put into the heap's `deferred` queue, and the innermost callback
+//! **Objects with callbacks** or weak handles go through [`end_with_callbacks`], the steps of
+//! `lifetime.md`. What the engine released for them is queued and ends afterwards; what their callbacks
+//! release ends before that `rc_decref` returns, by a nested call of [`release_last`], down to
+//! [`DEATH_DEPTH_MAX`]; deeper ones are put into the heap's `deferred` queue, and the innermost callback
 //! that is still running ends them when it returns.
 //!
 //! Queues are local to a call, so a nested death never sees what an outer one has still to do.
@@ -33,12 +34,13 @@ use crate::weak::Pending;
 use crate::weakmap::{self, Detached};
 use core::ffi::c_void;
 
-/// How far ahead of a dying object memory is fetched: what was made after it often dies after it, and the header of the next child
-/// is what a long chain waits for (measured: half the time a node of a chain of 10 million).
+/// How far ahead of a dying object memory is fetched: what was made after it often dies after it, and the
+/// header of the next child is what a long chain waits for (measured: half the time a node of a chain of 10
+/// million).
 const AHEAD_BYTES: usize = 1024;
 
-/// Objects that have lost their last reference and whose end is still to come: last in, first out, linked through headers.
-/// Zeroed memory is an empty queue.
+/// Objects that have lost their last reference and whose end is still to come: last in, first out, linked
+/// through headers. Zeroed memory is an empty queue.
 #[repr(C)]
 #[derive(Default)]
 pub struct Queue {
@@ -108,7 +110,9 @@ pub unsafe fn release_from(obj: *mut c_void, first: usize) {
     let kind = object::type_of(obj);
     let mut queue = Queue::new();
     let mut next: *mut c_void = core::ptr::null_mut();
-    slots::each_simple_edge(obj, kind, first, &mut |word| release_child(obj, word as *mut c_void, &mut next, &mut queue));
+    slots::each_simple_edge(obj, kind, first, &mut |word| {
+        release_child(obj, word as *mut c_void, &mut next, &mut queue)
+    });
     object::free(obj, kind);
     if !next.is_null() {
         end_one(next, object::type_of(next), &mut queue);
@@ -138,7 +142,8 @@ pub unsafe fn end_all(queue: &mut Queue) {
     }
 }
 
-/// Ends one object and, without a detour through the queue, the first of its children that dies, and so on down.
+/// Ends one object and, without a detour through the queue, the first of its children that dies, and so on
+/// down.
 #[inline(always)]
 unsafe fn end_one(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
     let mut obj = obj;
@@ -148,7 +153,9 @@ unsafe fn end_one(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
         let flags = (*kind).flags;
         if flags.contains(TypeFlags::QUICK) && header::high_word(obj) & header::SIDE_FLAGS == 0 {
             sys::prefetch_for_write((obj as usize).wrapping_add(AHEAD_BYTES));
-            slots::each_simple_edge(obj, kind, 0, &mut |word| release_child(obj, word as *mut c_void, &mut next, queue));
+            slots::each_simple_edge(obj, kind, 0, &mut |word| {
+                release_child(obj, word as *mut c_void, &mut next, queue)
+            });
             (*kind).freed += 1;
             page::free_block(obj);
         } else if flags.contains(TypeFlags::PLAIN) && !header::has_flags(obj, Flags::WEAK) {
@@ -180,12 +187,16 @@ unsafe fn release_child(holder: *mut c_void, child: *mut c_void, next: &mut *mut
     let count = header::count_word(child);
     if count.wrapping_sub(LOCAL_ONE + 1) < header::LOCAL - 2 {
         header::set_count_word(child, count - 1);
-    } else if count == LOCAL_ONE && range::contains(child as usize) && header::high_word(child) & header::HOLD_FLAGS == 0 {
+    } else if count == LOCAL_ONE
+        && range::contains(child as usize)
+        && header::high_word(child) & header::HOLD_FLAGS == 0
+    {
         if child == holder {
             count::over_release(child);
         }
         if next.is_null() {
-            // It is not in the queue, but must not look alive either: a second edge to it would be one too many.
+            // It is not in the queue, but must not look alive either: a second edge to it would be one too
+            // many.
             header::set_count_word(child, header::QUEUED);
             *next = child;
         } else {
@@ -316,8 +327,8 @@ pub unsafe fn check_hold(obj: *mut c_void, kind: *mut Type) {
     }
 }
 
-/// Takes over what was put off while a callback of this heap was running. It is not ended here: that would be the recursion
-/// which putting it off avoids.
+/// Takes over what was put off while a callback of this heap was running. It is not ended here: that would
+/// be the recursion which putting it off avoids.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.

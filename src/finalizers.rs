@@ -1,8 +1,10 @@
-//! Queued finalizers: on heaps that ask for it, an object due for `finalize` goes on living in a queue until the host calls
-//! `gc_run_finalizers`, and weak callbacks wait there too. So host code never runs where the host did not expect it.
+//! Queued finalizers: on heaps that ask for it, an object due for `finalize` goes on living in a queue
+//! until the host calls `gc_run_finalizers`, and weak callbacks wait there too. So host code never runs
+//! where the host did not expect it.
 //!
-//! The queue owns one reference to each object in it. It never fails to take one, although objects become due in the middle of deaths:
-//! [`reserve`] is called before an object with a finalizer is made, and keeps room for all of them.
+//! The queue owns one reference to each object in it. It never fails to take one, although objects become
+//! due in the middle of deaths: [`reserve`] is called before an object with a finalizer is made, and keeps
+//! room for all of them.
 
 use crate::count;
 use crate::cycle;

@@ -1,11 +1,13 @@
-//! The 8 bytes before every object. This file owns the layout, which is ABI: `include/rcgc/inline.h` compiles it into hosts.
+//! The 8 bytes before every object. This file owns the layout, which is ABI: `include/rcgc/inline.h`
+//! compiles it into hosts.
 //!
 //! ```text
 //!   obj - 8            obj - 4                                   obj, a multiple of 16
 //!   | count word, 32 | type index, 18 | flags, 6 | link, 8 |      | the host's struct ...
 //! ```
 //!
-//! The count word by state. The host's inline code knows the first and last two lines; everything else it sends out of line:
+//! The count word by state. The host's inline code knows the first and last two lines; everything else it
+//! sends out of line:
 //!
 //! | word | state | the high word holds |
 //! |---|---|---|
@@ -15,8 +17,9 @@
 //! | 2^30 + n, n >= 1 | local, count n; while held or dying, the engine's own hold is one of them | type, flags |
 //! | 2^31 | immortal | type, flags |
 //!
-//! A queued object cannot use its own memory as a link, since its callbacks must find it intact; so the link fills the count
-//! bits that a dead count does not need and 8 spare bits: 36 bits of granules reach 1 TiB, the most a range may have.
+//! A queued object cannot use its own memory as a link, since its callbacks must find it intact; so the
+//! link fills the count bits that a dead count does not need and 8 spare bits: 36 bits of granules reach 1
+//! TiB, the most a range may have.
 
 use core::ffi::c_void;
 use static_assertions::const_assert_eq;
@@ -55,7 +58,8 @@ bitflags::bitflags! {
         const TRACKED = 1 << 18;
         /// Has bytes in the heap's table of external bytes.
         const EXTERNAL = 1 << 19;
-        /// Past step 2 of its end (`lifetime.md`): the count word has the engine's hold, weak handles read null.
+        /// Past step 2 of its end (`lifetime.md`): the count word has the engine's hold, weak handles read
+        /// null.
         const DYING = 1 << 20;
         /// Has weak handles.
         const WEAK = 1 << 21;
@@ -63,7 +67,8 @@ bitflags::bitflags! {
         const FINALIZED = 1 << 22;
         /// The engine holds one reference while it decides whether the object dies: steps 1 and 2 of its end.
         const HELD = 1 << 23;
-        /// In the dead set of the collection under way. In the first bit of the link, which only queued objects need.
+        /// In the dead set of the collection under way. In the first bit of the link, which only queued
+        /// objects need.
         const CONDEMNED = 1 << 24;
     }
 }
@@ -131,7 +136,8 @@ impl Header {
     /// This header, queued, with a link.
     pub const fn queued(self, granule: u64) -> Self {
         let low = QUEUED as u64 | (granule & (QUEUED as u64 - 1));
-        let high = (self.high() & !(0xff << LINK_HIGH_SHIFT)) as u64 | (granule >> LINK_LOW_BITS) << LINK_HIGH_SHIFT;
+        let high =
+            (self.high() & !(0xff << LINK_HIGH_SHIFT)) as u64 | (granule >> LINK_LOW_BITS) << LINK_HIGH_SHIFT;
         Header(high << 32 | low)
     }
 
@@ -187,8 +193,8 @@ pub unsafe fn high_word(obj: *mut c_void) -> u32 {
     *(obj as *mut u32).sub(1)
 }
 
-/// The index of an object's type. Reads the high word only: the count word may just have been written, and a wide load
-/// behind a narrow store waits for it.
+/// The index of an object's type. Reads the high word only: the count word may just have been written, and
+/// a wide load behind a narrow store waits for it.
 ///
 /// # Safety
 /// - `obj` is an object.

@@ -9,11 +9,13 @@
 //! | `finalize`, `destroy`, weak callbacks, in a death by count | anything | |
 //! | all of them, in a collection | anything but collect | the heap's phase is `Releasing` |
 //!
-//! **Stack.** A callback that releases the last reference of another object must see it dead when `rc_decref` returns, so deaths
-//! nest. [`DEATH_DEPTH_MAX`] bounds that: deeper ones wait until the innermost running callback has returned. A chain of any length
-//! whose links are released by callbacks therefore needs a fixed amount of stack.
+//! **Stack.** A callback that releases the last reference of another object must see it dead when
+//! `rc_decref` returns, so deaths nest. [`DEATH_DEPTH_MAX`] bounds that: deeper ones wait until the
+//! innermost running callback has returned. A chain of any length whose links are released by callbacks
+//! therefore needs a fixed amount of stack.
 //!
-//! Host code must not jump out of a callback; that is documented as fatal in its effect and cannot be seen from here.
+//! Host code must not jump out of a callback; that is documented as fatal in its effect and cannot be seen
+//! from here.
 
 use crate::cycle::events::{Event, EventFn};
 use crate::heap::Heap;
@@ -22,14 +24,15 @@ use crate::types::{ObjectFn, TraverseFn, VisitFn};
 use crate::weak::{Weak, WeakFn};
 use core::ffi::c_void;
 
-/// How deep deaths with callbacks may nest before they are put off. Sixteen levels of ours and the host's frames fit a
-/// 64 KiB stack with room for host code in each.
+/// How deep deaths with callbacks may nest before they are put off. Sixteen levels of ours and the host's
+/// frames fit a 64 KiB stack with room for host code in each.
 pub const DEATH_DEPTH_MAX: u32 = if cfg!(feature = "check") { 4 } else { 16 };
 
 /// Calls `finalize` or `destroy`.
 ///
 /// # Safety
-/// - `obj` is held by the engine; only the heap's thread is in the heap, and no reference to it is held across this call.
+/// - `obj` is held by the engine; only the heap's thread is in the heap, and no reference to it is held
+///   across this call.
 pub unsafe fn call(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
     let border = enter(heap);
     function(obj);

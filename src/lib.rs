@@ -22,10 +22,12 @@
 //! | [`stats`] | the books |
 //! | [`capi`] | the exported functions, one file per header, and the boundary with every cast |
 //!
-//! The engine is `no_std` and does not use `alloc`: no allocation failure can abort the host, the shared library needs
-//! only libc, and two Rust static libraries link into one C program. The feature `std` exists for unit tests and Rust hosts.
+//! The engine is `no_std` and does not use `alloc`: no allocation failure can abort the host, the shared
+//! library needs only libc, and two Rust static libraries link into one C program. The feature `std` exists
+//! for unit tests and Rust hosts.
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
-// Nearly every function here is unsafe for one reason, raw object memory; its contract is its `# Safety` section.
+// Nearly every function here is unsafe for one reason, raw object memory; its contract is its `# Safety`
+// section.
 #![allow(unsafe_op_in_unsafe_fn)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![warn(missing_docs)]
@@ -54,11 +56,9 @@ pub mod weakmap;
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     match info.location() {
-        Some(place) => report::fatal(format_args!(
-            "engine bug at {}:{}; please report it",
-            place.file(),
-            place.line()
-        )),
+        Some(place) => {
+            report::fatal(format_args!("engine bug at {}:{}; please report it", place.file(), place.line()))
+        }
         None => report::fatal(format_args!("engine bug; please report it")),
     }
 }

@@ -1,7 +1,7 @@
 //! Making objects, and finding out what an address is.
 //!
-//! [`new`] is the hottest path but the counts: ration, pop, header, zeros. All that can go wrong or is due goes the long way, which
-//! the ration reaches when it is used up and the page when it has no free block.
+//! [`new`] is the hottest path but the counts: ration, pop, header, zeros. All that can go wrong or is due
+//! goes the long way, which the ration reaches when it is used up and the page when it has no free block.
 
 use crate::cycle;
 use crate::finalizers;
@@ -17,7 +17,8 @@ use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
 
-/// The bytes that a type is granted at once: few enough that a trigger is not passed by much, enough that the long way is seldom.
+/// The bytes that a type is granted at once: few enough that a trigger is not passed by much, enough that
+/// the long way is seldom.
 const RATION_BYTES: i64 = if cfg!(feature = "check") { 128 } else { 4 << 10 };
 
 /// Makes an object of a type without a trailing array, or one with an empty array. Null for out of memory.
@@ -72,7 +73,8 @@ unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
     let stride = (*kind).stride;
     if (*kind).ration == 0 {
         charge(kind, stride as usize);
-        // What is granted beyond the one object is taken off the budget at once, so no trigger is passed unseen.
+        // What is granted beyond the one object is taken off the budget at once, so no trigger is passed
+        // unseen.
         let heap = (*kind).heap;
         let more = ((*heap).budget.clamp(0, RATION_BYTES) / stride as i64) as u32;
         if finalizers::is_queued(&*heap, &*kind) && !finalizers::reserve(heap, more as usize + 1) {
@@ -159,7 +161,8 @@ unsafe fn pop(page: *mut Page, offset: u32) -> *mut c_void {
     obj
 }
 
-/// Zeroes a payload, which is 8 short of its stride, and gives it back: as a tail call, so that the common path saves no registers.
+/// Zeroes a payload, which is 8 short of its stride, and gives it back: as a tail call, so that the common
+/// path saves no registers.
 #[inline(never)]
 unsafe fn zero(obj: *mut c_void, stride: usize) -> *mut c_void {
     if stride > 64 {
@@ -180,7 +183,8 @@ unsafe fn zero(obj: *mut c_void, stride: usize) -> *mut c_void {
     obj
 }
 
-/// A block, from a new page or after an emergency collection if need be. Its header and payload are not set. Null for out of memory.
+/// A block, from a new page or after an emergency collection if need be. Its header and payload are not
+/// set. Null for out of memory.
 ///
 /// # Safety
 /// - `class` is the heap's; the allocation was charged.
@@ -214,7 +218,8 @@ unsafe fn allocate_large(kind: *mut Type, bytes: usize) -> *mut c_void {
     }
 }
 
-/// Memory is short: gives back what the heap keeps for itself, then collects. Whether it is worth trying again.
+/// Memory is short: gives back what the heap keeps for itself, then collects. Whether it is worth trying
+/// again.
 unsafe fn make_memory(heap: *mut Heap, trimmed: &mut bool) -> bool {
     if !core::mem::replace(trimmed, true) {
         (*heap).trim_all();
@@ -252,7 +257,8 @@ pub enum NotAnObject {
     Dead,
 }
 
-/// Checks that an address is an object's, alive or dying, and gives its header. In constant time, for any address.
+/// Checks that an address is an object's, alive or dying, and gives its header. In constant time, for any
+/// address.
 ///
 /// # Safety
 /// - Only the thread of the heap that the address lies in is in that heap.
@@ -279,7 +285,7 @@ pub unsafe fn check(obj: *mut c_void) -> Result<Header, NotAnObject> {
                 }
             }
             Some(_) => Err(NotAnObject::Interior),
-            None if (obj as usize) % GRANULE_BYTES == 0 => Err(NotAnObject::Dead),
+            None if (obj as usize).is_multiple_of(GRANULE_BYTES) => Err(NotAnObject::Dead),
             None => Err(NotAnObject::Interior),
         },
     }

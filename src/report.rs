@@ -1,7 +1,8 @@
-//! How the library speaks: one line at a time, to the log hook or, when memory would be corrupted, to the fatal hook.
+//! How the library speaks: one line at a time, to the log hook or, when memory would be corrupted, to the
+//! fatal hook.
 //!
-//! Lines are formatted into a buffer on the stack, so speaking never allocates. The hooks are process-wide, since a foreign
-//! pointer belongs to no heap.
+//! Lines are formatted into a buffer on the stack, so speaking never allocates. The hooks are process-wide,
+//! since a foreign pointer belongs to no heap.
 
 use crate::sys;
 use core::ffi::{c_char, c_void};
@@ -104,7 +105,8 @@ pub enum Level {
 }
 
 /// The sentence behind the last failing status that belongs to no heap, or to the default heap.
-static ERROR: ErrorText = ErrorText { lock: sys::Lock::new(), text: core::cell::UnsafeCell::new(Line::new()) };
+static ERROR: ErrorText =
+    ErrorText { lock: sys::Lock::new(), text: core::cell::UnsafeCell::new(Line::new()) };
 
 struct ErrorText {
     lock: sys::Lock,
@@ -130,8 +132,8 @@ pub fn process_error() -> *const c_char {
 type LogFn = unsafe extern "C" fn(u32, *const c_char, *mut c_void);
 type FatalFn = unsafe extern "C" fn(*const c_char, *mut c_void);
 
-// The four cells are set by the host while no other thread is in the library (contract of gc_set_log, gc_set_fatal), so
-// relaxed is enough; atomics only keep the accesses whole.
+// The four cells are set by the host while no other thread is in the library (contract of gc_set_log,
+// gc_set_fatal), so relaxed is enough; atomics only keep the accesses whole.
 static LOG_FN: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 static LOG_CTX: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 static FATAL_FN: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());

@@ -1,7 +1,8 @@
 //! Scopes: references held for a stretch of the host's program, released last in first out.
 //!
-//! A heap has one stack of kept references and one of open scopes. A mark names an open scope by its depth and a serial number, so a
-//! mark that was left before, or that belongs to another heap, is told from the innermost one.
+//! A heap has one stack of kept references and one of open scopes. A mark names an open scope by its depth
+//! and a serial number, so a mark that was left before, or that belongs to another heap, is told from the
+//! innermost one.
 
 use crate::count;
 use crate::heap::Heap;
@@ -148,7 +149,9 @@ pub unsafe fn enter(heap: *mut Heap, name: *const c_char) -> u64 {
 /// - Only the heap's thread is in the heap.
 pub unsafe fn leave(heap: *mut Heap, mark: u64) -> bool {
     let scopes = &mut (*heap).scopes;
-    let Some(top) = scopes.open.len().checked_sub(1).and_then(|index| scopes.open.get(index)) else { return false };
+    let Some(top) = scopes.open.len().checked_sub(1).and_then(|index| scopes.open.get(index)) else {
+        return false;
+    };
     if top.mark != mark {
         return false;
     }

@@ -1,13 +1,14 @@
 //! Walking the declared fields of an object.
 //!
 //! Two walks, since they differ in what they may assume:
-//! - [`each_edge`] reads. The collector's passes and the release of plain objects use it; it writes nothing.
-//! - [`take_edges`] empties: every slot becomes null (a tagged word keeps its tag, a variant its tag, a vector's length
-//!   becomes 0), and each reference that was there is handed over. Objects with callbacks use it, because those callbacks
-//!   must find no references any more.
+//! - [`each_edge`] reads. The collector's passes and the release of plain objects use it; it writes
+//!   nothing.
+//! - [`take_edges`] empties: every slot becomes null (a tagged word keeps its tag, a variant its tag, a
+//!   vector's length becomes 0), and each reference that was there is handed over. Objects with callbacks
+//!   use it, because those callbacks must find no references any more.
 //!
-//! Several entries may describe one word (tags that exclude each other) or one vector, so lengths become 0 only after
-//! all entries have been walked.
+//! Several entries may describe one word (tags that exclude each other) or one vector, so lengths become 0
+//! only after all entries have been walked.
 
 use crate::heap::range;
 use crate::report::{self, CText};
@@ -33,7 +34,12 @@ pub unsafe fn each_edge(obj: *mut c_void, kind: *const Type, mut each: impl FnMu
 /// # Safety
 /// - As [`each_edge`].
 #[inline(always)]
-pub unsafe fn each_simple_edge(obj: *mut c_void, kind: *const Type, first: usize, each: &mut impl FnMut(usize)) {
+pub unsafe fn each_simple_edge(
+    obj: *mut c_void,
+    kind: *const Type,
+    first: usize,
+    each: &mut impl FnMut(usize),
+) {
     for index in first..(*kind).simple_count as usize {
         let offset = *(*kind).offsets.get_unchecked(index) as usize;
         each(*((obj as usize + offset) as *const usize));

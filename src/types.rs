@@ -1,12 +1,14 @@
 //! Types: what the engine must know of a host's struct.
 //!
-//! A type lives in a slot of the range, so that a header's 18 bits lead to it by one multiplication and a stray type pointer
-//! can be told from a real one. The first two cache lines are what allocation, death and the collector's passes read.
+//! A type lives in a slot of the range, so that a header's 18 bits lead to it by one multiplication and a
+//! stray type pointer can be told from a real one. The first two cache lines are what allocation, death and
+//! the collector's passes read.
 //!
-//! **Slots.** Declared single pointers (and short fixed arrays of them) become a list of offsets, `offsets`, walked without
-//! a test; everything else becomes a [`Slots`] entry, walked by `slots.rs`. A spec is checked completely before anything is made:
-//! a slot is 8-aligned, lies inside the struct, and shares no byte with another unless both are tagged words, or variants, of one
-//! shape whose tags exclude each other.
+//! **Slots.** Declared single pointers (and short fixed arrays of them) become a list of offsets,
+//! `offsets`, walked without a test; everything else becomes a [`Slots`] entry, walked by `slots.rs`. A
+//! spec is checked completely before anything is made: a slot is 8-aligned, lies inside the struct, and
+//! shares no byte with another unless both are tagged words, or variants, of one shape whose tags exclude
+//! each other.
 
 use crate::header::{Flags, Header};
 use crate::heap::class::{class_of, stride_of, Class, NO_CLASS};
@@ -178,8 +180,8 @@ pub struct Type {
     pub prev: *mut Type,
     /// The name; one block of memory with all names and `extra`.
     pub name: *const c_char,
-    /// The slot's own address inverted while the type is live, so that one comparison tells a type from most other memory; 1 while the slot
-    /// is being filled.
+    /// The slot's own address inverted while the type is live, so that one comparison tells a type from
+    /// most other memory; 1 while the slot is being filled.
     signature: usize,
 }
 
@@ -220,7 +222,8 @@ impl Type {
 
     /// Whether the leaf paths may be taken when no collection is judging.
     fn is_quick(&self) -> bool {
-        self.flags.contains(TypeFlags::PLAIN | TypeFlags::SIMPLE) && !self.flags.contains(TypeFlags::COUNT_BYTES)
+        self.flags.contains(TypeFlags::PLAIN | TypeFlags::SIMPLE)
+            && !self.flags.contains(TypeFlags::COUNT_BYTES)
     }
 
     /// Takes the ration back; returns its bytes.
@@ -230,7 +233,8 @@ impl Type {
         ration * self.stride as u64
     }
 
-    /// Sends allocation and release the long way, while a collection is judging, or lets them take the leaf paths again.
+    /// Sends allocation and release the long way, while a collection is judging, or lets them take the leaf
+    /// paths again.
     pub fn set_paused(&mut self, paused: bool) {
         self.flags.set(TypeFlags::QUICK, self.is_quick() && !paused);
     }
@@ -487,7 +491,8 @@ fn tag_bits(field: &RawField) -> u64 {
 unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) {
     let refers = has_fields || spec.traverse.is_some();
     let mut flags = TypeFlags::empty();
-    let holds_weak = (0..kind.extra_count as usize).any(|index| (*kind.extra.add(index)).kind == SlotKind::Weak);
+    let holds_weak =
+        (0..kind.extra_count as usize).any(|index| (*kind.extra.add(index)).kind == SlotKind::Weak);
     let callbacks = spec.clear.is_some() || spec.finalize.is_some() || spec.destroy.is_some();
     flags.set(TypeFlags::PLAIN, !callbacks && !holds_weak);
     flags.set(TypeFlags::HOLDS_WEAK, holds_weak);
@@ -580,7 +585,9 @@ unsafe fn check_spec(spec: &Spec, reason: &mut Reason) -> Result<(), Refused> {
         )));
     }
     if spec.traverse.is_some() && spec.clear.is_none() && spec.flags & ACYCLIC == 0 {
-        return Err(reason.say(format_args!("traverse without clear: its rings could be found but not broken")));
+        return Err(
+            reason.say(format_args!("traverse without clear: its rings could be found but not broken"))
+        );
     }
     if spec.field_count != 0 && spec.fields.is_null() {
         return Err(reason.say(format_args!("fields is null, but field_count is {}", spec.field_count)));
@@ -592,12 +599,18 @@ unsafe fn check_spec(spec: &Spec, reason: &mut Reason) -> Result<(), Refused> {
     Ok(())
 }
 
-unsafe fn check_field(spec: &Spec, index: usize, field: &RawField, reason: &mut Reason) -> Result<(), Refused> {
+unsafe fn check_field(
+    spec: &Spec,
+    index: usize,
+    field: &RawField,
+    reason: &mut Reason,
+) -> Result<(), Refused> {
     if field.name.is_null() || *field.name == 0 {
         return Err(reason.say(format_args!("field {index}: the name is missing")));
     }
     let name = CText(field.name);
-    let mut bad = |text: core::fmt::Arguments<'_>| Err(reason.say(format_args!("field {index} ({name}): {text}")));
+    let mut bad =
+        |text: core::fmt::Arguments<'_>| Err(reason.say(format_args!("field {index} ({name}): {text}")));
     if field.slot == 4 && field.place != 1 {
         return bad(format_args!("a weak handle lies in a single slot of the struct"));
     }
@@ -610,7 +623,10 @@ unsafe fn check_field(spec: &Spec, index: usize, field: &RawField, reason: &mut 
         return bad(format_args!("stride is {}, a pointer or word has 8 bytes", field.stride));
     }
     if field.slot != 3 && field.payload_offset != 0 || word_end > field.stride {
-        return bad(format_args!("the word at {} lies outside its {} bytes", field.payload_offset, field.stride));
+        return bad(format_args!(
+            "the word at {} lies outside its {} bytes",
+            field.payload_offset, field.stride
+        ));
     }
     if field.slot == 2 && field.pointer_mask == 0 {
         return bad(format_args!("pointer_mask (ptr_mask of the macro) is 0"));
@@ -621,7 +637,10 @@ unsafe fn check_field(spec: &Spec, index: usize, field: &RawField, reason: &mut 
         }
         let tag_end = field.tag_offset.saturating_add(field.tag_bytes);
         if tag_end > field.stride {
-            return bad(format_args!("the tag at {} lies outside its {} bytes", field.tag_offset, field.stride));
+            return bad(format_args!(
+                "the tag at {} lies outside its {} bytes",
+                field.tag_offset, field.stride
+            ));
         }
         if field.tag_offset < word_end && field.payload_offset < tag_end {
             return bad(format_args!("tag and payload overlap"));
@@ -629,25 +648,33 @@ unsafe fn check_field(spec: &Spec, index: usize, field: &RawField, reason: &mut 
         let wide = !tag_bits(field);
         let fits = |bits: u64| bits & wide == 0 || bits & wide == wide;
         if !fits(field.mask) || !fits(field.value) {
-            return bad(format_args!("mask or value has bits that a tag of {} bytes has not", field.tag_bytes));
+            return bad(format_args!(
+                "mask or value has bits that a tag of {} bytes has not",
+                field.tag_bytes
+            ));
         }
     }
     if field.slot != 1 && field.slot != 4 && field.value & !field.mask & tag_bits(field) != 0 {
-        return bad(format_args!("value {:#x} has bits outside mask {:#x}: it never matches", field.value, field.mask));
+        return bad(format_args!(
+            "value {:#x} has bits outside mask {:#x}: it never matches",
+            field.value, field.mask
+        ));
     }
     match field.place {
         1 | 2 if field.count == 0 || (field.place == 1 && field.count != 1) => {
             return bad(format_args!("it has {} slots", field.count));
         }
-        1 | 2 => match field.count.checked_mul(field.stride).and_then(|bytes| bytes.checked_add(field.offset)) {
-            Some(end) if end <= spec.size => {}
-            _ => {
-                return bad(format_args!(
-                    "{} slots at offset {} lie outside the struct of {} bytes",
-                    field.count, field.offset, spec.size
-                ))
+        1 | 2 => {
+            match field.count.checked_mul(field.stride).and_then(|bytes| bytes.checked_add(field.offset)) {
+                Some(end) if end <= spec.size => {}
+                _ => {
+                    return bad(format_args!(
+                        "{} slots at offset {} lie outside the struct of {} bytes",
+                        field.count, field.offset, spec.size
+                    ))
+                }
             }
-        },
+        }
         3 => {
             if spec.tail_size == 0 || field.stride != spec.tail_size {
                 return bad(format_args!(
@@ -656,13 +683,19 @@ unsafe fn check_field(spec: &Spec, index: usize, field: &RawField, reason: &mut 
                 ));
             }
             if field.offset > spec.size {
-                return bad(format_args!("the trailing array begins at {}, behind the struct's {}", field.offset, spec.size));
+                return bad(format_args!(
+                    "the trailing array begins at {}, behind the struct's {}",
+                    field.offset, spec.size
+                ));
             }
         }
         _ => {
             let pointer_end = field.offset.saturating_add(8);
             if pointer_end > spec.size {
-                return bad(format_args!("offset {} lies outside the struct of {} bytes", field.offset, spec.size));
+                return bad(format_args!(
+                    "offset {} lies outside the struct of {} bytes",
+                    field.offset, spec.size
+                ));
             }
             if !matches!(field.length_bytes, 1 | 2 | 4 | 8) {
                 return bad(format_args!("the length has {} bytes, not 1, 2, 4 or 8", field.length_bytes));
@@ -676,13 +709,17 @@ unsafe fn check_field(spec: &Spec, index: usize, field: &RawField, reason: &mut 
             }
         }
     }
-    if field.offset % 8 != 0 || field.payload_offset % 8 != 0 || field.stride % 8 != 0 {
+    if !field.offset.is_multiple_of(8)
+        || !field.payload_offset.is_multiple_of(8)
+        || !field.stride.is_multiple_of(8)
+    {
         return bad(format_args!("offset {} is not a multiple of 8", field.offset + field.payload_offset));
     }
     Ok(())
 }
 
-/// The bytes of the struct (or, behind it, of the trailing array) that hold a field's words or its pointer to them.
+/// The bytes of the struct (or, behind it, of the trailing array) that hold a field's words or its pointer
+/// to them.
 fn extent(field: &RawField) -> (usize, usize) {
     match field.place {
         1 => (field.offset + field.payload_offset, field.offset + field.payload_offset + 8),
@@ -712,7 +749,8 @@ unsafe fn check_apart(
         && first.length_offset == second.length_offset
         && first.length_bytes == second.length_bytes;
     if overlap && same_shape {
-        let words_hit = first.payload_offset < second.payload_offset + 8 && second.payload_offset < first.payload_offset + 8;
+        let words_hit = first.payload_offset < second.payload_offset + 8
+            && second.payload_offset < first.payload_offset + 8;
         let one_word = first.slot == second.slot
             && first.slot != 1
             && first.slot != 4

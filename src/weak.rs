@@ -5,17 +5,20 @@
 //!                                                                handle -> cell
 //! ```
 //!
-//! All handles of one target share its **cell**: clearing the cell clears them all at once, from one moment on, whatever their
-//! number. A target pays the cell, 32 bytes, and its 32-bit number in the table; an object without handles pays nothing. Handles with a callback hang in a list on the cell, which moves as a whole to a list of pending callbacks
-//! when the target dies.
+//! All handles of one target share its **cell**: clearing the cell clears them all at once, from one moment
+//! on, whatever their number. A target pays the cell, 32 bytes, and its 32-bit number in the table; an
+//! object without handles pays nothing. Handles with a callback hang in a list on the cell, which moves as
+//! a whole to a list of pending callbacks when the target dies.
 //!
-//! Cells and handles live in pools of the range, process-wide, because handles outlive their heap; a freed handle stays readable, so
-//! that freeing it twice is told.
+//! Cells and handles live in pools of the range, process-wide, because handles outlive their heap; a freed
+//! handle stays readable, so that freeing it twice is told.
 //!
 //! Invariants:
 //! - an object has the flag WEAK if and only if the table has a cell for it;
-//! - a cell is in a table if and only if its target is not null; it lives while it has handles or entries of weak maps;
-//! - a handle is in its cell's list, or a pending list, if and only if it has a callback that may still run.
+//! - a cell is in a table if and only if its target is not null; it lives while it has handles or entries
+//!   of weak maps;
+//! - a handle is in its cell's list, or a pending list, if and only if it has a callback that may still
+//!   run.
 
 use crate::count;
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
@@ -184,7 +187,8 @@ pub unsafe fn new(obj: *mut c_void, callback: Option<WeakFn>, ctx: *mut c_void) 
         give_handle(weak);
         return ptr::null_mut();
     }
-    *weak = Weak { cell, callback, ctx, next: ptr::null_mut(), prev: ptr::null_mut(), signature: weak as usize };
+    *weak =
+        Weak { cell, callback, ctx, next: ptr::null_mut(), prev: ptr::null_mut(), signature: weak as usize };
     if !cell.is_null() {
         (*cell).handles += 1;
         if callback.is_some() {
@@ -240,7 +244,9 @@ unsafe fn give_handle(weak: *mut Weak) {
 /// - None: any address may be asked.
 pub unsafe fn is_handle(weak: *const Weak) -> bool {
     let offset = (weak as usize).wrapping_sub(RANGE.handles.base as usize);
-    offset < RANGE.handles.used && offset.is_multiple_of(size_of::<Weak>()) && (*weak).signature == weak as usize
+    offset < RANGE.handles.used
+        && offset.is_multiple_of(size_of::<Weak>())
+        && (*weak).signature == weak as usize
 }
 
 /// The target, with a reference for the caller; null when it has died.
@@ -325,7 +331,8 @@ pub unsafe fn count_of(obj: *mut c_void) -> u32 {
     (*(*heap).weak.get(obj)).handles
 }
 
-/// Callbacks that are due: a list that begins with a handle of its own, so that a handle leaves it without knowing it.
+/// Callbacks that are due: a list that begins with a handle of its own, so that a handle leaves it without
+/// knowing it.
 #[repr(C)]
 pub struct Pending {
     head: Weak,
@@ -357,8 +364,8 @@ impl Pending {
         self.head.next.is_null()
     }
 
-    /// Step 3 for one object that has handles or is a key: from here on they read null, its callbacks are due, and its entries have
-    /// left their maps.
+    /// Step 3 for one object that has handles or is a key: from here on they read null, its callbacks are
+    /// due, and its entries have left their maps.
     ///
     /// The list must not move while callbacks are in it.
     ///

@@ -4,17 +4,20 @@
 //!   map --buckets--> entry (key by its cell, value owned) <--list-- cell of the key <--table-- key, flag WEAK
 //! ```
 //!
-//! An entry hangs in two structures: a bucket of its map, and a list on its key's cell (`weak.rs`), so that a key leads to its entries
-//! and a chain of entries costs one visit each, where scanning tables until nothing changes would be quadratic. The value is counted once,
-//! for the entry; to which object the collector attributes that reference is in `cycle/judge.rs`:
+//! An entry hangs in two structures: a bucket of its map, and a list on its key's cell (`weak.rs`), so that
+//! a key leads to its entries and a chain of entries costs one visit each, where scanning tables until
+//! nothing changes would be quadratic. The value is counted once, for the entry; to which object the
+//! collector attributes that reference is in `cycle/judge.rs`:
 //!
 //! - subtract: the entry's edge is taken off its value when key or map is in the set;
 //! - mark: the value is reached when key and map are both alive, from whichever of them is marked last.
 //!
-//! A cell is kept by its entries as it is by handles. When the key dies, [`detach`] takes its entries out of their maps (step 3 of
-//! `lifetime.md`) and puts them in a list; their values are released in step 5. When the map dies, its entries go in step 5.
+//! A cell is kept by its entries as it is by handles. When the key dies, [`detach`] takes its entries out
+//! of their maps (step 3 of `lifetime.md`) and puts them in a list; their values are released in step 5.
+//! When the map dies, its entries go in step 5.
 //!
-//! A map's storage is the engine's (a bucket array and entries from a pool of the range), so it has a type of the engine's own, one a heap.
+//! A map's storage is the engine's (a bucket array and entries from a pool of the range), so it has a type
+//! of the engine's own, one a heap.
 
 use crate::count;
 use crate::death::Queue;

@@ -1,8 +1,9 @@
-//! The one way over the boundary: every cast between the host's types and the engine's, every check of what a host passed.
+//! The one way over the boundary: every cast between the host's types and the engine's, every check of what
+//! a host passed.
 //!
 //! What is checked, and what a failure is:
-//! - a pointer to an object, a type or a heap that is null, foreign, interior, dead or of another kind is misuse that can corrupt
-//!   memory: fatal, naming the function and the address;
+//! - a pointer to an object, a type or a heap that is null, foreign, interior, dead or of another kind is
+//!   misuse that can corrupt memory: fatal, naming the function and the address;
 //! - a struct of the host's is read through [`read_struct`], which knows older and newer ones;
 //! - everything else is a status, with the sentence kept for `gc_error_message`.
 
@@ -14,8 +15,8 @@ use super::weak::rc_weak_fn;
 use crate::count;
 use crate::cycle::events::{self, Event, EventFn};
 use crate::cycle::{self, judge, pace, Kind};
-use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::finalizers;
+use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::external::Refused as ExternalRefused;
 use crate::heap::{self, range, Heap, Phase};
 use crate::object::{self, checked};
@@ -30,8 +31,8 @@ use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::Ordering;
 use static_assertions::const_assert_eq;
 
-/// A pointer that must not be null, as the headers say by `RCGC_NONNULL`. Hosts are in C, so it may be null all the same,
-/// which is why this is not `core::ptr::NonNull`.
+/// A pointer that must not be null, as the headers say by `RCGC_NONNULL`. Hosts are in C, so it may be null
+/// all the same, which is why this is not `core::ptr::NonNull`.
 #[repr(transparent)]
 pub struct NonNull<T>(*mut T);
 
@@ -44,11 +45,14 @@ impl<T> Clone for NonNull<T> {
 impl<T> Copy for NonNull<T> {}
 
 const_assert_eq!(size_of::<RawField>(), size_of::<rc_field>());
-const_assert_eq!(core::mem::offset_of!(RawField, pointer_mask), core::mem::offset_of!(rc_field, pointer_mask));
+const_assert_eq!(
+    core::mem::offset_of!(RawField, pointer_mask),
+    core::mem::offset_of!(rc_field, pointer_mask)
+);
 const_assert_eq!(crate::stats::PAUSE_BUCKETS, super::collector::GC_PAUSE_BUCKETS);
 
-/// Reads a struct that begins with its size. Older hosts have fewer bytes: the rest is zero, the default. Newer ones have
-/// more: those must be zero, else the host asks for what this library has not.
+/// Reads a struct that begins with its size. Older hosts have fewer bytes: the rest is zero, the default.
+/// Newer ones have more: those must be zero, else the host asks for what this library has not.
 ///
 /// Err is a sentence for the message.
 unsafe fn read_struct<T>(from: *const T, size: usize, least: usize) -> Result<T, &'static str> {
@@ -77,7 +81,11 @@ unsafe fn write_struct<T>(to: *mut T, size: usize, value: &T) -> Result<(), &'st
     }
     let skip = size_of::<usize>();
     let known = size.min(size_of::<T>());
-    core::ptr::copy_nonoverlapping((value as *const T as *const u8).add(skip), (to as *mut u8).add(skip), known - skip);
+    core::ptr::copy_nonoverlapping(
+        (value as *const T as *const u8).add(skip),
+        (to as *mut u8).add(skip),
+        known - skip,
+    );
     if size > known {
         core::ptr::write_bytes((to as *mut u8).add(known), 0, size - known);
     }
@@ -88,7 +96,9 @@ unsafe fn write_struct<T>(to: *mut T, size: usize, value: &T) -> Result<(), &'st
 
 unsafe fn is_heap(heap: *const Heap) -> bool {
     let offset = (heap as usize).wrapping_sub(range::RANGE.heaps as usize);
-    offset < range::RANGE.heaps_used * heap::HEAP_SLOT_BYTES && offset % heap::HEAP_SLOT_BYTES == 0 && (*heap).is_live()
+    offset < range::RANGE.heaps_used * heap::HEAP_SLOT_BYTES
+        && offset.is_multiple_of(heap::HEAP_SLOT_BYTES)
+        && (*heap).is_live()
 }
 
 /// The heap that a call names; null is the default heap. None only when that cannot be made.
@@ -135,15 +145,28 @@ pub(super) unsafe fn heap_new(options: *const gc_heap_options, out_heap: NonNull
             heap_api::GC_THREADS_ONE | heap_api::GC_THREADS_SHARED => {
                 return refuse(
                     RC_ERR_UNSUPPORTED,
-                    format_args!("gc_heap_new: options.threads {} is not available in this version", options.threads),
+                    format_args!(
+                        "gc_heap_new: options.threads {} is not available in this version",
+                        options.threads
+                    ),
                 )
             }
-            other => return refuse(RC_ERR_INVALID, format_args!("gc_heap_new: options.threads {other} is unknown")),
+            other => {
+                return refuse(
+                    RC_ERR_INVALID,
+                    format_args!("gc_heap_new: options.threads {other} is unknown"),
+                )
+            }
         }
         match options.finalizers {
             heap_api::GC_FINALIZERS_INLINE => {}
             heap_api::GC_FINALIZERS_QUEUED => queued_finalizers = true,
-            other => return refuse(RC_ERR_INVALID, format_args!("gc_heap_new: options.finalizers {other} is unknown")),
+            other => {
+                return refuse(
+                    RC_ERR_INVALID,
+                    format_args!("gc_heap_new: options.finalizers {other} is unknown"),
+                )
+            }
         }
         if options.reserved != 0 {
             return refuse(RC_ERR_INVALID, format_args!("gc_heap_new: options.reserved is not zero"));
@@ -202,7 +225,9 @@ pub(super) unsafe fn error_message(heap: *const Heap) -> *const c_char {
         return report::process_error();
     }
     if !is_heap(heap) {
-        report::fatal(format_args!("gc_error_message: {heap:p} is not a live heap: freed before, or never one"));
+        report::fatal(format_args!(
+            "gc_error_message: {heap:p} is not a live heap: freed before, or never one"
+        ));
     }
     (*heap).error()
 }
@@ -237,7 +262,11 @@ fn not_a_type(call: &'static str, kind: *mut Type) -> ! {
     ))
 }
 
-pub(super) unsafe fn type_new(heap: *mut Heap, spec: *const rc_type_spec, out_type: NonNull<*mut Type>) -> rc_status {
+pub(super) unsafe fn type_new(
+    heap: *mut Heap,
+    spec: *const rc_type_spec,
+    out_type: NonNull<*mut Type>,
+) -> rc_status {
     let Some(heap) = heap_of("rc_type_new", heap) else { return RC_ERR_NO_MEMORY };
     if spec.is_null() || out_type.0.is_null() {
         (*heap).set_error(format_args!("rc_type_new: spec or out_type is null"));
@@ -261,7 +290,7 @@ pub(super) unsafe fn type_new(heap: *mut Heap, spec: *const rc_type_spec, out_ty
         flags: spec.flags,
         fields: spec.fields as *const RawField,
         field_count: spec.field_count,
-        traverse: core::mem::transmute::<super::types::rc_traverse_fn, Option<types::TraverseFn>>(spec.traverse),
+        traverse: spec.traverse,
         clear: spec.clear,
         finalize: spec.finalize,
         destroy: spec.destroy,
@@ -287,7 +316,8 @@ pub(super) unsafe fn type_free(kind: *mut Type) -> rc_status {
     let heap = (*kind).heap;
     if (*kind).live() != 0 || (*heap).phase != Phase::Idle {
         match (*kind).live() {
-            0 => (*heap).set_error(format_args!("rc_type_free: type {}: a collection is running", (*kind).name())),
+            0 => (*heap)
+                .set_error(format_args!("rc_type_free: type {}: a collection is running", (*kind).name())),
             live => (*heap)
                 .set_error(format_args!("rc_type_free: type {}: {live} objects of it live", (*kind).name())),
         }
@@ -332,8 +362,8 @@ pub(super) unsafe fn object_new(kind: NonNull<Type>) -> *mut c_void {
     object::new(kind.0)
 }
 
-/// What `object_new` does for a type that looks wrong. It could return, for all the compiler knows, so that calling it is a jump and the
-/// common path needs no stack.
+/// What `object_new` does for a type that looks wrong. It could return, for all the compiler knows, so that
+/// calling it is a jump and the common path needs no stack.
 #[cold]
 #[inline(never)]
 unsafe fn object_new_checked(kind: *mut Type) -> *mut c_void {
@@ -418,7 +448,8 @@ pub(super) unsafe fn object_add_external(obj: NonNull<c_void>, bytes: isize) -> 
 
 // ---- counts ----
 
-/// The exported twins check that the address is in the range, so that null and foreign pointers are told instead of followed.
+/// The exported twins check that the address is in the range, so that null and foreign pointers are told
+/// instead of followed.
 #[inline(always)]
 fn counted(call: &str, obj: *mut c_void) -> *mut c_void {
     if !range::contains(obj as usize) {
@@ -574,7 +605,9 @@ pub(super) unsafe fn set_policy(heap: *mut Heap, policy: *const gc_policy) -> rc
         }
     };
     if policy.reserved != 0 || !(0.0..=pace::GROWTH_MAX).contains(&policy.growth) {
-        heap.set_error(format_args!("gc_set_policy: growth is not between 0 and 100, or reserved is not zero"));
+        heap.set_error(format_args!(
+            "gc_set_policy: growth is not between 0 and 100, or reserved is not zero"
+        ));
         return RC_ERR_INVALID;
     }
     if policy.pause_budget_ns != 0 {
@@ -675,7 +708,6 @@ pub(super) unsafe fn get_stats(heap: *mut Heap, out_stats: NonNull<gc_stats>) ->
     }
 }
 
-
 pub(super) unsafe fn is_finalized(obj: NonNull<c_void>) -> bool {
     checked("gc_is_finalized", obj.0).has(Flags::FINALIZED)
 }
@@ -705,7 +737,8 @@ pub(super) unsafe fn freeze_count(heap: *mut Heap) -> usize {
 pub(super) unsafe fn set_debug(heap: *mut Heap, flags: u32) -> rc_status {
     let Some(heap) = heap_of("gc_set_debug", heap) else { return RC_ERR_NO_MEMORY };
     if flags & !events::DEBUG_ALL != 0 {
-        (*heap).set_error(format_args!("gc_set_debug: flags {:#x} are not known", flags & !events::DEBUG_ALL));
+        (*heap)
+            .set_error(format_args!("gc_set_debug: flags {:#x} are not known", flags & !events::DEBUG_ALL));
         return RC_ERR_INVALID;
     }
     (*heap).debug = flags;
@@ -751,7 +784,11 @@ pub(super) unsafe fn add_callback(heap: *mut Heap, callback: gc_callback_fn, ctx
     RC_OK
 }
 
-pub(super) unsafe fn remove_callback(heap: *mut Heap, callback: gc_callback_fn, ctx: *mut c_void) -> rc_status {
+pub(super) unsafe fn remove_callback(
+    heap: *mut Heap,
+    callback: gc_callback_fn,
+    ctx: *mut c_void,
+) -> rc_status {
     let Some(heap) = heap_of("gc_remove_callback", heap) else { return RC_ERR_NO_MEMORY };
     match event_fn(callback).and_then(|callback| events::find(heap, callback, ctx)) {
         Some(index) => {
@@ -872,7 +909,11 @@ pub(super) unsafe fn weakmap_new(heap: *mut Heap) -> *mut WeakMap {
     heap_of("rc_weakmap_new", heap).map_or(core::ptr::null_mut(), |heap| weakmap::new(heap))
 }
 
-pub(super) unsafe fn weakmap_set(map: NonNull<WeakMap>, key: NonNull<c_void>, value: *mut c_void) -> rc_status {
+pub(super) unsafe fn weakmap_set(
+    map: NonNull<WeakMap>,
+    key: NonNull<c_void>,
+    value: *mut c_void,
+) -> rc_status {
     const CALL: &str = "rc_weakmap_set";
     let map = map_checked(CALL, map.0);
     let map_header = header::load(map as *mut c_void);
@@ -880,7 +921,7 @@ pub(super) unsafe fn weakmap_set(map: NonNull<WeakMap>, key: NonNull<c_void>, va
     let heap = &mut *(*object::type_of(map as *mut c_void)).heap;
     let wrong = if value.is_null() {
         "the value is null"
-    } else if (*object::type_of(key.0)).heap != heap as *mut Heap {
+    } else if !core::ptr::eq((*object::type_of(key.0)).heap, heap) {
         "the key is of another heap"
     } else if !object::is_settled(map_header) {
         "the map is dying"

@@ -1,4 +1,5 @@
-//! `rcgc/collector.h`: tracking, collections, when they run, and what they did. A null heap means the default heap.
+//! `rcgc/collector.h`: tracking, collections, when they run, and what they did. A null heap means the
+//! default heap.
 
 use super::boundary::{self, NonNull};
 use super::status::rc_status;
@@ -22,21 +23,22 @@ pub struct gc_policy {
     pub mode: u32,
     /// Must be zero.
     pub reserved: u32,
-    /// A full collection runs when the bytes in use (objects and external) have grown by this factor over what the last one
-    /// left, and by 32 MiB: 1.0, the default, lets the heap double. At most 100.
+    /// A full collection runs when the bytes in use (objects and external) have grown by this factor over
+    /// what the last one left, and by 32 MiB: 1.0, the default, lets the heap double. At most 100.
     pub growth: f64,
-    /// A young collection runs after this many bytes were allocated, freed since or not. 0: about 4 MiB, stretched
-    /// while young collections find little.
+    /// A young collection runs after this many bytes were allocated, freed since or not. 0: about 4 MiB,
+    /// stretched while young collections find little.
     pub young_bytes: u64,
-    /// Longest pause wanted of an automatic collection. Only 0, "in one piece", in this version; anything else is refused.
+    /// Longest pause wanted of an automatic collection. Only 0, "in one piece", in this version; anything
+    /// else is refused.
     pub pause_budget_ns: u64,
     /// Most bytes of memory the heap may take for objects; 0: no limit. At the limit `rc_new` first tries a
     /// collection (mode `GC_POLICY_ALLOCATION`, outside callbacks), then returns null.
     pub limit_bytes: u64,
 }
 
-/// Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in no bucket before; the last
-/// one also all longer ones.
+/// Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in no bucket
+/// before; the last one also all longer ones.
 pub const GC_PAUSE_BUCKETS: usize = 24;
 
 /// What the collections of one generation did since the heap was made.
@@ -90,9 +92,11 @@ pub struct gc_stats {
     pub freed_objects: u64,
     /// Of these, by the collector.
     pub reclaimed_objects: u64,
-    /// A full collection runs when live and external bytes together pass this; `UINT64_MAX`: none is going to.
+    /// A full collection runs when live and external bytes together pass this; `UINT64_MAX`: none is going
+    /// to.
     pub full_trigger_bytes: u64,
-    /// A young collection runs after about this many more bytes are allocated; `UINT64_MAX`: none is going to.
+    /// A young collection runs after about this many more bytes are allocated; `UINT64_MAX`: none is going
+    /// to.
     pub young_trigger_bytes: u64,
     /// What `gc_collect_young` and its automatic like did.
     pub young: gc_generation_stats,
@@ -102,20 +106,22 @@ pub struct gc_stats {
 
 /// Puts an object under the collector's eyes: it must be walkable from now on. Twice is `RC_OK`.
 ///
-/// Objects whose references are all declared are tracked when made; this is for types with a `traverse`, once all that
-/// it reads is set.
+/// Objects whose references are all declared are tracked when made; this is for types with a `traverse`,
+/// once all that it reads is set.
 ///
 /// Ownership: nothing.
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: RC_ERR_UNSUPPORTED for a type that is acyclic or has no references; fatal for what is not a live object.
+/// Fails: RC_ERR_UNSUPPORTED for a type that is acyclic or has no references; fatal for what is not a live
+/// object.
 #[no_mangle]
 pub unsafe extern "C" fn gc_track(obj: NonNull<c_void>) -> rc_status {
     boundary::track(obj)
 }
 
-/// Takes an object out of the collector's sight: it is not found in rings any more, and what it refers to counts as held.
+/// Takes an object out of the collector's sight: it is not found in rings any more, and what it refers to
+/// counts as held.
 ///
 /// Ownership: nothing.
 /// Threads: the heap's.
@@ -139,7 +145,8 @@ pub unsafe extern "C" fn gc_is_tracked(obj: NonNull<c_void>) -> bool {
     boundary::is_tracked(obj)
 }
 
-/// Finds and ends all rings of the heap that nothing outside them refers to, and returns how many tracked objects that were.
+/// Finds and ends all rings of the heap that nothing outside them refers to, and returns how many tracked
+/// objects that were.
 ///
 /// Works when automatic collection is disabled, and always examines the whole heap. What dies by count in
 /// consequence is not in the number.
@@ -148,13 +155,15 @@ pub unsafe extern "C" fn gc_is_tracked(obj: NonNull<c_void>) -> bool {
 /// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: `traverse` of callback types, `clear` and `destroy` of what ends.
-/// Fails: 0, and counted in the statistics, where none may run (inside a callback of a collection, `traverse`, `clear`) and when memory for judging is not to be had.
+/// Fails: 0, and counted in the statistics, where none may run (inside a callback of a collection,
+/// `traverse`, `clear`) and when memory for judging is not to be had.
 #[no_mangle]
 pub unsafe extern "C" fn gc_collect(heap: *mut gc_heap) -> usize {
     boundary::collect(heap)
 }
 
-/// As `gc_collect`, looking only at what was allocated since the last collection; its cost is that of those objects.
+/// As `gc_collect`, looking only at what was allocated since the last collection; its cost is that of those
+/// objects.
 ///
 /// Ownership: ends what is dead.
 /// Threads: the heap's.
@@ -220,7 +229,8 @@ pub unsafe extern "C" fn gc_is_enabled(heap: *mut gc_heap) -> bool {
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: RC_ERR_INVALID for a bad size, mode or factor, RC_ERR_UNSUPPORTED for a pause budget; then nothing changed.
+/// Fails: RC_ERR_INVALID for a bad size, mode or factor, RC_ERR_UNSUPPORTED for a pause budget; then
+/// nothing changed.
 #[no_mangle]
 pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_policy) -> rc_status {
     boundary::set_policy(heap, policy)
@@ -262,8 +272,9 @@ pub unsafe extern "C" fn gc_is_finalized(obj: NonNull<c_void>) -> bool {
     boundary::is_finalized(obj)
 }
 
-/// Takes all objects that live now out of collections, without writing to them: what they refer to counts as held. For
-/// a program that forks: what was made before is never copied by the children's collections. Objects made later are not frozen.
+/// Takes all objects that live now out of collections, without writing to them: what they refer to counts
+/// as held. For a program that forks: what was made before is never copied by the children's collections.
+/// Objects made later are not frozen.
 ///
 /// Ownership: nothing.
 /// Threads: the heap's.
@@ -303,7 +314,8 @@ pub unsafe extern "C" fn gc_freeze_count(heap: *mut gc_heap) -> usize {
 pub const GC_DEBUG_STATS: u32 = 1;
 /// Write a line to the log for every dead object that a collection finds.
 pub const GC_DEBUG_COLLECTABLE: u32 = 2;
-/// Write a line to the log for every object that could not be judged dead because counts and edges do not fit.
+/// Write a line to the log for every object that could not be judged dead because counts and edges do not
+/// fit.
 pub const GC_DEBUG_UNCOLLECTABLE: u32 = 4;
 /// Append the dead to the garbage list instead of ending them.
 pub const GC_DEBUG_SAVEALL: u32 = 32;
@@ -358,7 +370,8 @@ pub unsafe extern "C" fn gc_garbage_get(heap: *mut gc_heap, index: usize) -> *mu
     boundary::garbage_get(heap, index)
 }
 
-/// Empties the garbage list and releases its references: rings in it are garbage again, for the next collection.
+/// Empties the garbage list and releases its references: rings in it are garbage again, for the next
+/// collection.
 ///
 /// Ownership: releases one reference for each.
 /// Threads: the heap's.
@@ -423,9 +436,14 @@ pub type gc_callback_fn =
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: RC_ERR_INVALID for a null callback and for one that is there with this `ctx` already, RC_ERR_NO_MEMORY.
+/// Fails: RC_ERR_INVALID for a null callback and for one that is there with this `ctx` already,
+/// RC_ERR_NO_MEMORY.
 #[no_mangle]
-pub unsafe extern "C" fn gc_add_callback(heap: *mut gc_heap, callback: gc_callback_fn, ctx: *mut c_void) -> rc_status {
+pub unsafe extern "C" fn gc_add_callback(
+    heap: *mut gc_heap,
+    callback: gc_callback_fn,
+    ctx: *mut c_void,
+) -> rc_status {
     boundary::add_callback(heap, callback, ctx)
 }
 
@@ -437,15 +455,20 @@ pub unsafe extern "C" fn gc_add_callback(heap: *mut gc_heap, callback: gc_callba
 /// Runs host code: no.
 /// Fails: RC_ERR_INVALID when there is none.
 #[no_mangle]
-pub unsafe extern "C" fn gc_remove_callback(heap: *mut gc_heap, callback: gc_callback_fn, ctx: *mut c_void) -> rc_status {
+pub unsafe extern "C" fn gc_remove_callback(
+    heap: *mut gc_heap,
+    callback: gc_callback_fn,
+    ctx: *mut c_void,
+) -> rc_status {
     boundary::remove_callback(heap, callback, ctx)
 }
 
-/// For a heap with `GC_FINALIZERS_QUEUED`: runs the finalizers and weak callbacks that are due, each once, and judges what they
-/// were for again, before it returns: what was not brought back has died by then.
+/// For a heap with `GC_FINALIZERS_QUEUED`: runs the finalizers and weak callbacks that are due, each once,
+/// and judges what they were for again, before it returns: what was not brought back has died by then.
 ///
-/// Until then an object that is due for its finalizer is alive in every way, with all it reaches: the queue owns a reference to it. So
-/// no finalizer runs in the middle of host code that holds a lock. On other heaps, and inside a callback, nothing is due.
+/// Until then an object that is due for its finalizer is alive in every way, with all it reaches: the queue
+/// owns a reference to it. So no finalizer runs in the middle of host code that holds a lock. On other
+/// heaps, and inside a callback, nothing is due.
 ///
 /// Ownership: releases the queue's references.
 /// Threads: the heap's.

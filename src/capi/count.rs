@@ -1,31 +1,35 @@
-//! `rcgc/count.h`: the count operations as exported functions, with the semantics of `rcgc/inline.h`, for hosts that cannot
-//! include C and for programs built with `RCGC_NO_INLINE`. They check what the inline ones cannot: null and foreign pointers.
+//! `rcgc/count.h`: the count operations as exported functions, with the semantics of `rcgc/inline.h`, for
+//! hosts that cannot include C and for programs built with `RCGC_NO_INLINE`. They check what the inline
+//! ones cannot: null and foreign pointers.
 
 use super::boundary::{self, NonNull};
 use core::ffi::c_void;
 
 /// Adds a reference.
 ///
-/// A count that would overflow makes the object immortal; it never wraps. Counting an immortal object stores nothing.
+/// A count that would overflow makes the object immortal; it never wraps. Counting an immortal object
+/// stores nothing.
 ///
 /// Ownership: the caller owns one reference more.
 /// Threads: the heap's; any thread for immortal objects.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: fatal for a dead object, as long as its memory was not handed out again; here also for null and foreign pointers.
+/// Fails: fatal for a dead object, as long as its memory was not handed out again; here also for null and
+/// foreign pointers.
 #[no_mangle]
 pub unsafe extern "C" fn rc_incref(obj: NonNull<c_void>) {
     boundary::incref(obj)
 }
 
-/// Releases a reference. With the last one the object, and all that only it kept alive, dies before this returns, without
-/// recursion, whatever the depth.
+/// Releases a reference. With the last one the object, and all that only it kept alive, dies before this
+/// returns, without recursion, whatever the depth.
 ///
 /// Ownership: takes one reference.
 /// Threads: the heap's; any thread for immortal objects.
 /// May collect: no.
 /// Runs host code: `clear` and `destroy` of what dies.
-/// Fails: fatal for a dead object, as long as its memory was not handed out again, and for one reference too many on a dying one; here also for null and foreign pointers.
+/// Fails: fatal for a dead object, as long as its memory was not handed out again, and for one reference
+/// too many on a dying one; here also for null and foreign pointers.
 #[no_mangle]
 pub unsafe extern "C" fn rc_decref(obj: NonNull<c_void>) {
     boundary::decref(obj)
@@ -67,7 +71,8 @@ pub unsafe extern "C" fn rc_newref(obj: NonNull<c_void>) -> *mut c_void {
     boundary::newref(obj)
 }
 
-/// Stores a reference (or null) in the slot and releases what was there, last. `slot` is the address of a pointer to any object type.
+/// Stores a reference (or null) in the slot and releases what was there, last. `slot` is the address of a
+/// pointer to any object type.
 ///
 /// Ownership: the slot takes `obj`; what was there is released.
 /// Threads: the heap's.

@@ -1,4 +1,5 @@
-//! The out-of-line halves of `rcgc/inline.h`, which declares them. Not an area of its own: no header comes from this file.
+//! The out-of-line halves of `rcgc/inline.h`, which declares them. Not an area of its own: no header comes
+//! from this file.
 
 use super::boundary;
 use core::ffi::c_void;

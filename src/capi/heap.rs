@@ -25,8 +25,7 @@ pub const GC_LOG_WARNING: u32 = 2;
 pub const GC_LOG_INFO: u32 = 3;
 
 /// Takes one line of the log, without a newline. It must not call the library.
-pub type gc_log_fn =
-    Option<unsafe extern "C" fn(level: u32, message: *const c_char, ctx: *mut c_void)>;
+pub type gc_log_fn = Option<unsafe extern "C" fn(level: u32, message: *const c_char, ctx: *mut c_void)>;
 
 /// Takes the one line that names a misuse which can corrupt memory: what, the type's name, the address, the
 /// likely cause. It must not call the library. When it returns the library calls `abort`.
@@ -48,21 +47,23 @@ pub struct gc_heap_options {
     /// Must be zero.
     pub reserved: u32,
     /// Bytes of address space to reserve for all heaps of the process together, side tables included. Only
-    /// the first heap of a process decides; 0: the environment variable `RCGC_RANGE_BYTES` or, without it, the
-    /// larger of 256 GiB and twice the machine's memory. Halved until the system grants it, down to 16 MiB.
+    /// the first heap of a process decides; 0: the environment variable `RCGC_RANGE_BYTES` or, without it,
+    /// the larger of 256 GiB and twice the machine's memory. Halved until the system grants it, down to 16
+    /// MiB.
     pub range_bytes: u64,
 }
 
 /// Makes a heap.
 ///
-/// `options` may be null for all defaults. Heaps are independent of each other: each has its types, its objects
-/// and its collections. `gc_heap_free` ends it.
+/// `options` may be null for all defaults. Heaps are independent of each other: each has its types, its
+/// objects and its collections. `gc_heap_free` ends it.
 ///
 /// Ownership: the caller owns the heap.
 /// Threads: any.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: RC_ERR_INVALID (null `out_heap`, a bad size or option), RC_ERR_ABI, RC_ERR_UNSUPPORTED, RC_ERR_NO_MEMORY.
+/// Fails: RC_ERR_INVALID (null `out_heap`, a bad size or option), RC_ERR_ABI, RC_ERR_UNSUPPORTED,
+/// RC_ERR_NO_MEMORY.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn gc_heap_new(
@@ -75,15 +76,17 @@ pub unsafe extern "C" fn gc_heap_new(
 /// Collects, ends every object that is left in the order of one death, frees the heap and its types, and
 /// returns how many objects were still held.
 ///
-/// What was still held is reported by type to the log, as a warning: each is a reference that some host code
-/// did not release. Immortal objects, and what only they keep alive, do not count. Every pointer into the heap is
-/// dead afterwards. Null is the default heap; its next use makes a new one. Freeing twice is fatal.
+/// What was still held is reported by type to the log, as a warning: each is a reference that some host
+/// code did not release. Immortal objects, and what only they keep alive, do not count. Every pointer into
+/// the heap is dead afterwards. Null is the default heap; its next use makes a new one. Freeing twice is
+/// fatal.
 ///
 /// Ownership: takes the heap, its types and its objects.
 /// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: `clear` and `destroy` of what ends.
-/// Fails: fatal inside a callback of the same heap, inside a callback of another heap one of whose dying objects has just released an object of this one, and for a pointer that is not a live heap.
+/// Fails: fatal inside a callback of the same heap, inside a callback of another heap one of whose dying
+/// objects has just released an object of this one, and for a pointer that is not a live heap.
 #[no_mangle]
 pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
     boundary::heap_free(heap)
@@ -91,7 +94,8 @@ pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
 
 /// The heap that a null heap parameter means; made by the first call that needs it.
 ///
-/// For programs. A library should make its own heap, so that two libraries in one process do not meet in this one.
+/// For programs. A library should make its own heap, so that two libraries in one process do not meet in
+/// this one.
 ///
 /// Ownership: the library's; `gc_heap_free` of it ends it, and a later use makes a new one.
 /// Threads: any; the host serialises its use.
@@ -115,8 +119,8 @@ pub unsafe extern "C" fn gc_heap_name(heap: *mut gc_heap) -> *const c_char {
     boundary::heap_name(heap)
 }
 
-/// The sentence behind the last status of this heap that was not `RC_OK`: what was wrong, and where. For a null heap: the
-/// last one of the default heap, or of a call that had no heap yet (`gc_heap_new`).
+/// The sentence behind the last status of this heap that was not `RC_OK`: what was wrong, and where. For a
+/// null heap: the last one of the default heap, or of a call that had no heap yet (`gc_heap_new`).
 ///
 /// Ownership: the string is the heap's, until its next failing call.
 /// Threads: the heap's.
@@ -140,7 +144,8 @@ pub unsafe extern "C" fn gc_set_log(log: gc_log_fn, ctx: *mut c_void) {
     boundary::set_log(log, ctx)
 }
 
-/// Sets who is told of a misuse that can corrupt memory, before the library aborts; null: a line on standard error.
+/// Sets who is told of a misuse that can corrupt memory, before the library aborts; null: a line on
+/// standard error.
 ///
 /// The hook may end the process in its own way. It must not return into the program by a jump.
 ///

@@ -1,5 +1,6 @@
-//! The exported functions: one file per header, in the order of the headers. They hold the manual, and no logic: each calls its
-//! namesake in [`boundary`], which has every cast and every check of what the host passed.
+//! The exported functions: one file per header, in the order of the headers. They hold the manual, and no
+//! logic: each calls its namesake in [`boundary`], which has every cast and every check of what the host
+//! passed.
 //!
 //! | file | header |
 //! |---|---|

@@ -8,8 +8,8 @@ use core::ffi::c_void;
 
 /// Makes an object: zeroed, 16-byte aligned, count 1.
 ///
-/// Every tracked object must be walkable at this call (see "what a host owes" in rcgc.h), and a borrowed pointer
-/// survives it only if something held from outside holds its object.
+/// Every tracked object must be walkable at this call (see "what a host owes" in rcgc.h), and a borrowed
+/// pointer survives it only if something held from outside holds its object.
 ///
 /// Ownership: the caller owns the one reference.
 /// Threads: the heap's.
@@ -28,7 +28,8 @@ pub unsafe extern "C" fn rc_new(type_: NonNull<rc_type>) -> *mut c_void {
 /// Threads: the heap's.
 /// May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
 /// Runs host code: what a collection runs.
-/// Fails: null for out of memory, and for a length whose bytes no heap can hold; fatal for a type without a trailing array (unless `n` is 0), for a pointer that is not a live type, and inside `traverse`.
+/// Fails: null for out of memory, and for a length whose bytes no heap can hold; fatal for a type without a
+/// trailing array (unless `n` is 0), for a pointer that is not a live type, and inside `traverse`.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_new_array(type_: NonNull<rc_type>, n: usize) -> *mut c_void {
@@ -83,8 +84,9 @@ pub unsafe extern "C" fn rc_size_of(obj: NonNull<c_void>) -> usize {
     boundary::object_size(obj)
 }
 
-/// Makes the object immortal: it never dies by count nor by collection, is a root of its heap, and counting it costs
-/// neither a call nor a store. For `nil`, `true`, interned strings. There is no way back but `gc_heap_free`.
+/// Makes the object immortal: it never dies by count nor by collection, is a root of its heap, and counting
+/// it costs neither a call nor a store. For `nil`, `true`, interned strings. There is no way back but
+/// `gc_heap_free`.
 ///
 /// Ownership: the caller's reference stays valid for ever and need not be released.
 /// Threads: the heap's.
@@ -96,14 +98,16 @@ pub unsafe extern "C" fn rc_immortalize(obj: NonNull<c_void>) {
     boundary::object_immortalize(obj)
 }
 
-/// Tells the engine of `bytes` more (or fewer) that the object keeps elsewhere: an image, a buffer, a file mapping. They count
-/// for the triggers of automatic collection and in reports, and leave the books when the object dies.
+/// Tells the engine of `bytes` more (or fewer) that the object keeps elsewhere: an image, a buffer, a file
+/// mapping. They count for the triggers of automatic collection and in reports, and leave the books when
+/// the object dies.
 ///
 /// Ownership: nothing.
 /// Threads: the heap's.
 /// May collect: no; a trigger that this crosses takes effect at the next `rc_new`.
 /// Runs host code: no.
-/// Fails: RC_ERR_INVALID when an object's total would fall below 0 or leave 63 bits, RC_ERR_NO_MEMORY; fatal for what is not a live object.
+/// Fails: RC_ERR_INVALID when an object's total would fall below 0 or leave 63 bits, RC_ERR_NO_MEMORY;
+/// fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_add_external_bytes(obj: NonNull<c_void>, bytes: isize) -> rc_status {
     boundary::object_add_external(obj, bytes)

@@ -1,5 +1,6 @@
-//! `rcgc/scope.h`: scopes, which hold references for a stretch of the program and release them at its end, last in first out. What
-//! a context manager is in Python. `RC_SCOPE` and `RC_AUTO` of rcgc/auto.h do it by themselves.
+//! `rcgc/scope.h`: scopes, which hold references for a stretch of the program and release them at its end,
+//! last in first out. What a context manager is in Python. `RC_SCOPE` and `RC_AUTO` of rcgc/auto.h do it by
+//! themselves.
 
 use super::boundary;
 use super::status::rc_status;
@@ -44,7 +45,8 @@ pub unsafe extern "C" fn rc_scope_enter_named(heap: *mut gc_heap, name: *const c
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: what the death of an object runs.
-/// Fails: RC_ERR_INVALID for a mark that is not the innermost open scope's of this heap (left twice, out of order, of another heap); then nothing was released.
+/// Fails: RC_ERR_INVALID for a mark that is not the innermost open scope's of this heap (left twice, out of
+/// order, of another heap); then nothing was released.
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_leave(heap: *mut gc_heap, mark: rc_scope_mark) -> rc_status {
     boundary::scope_leave(heap, mark)

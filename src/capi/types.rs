@@ -17,14 +17,13 @@ pub const RC_TYPE_SHARED: u32 = 8;
 
 /// What a `traverse` calls for each owned reference; null references may be passed. The result is for the
 /// library: a `traverse` returns it at once when it is not 0.
-pub type rc_visit_fn =
-    Option<unsafe extern "C" fn(reference: *mut c_void, visit_ctx: *mut c_void) -> c_int>;
+pub type rc_visit_fn = Option<unsafe extern "C" fn(reference: *mut c_void, visit_ctx: *mut c_void) -> c_int>;
 
-/// Calls `visit` once for each owned reference of the object that is not in a declared field, and returns 0, or at once
-/// what `visit` returned when that was not 0. It may only visit: no allocation, no release, no collection.
-pub type rc_traverse_fn = Option<
-    unsafe extern "C" fn(obj: *mut c_void, visit: rc_visit_fn, visit_ctx: *mut c_void) -> c_int,
->;
+/// Calls `visit` once for each owned reference of the object that is not in a declared field, and returns
+/// 0, or at once what `visit` returned when that was not 0. It may only visit: no allocation, no release,
+/// no collection.
+pub type rc_traverse_fn =
+    Option<unsafe extern "C" fn(obj: *mut c_void, visit: rc_visit_fn, visit_ctx: *mut c_void) -> c_int>;
 
 /// The other callbacks of a type.
 pub type rc_object_fn = Option<unsafe extern "C" fn(obj: *mut c_void)>;
@@ -47,8 +46,9 @@ pub const RC_PLACE_TAIL: u32 = 3;
 /// or a buffer that the host allocated, with its used length in the struct.
 pub const RC_PLACE_VECTOR: u32 = 4;
 
-/// One declared field: where owned references lie in the host's struct. Made by the `RC_FIELD` macros; the members are
-/// documented for hosts in other languages. Offsets are from the start of the struct, sizes in bytes.
+/// One declared field: where owned references lie in the host's struct. Made by the `RC_FIELD` macros; the
+/// members are documented for hosts in other languages. Offsets are from the start of the struct, sizes in
+/// bytes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rc_field {
@@ -105,10 +105,11 @@ pub struct rc_type_spec {
     pub traverse: rc_traverse_fn,
     /// Releases and nulls the same references; called once in each object's death.
     pub clear: rc_object_fn,
-    /// Called once in an object's life, before it dies, with everything it refers to intact. It may store a reference to the object, which
-    /// lives on then, with all it reaches.
+    /// Called once in an object's life, before it dies, with everything it refers to intact. It may store a
+    /// reference to the object, which lives on then, with all it reaches.
     pub finalize: rc_object_fn,
-    /// Frees what the host itself allocated for the object (a vector's buffer, a file); sees no references any more.
+    /// Frees what the host itself allocated for the object (a vector's buffer, a file); sees no references
+    /// any more.
     pub destroy: rc_object_fn,
     /// The host's; `rc_type_ctx` gives it back.
     pub ctx: *mut c_void,
@@ -120,7 +121,8 @@ pub struct rc_type_spec {
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: RC_ERR_INVALID (a bad spec; `gc_error_message` names the field), RC_ERR_UNSUPPORTED, RC_ERR_LIMIT, RC_ERR_NO_MEMORY.
+/// Fails: RC_ERR_INVALID (a bad spec; `gc_error_message` names the field), RC_ERR_UNSUPPORTED,
+/// RC_ERR_LIMIT, RC_ERR_NO_MEMORY.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_type_new(
@@ -179,8 +181,8 @@ pub unsafe extern "C" fn rc_type_live(type_: NonNull<rc_type>) -> u64 {
     boundary::type_live(type_)
 }
 
-/// For use in a `traverse`: passes `reference` to `visit` under a name, which reports show as the name of the edge;
-/// `index` tells edges of one name apart (`RC_NO_INDEX`: there is only one).
+/// For use in a `traverse`: passes `reference` to `visit` under a name, which reports show as the name of
+/// the edge; `index` tells edges of one name apart (`RC_NO_INDEX`: there is only one).
 ///
 /// Ownership: nothing; the name must be static or live as long as the type.
 /// Threads: the heap's, inside `traverse`.

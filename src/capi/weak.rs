@@ -4,16 +4,18 @@ use super::boundary::{self, NonNull};
 use crate::weak::Weak as rc_weak;
 use core::ffi::c_void;
 
-/// Called once when the handle's target has died, after every handle of everything that dies with it reads null and before
-/// anything of that is released. `weak` is the handle, which it may free.
+/// Called once when the handle's target has died, after every handle of everything that dies with it reads
+/// null and before anything of that is released. `weak` is the handle, which it may free.
 pub type rc_weak_fn = Option<unsafe extern "C" fn(weak: *mut rc_weak, ctx: *mut c_void)>;
 
 /// Makes a handle to an object. `callback` may be null.
 ///
-/// All handles of one object share a cell, so making, clearing and freeing one costs the same however many there are. On an
-/// object whose handles read null already (it is dying, past its finalizer) the new one reads null too, and its callback does not run.
+/// All handles of one object share a cell, so making, clearing and freeing one costs the same however many
+/// there are. On an object whose handles read null already (it is dying, past its finalizer) the new one
+/// reads null too, and its callback does not run.
 ///
-/// Ownership: the caller owns the handle, not the object; `rc_weak_free` ends it, or the death of the object whose `RC_FIELD_WEAK` holds it.
+/// Ownership: the caller owns the handle, not the object; `rc_weak_free` ends it, or the death of the
+/// object whose `RC_FIELD_WEAK` holds it.
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.

@@ -1,4 +1,5 @@
-//! `rcgc/weakmap.h`: maps from an object to a value that keep the value alive only while the key is alive by other ways (ephemerons).
+//! `rcgc/weakmap.h`: maps from an object to a value that keep the value alive only while the key is alive
+//! by other ways (ephemerons).
 
 use super::boundary::{self, NonNull};
 use super::status::rc_status;
@@ -8,10 +9,11 @@ use core::ffi::c_void;
 
 /// Makes an empty weak map (null heap: the default heap).
 ///
-/// A weak map is an object like any other: counted with `rc_incref` and `rc_decref`, tracked, weakly referable, a reference that a slot
-/// may own. An entry keeps its value alive as long as map and key are alive; it does not keep its key alive, not even when the
-/// value refers to the key or to the map (Hayes, "Ephemerons", OOPSLA 1997). Entries whose key dies leave the map at the moment
-/// when weak handles read null; their values are released afterwards.
+/// A weak map is an object like any other: counted with `rc_incref` and `rc_decref`, tracked, weakly
+/// referable, a reference that a slot may own. An entry keeps its value alive as long as map and key are
+/// alive; it does not keep its key alive, not even when the value refers to the key or to the map (Hayes,
+/// "Ephemerons", OOPSLA 1997). Entries whose key dies leave the map at the moment when weak handles read
+/// null; their values are released afterwards.
 ///
 /// Ownership: the caller owns the one reference.
 /// Threads: the heap's.
@@ -30,7 +32,9 @@ pub unsafe extern "C" fn rc_weakmap_new(heap: *mut gc_heap) -> *mut rc_weakmap {
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: what the death of an old value runs.
-/// Fails: RC_ERR_INVALID for a null value, a dying map and a key of another heap, RC_ERR_NO_MEMORY, RC_ERR_REFUSED for a key that is dying; then nothing changed. Fatal for what is not an object or not a weak map.
+/// Fails: RC_ERR_INVALID for a null value, a dying map and a key of another heap, RC_ERR_NO_MEMORY,
+/// RC_ERR_REFUSED for a key that is dying; then nothing changed. Fatal for what is not an object or not a
+/// weak map.
 #[no_mangle]
 pub unsafe extern "C" fn rc_weakmap_set(
     map: NonNull<rc_weakmap>,

@@ -107,7 +107,8 @@ pub unsafe fn find(heap: *mut Heap, function: EventFn, ctx: *mut c_void) -> Opti
     })
 }
 
-/// Removes the callback at a place. Its slot stays until no callbacks are running, so that nobody is left out.
+/// Removes the callback at a place. Its slot stays until no callbacks are running, so that nobody is left
+/// out.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
@@ -154,7 +155,10 @@ unsafe fn log_event(heap: *mut Heap, event: &Event) {
     if event.kind == 1 {
         report::log(
             Level::Info,
-            format_args!("heap {name}: {generation} collection begins; {} objects live", (*heap).live_objects()),
+            format_args!(
+                "heap {name}: {generation} collection begins; {} objects live",
+                (*heap).live_objects()
+            ),
         );
     } else {
         report::log(
@@ -177,6 +181,10 @@ unsafe fn log_event(heap: *mut Heap, event: &Event) {
 pub unsafe fn log_collectable(obj: *mut c_void) {
     report::log(
         Level::Info,
-        format_args!("collectable: {} {obj:p}, count {}", (*object::type_of(obj)).name(), header::count_word(obj) & !header::LOCAL),
+        format_args!(
+            "collectable: {} {obj:p}, count {}",
+            (*object::type_of(obj)).name(),
+            header::count_word(obj) & !header::LOCAL
+        ),
     );
 }

@@ -1,4 +1,5 @@
-//! The verdict: which objects of the examined pages are dead. Three sweeps in address order, none of which writes to an object.
+//! The verdict: which objects of the examined pages are dead. Three sweeps in address order, none of which
+//! writes to an object.
 //!
 //! ```text
 //!   count     working count := count, for every object of the set
@@ -7,8 +8,8 @@
 //!   dead      is what still has a working count (of zero)
 //! ```
 //!
-//! One example, a ring A <-> B and a chain C -> D where only the host holds C; columns are the table after each sweep, as
-//! "working count" or "-" for not suspected:
+//! One example, a ring A <-> B and a chain C -> D where only the host holds C; columns are the table after
+//! each sweep, as "working count" or "-" for not suspected:
 //!
 //! | | A | B | C | D |
 //! |---|---|---|---|---|
@@ -16,20 +17,22 @@
 //! | subtract | 0 | 0 | 1 | 0 |
 //! | mark | 0 | 0 | - | - |
 //!
-//! This is the synchronous form of trial deletion (Lins 1992; Bacon and Rajan, ECOOP 2001, section 3) with CPython's arrangement:
-//! all objects of the set instead of candidates, sums of edges instead of traversals from each. What is not in the set, old objects
-//! in a young collection, untracked, immortal and dying ones, is treated as outside: its edges are not subtracted, so
-//! what it refers to lives.
+//! This is the synchronous form of trial deletion (Lins 1992; Bacon and Rajan, ECOOP 2001, section 3) with
+//! CPython's arrangement: all objects of the set instead of candidates, sums of edges instead of traversals
+//! from each. What is not in the set, old objects in a young collection, untracked, immortal and dying
+//! ones, is treated as outside: its edges are not subtracted, so what it refers to lives.
 //!
-//! **Ephemerons** (`weakmap.rs`): the reference of an entry to its value is attributed to the key while the map lives. It is subtracted
-//! once, when key or map is in the set; it is followed when both are alive, from the side that is marked last, so that a chain of entries
-//! costs one visit each.
+//! **Ephemerons** (`weakmap.rs`): the reference of an entry to its value is attributed to the key while the
+//! map lives. It is subtracted once, when key or map is in the set; it is followed when both are alive,
+//! from the side that is marked last, so that a chain of entries costs one visit each.
 //!
-//! **Marking** takes what is held in address order and puts what that reaches on a worklist. The worklist is emptied through a ring of
-//! [`AHEAD`] objects whose memory is on its way into the cache. Its size is fixed before judging; when it is full, an object is left in
-//! the table as [`AGAIN`], which the sweep takes for "held", and the sweep is repeated.
+//! **Marking** takes what is held in address order and puts what that reaches on a worklist. The worklist
+//! is emptied through a ring of [`AHEAD`] objects whose memory is on its way into the cache. Its size is
+//! fixed before judging; when it is full, an object is left in the table as [`AGAIN`], which the sweep
+//! takes for "held", and the sweep is repeated.
 //!
-//! The host's `traverse` runs in the second and third sweep; see `host.rs` for what stops it from doing more than visiting.
+//! The host's `traverse` runs in the second and third sweep; see `host.rs` for what stops it from doing
+//! more than visiting.
 
 use super::working::{self, Large, AGAIN, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
@@ -57,8 +60,8 @@ pub struct EdgeName {
     index: usize,
 }
 
-/// What turns a pointer into its working count. Copied into the sweeps' locals: the table is written to between two edges, and
-/// the compiler cannot know that it does not write to the judge.
+/// What turns a pointer into its working count. Copied into the sweeps' locals: the table is written to
+/// between two edges, and the compiler cannot know that it does not write to the judge.
 #[derive(Clone, Copy)]
 pub struct Table {
     /// First byte of the heap's first segment,
@@ -91,8 +94,8 @@ impl Table {
         }
     }
 
-    /// The same table, of which only the pages under examination are looked at: what a young object refers to is mostly old, and its place in
-    /// the table mostly not in the cache, or not even in memory.
+    /// The same table, of which only the pages under examination are looked at: what a young object refers
+    /// to is mostly old, and its place in the table mostly not in the cache, or not even in memory.
     fn of_examined(self) -> Self {
         Table { partial: true, ..self }
     }
@@ -206,7 +209,8 @@ impl Judge {
     /// # Safety
     /// - Only the heap's thread is in the heap.
     pub unsafe fn new(heap: *mut Heap, young: bool, ending: bool) -> Result<Self, NoMemory> {
-        // Enough for a sixteenth of the objects of 64 bytes; more would seldom be used, less only costs sweeps.
+        // Enough for a sixteenth of the objects of 64 bytes; more would seldom be used, less only costs
+        // sweeps.
         let wanted = ((*heap).page_bytes / 1024) as usize;
         let capacity = if cfg!(feature = "check") { 4 } else { wanted.clamp(512, 64 << 10) };
         let worklist = sys::allocate_raw(capacity * size_of::<*mut c_void>()) as *mut *mut c_void;
@@ -242,8 +246,8 @@ impl Judge {
         self.go_on(large)
     }
 
-    /// Judges the dead again, after callbacks that may have stored references to them: the engine's hold does not count. What
-    /// lives loses its working count and keeps the flag CONDEMNED.
+    /// Judges the dead again, after callbacks that may have stored references to them: the engine's hold
+    /// does not count. What lives loses its working count and keeps the flag CONDEMNED.
     ///
     /// # Safety
     /// - As [`Judge::run`]; exactly the dead have a working count, and are held.
@@ -335,8 +339,8 @@ impl Judge {
         large
     }
 
-    /// While the heap ends, being immortal holds nothing: immortal objects are in the set, unless something outside the set refers
-    /// to them, which may be ended after them.
+    /// While the heap ends, being immortal holds nothing: immortal objects are in the set, unless something
+    /// outside the set refers to them, which may be ended after them.
     #[cold]
     unsafe fn count_immortals(&mut self) {
         let table = self.table;
@@ -353,7 +357,9 @@ impl Judge {
                 return;
             }
             slots::each_edge(obj, kind, |word| match table.place(word) {
-                Some(target) if *target == ZERO && header::count_word(word as *mut c_void) == IMMORTAL => *target = CLEAR,
+                Some(target) if *target == ZERO && header::count_word(word as *mut c_void) == IMMORTAL => {
+                    *target = CLEAR
+                }
                 _ => {}
             });
         });
@@ -439,7 +445,8 @@ impl Judge {
         }
     }
 
-    /// The edges of weak maps' entries: each is taken off once, from the side of its key if that is in the set, else of its map.
+    /// The edges of weak maps' entries: each is taken off once, from the side of its key if that is in the
+    /// set, else of its map.
     unsafe fn sweep_subtract_entries(&mut self) {
         let heap = self.heap;
         let table = self.table;
@@ -468,8 +475,9 @@ impl Judge {
         }
     }
 
-    /// An object lives: so do the values of its entries whose other side, map or key, is alive too. The last of the two to be marked
-    /// reaches the value; what is still suspected may be held, which the sweep will find.
+    /// An object lives: so do the values of its entries whose other side, map or key, is alive too. The
+    /// last of the two to be marked reaches the value; what is still suspected may be held, which the sweep
+    /// will find.
     #[inline(never)]
     unsafe fn expand_entries(&mut self, table: &Table, obj: *mut c_void) {
         if header::has_flags(obj, Flags::WEAK) {

@@ -20,8 +20,8 @@
 //! Invariants that hold in `Idle`, and with which a change here must not break:
 //! - all working counts of the heap are clear;
 //! - an object is old if and only if it was alive when the last collection that examined its page began;
-//! - counts of living objects are exactly what hosts and slots hold: judging never writes them, and releasing writes only to
-//!   the dead and to what they referred to.
+//! - counts of living objects are exactly what hosts and slots hold: judging never writes them, and
+//!   releasing writes only to the dead and to what they referred to.
 
 pub mod events;
 pub mod judge;
@@ -30,15 +30,15 @@ pub mod release;
 pub mod working;
 
 use crate::check;
-use crate::header;
-use crate::heap::range::RANGE;
-use crate::heap::page::PageFlags;
-use crate::heap::{self, page, Heap, Phase};
-use crate::scope;
 use crate::count;
 use crate::finalizers;
+use crate::header;
+use crate::heap::page::PageFlags;
+use crate::heap::range::RANGE;
+use crate::heap::{self, page, Heap, Phase};
 use crate::object;
 use crate::report::{self, CText, Level};
+use crate::scope;
 use crate::stats::{Outcome, Status};
 use crate::sys;
 use crate::types::Type;
@@ -70,7 +70,8 @@ pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> u64 {
     run(heap, kind, Reason::Request)
 }
 
-/// Whether a collection may run now: not inside one, not inside `clear`. Inside the other callbacks of a death by count it may.
+/// Whether a collection may run now: not inside one, not inside `clear`. Inside the other callbacks of a
+/// death by count it may.
 unsafe fn may_collect(heap: *mut Heap) -> bool {
     (*heap).phase == Phase::Idle && (*heap).clearing == 0
 }
@@ -92,7 +93,10 @@ unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
         Err(judge::NoMemory) => {
             report::log(
                 Level::Warning,
-                format_args!("heap {}: a collection was given up: no memory for judging", CText((*heap).name())),
+                format_args!(
+                    "heap {}: a collection was given up: no memory for judging",
+                    CText((*heap).name())
+                ),
             );
             Outcome { status: Status::NoMemory, examined: 0, reclaimed: 0, resurrected: 0 }
         }
@@ -126,7 +130,8 @@ unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
     outcome.reclaimed
 }
 
-/// Puts pages under examination and judges them; afterwards what was examined is old, and the dead have a working count.
+/// Puts pages under examination and judges them; afterwards what was examined is old, and the dead have a
+/// working count.
 unsafe fn judge(heap: *mut Heap, kind: Kind, ending: bool) -> Result<Judge, judge::NoMemory> {
     let mut judge = Judge::new(heap, kind == Kind::Young, ending)?;
     (*heap).examine_pages(kind == Kind::Full);
@@ -206,8 +211,8 @@ pub unsafe fn safepoint(heap: *mut Heap) {
     }
 }
 
-/// No memory is to be had: a full collection, where the policy has collections at allocations and no callback is running. Whether it
-/// gained anything.
+/// No memory is to be had: a full collection, where the policy has collections at allocations and no
+/// callback is running. Whether it gained anything.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap; at an allocation.

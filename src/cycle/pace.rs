@@ -1,10 +1,12 @@
 //! When automatic collections run.
 //!
-//! Everything is in bytes, external bytes included, because a count of objects says nothing about memory (a small object may keep an
-//! image alive), and pacing by it left garbage unbounded elsewhere (CPython 3.14.0 to 3.14.4). With
+//! Everything is in bytes, external bytes included, because a count of objects says nothing about memory (a
+//! small object may keep an image alive), and pacing by it left garbage unbounded elsewhere (CPython 3.14.0
+//! to 3.14.4). With
 //!
 //! - `in_use`: live bytes and external bytes now,
-//! - `base`: what `in_use` was after the last full collection, or the least it has been seen to be since; 0 in the beginning,
+//! - `base`: what `in_use` was after the last full collection, or the least it has been seen to be since; 0
+//!   in the beginning,
 //! - `allocated`: bytes allocated, and external bytes added, since the last collection of either kind,
 //!
 //! a collection is due when
@@ -14,13 +16,15 @@
 //!   young:  allocated >= young_interval
 //! ```
 //!
-//! so floating garbage never exceeds `growth * base + FULL_SLACK` by more than one budget, and small heaps never pay for full
-//! collections. `young_interval` is the policy's `young_bytes`; left to the library, it starts at [`YOUNG_BYTES`], doubles up to
-//! [`YOUNG_BYTES_MAX`] after a young collection that found less than a tenth of what it examined dead, and halves back after one that
-//! found more: where there is no cyclic garbage young collections soon cost nothing.
+//! so floating garbage never exceeds `growth * base + FULL_SLACK` by more than one budget, and small heaps
+//! never pay for full collections. `young_interval` is the policy's `young_bytes`; left to the library, it
+//! starts at [`YOUNG_BYTES`], doubles up to [`YOUNG_BYTES_MAX`] after a young collection that found less
+//! than a tenth of what it examined dead, and halves back after one that found more: where there is no
+//! cyclic garbage young collections soon cost nothing.
 //!
-//! **Budgets.** Allocation counts `Heap::budget` down by bytes; [`Pace::renew`] gives it the distance to the nearer of the two
-//! triggers. Nothing is looked at before that is spent, so no collection starts unless allocation or external bytes crossed a trigger.
+//! **Budgets.** Allocation counts `Heap::budget` down by bytes; [`Pace::renew`] gives it the distance to
+//! the nearer of the two triggers. Nothing is looked at before that is spent, so no collection starts
+//! unless allocation or external bytes crossed a trigger.
 
 use super::Kind;
 use crate::heap::Heap;
@@ -124,7 +128,8 @@ impl Pace {
         self.given
     }
 
-    /// A collection was asked for where none could run: it is due at the next allocation, which the budget given back lets look.
+    /// A collection was asked for where none could run: it is due at the next allocation, which the budget
+    /// given back lets look.
     pub fn make_up(&mut self, budget: i64) -> i64 {
         self.overdue = true;
         self.given -= budget.max(0);

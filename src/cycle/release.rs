@@ -1,13 +1,15 @@
 //! The end of what was judged dead: the cycle half of `lifetime.md`.
 //!
-//! The dead are told by the table of working counts alone (see `judge.rs`), which nothing but the collector changes from the
-//! verdict to the end: so host code may allocate, release and store meanwhile.
+//! The dead are told by the table of working counts alone (see `judge.rs`), which nothing but the collector
+//! changes from the verdict to the end: so host code may allocate, release and store meanwhile.
 //!
-//! - **All plain, without weak handles**: one sweep. Each object's edges that leave the dead set are released (edges inside it
-//!   need no counting, both ends go), and its block is freed. Working counts stay until the sweep is over: they still tell who was dead.
-//! - **Else**: every member is condemned, which is held (count + 1) and marked as such, so that no callback can make one die in
-//!   the middle; then each step of the table is done for the whole set before the next begins. After finalizers, and after weak callbacks,
-//!   the set is judged again, without the holds: what somebody stored lives on.
+//! - **All plain, without weak handles**: one sweep. Each object's edges that leave the dead set are
+//!   released (edges inside it need no counting, both ends go), and its block is freed. Working counts stay
+//!   until the sweep is over: they still tell who was dead.
+//! - **Else**: every member is condemned, which is held (count + 1) and marked as such, so that no callback
+//!   can make one die in the middle; then each step of the table is done for the whole set before the next
+//!   begins. After finalizers, and after weak callbacks, the set is judged again, without the holds: what
+//!   somebody stored lives on.
 //!
 //! What dies by count in consequence is queued and ended last.
 
@@ -41,16 +43,21 @@ pub struct Released {
     pub resurrected: u64,
 }
 
-/// Ends every object of the examined pages that has a working count, but for those that callbacks bring back.
+/// Ends every object of the examined pages that has a working count, but for those that callbacks bring
+/// back.
 ///
 /// # Safety
-/// - The working counts of exactly the dead are set; the heap's phase forbids collections; only the heap's thread is in the heap.
+/// - The working counts of exactly the dead are set; the heap's phase forbids collections; only the heap's
+///   thread is in the heap.
 pub unsafe fn release_dead(judge: &mut Judge) -> Released {
     let heap = judge.heap();
     let mut queue = Queue::new();
     let save = (*heap).debug & DEBUG_SAVEALL != 0;
     let mut released = Released::default();
-    let careful = (save || may_need_steps(heap)) && condemn(heap) || save;
+    let mut careful = save || may_need_steps(heap);
+    if careful {
+        careful = condemn(heap) || save;
+    }
     if careful {
         if finalize_dead(heap, &mut queue) {
             released.resurrected += bring_back_stored(judge, &mut queue);
@@ -158,7 +165,10 @@ unsafe fn bring_back_stored(judge: &mut Judge, queue: &mut Queue) -> u64 {
     if judge.run_again().is_err() {
         report::log(
             Level::Warning,
-            format_args!("heap {}: no memory to judge after finalizers; what was dead lives on", CText((*heap).name())),
+            format_args!(
+                "heap {}: no memory to judge after finalizers; what was dead lives on",
+                CText((*heap).name())
+            ),
         );
     }
     (*heap).phase = phase;
@@ -190,14 +200,18 @@ unsafe fn run_weak_callbacks(heap: *mut Heap, detached: &mut Detached, queue: &m
     !queued && death::run_weak_callbacks(heap, &mut here, queue)
 }
 
-/// Instead of steps 5 to 7, the garbage list gets the engine's holds. False when it cannot grow: then nothing was done.
+/// Instead of steps 5 to 7, the garbage list gets the engine's holds. False when it cannot grow: then
+/// nothing was done.
 unsafe fn save_dead(heap: *mut Heap, released: &mut Released) -> bool {
     let mut count = 0;
     each_dead(heap, |_, _| count += 1);
     if !(*heap).garbage.reserve(count) {
         report::log(
             Level::Warning,
-            format_args!("heap {}: no memory for the garbage list; the dead were ended", CText((*heap).name())),
+            format_args!(
+                "heap {}: no memory for the garbage list; the dead were ended",
+                CText((*heap).name())
+            ),
         );
         return false;
     }
@@ -264,7 +278,8 @@ unsafe fn free_large(page: *mut Page, table: &Table, outer: bool, queue: &mut Qu
     dead
 }
 
-/// Frees the dead of one page, linked in address order, in front of what was free before. The page learns of it in [`end_page`].
+/// Frees the dead of one page, linked in address order, in front of what was free before. The page learns
+/// of it in [`end_page`].
 #[inline(always)]
 unsafe fn free_page(page: *mut Page, table: &Table, mut release: impl FnMut(*mut c_void, *mut Type)) -> u32 {
     let (start, stride) = ((*page).start, (*page).stride);

@@ -7,8 +7,9 @@
 //! | 0x8001 + n, n <= 0x7ffd | has the working count 0x7ffe * h + n, where h >= 1 is in [`Large`] |
 //! | 0xffff | fell below zero: alive whatever comes, and to be reported |
 //!
-//! So one 16-bit word answers "is it in the set", "what is left of its count" and, once marking has set it to 0, "is it marked"; a
-//! subtraction touches one word at a random place and nothing else, and `Large` is looked up once in 32,766 subtractions.
+//! So one 16-bit word answers "is it in the set", "what is left of its count" and, once marking has set it
+//! to 0, "is it marked"; a subtraction touches one word at a random place and nothing else, and `Large` is
+//! looked up once in 32,766 subtractions.
 
 use crate::sys;
 use core::ptr;
@@ -29,7 +30,8 @@ pub const SMALL_MAX: u32 = 0x7fff;
 const LARGE_ZERO: u16 = 0x8001;
 const LARGE_STEP: u32 = 0x7ffe;
 
-/// The high parts of counts above [`SMALL_MAX`]: a hash table with a free quarter, sized before judging begins.
+/// The high parts of counts above [`SMALL_MAX`]: a hash table with a free quarter, sized before judging
+/// begins.
 pub struct Large {
     entries: *mut (u64, u32),
     capacity: usize,
@@ -126,7 +128,9 @@ mod tests {
 
     #[test]
     fn every_count_is_exact_down_to_below_zero() {
-        for count in [0, 1, SMALL_MAX, SMALL_MAX + 1, 0x7ffe * 2, 0x7ffe * 2 + 1, 65_535, 65_536, 70_000, 1 << 20] {
+        for count in
+            [0, 1, SMALL_MAX, SMALL_MAX + 1, 0x7ffe * 2, 0x7ffe * 2 + 1, 65_535, 65_536, 70_000, 1 << 20]
+        {
             // SAFETY: one entry in a table with room for one.
             unsafe {
                 let mut large = Large::with_room(1).unwrap_or(Large::none());

@@ -1,7 +1,9 @@
-//! Size classes: which stride a size gets, and where a class's next block comes from when its page has none.
+//! Size classes: which stride a size gets, and where a class's next block comes from when its page has
+//! none.
 //!
-//! Strides are multiples of 16 up to 256, then eight to each doubling: at most an eighth is lost to rounding. The largest
-//! puts two blocks on a page; what is larger is a large object with a span of its own.
+//! Strides are multiples of 16 up to 256, then eight to each doubling: at most an eighth is lost to
+//! rounding. The largest puts two blocks on a page; what is larger is a large object with a span of its
+//! own.
 
 use super::page::{free_block, Kind, Page, PageFlags, COUNTDOWN_NEVER, NO_PAGE, PAGE_BYTES};
 use super::range::RANGE;
@@ -47,9 +49,9 @@ pub const fn class_of(bytes: usize) -> Option<usize> {
 /// A heap's allocator for one stride.
 #[repr(C)]
 pub struct Class {
-    /// The object of the current page that was freed last, dead but not returned to the page, which still counts it as in use; null:
-    /// none. What is made and dropped at once, as temporaries are, goes back and forth here. (Of the current page, because that
-    /// is sure to be young: so is what is made from this.)
+    /// The object of the current page that was freed last, dead but not returned to the page, which still
+    /// counts it as in use; null: none. What is made and dropped at once, as temporaries are, goes back and
+    /// forth here. (Of the current page, because that is sure to be young: so is what is made from this.)
     pub last: *mut c_void,
     /// Allocation takes from this page; never null ([`EMPTY_PAGE`] in the beginning).
     pub page: *mut Page,
@@ -138,7 +140,8 @@ impl Class {
             if page.is_null() {
                 return self.scrape();
             }
-            let class = ((self as *const Class as usize - (*self.heap).classes.as_ptr() as usize) / size_of::<Class>()) as u8;
+            let class = ((self as *const Class as usize - (*self.heap).classes.as_ptr() as usize)
+                / size_of::<Class>()) as u8;
             (*page).become_small(self.heap, class, self.stride);
             (*self.heap).small_pages += 1;
             page
@@ -162,7 +165,8 @@ impl Class {
         (*self.heap).list_young(next);
     }
 
-    /// Moves the current page's frontier: by little in a small heap, whose memory stays small, by the whole page in a large one.
+    /// Moves the current page's frontier: by little in a small heap, whose memory stays small, by the whole
+    /// page in a large one.
     unsafe fn extend(&mut self) {
         let page = &mut *self.page;
         let bytes = match (*self.heap).small_pages {
@@ -192,7 +196,11 @@ impl Class {
         let heap = self.heap;
         (*heap).each_page(|page| {
             let full = PageFlags::PARTIAL.union(PageFlags::CURRENT);
-            if (*page).kind == Kind::Small && (*page).stride == stride && !(*page).flags.intersects(full) && (*page).free < (*page).end {
+            if (*page).kind == Kind::Small
+                && (*page).stride == stride
+                && !(*page).flags.intersects(full)
+                && (*page).free < (*page).end
+            {
                 found = page;
             }
         });
@@ -279,7 +287,8 @@ impl Class {
         (*page).flags.remove(PageFlags::PARTIAL);
     }
 
-    /// A partial page has no object left. The class's only one is kept for the next allocation; others go back.
+    /// A partial page has no object left. The class's only one is kept for the next allocation; others go
+    /// back.
     unsafe fn empty(&mut self, page: *mut Page) {
         (*page).countdown = COUNTDOWN_NEVER;
         if self.partial == (*page).index() && (*page).next == NO_PAGE {

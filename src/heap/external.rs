@@ -1,7 +1,7 @@
 //! External bytes: what objects keep elsewhere, in a table beside the heap, since few objects have any.
 //!
-//! Open addressing with linear probing, at most three quarters full, keys are granules (0 is no object's). An object that has
-//! an entry has [`crate::header::Flags::EXTERNAL`]; its death removes both.
+//! Open addressing with linear probing, at most three quarters full, keys are granules (0 is no object's).
+//! An object that has an entry has [`crate::header::Flags::EXTERNAL`]; its death removes both.
 
 use crate::sys;
 use core::ptr;
@@ -75,8 +75,12 @@ impl ExternalBytes {
     /// - As [`ExternalBytes::get`].
     pub unsafe fn add(&mut self, granule: u64, bytes: i64) -> Result<u64, Refused> {
         let old = self.get(granule);
-        let new = old.checked_add_signed(bytes).filter(|&new| new <= i64::MAX as u64).ok_or(Refused::OutOfRange)?;
-        let total = (self.total - old).checked_add(new).filter(|&sum| sum <= i64::MAX as u64).ok_or(Refused::OutOfRange)?;
+        let new =
+            old.checked_add_signed(bytes).filter(|&new| new <= i64::MAX as u64).ok_or(Refused::OutOfRange)?;
+        let total = (self.total - old)
+            .checked_add(new)
+            .filter(|&sum| sum <= i64::MAX as u64)
+            .ok_or(Refused::OutOfRange)?;
         if new == 0 {
             self.remove(granule);
             return Ok(0);

@@ -9,10 +9,11 @@
 //! | `external` | bytes that objects keep elsewhere |
 //! | this | the heap itself, made and ended; large objects |
 //!
-//! **Allocation budget.** `budget` is how many bytes may still be allocated before somebody must look whether a collection is
-//! due. Types take rations of a few KiB of it and count those down, so that allocation keeps one counter; how many bytes live
-//! is worked out when asked, from the types' counters. While a collection judges, rations are recalled and no type is
-//! quick, so allocation and the last release go the long way and find the phase.
+//! **Allocation budget.** `budget` is how many bytes may still be allocated before somebody must look
+//! whether a collection is due. Types take rations of a few KiB of it and count those down, so that
+//! allocation keeps one counter; how many bytes live is worked out when asked, from the types' counters.
+//! While a collection judges, rations are recalled and no type is quick, so allocation and the last release
+//! go the long way and find the phase.
 
 pub mod class;
 pub mod external;
@@ -20,11 +21,11 @@ pub mod page;
 pub mod range;
 pub mod segment;
 
+use crate::cycle::events::Listener;
 use crate::cycle::pace::Pace;
 use crate::death::Queue;
 use crate::finalizers::Finalizers;
 use crate::report::{Line, LINE_BYTES};
-use crate::cycle::events::Listener;
 use crate::scope::{Scopes, Stack};
 use crate::stats::GenerationStats;
 use crate::types::Type;
@@ -196,7 +197,8 @@ impl Heap {
         self.budget = self.budget.saturating_add(bytes as i64);
     }
 
-    /// Sends allocation and the last release of all types the long way, or lets them take the leaf paths again.
+    /// Sends allocation and the last release of all types the long way, or lets them take the leaf paths
+    /// again.
     ///
     /// # Safety
     /// - Only the heap's thread is in the heap.
@@ -328,8 +330,13 @@ pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
     heap.open_segments = NO_SEGMENT;
     heap.segment_low = usize::MAX;
     for number in 0..CLASS_COUNT {
-        heap.classes[number] =
-            Class { last: ptr::null_mut(), page: EMPTY_PAGE.get(), heap: slot, partial: NO_PAGE, stride: stride_of(number) };
+        heap.classes[number] = Class {
+            last: ptr::null_mut(),
+            page: EMPTY_PAGE.get(),
+            heap: slot,
+            partial: NO_PAGE,
+            stride: stride_of(number),
+        };
     }
     let mut line = Line::new();
     // A cut name is still a name.

@@ -1,24 +1,25 @@
 //! A page: 64 KiB of blocks of one size, or part of a span that holds one large object.
 //!
-//! A block is header and payload, `stride` bytes from one payload to the next; the first payload lies 16 bytes into the
-//! page, so its header fills the second 8 bytes and every payload is 16-aligned:
+//! A block is header and payload, `stride` bytes from one payload to the next; the first payload lies 16
+//! bytes into the page, so its header fills the second 8 bytes and every payload is 16-aligned:
 //!
 //! ```text
 //!   0        8        16                    16 + stride - 8   16 + stride
 //!   | unused | header | payload ............ | header          | payload ...
 //! ```
 //!
-//! **The free list** runs through the headers of free blocks, never through payloads: the high word of a free header is the
-//! distance from the block behind it to the next free one. So memory that reads zero is a chain of blocks in address
-//! order, a fresh page needs no list and no bump pointer, and a host that writes into a dead object does not break the list.
-//! The list always ends at `end`, the frontier of what has been handed out; moving `end` up hands out more.
+//! **The free list** runs through the headers of free blocks, never through payloads: the high word of a
+//! free header is the distance from the block behind it to the next free one. So memory that reads zero is
+//! a chain of blocks in address order, a fresh page needs no list and no bump pointer, and a host that
+//! writes into a dead object does not break the list. The list always ends at `end`, the frontier of what
+//! has been handed out; moving `end` up hands out more.
 //!
 //! ```text
 //!   free ->  next = offset + stride + high word   (wrapping)         list exhausted  <=>  free >= end
 //! ```
 //!
-//! **`countdown`** is how many frees may happen before somebody must look, so that neither allocation nor release keeps
-//! a count of the page's objects:
+//! **`countdown`** is how many frees may happen before somebody must look, so that neither allocation nor
+//! release keeps a count of the page's objects:
 //!
 //! | the page is | countdown | what its end means |
 //! |---|---|---|
@@ -167,14 +168,16 @@ impl Page {
         }
     }
 
-    /// The payload of the block that an address of this page lies in; None before the first and behind the last one handed out.
+    /// The payload of the block that an address of this page lies in; None before the first and behind the
+    /// last one handed out.
     pub fn payload_at(&self, address: usize) -> Option<*mut c_void> {
         let start = self.start;
         match self.kind {
             Kind::Large => Some((start + FIRST_OFFSET as usize) as *mut c_void),
             Kind::Small => {
                 // A header belongs to the payload behind it.
-                let offset = (address - start + header::HEADER_BYTES).checked_sub(FIRST_OFFSET as usize)? as u64;
+                let offset =
+                    (address - start + header::HEADER_BYTES).checked_sub(FIRST_OFFSET as usize)? as u64;
                 let number = (offset * self.reciprocal as u64) >> 32;
                 let payload = FIRST_OFFSET as u64 + number * self.stride as u64;
                 (payload < self.end as u64).then_some((start + payload as usize) as *mut c_void)
@@ -193,7 +196,8 @@ impl Page {
         let (mut address, stride) = (self.start + FIRST_OFFSET as usize, self.stride as usize);
         let end = self.start + self.end as usize;
         while address < end {
-            // Small pages of the system keep the processor from looking far ahead by itself (measured: a third of a collection).
+            // Small pages of the system keep the processor from looking far ahead by itself (measured: a
+            // third of a collection).
             sys::prefetch_for_read(address.wrapping_add(AHEAD_BYTES));
             each(address as *mut c_void);
             address += stride;
@@ -215,8 +219,8 @@ impl Page {
         }
     }
 
-    /// How many blocks of a full page must be free before allocation comes back to it: taking pages that have one free block
-    /// each would put every allocation on the slow path.
+    /// How many blocks of a full page must be free before allocation comes back to it: taking pages that
+    /// have one free block each would put every allocation on the slow path.
     pub fn frees_until_partial(&self) -> u32 {
         (self.count_handed_out() / 16).max(1)
     }
@@ -227,7 +231,8 @@ impl Page {
     }
 }
 
-/// Returns an object's block to its page: the object is dead from here on. The common half; see [`Class::free_slow`].
+/// Returns an object's block to its page: the object is dead from here on. The common half; see
+/// [`Class::free_slow`].
 ///
 /// # Safety
 /// - `obj` is a block in use, everything it referred to was taken, and nobody uses it any more.
@@ -258,8 +263,8 @@ pub unsafe fn is_old(page: *const Page, obj: *mut c_void) -> bool {
     offset < (*page).old_end as usize && *RANGE.renewed.add(granule / 64) & (1 << (granule % 64)) == 0
 }
 
-/// A block became free: what is allocated there next is young, and not frozen. Needed where the page has old objects, harmless
-/// elsewhere; frozen ones are old too.
+/// A block became free: what is allocated there next is young, and not frozen. Needed where the page has
+/// old objects, harmless elsewhere; frozen ones are old too.
 ///
 /// # Safety
 /// - `obj` is a block of `page`.

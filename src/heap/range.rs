@@ -7,13 +7,14 @@
 //!     each    each    /1 MiB     /64 KiB   /granule  /granule         /granule                             of 64 KiB pages
 //! ```
 //!
-//! Everything about an address follows from `(address - objects) >> shift`: there is no header in a page or a segment, so
-//! the collector writes beside the objects, never into them, and "is this pointer ours" is a subtraction and a comparison.
+//! Everything about an address follows from `(address - objects) >> shift`: there is no header in a page or
+//! a segment, so the collector writes beside the objects, never into them, and "is this pointer ours" is a
+//! subtraction and a comparison.
 //!
 //! Invariants:
 //! - The range is made once and never moves; before that `size` is 0, so every pointer is foreign.
-//! - Segments below `committed` are readable and writable together with their part of every table. Growth is contiguous,
-//!   since each hole would cost the kernel a mapping, and mappings are few.
+//! - Segments below `committed` are readable and writable together with their part of every table. Growth
+//!   is contiguous, since each hole would cost the kernel a mapping, and mappings are few.
 //! - Working counts are zero outside a collection of the heap that owns the segment.
 //!
 //! Memory is given back by `MADV_DONTNEED`, which leaves it committed and reading zero: a dead header.
@@ -39,7 +40,8 @@ const RANGE_BYTES_DEFAULT: u64 = 256 << 30;
 /// Huge pages are 2 MiB on the supported processors; objects start on such a border.
 pub const HUGE_PAGE_BYTES: usize = 2 << 20;
 
-/// Slots of one size, for what outlives heaps: handed out once each, then again from a free list. Under the lock.
+/// Slots of one size, for what outlives heaps: handed out once each, then again from a free list. Under the
+/// lock.
 #[derive(Clone, Copy)]
 pub struct Pool {
     /// First slot; slot 0 is never handed out.
@@ -143,8 +145,9 @@ pub struct Range {
 
 /// The range of this process.
 ///
-/// Written under [`LOCK`]; what the fast paths read (`objects`, `size`, the tables' addresses) is written once, before the
-/// first heap is handed out, and so before any object exists whose address could lead here.
+/// Written under [`LOCK`]; what the fast paths read (`objects`, `size`, the tables' addresses) is written
+/// once, before the first heap is handed out, and so before any object exists whose address could lead
+/// here.
 pub static mut RANGE: Range = Range {
     objects: 0,
     size: 0,
@@ -237,16 +240,21 @@ struct Plan {
 }
 
 fn plan(total: u64) -> Plan {
-    // Per segment: the objects, their working counts (1/8), renewed and thawed bits (1/128 each), pages and the segment's own entry.
-    let per_segment =
-        SEGMENT_BYTES + SEGMENT_BYTES / 8 + SEGMENT_BYTES / 64 + (SEGMENT_BYTES / PAGE_BYTES) * size_of::<Page>();
+    // Per segment: the objects, their working counts (1/8), renewed and thawed bits (1/128 each), pages and
+    // the segment's own entry.
+    let per_segment = SEGMENT_BYTES
+        + SEGMENT_BYTES / 8
+        + SEGMENT_BYTES / 64
+        + (SEGMENT_BYTES / PAGE_BYTES) * size_of::<Page>();
     let types = ((total / 16) as usize / TYPE_SLOT_BYTES).clamp(1024, TYPE_COUNT_MAX);
     let heaps = ((total / 16) as usize / HEAP_SLOT_BYTES).clamp(64, 16384);
     // A cell's number has 32 bits.
     let pools = [(total / 64).min(32 << 32) as usize, (total / 32) as usize, (total / 32) as usize];
-    let fixed = types * TYPE_SLOT_BYTES + heaps * HEAP_SLOT_BYTES + HUGE_PAGE_BYTES + pools.iter().sum::<usize>();
+    let fixed =
+        types * TYPE_SLOT_BYTES + heaps * HEAP_SLOT_BYTES + HUGE_PAGE_BYTES + pools.iter().sum::<usize>();
     let granules = LINK_GRANULES as usize * GRANULE_BYTES / SEGMENT_BYTES;
-    let segments = ((total as usize).saturating_sub(fixed) / (per_segment + size_of::<Segment>())).clamp(1, granules);
+    let segments =
+        ((total as usize).saturating_sub(fixed) / (per_segment + size_of::<Segment>())).clamp(1, granules);
     let sizes = [
         heaps * HEAP_SLOT_BYTES,
         types * TYPE_SLOT_BYTES,
@@ -324,7 +332,8 @@ unsafe fn place(base: *mut u8, plan: &Plan) {
     RANGE.size = plan.segments * SEGMENT_BYTES;
 }
 
-/// Commits at least `count` segments from the start of the range. False when the system refuses, or the range is used up.
+/// Commits at least `count` segments from the start of the range. False when the system refuses, or the
+/// range is used up.
 ///
 /// # Safety
 /// - The lock is held and the range exists.

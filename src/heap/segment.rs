@@ -1,9 +1,11 @@
 //! A segment: 1 MiB, sixteen pages, one owner. The heap's pages come from here and go back here.
 //!
-//! A heap keeps its segments that have a free page in a list. A segment all of whose pages are free goes back to the system,
-//! except for a few that the heap keeps so that a program which breathes does not pay page faults at every breath.
+//! A heap keeps its segments that have a free page in a list. A segment all of whose pages are free goes
+//! back to the system, except for a few that the heap keeps so that a program which breathes does not pay
+//! page faults at every breath.
 //!
-//! Spans of more than sixteen pages take whole neighbouring segments; what the last one has over is used like any other page.
+//! Spans of more than sixteen pages take whole neighbouring segments; what the last one has over is used
+//! like any other page.
 
 use super::page::{Kind, Page, PageFlags, PAGE_BYTES};
 use super::range::{self, GRANULE_BYTES, HUGE_PAGE_BYTES, LOCK, RANGE};
@@ -24,7 +26,8 @@ const HUGE_FROM_SEGMENTS: usize = 16;
 
 /// Bytes of a segment's working counts.
 const WORK_BYTES: usize = SEGMENT_BYTES / GRANULE_BYTES * 2;
-/// Heaps of fewer segments keep the memory of their working counts: faulting it in again would cost more than it is worth.
+/// Heaps of fewer segments keep the memory of their working counts: faulting it in again would cost more
+/// than it is worth.
 const WORK_KEPT_SEGMENTS: usize = 16;
 
 /// One entry of the table of segments. Zeroed memory is a segment of nobody.
@@ -36,8 +39,8 @@ pub struct Segment {
     pub free_pages: u32,
     /// One bit a page: allocated from since the last collection began.
     pub young_pages: u32,
-    /// One bit a page: under examination by the collection under way. A page that is given back meanwhile loses its bit, so
-    /// what it becomes is not part of that collection.
+    /// One bit a page: under examination by the collection under way. A page that is given back meanwhile
+    /// loses its bit, so what it becomes is not part of that collection.
     pub examined_pages: u32,
     /// Of these, the pages that were young: what lives there is to become old.
     pub aging_pages: u32,
@@ -56,8 +59,8 @@ unsafe fn page_at(segment: u32, page: usize) -> *mut Page {
 }
 
 impl Heap {
-    /// Takes `count` neighbouring pages. Null for out of memory. The pages' memory reads zero, or their flag says
-    /// [`PageFlags::DIRTY`].
+    /// Takes `count` neighbouring pages. Null for out of memory. The pages' memory reads zero, or their
+    /// flag says [`PageFlags::DIRTY`].
     ///
     /// # Safety
     /// - Nothing but the heap's own thread is in the heap.
@@ -259,7 +262,8 @@ impl Heap {
         self.segment_low + self.segment_count == self.segment_high
     }
 
-    /// Calls `each` with every page of the heap that holds blocks, in address order. Pages taken meanwhile may be left out.
+    /// Calls `each` with every page of the heap that holds blocks, in address order. Pages taken meanwhile
+    /// may be left out.
     ///
     /// # Safety
     /// - `each` gives no page back but the one it was called with.
@@ -283,7 +287,8 @@ impl Heap {
     /// - Nothing but the heap's own thread is in the heap.
     pub unsafe fn examine_pages(&self, all: bool) {
         self.each_segment(|_, segment| {
-            (*segment).examined_pages = if all { ALL_FREE & !(*segment).free_pages } else { (*segment).young_pages };
+            (*segment).examined_pages =
+                if all { ALL_FREE & !(*segment).free_pages } else { (*segment).young_pages };
             (*segment).aging_pages = (*segment).young_pages;
             (*segment).young_pages = 0;
         });
@@ -377,7 +382,8 @@ impl Heap {
     }
 }
 
-/// Calls `each` with the pages of a segment that are in the set and begin something: the rest of a span does not.
+/// Calls `each` with the pages of a segment that are in the set and begin something: the rest of a span
+/// does not.
 #[inline(always)]
 unsafe fn each_set(segment: u32, set: u32, each: &mut impl FnMut(*mut Page)) {
     let mut rest = set;
@@ -398,14 +404,11 @@ unsafe fn find_free(count: usize, border: usize) -> Option<usize> {
         RANGE.first_free += 1;
     }
     let mut first = RANGE.first_free.next_multiple_of(border);
-    'search: while first + count <= all {
-        for index in first..first + count {
-            if !is_free(index) {
-                first = (index + 1).next_multiple_of(border);
-                continue 'search;
-            }
+    while first + count <= all {
+        match (first..first + count).find(|&index| !is_free(index)) {
+            Some(taken) => first = (taken + 1).next_multiple_of(border),
+            None => return Some(first),
         }
-        return Some(first);
     }
     None
 }

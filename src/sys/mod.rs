@@ -1,8 +1,8 @@
-//! What the operating system must give, behind one contract. Nothing else in the engine calls libc for memory, time,
-//! locks or output.
+//! What the operating system must give, behind one contract. Nothing else in the engine calls libc for
+//! memory, time, locks or output.
 //!
-//! - [`reserve`] takes address space that costs nothing until [`commit`]ted; [`decommit`] gives memory back and leaves the
-//!   addresses readable as zero, still committed.
+//! - [`reserve`] takes address space that costs nothing until [`commit`]ted; [`decommit`] gives memory back
+//!   and leaves the addresses readable as zero, still committed.
 //! - [`allocate`] and [`free`] are for the engine's own small tables, never for objects.
 //! - Every function that can fail says so by value; none aborts.
 
@@ -45,7 +45,8 @@ pub fn address_space_left() -> u64 {
 /// Bytes of address space in use, from /proc/self/statm; 0 when that cannot be read.
 fn address_space_used() -> u64 {
     let mut text = [0u8; 64];
-    // SAFETY: the path is a C string; the buffer's length is passed along; the descriptor is closed on every path.
+    // SAFETY: the path is a C string; the buffer's length is passed along; the descriptor is closed on
+    // every path.
     let len = unsafe {
         let file = libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
         if file < 0 {
@@ -88,7 +89,8 @@ pub fn reserve(bytes: usize) -> Option<*mut u8> {
     (address != libc::MAP_FAILED).then_some(address as *mut u8)
 }
 
-/// Makes reserved addresses readable and writable; they read zero until written. False when the system refuses.
+/// Makes reserved addresses readable and writable; they read zero until written. False when the system
+/// refuses.
 ///
 /// # Safety
 /// - `[address, address + bytes)`, rounded out to whole OS pages, lies in one reservation.
@@ -99,8 +101,8 @@ pub unsafe fn commit(address: *mut u8, bytes: usize) -> bool {
     libc::mprotect(start as *mut c_void, end - start, libc::PROT_READ | libc::PROT_WRITE) == 0
 }
 
-/// Gives the memory behind whole OS pages inside the range back; they read zero afterwards. False when the system refuses:
-/// then the range still holds what it held.
+/// Gives the memory behind whole OS pages inside the range back; they read zero afterwards. False when the
+/// system refuses: then the range still holds what it held.
 ///
 /// # Safety
 /// - The range is committed and nobody needs what is in it.
@@ -119,7 +121,8 @@ pub unsafe fn wish_huge_pages(address: *mut u8, bytes: usize) {
     libc::madvise(address as *mut c_void, bytes, libc::MADV_HUGEPAGE);
 }
 
-/// Puts memory behind a committed range at once, instead of by one fault a page. A wish: refusal changes nothing.
+/// Puts memory behind a committed range at once, instead of by one fault a page. A wish: refusal changes
+/// nothing.
 ///
 /// # Safety
 /// - The range is committed and consists of whole OS pages.
@@ -204,8 +207,8 @@ pub fn abort() -> ! {
     unsafe { libc::abort() }
 }
 
-/// A lock for what all heaps share: the range, the tables of heaps and types. Held for short, straight code only; no host
-/// code runs under it.
+/// A lock for what all heaps share: the range, the tables of heaps and types. Held for short, straight code
+/// only; no host code runs under it.
 pub struct Lock(core::cell::UnsafeCell<libc::pthread_mutex_t>);
 
 // SAFETY: a pthread mutex is made for use from all threads.
