@@ -239,9 +239,9 @@ unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queu
             (*heap).finalizers.pending.detach(heap, obj, &mut detached);
             false
         } else {
-            let mut pending = Pending::new();
+            let pending = Pending::new();
             pending.detach(heap, obj, &mut detached);
-            run_weak_callbacks(heap, &mut pending, queue)
+            run_weak_callbacks(heap, &pending, queue)
         };
         detached.release(queue);
         if ran && let_go_if_stored(obj, queue) {
@@ -261,7 +261,7 @@ unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queu
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
-pub unsafe fn run_weak_callbacks(heap: *mut Heap, pending: &mut Pending, queue: &mut Queue) -> bool {
+pub unsafe fn run_weak_callbacks(heap: *mut Heap, pending: &Pending, queue: &mut Queue) -> bool {
     let mut ran = false;
     while let Some((weak, callback, ctx)) = pending.pop() {
         host::weak(heap, callback, weak, ctx);

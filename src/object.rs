@@ -222,7 +222,7 @@ unsafe fn allocate_large(kind: *mut Type, bytes: usize) -> *mut c_void {
 /// again.
 unsafe fn make_memory(heap: *mut Heap, trimmed: &mut bool) -> bool {
     if !core::mem::replace(trimmed, true) {
-        (*heap).trim_all();
+        Heap::trim_all(heap);
         return true;
     }
     cycle::collect_in_emergency(heap)

@@ -27,6 +27,7 @@ use crate::heap::Heap;
 use crate::object;
 use crate::sys;
 use crate::weakmap::{Detached, Entry};
+use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::ptr;
 
@@ -331,11 +332,13 @@ pub unsafe fn count_of(obj: *mut c_void) -> u32 {
     (*(*heap).weak.get(obj)).handles
 }
 
-/// Callbacks that are due: a list that begins with a handle of its own, so that a handle leaves it without
-/// knowing it.
+/// Callbacks that are due: a list that begins with a handle of its own, so that a handle leaves it without knowing it.
+///
+/// The first handle leads back here by a plain pointer, through which the list changes behind any reference to it; hence the cell,
+/// and no `&mut`.
 #[repr(C)]
 pub struct Pending {
-    head: Weak,
+    head: UnsafeCell<Weak>,
 }
 
 impl Default for Pending {
@@ -348,30 +351,25 @@ impl Pending {
     /// An empty list.
     pub const fn new() -> Self {
         Pending {
-            head: Weak {
+            head: UnsafeCell::new(Weak {
                 cell: ptr::null_mut(),
                 callback: None,
                 ctx: ptr::null_mut(),
                 next: ptr::null_mut(),
                 prev: ptr::null_mut(),
                 signature: 0,
-            },
+            }),
         }
     }
 
-    /// Whether nothing is due.
-    pub fn is_empty(&self) -> bool {
-        self.head.next.is_null()
-    }
-
-    /// Step 3 for one object that has handles or is a key: from here on they read null, its callbacks are
-    /// due, and its entries have left their maps.
+    /// Step 3 for one object that has handles or is a key: from here on they read null, its callbacks are due, and its entries have
+    /// left their maps.
     ///
     /// The list must not move while callbacks are in it.
     ///
     /// # Safety
     /// - `obj` has the flag WEAK; only its heap's thread is in the heap.
-    pub unsafe fn detach(&mut self, heap: *mut Heap, obj: *mut c_void, detached: &mut Detached) {
+    pub unsafe fn detach(&self, heap: *mut Heap, obj: *mut c_void, detached: &mut Detached) {
         let cell = (*heap).weak.get(obj);
         detached.take(cell);
         (*heap).weak.remove(cell);
@@ -388,20 +386,21 @@ impl Pending {
         while !(*last).next.is_null() {
             last = (*last).next;
         }
-        (*last).next = self.head.next;
-        if !self.head.next.is_null() {
-            (*self.head.next).prev = last;
+        let head = self.head.get();
+        (*last).next = (*head).next;
+        if !(*head).next.is_null() {
+            (*(*head).next).prev = last;
         }
-        (*first).prev = &mut self.head;
-        self.head.next = first;
+        (*first).prev = head;
+        (*head).next = first;
     }
 
     /// Takes the next callback that is due.
     ///
     /// # Safety
     /// - The list has not moved since [`Pending::detach`].
-    pub unsafe fn pop(&mut self) -> Option<(*mut Weak, WeakFn, *mut c_void)> {
-        let weak = self.head.next;
+    pub unsafe fn pop(&self) -> Option<(*mut Weak, WeakFn, *mut c_void)> {
+        let weak = (*self.head.get()).next;
         if weak.is_null() {
             return None;
         }

@@ -223,7 +223,7 @@ pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
     }
     let before = (*heap).bytes_in_use();
     run(heap, Kind::Full, Reason::Emergency);
-    (*heap).trim_all();
+    Heap::trim_all(heap);
     (*heap).bytes_in_use() < before
 }
 

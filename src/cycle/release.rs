@@ -188,16 +188,16 @@ unsafe fn bring_back_stored(judge: &mut Judge, queue: &mut Queue) -> u64 {
 
 /// Steps 3 and 4 for the whole set. Whether any callback ran.
 unsafe fn run_weak_callbacks(heap: *mut Heap, detached: &mut Detached, queue: &mut Queue) -> bool {
-    let mut here = Pending::new();
+    let here = Pending::new();
     let queued = (*heap).finalizers.queued && (*heap).phase != Phase::Ending;
-    let pending = if queued { &mut (*heap).finalizers.pending } else { &mut here };
+    let pending = if queued { &(*heap).finalizers.pending } else { &here };
     each_dead(heap, |obj, _| {
         header::change_flags(obj, Flags::HELD, Flags::DYING);
         if header::has_flags(obj, Flags::WEAK) {
             pending.detach(heap, obj, detached);
         }
     });
-    !queued && death::run_weak_callbacks(heap, &mut here, queue)
+    !queued && death::run_weak_callbacks(heap, &here, queue)
 }
 
 /// Instead of steps 5 to 7, the garbage list gets the engine's holds. False when it cannot grow: then

@@ -292,12 +292,12 @@ impl Heap {
     ///
     /// # Safety
     /// - Only the heap's thread is in the heap.
-    pub unsafe fn trim_all(&mut self) {
-        for class in &mut self.classes {
-            class.flush();
-            class.trim();
+    pub unsafe fn trim_all(heap: *mut Heap) {
+        for number in 0..CLASS_COUNT {
+            (&mut (*heap).classes)[number].flush();
+            (&mut (*heap).classes)[number].trim();
         }
-        self.trim();
+        (*heap).trim();
     }
 }
 
