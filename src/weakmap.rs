@@ -279,6 +279,18 @@ impl Detached {
         }
     }
 
+    /// Calls `each` with every value, whose reference the entry still owns.
+    ///
+    /// # Safety
+    /// - `each` changes no map.
+    pub unsafe fn each_value(&self, mut each: impl FnMut(*mut c_void)) {
+        let mut next = self.first;
+        while let Some(entry) = next {
+            each((*entry.as_ptr()).value);
+            next = ptr::NonNull::new((*entry.as_ptr()).next);
+        }
+    }
+
     /// Step 5: the values are released.
     ///
     /// # Safety

@@ -46,7 +46,7 @@ use crate::report::{self, CText, Level};
 use crate::slots;
 use crate::sys;
 use crate::types::{Type, TypeFlags};
-use crate::weakmap;
+use crate::weakmap::{self, Detached};
 use core::ffi::{c_char, c_int, c_void};
 
 /// Objects whose memory is fetched ahead of their turn.
@@ -243,7 +243,7 @@ impl Judge {
     /// - The heap's phase is `Judging`, every tracked object is walkable, and working counts are all clear.
     pub unsafe fn run(&mut self) -> Result<(), NoMemory> {
         let large = self.sweep_count();
-        self.go_on(large)
+        self.go_on(large, &Detached::new())
     }
 
     /// Judges the dead again, after callbacks that may have stored references to them: the engine's hold
@@ -251,7 +251,7 @@ impl Judge {
     ///
     /// # Safety
     /// - As [`Judge::run`]; exactly the dead have a working count, and are held.
-    pub unsafe fn run_again(&mut self) -> Result<(), NoMemory> {
+    pub unsafe fn run_again(&mut self, detached: &Detached) -> Result<(), NoMemory> {
         // Callbacks may have given the heap segments.
         self.table = Table::of(self.heap).of_examined();
         let table = self.table;
@@ -268,11 +268,11 @@ impl Judge {
                 };
             });
         });
-        self.go_on(large)
+        self.go_on(large, detached)
     }
 
     /// What follows the first sweep, in which so many large counts were found.
-    unsafe fn go_on(&mut self, large: usize) -> Result<(), NoMemory> {
+    unsafe fn go_on(&mut self, large: usize, detached: &Detached) -> Result<(), NoMemory> {
         if large != 0 {
             match Large::with_room(large) {
                 Some(table) => self.large = table,
@@ -287,6 +287,9 @@ impl Judge {
         self.ephemerons = !(*self.heap).map_type.is_null() && (*(*self.heap).map_type).live() != 0;
         if self.ephemerons {
             self.sweep_subtract_entries();
+            // Entries that have left their maps own their values until those are released.
+            let table = self.table;
+            detached.each_value(|value| self.subtract_one(&table, value));
         }
         loop {
             self.again = false;

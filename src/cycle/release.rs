@@ -60,11 +60,11 @@ pub unsafe fn release_dead(judge: &mut Judge) -> Released {
     }
     if careful {
         if finalize_dead(heap, &mut queue) {
-            released.resurrected += bring_back_stored(judge, &mut queue);
+            released.resurrected += bring_back_stored(judge, &Detached::new(), &mut queue);
         }
         let mut detached = Detached::new();
         if run_weak_callbacks(heap, &mut detached, &mut queue) {
-            released.resurrected += bring_back_stored(judge, &mut queue);
+            released.resurrected += bring_back_stored(judge, &detached, &mut queue);
         }
         detached.release(&mut queue);
         if save && save_dead(heap, &mut released) {
@@ -158,11 +158,11 @@ unsafe fn finalize_dead(heap: *mut Heap, queue: &mut Queue) -> bool {
 }
 
 /// Step 2 for the whole set: judges it again and lets go of what lives on. Returns how many that were.
-unsafe fn bring_back_stored(judge: &mut Judge, queue: &mut Queue) -> u64 {
+unsafe fn bring_back_stored(judge: &mut Judge, detached: &Detached, queue: &mut Queue) -> u64 {
     let heap = judge.heap();
     (*heap).set_paused(true);
     let phase = core::mem::replace(&mut (*heap).phase, Phase::Judging);
-    if judge.run_again().is_err() {
+    if judge.run_again(detached).is_err() {
         report::log(
             Level::Warning,
             format_args!(
