@@ -17,10 +17,7 @@ fn main() {
     println!("cargo:rerun-if-changed=tools/render.rs");
     for area in render::AREAS {
         let path = area.header_path(root);
-        println!(
-            "cargo:rerun-if-changed={}",
-            area.source_path(root).display()
-        );
+        println!("cargo:rerun-if-changed={}", area.source_path(root).display());
         println!("cargo:rerun-if-changed={}", path.display());
         let text = match render::render(root, area) {
             Ok(text) => text,

@@ -9,6 +9,7 @@ use crate::header::{self, Header, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
 use crate::heap::{page, range};
 use crate::object;
 use crate::report;
+use crate::sys;
 use crate::types::{self, TypeFlags};
 use core::ffi::c_void;
 use core::sync::atomic::{compiler_fence, Ordering};
@@ -37,8 +38,14 @@ pub unsafe fn decref(obj: *mut c_void) {
     if word.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
         header::set_count_word(obj, word - 1);
     } else if word as i32 >= 0 {
-        decref_slow(obj);
+        decref_out_of_line(obj);
     }
+}
+
+/// For the engine's own callers: one copy of [`decref_slow`] is enough for them.
+#[inline(never)]
+unsafe fn decref_out_of_line(obj: *mut c_void) {
+    decref_slow(obj)
 }
 
 /// `incref` of what is neither local nor immortal: nothing of that is legal in this version.
@@ -59,7 +66,7 @@ pub unsafe fn incref_slow(obj: *mut c_void) {
 /// The common case, the last reference of an object of a quick type, is a leaf: nothing is called and no
 /// register saved. As soon as something else turns up, the rest is done by [`decref_rest`] or
 /// [`death::release_from`].
-#[inline(never)]
+#[inline(always)]
 pub unsafe fn decref_slow(obj: *mut c_void) {
     // Three branches, each of them never taken; merged into one condition they cost more.
     if header::count_word(obj) != LOCAL_ONE {
@@ -73,6 +80,8 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
     if header::high_word(obj) & header::CARE_FLAGS != 0 {
         return decref_rest(obj);
     }
+    // What was made after it often dies after it; as in `death.rs`.
+    sys::prefetch_for_write((obj as usize).wrapping_add(1024));
     let kind = object::type_of(obj);
     if !(*kind).flags.contains(TypeFlags::QUICK) {
         return decref_rest(obj);

@@ -63,12 +63,7 @@ pub const AREAS: &[Area] = &[
     Area {
         source: "object",
         header: "object",
-        includes: &[
-            "<rcgc/config.h>",
-            "<rcgc/heap.h>",
-            "<rcgc/status.h>",
-            "<rcgc/type.h>",
-        ],
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
         opaque: &[],
         before: &[],
         only_if: None,
@@ -84,12 +79,7 @@ pub const AREAS: &[Area] = &[
     Area {
         source: "collector",
         header: "collector",
-        includes: &[
-            "<stdbool.h>",
-            "<rcgc/config.h>",
-            "<rcgc/heap.h>",
-            "<rcgc/status.h>",
-        ],
+        includes: &["<stdbool.h>", "<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
         opaque: &[],
         before: &[],
         only_if: None,
@@ -136,8 +126,7 @@ impl Area {
 /// The text of one header.
 pub fn render(root: &Path, area: &Area) -> Result<String, String> {
     let path = area.source_path(root);
-    let source =
-        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let source = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut items = parse(&declarations(&path)?)?;
     for item in &mut items {
         item.position = position(&source, &item.name)
@@ -164,10 +153,7 @@ pub fn render(root: &Path, area: &Area) -> Result<String, String> {
             let _ = writeln!(out, "{text}");
         }
         item.render(&items, &mut out);
-        if !items
-            .get(index + 1)
-            .is_some_and(|next| item.runs_on_with(next))
-        {
+        if !items.get(index + 1).is_some_and(|next| item.runs_on_with(next)) {
             out.push('\n');
         }
     }
@@ -257,13 +243,7 @@ fn parse(text: &str) -> Result<Vec<Item>, String> {
             return Err(format!("cbindgen gave an unexpected line: {line}"));
         };
         let doc = std::mem::take(&mut doc);
-        items.push(Item {
-            kind,
-            name,
-            doc,
-            lines: body,
-            position: 0,
-        });
+        items.push(Item { kind, name, doc, lines: body, position: 0 });
     }
     Ok(items)
 }
@@ -276,23 +256,14 @@ fn declared_name(line: &str) -> String {
         }
     }
     let before = line.split(['(', ';']).next().unwrap_or_default();
-    before
-        .rsplit([' ', '*'])
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    before.rsplit([' ', '*']).next().unwrap_or_default().to_owned()
 }
 
 /// Where the source declares `name`.
 fn position(source: &str, name: &str) -> Option<usize> {
-    [
-        ("const ", ":"),
-        ("type ", " ="),
-        ("struct ", " {"),
-        ("fn ", "("),
-    ]
-    .iter()
-    .find_map(|(before, after)| source.find(&format!("{before}{name}{after}")))
+    [("const ", ":"), ("type ", " ="), ("struct ", " {"), ("fn ", "(")]
+        .iter()
+        .find_map(|(before, after)| source.find(&format!("{before}{name}{after}")))
 }
 
 impl Item {
@@ -348,19 +319,14 @@ impl Item {
     /// One initialiser for each member of a struct, in braces.
     fn initialisers(&self, items: &[Item]) -> String {
         let members = self.lines.iter().filter(|line| !line.starts_with("///"));
-        let values: Vec<_> = members
-            .map(|line| initialiser(&self.name, line, items))
-            .collect();
+        let values: Vec<_> = members.map(|line| initialiser(&self.name, line, items)).collect();
         format!("{{ {} }}", values.join(", "))
     }
 }
 
 /// The initialiser of one member, such that no compiler warns of a missing or unfit one.
 fn initialiser(owner: &str, member: &str, structs: &[Item]) -> String {
-    let (kind, name) = member
-        .trim_end_matches(';')
-        .rsplit_once(' ')
-        .unwrap_or(("", member));
+    let (kind, name) = member.trim_end_matches(';').rsplit_once(' ').unwrap_or(("", member));
     if name == "struct_size" {
         format!("sizeof({owner})")
     } else if name == "abi_tag" {
@@ -388,10 +354,7 @@ fn head(area: &Area, source: &str) -> String {
         *first = first.replacen(&format!("`{name}`"), &name, 1);
     }
     doc.push(String::new());
-    doc.push(format!(
-        "Generated from src/capi/{}.rs: do not edit, run `make headers`.",
-        area.source
-    ));
+    doc.push(format!("Generated from src/capi/{}.rs: do not edit, run `make headers`.", area.source));
     let mut out = String::new();
     comment(&mut out, "", &doc, true);
     out
@@ -400,10 +363,7 @@ fn head(area: &Area, source: &str) -> String {
 fn includes(out: &mut String, list: &[&str]) {
     for ours in [false, true] {
         let mut any = false;
-        for name in list
-            .iter()
-            .filter(|name| name.starts_with("<rcgc/") == ours)
-        {
+        for name in list.iter().filter(|name| name.starts_with("<rcgc/") == ours) {
             let _ = writeln!(out, "#include {name}");
             any = true;
         }
@@ -415,15 +375,9 @@ fn includes(out: &mut String, list: &[&str]) {
 
 /// Whether a paragraph is one of the five labels of a function.
 fn is_label(line: &str) -> bool {
-    [
-        "Ownership:",
-        "Threads:",
-        "May collect:",
-        "Runs host code:",
-        "Fails:",
-    ]
-    .iter()
-    .any(|label| line.starts_with(label))
+    ["Ownership:", "Threads:", "May collect:", "Runs host code:", "Fails:"]
+        .iter()
+        .any(|label| line.starts_with(label))
 }
 
 /// Sets a comment: paragraphs filled, labels each on a line of its own. `prose` closes it on its last line.
@@ -500,8 +454,7 @@ fn prototype(out: &mut String, line: &str) {
 fn fill(out: &mut String, line: &str, hang: &str, tail: &str) {
     let mut current = String::new();
     for part in line.split_inclusive(", ") {
-        if !current.trim().is_empty() && current.len() + part.trim_end().len() + tail.len() > WIDTH
-        {
+        if !current.trim().is_empty() && current.len() + part.trim_end().len() + tail.len() > WIDTH {
             let _ = writeln!(out, "{}{tail}", current.trim_end());
             current = hang.to_owned();
         }

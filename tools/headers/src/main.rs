@@ -8,9 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let check = std::env::args()
-        .skip(1)
-        .any(|argument| argument == "--check");
+    let check = std::env::args().skip(1).any(|argument| argument == "--check");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut differing = 0;
     for area in render::AREAS {
