@@ -42,10 +42,7 @@ fn every_c_test_is_listed() {
         .filter_map(|name| name.strip_suffix(".c").map(str::to_owned))
         .filter(|name| name.starts_with("test_"))
         .collect();
-    assert_eq!(
-        listed, present,
-        "tests/c_tests.rs and c-tests/ do not name the same tests"
-    );
+    assert_eq!(listed, present, "tests/c_tests.rs and c-tests/ do not name the same tests");
 }
 
 fn root() -> &'static Path {
@@ -93,21 +90,13 @@ fn build_and_run(name: &str) {
 fn own_link_flags(source: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(source).expect("the C test can be read");
     let first = text.lines().next().unwrap_or_default();
-    let flags = first
-        .strip_prefix("/* ldflags: ")
-        .and_then(|rest| rest.strip_suffix(" */"));
-    flags
-        .unwrap_or_default()
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect()
+    let flags = first.strip_prefix("/* ldflags: ").and_then(|rest| rest.strip_suffix(" */"));
+    flags.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }
 
 /// Runs a command; its output is shown when it fails.
 fn run(command: &mut Command) {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(
         output.status.success(),
         "{command:?}: {}\n{}{}",
