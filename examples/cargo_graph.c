@@ -39,9 +39,11 @@ static void bad_input(const char *format, ...) {
 
 /* For all that gives null when memory is used up. */
 static void *must(void *memory) {
-  if (memory) return memory;
-  fputs("cargo_graph: out of memory\n", stderr);
-  exit(1);
+  if (!memory) {
+    fputs("cargo_graph: out of memory\n", stderr);
+    exit(1);
+  }
+  return memory;
 }
 
 /* ---- types ---- */
