@@ -301,7 +301,9 @@ static void proceed(int stage) {
 }
 
 static size_t size_of(set objects) {
-  return (size_t)__builtin_popcount(objects);
+  size_t size = 0;
+  for (; objects; objects &= objects - 1) size++;
+  return size;
 }
 
 static size_t last_reclaimed;
