@@ -104,9 +104,11 @@ static void destroy_crate(void *obj) {
 
 static rc_type *new_type(gc_heap *heap, const rc_type_spec *spec) {
   rc_type *type;
-  if (rc_type_new(heap, spec, &type) == RC_OK) return type;
-  fprintf(stderr, "cargo_graph: %s\n", gc_error_message(heap));
-  exit(1);
+  if (rc_type_new(heap, spec, &type) != RC_OK) {
+    fprintf(stderr, "cargo_graph: %s\n", gc_error_message(heap));
+    exit(1);
+  }
+  return type;
 }
 
 static void make_types(gc_heap *heap) {
