@@ -287,10 +287,10 @@ impl Judge {
         self.ephemerons = !(*self.heap).map_type.is_null() && (*(*self.heap).map_type).live() != 0;
         if self.ephemerons {
             self.sweep_subtract_entries();
-            // Entries that have left their maps own their values until those are released.
-            let table = self.table;
-            detached.each_value(|value| self.subtract_one(&table, value));
         }
+        // Entries that have left their maps, which may be gone, own their values until those are released.
+        let table = self.table;
+        detached.each_value(|value| self.subtract_one(&table, value));
         loop {
             self.again = false;
             self.sweep_mark();
