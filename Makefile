@@ -49,6 +49,9 @@ headers: ## rewrites include/rcgc/<area>.h from src/capi/<area>.rs
 readme: ## puts examples/quickstart.c into README.md
 	@scripts/readme
 
+misuse-table: ## writes docs/misuse.md, what each function gives for each kind of wrong argument
+	@scripts/misuse-table
+
 TEST_NEEDS := cargo cc c++ ld ar objcopy readelf python3 cmake ctest pkg-config valgrind
 
 $(DEMO)/cargo_graph: examples/cargo_graph.c lib | $(DEMO)
@@ -57,4 +60,4 @@ $(DEMO)/cargo_graph: examples/cargo_graph.c lib | $(DEMO)
 $(DEMO):
 	@mkdir -p $@
 
-.PHONY: help demo test test-full bench lib install headers readme
+.PHONY: help demo test test-full bench lib install headers readme misuse-table
