@@ -106,7 +106,8 @@ static void expect(const victim *function, const char *kind, void *arg, const ch
     as_expected = fatal && names_function(message, function->label) && strstr(message, word) &&
                   !strchr(message, '\n');
   } else {
-    as_expected = WIFEXITED(status) && WEXITSTATUS(status) == 0 && !message[0] && strcmp(gave, gives) == 0;
+    bool returned = WIFEXITED(status) && WEXITSTATUS(status) == 0 && !message[0];
+    as_expected = returned && gives && strcmp(gave, gives) == 0;
   }
   hide_addresses(message);
   if (!CHECK(as_expected))
