@@ -28,6 +28,7 @@ c_tests! {
     test_misuse
     test_object
     test_oom
+    test_oom_life
     test_status
     test_stress
     test_type

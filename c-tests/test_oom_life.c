@@ -1,0 +1,320 @@
+/* ldflags: -Wl,--wrap=mmap,--wrap=mprotect,--wrap=madvise,--wrap=malloc,--wrap=calloc,--wrap=realloc */
+/* Out of memory, enumerated, for what has to do with life and death: weak handles, weak maps, scopes, collection
+ * callbacks, finalizers where they die and queued, the garbage list, and collections in which all of them take
+ * part. The rules are those of test_oom.c: what met a failure says so, what lived lives on, the end leaves nothing. */
+#include "failing.h"
+
+/* ---- an object with everything ---- */
+
+typedef struct Being {
+  struct Being *a, *b;
+  rc_weak *weak;
+  uint64_t finalized;
+  bool returns; /* its finalizer brings it back */
+} Being;
+
+static size_t finalized, destroyed, told;
+static Being *returned[64];
+static size_t returned_count;
+
+static void finalize_being(void *obj) {
+  Being *being = obj;
+  CHECK_EQ(being->finalized, 0);
+  being->finalized++;
+  finalized++;
+  if (being->returns && returned_count < RC_COUNT_OF(returned)) returned[returned_count++] = rc_newref(being);
+}
+
+static void destroy_being(void *obj) {
+  Being *being = obj;
+  CHECK(!being->a && !being->b && !being->weak);
+  CHECK_EQ(being->finalized, 1);
+  destroyed++;
+}
+
+static void tell(rc_weak *weak, void *ctx) {
+  (void)ctx;
+  CHECK(rc_weak_get(weak) == NULL);
+  told++;
+}
+
+static rc_type *being_type(gc_heap *heap) {
+  static const rc_field fields[] = {RC_FIELD(Being, a), RC_FIELD(Being, b), RC_FIELD_WEAK(Being, weak)};
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Being", spec.size = sizeof(Being), spec.fields = fields, spec.field_count = 3;
+  spec.finalize = finalize_being, spec.destroy = destroy_being;
+  finalized = destroyed = told = returned_count = 0;
+  return graph_type(heap, &spec);
+}
+
+static Being *being_ring(rc_type *type, size_t length) {
+  Being *first = rc_new(type), *last = first;
+  REQUIRE(first != NULL);
+  for (size_t i = 1; i < length; i++) {
+    last->a = rc_new(type);
+    REQUIRE(last->a != NULL);
+    last = last->a;
+  }
+  last->a = rc_newref(first);
+  return first;
+}
+
+static void release_returned(void) {
+  while (returned_count) rc_decref(returned[--returned_count]);
+}
+
+/* ---- handles, maps, scopes, callbacks ---- */
+
+static void weak_handles(void) {
+  enum { COUNT = 400 };
+  static Node *nodes[COUNT];
+  static rc_weak *handles[COUNT * 2];
+  gc_heap *heap = graph_heap("weak");
+  rc_type *type = graph_declared(heap);
+  for (size_t i = 0; i < COUNT; i++) nodes[i] = graph_node(type, i);
+  arm();
+  for (size_t i = 0; i < COUNT * 2; i++) handles[i] = rc_weak_new(nodes[i / 2], i % 2 ? tell : NULL, NULL);
+  disarm();
+  told = 0;
+  size_t callbacks = 0;
+  for (size_t i = 0; i < COUNT; i++) {
+    uint32_t made = (handles[2 * i] != NULL) + (handles[2 * i + 1] != NULL);
+    CHECK_EQ(rc_weak_count(nodes[i]), made);
+    callbacks += handles[2 * i + 1] != NULL;
+  }
+  arm(); /* reading, dying and freeing need no memory */
+  for (size_t i = 0; i < COUNT * 2; i++) {
+    if (!handles[i]) continue;
+    Node *node = rc_weak_get(handles[i]);
+    CHECK(node == nodes[i / 2]);
+    rc_xdecref(node);
+  }
+  for (size_t i = 0; i < COUNT; i++) rc_decref(nodes[i]);
+  for (size_t i = 0; i < COUNT * 2; i++) rc_weak_free(handles[i]);
+  disarm();
+  CHECK_EQ(told, callbacks);
+  CHECK_EQ(graph_live(heap), 0);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+static void weak_maps(void) {
+  enum { COUNT = 300 };
+  static Node *keys[COUNT];
+  gc_heap *heap = graph_heap("maps");
+  rc_type *type = graph_declared(heap);
+  for (size_t i = 0; i < COUNT; i++) keys[i] = graph_node(type, i);
+  arm();
+  rc_weakmap *map = rc_weakmap_new(heap);
+  size_t entries = 0;
+  for (size_t i = 0; map && i < COUNT; i++) {
+    rc_status status = rc_weakmap_set(map, keys[i], keys[(i + 1) % COUNT]);
+    CHECK(status == RC_OK || status == RC_ERR_NO_MEMORY);
+    Node *value = rc_weakmap_get(map, keys[i]);
+    CHECK((value != NULL) == (status == RC_OK));
+    entries += status == RC_OK;
+    rc_xdecref(value);
+  }
+  disarm();
+  if (map) CHECK_EQ(rc_weakmap_length(map), entries);
+  for (size_t i = 0; i < COUNT; i++) rc_decref(keys[i]);
+  arm();
+  (void)gc_collect(heap); /* with an entry missing, all of the chain died by count */
+  disarm();
+  (void)gc_collect(heap);
+  if (map) CHECK_EQ(rc_weakmap_length(map), 0);
+  rc_xdecref(map);
+  CHECK_EQ(graph_live(heap), 0);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+static void scopes(void) {
+  enum { COUNT = 200 };
+  gc_heap *heap = graph_heap("scopes");
+  rc_type *type = graph_declared(heap);
+  static Node *nodes[COUNT];
+  for (size_t i = 0; i < COUNT; i++) nodes[i] = graph_node(type, i);
+  size_t kept = 0;
+  arm();
+  rc_scope_mark outer = rc_scope_enter(heap), inner = rc_scope_enter_named(heap, "inner");
+  for (size_t i = 0; i < COUNT; i++) {
+    Node *node = rc_scope_keep(heap, nodes[i]);
+    CHECK(node == nodes[i] || node == NULL);
+    kept += node != NULL;
+  }
+  CHECK(outer != RC_SCOPE_NONE || inner != RC_SCOPE_NONE || kept == 0);
+  disarm();
+  CHECK_EQ(graph_live(heap), kept); /* what could not be kept was released */
+  arm();
+  CHECK_EQ(rc_scope_leave(heap, inner), RC_OK);
+  CHECK_EQ(rc_scope_leave(heap, outer), RC_OK);
+  disarm();
+  CHECK_EQ(graph_live(heap), 0);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+static size_t events;
+
+static void on_event(gc_heap *heap, const gc_event *event, void *ctx) {
+  (void)heap, (void)event, (void)ctx;
+  events++;
+}
+
+static void collection_callbacks(void) {
+  enum { COUNT = 40 };
+  static int contexts[COUNT];
+  gc_heap *heap = graph_heap("callbacks");
+  size_t added = 0;
+  bool there[COUNT];
+  arm();
+  for (size_t i = 0; i < COUNT; i++) {
+    rc_status status = gc_add_callback(heap, on_event, &contexts[i]);
+    CHECK(status == RC_OK || status == RC_ERR_NO_MEMORY);
+    there[i] = status == RC_OK;
+    added += there[i];
+  }
+  disarm();
+  events = 0;
+  (void)gc_collect(heap);
+  CHECK_EQ(events, added * 2);
+  for (size_t i = 0; i < COUNT; i++)
+    CHECK_EQ(gc_remove_callback(heap, on_event, &contexts[i]), there[i] ? RC_OK : RC_ERR_INVALID);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+/* ---- deaths and collections with all of it ---- */
+
+/* Rings whose finalizers return some, weak handles with callbacks, a map from one to another. */
+static void collect_with_callbacks(void) {
+  enum { RINGS = 30, RING = 5 };
+  gc_heap *heap = graph_heap("life");
+  rc_type *type = being_type(heap);
+  rc_weakmap *map = rc_weakmap_new(heap);
+  rc_weak *handles[RINGS];
+  gc_disable(heap);
+  for (size_t i = 0; i < RINGS; i++) {
+    Being *ring = being_ring(type, RING);
+    ring->returns = i % 3 == 0;
+    ring->weak = rc_weak_new(ring->a, NULL, NULL);
+    handles[i] = rc_weak_new(ring, tell, NULL);
+    CHECK_EQ(rc_weakmap_set(map, ring, ring->a), RC_OK);
+    rc_decref(ring);
+  }
+  arm();
+  size_t found = gc_collect(heap);
+  disarm();
+  gc_generation_stats full = graph_stats(heap).full;
+  CHECK(full.last_status == RC_OK || (full.last_status == RC_ERR_NO_MEMORY && found == 0));
+  CHECK_EQ(found + full.resurrected, full.last_status == RC_OK ? RINGS * RING : 0);
+  CHECK_EQ(destroyed, found);
+  for (int round = 0; round < 3; round++) {
+    (void)gc_collect(heap);
+    release_returned();
+  }
+  (void)gc_collect(heap);
+  CHECK_EQ(finalized, RINGS * RING);
+  CHECK_EQ(destroyed, RINGS * RING);
+  CHECK_EQ(told, RINGS);
+  CHECK_EQ(rc_weakmap_length(map), 0);
+  for (size_t i = 0; i < RINGS; i++) rc_weak_free(handles[i]);
+  rc_decref(map);
+  CHECK_EQ(graph_live(heap), 0);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+static void queued_finalizers(void) {
+  enum { COUNT = 500 };
+  gc_heap_options options = GC_HEAP_OPTIONS_INIT;
+  options.finalizers = GC_FINALIZERS_QUEUED;
+  gc_heap *heap = NULL;
+  REQUIRE(gc_heap_new(&options, &heap) == RC_OK);
+  rc_type *type = being_type(heap);
+  size_t made = 0;
+  arm();
+  for (size_t i = 0; i < COUNT; i++) {
+    Being *being = rc_new(type);
+    if (!being) continue;
+    made++;
+    rc_decref(being); /* becomes due: that cannot fail any more */
+  }
+  CHECK_EQ(finalized, 0);
+  size_t ran = gc_run_finalizers(heap);
+  disarm();
+  CHECK_EQ(ran, made);
+  CHECK_EQ(finalized, made);
+  CHECK_EQ(destroyed, made);
+  CHECK_EQ(graph_live(heap), 0);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+static void garbage_list(void) {
+  gc_heap *heap = graph_heap("garbage");
+  rc_type *type = being_type(heap);
+  gc_disable(heap);
+  for (size_t i = 0; i < 30; i++) rc_decref(being_ring(type, 4));
+  CHECK_EQ(gc_set_debug(heap, GC_DEBUG_SAVEALL), RC_OK);
+  arm();
+  size_t found = gc_collect(heap);
+  disarm();
+  size_t saved = gc_garbage_count(heap);
+  CHECK(saved == 0 || (saved == found && destroyed == 0));
+  CHECK_EQ(saved + destroyed, found);
+  CHECK_EQ(gc_set_debug(heap, 0), RC_OK);
+  arm();
+  gc_garbage_clear(heap);
+  disarm();
+  (void)gc_collect(heap);
+  CHECK_EQ(destroyed, 120);
+  CHECK_EQ(graph_live(heap), 0);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+/* Deaths by count and the end of the heap need no memory. */
+static void deaths_with_callbacks(void) {
+  gc_heap *heap = graph_heap("deaths");
+  rc_type *type = being_type(heap);
+  Being *chain = NULL;
+  for (size_t i = 0; i < 1000; i++) {
+    Being *being = rc_new(type);
+    REQUIRE(being != NULL);
+    being->a = chain;
+    if (chain) being->weak = rc_weak_new(chain, tell, NULL);
+    chain = being;
+  }
+  Being *held = being_ring(type, 50);
+  CHECK(held != NULL);
+  arm();
+  rc_decref(chain);
+  disarm();
+  CHECK_EQ(destroyed, 1000);
+  CHECK_EQ(graph_live(heap), 50);
+  arm();
+  size_t left = gc_heap_free(heap);
+  disarm();
+  CHECK_EQ(left, 50);
+  CHECK_EQ(destroyed, 1050);
+}
+
+SWEPT(weak_handles)
+SWEPT(weak_maps)
+SWEPT(scopes)
+SWEPT(collection_callbacks)
+SWEPT(collect_with_callbacks)
+SWEPT(queued_finalizers)
+SWEPT(garbage_list)
+SWEPT(deaths_with_callbacks)
+
+static const check_test tests[] = {
+    CHECK_TEST(weak_handles_swept),          CHECK_TEST(weak_maps_swept),
+    CHECK_TEST(scopes_swept),                CHECK_TEST(collection_callbacks_swept),
+    CHECK_TEST(collect_with_callbacks_swept), CHECK_TEST(queued_finalizers_swept),
+    CHECK_TEST(garbage_list_swept),          CHECK_TEST(deaths_with_callbacks_swept),
+};
+
+CHECK_MAIN(tests)
