@@ -5,6 +5,7 @@
 //! | this | one collection from request to books; who may ask for one, and when it is refused |
 //! | `events` | who is told: callbacks, and the log under the debug flags |
 //! | `judge` | the verdict: count, subtract, mark, in address order, without writing to objects |
+//! | `table` | from pointers to working counts |
 //! | `working` | the table of working counts that judging writes to |
 //! | `release` | the end of the dead |
 //! | `pace` | when automatic collections run, as inequalities |
@@ -27,6 +28,7 @@ pub mod events;
 pub mod judge;
 pub mod pace;
 pub mod release;
+pub mod table;
 pub mod working;
 
 use crate::check;

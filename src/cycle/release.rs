@@ -14,7 +14,8 @@
 //! What dies by count in consequence is queued and ended last.
 
 use super::events::DEBUG_SAVEALL;
-use super::judge::{Judge, Table};
+use super::judge::Judge;
+use super::table::Table;
 use super::working::CLEAR;
 use crate::count;
 use crate::death::{self, Queue};

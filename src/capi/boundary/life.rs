@@ -1,0 +1,154 @@
+//! The boundary of `rcgc/weak.h`, `rcgc/scope.h` and `rcgc/weakmap.h`.
+
+use super::*;
+
+// ---- weak handles ----
+
+pub(in crate::capi) unsafe fn weak_new(
+    obj: NonNull<c_void>,
+    callback: rc_weak_fn,
+    ctx: *mut c_void,
+) -> *mut Weak {
+    checked("rc_weak_new", obj.0);
+    weak::new(obj.0, callback, ctx)
+}
+
+#[inline(always)]
+pub(in crate::capi) unsafe fn weak_get(handle: NonNull<Weak>) -> *mut c_void {
+    weak::get(handle_checked("rc_weak_get", handle.0))
+}
+
+pub(in crate::capi) unsafe fn weak_free(handle: *mut Weak) {
+    if !handle.is_null() {
+        weak::free(handle_checked("rc_weak_free", handle));
+    }
+}
+
+pub(in crate::capi) unsafe fn weak_count(obj: NonNull<c_void>) -> u32 {
+    checked("rc_weak_count", obj.0);
+    weak::count_of(obj.0)
+}
+
+#[inline(always)]
+unsafe fn handle_checked(call: &'static str, handle: *mut Weak) -> *mut Weak {
+    if !weak::is_handle(handle) {
+        not_a_handle(call, handle);
+    }
+    handle
+}
+
+#[cold]
+#[inline(never)]
+fn not_a_handle(call: &'static str, handle: *mut Weak) -> ! {
+    report::fatal(format_args!("{call}: {handle:p} is not a live weak handle: freed before, or never one"))
+}
+
+// ---- scopes ----
+
+pub(in crate::capi) unsafe fn scope_enter(heap: *mut Heap, name: *const c_char) -> u64 {
+    heap_of("rc_scope_enter", heap).map_or(0, |heap| scope::enter(heap, name))
+}
+
+pub(in crate::capi) unsafe fn scope_leave(heap: *mut Heap, mark: u64) -> rc_status {
+    if mark == 0 {
+        return RC_OK;
+    }
+    let Some(heap) = heap_of("rc_scope_leave", heap) else { return RC_ERR_NO_MEMORY };
+    if scope::leave(heap, mark) {
+        return RC_OK;
+    }
+    (*heap).set_error(format_args!(
+        "rc_scope_leave: the mark is not that of the innermost open scope of heap {}: left twice, out of order, or of another heap",
+        CText((*heap).name())
+    ));
+    RC_ERR_INVALID
+}
+
+pub(in crate::capi) unsafe fn scope_keep(heap: *mut Heap, obj: *mut c_void) -> *mut c_void {
+    if obj.is_null() {
+        return obj;
+    }
+    checked("rc_scope_keep", obj);
+    let Some(heap) = heap_of("rc_scope_keep", heap) else {
+        count::decref(obj);
+        return core::ptr::null_mut();
+    };
+    if scope::is_open(heap) && scope::keep(heap, obj) {
+        return obj;
+    }
+    (*heap).set_error(match scope::is_open(heap) {
+        true => format_args!("rc_scope_keep: no memory"),
+        false => format_args!("rc_scope_keep: no scope is open"),
+    });
+    count::decref(obj);
+    core::ptr::null_mut()
+}
+
+// ---- weak maps ----
+
+unsafe fn map_checked(call: &str, map: *mut WeakMap) -> *mut WeakMap {
+    checked(call, map as *mut c_void);
+    if !weakmap::is_map(map as *mut c_void) {
+        report::fatal(format_args!(
+            "{call}: {map:p} is a {}, not a weak map",
+            (*object::type_of(map as *mut c_void)).name()
+        ));
+    }
+    map
+}
+
+pub(in crate::capi) unsafe fn weakmap_new(heap: *mut Heap) -> *mut WeakMap {
+    heap_of("rc_weakmap_new", heap).map_or(core::ptr::null_mut(), |heap| weakmap::new(heap))
+}
+
+pub(in crate::capi) unsafe fn weakmap_set(
+    map: NonNull<WeakMap>,
+    key: NonNull<c_void>,
+    value: *mut c_void,
+) -> rc_status {
+    const CALL: &str = "rc_weakmap_set";
+    let map = map_checked(CALL, map.0);
+    let map_header = header::load(map as *mut c_void);
+    let key_header = checked(CALL, key.0);
+    let heap = &mut *(*object::type_of(map as *mut c_void)).heap;
+    let wrong = if value.is_null() {
+        "the value is null"
+    } else if !core::ptr::eq((*object::type_of(key.0)).heap, heap) {
+        "the key is of another heap"
+    } else if !object::is_settled(map_header) {
+        "the map is dying"
+    } else {
+        ""
+    };
+    if !wrong.is_empty() {
+        heap.set_error(format_args!("{CALL}: {wrong}"));
+        return RC_ERR_INVALID;
+    }
+    checked(CALL, value);
+    if !object::is_settled(key_header) {
+        heap.set_error(format_args!("{CALL}: the key is dying"));
+        return RC_ERR_REFUSED;
+    }
+    if !weakmap::set(map, key.0, value) {
+        heap.set_error(format_args!("{CALL}: no memory"));
+        return RC_ERR_NO_MEMORY;
+    }
+    RC_OK
+}
+
+pub(in crate::capi) unsafe fn weakmap_get(map: NonNull<WeakMap>, key: NonNull<c_void>) -> *mut c_void {
+    let map = map_checked("rc_weakmap_get", map.0);
+    checked("rc_weakmap_get", key.0);
+    weakmap::get(map, key.0)
+}
+
+pub(in crate::capi) unsafe fn weakmap_remove(map: NonNull<WeakMap>, key: NonNull<c_void>) -> rc_status {
+    let map = map_checked("rc_weakmap_remove", map.0);
+    checked("rc_weakmap_remove", key.0);
+    weakmap::remove(map, key.0);
+    RC_OK
+}
+
+pub(in crate::capi) unsafe fn weakmap_length(map: NonNull<WeakMap>) -> usize {
+    weakmap::length(map_checked("rc_weakmap_length", map.0))
+}
