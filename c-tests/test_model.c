@@ -50,8 +50,9 @@ typedef struct handle {
   bool maybe_gone; /* its holder is being ended */
 } handle;
 
+/* An entry of a map. When its key has died it has left the map, and owns its value until step 5. */
 typedef struct pair {
-  bool used;
+  bool used, detached;
   int map, key, value;
 } pair;
 
@@ -153,7 +154,7 @@ static set reach(set from) {
     }
     for (int p = 0; p < PAIRS; p++) {
       const pair *it = &m.pairs[p];
-      if (it->used && reached >> it->map & 1 && reached >> it->key & 1) next |= 1u << it->value;
+      if (it->used && !it->detached && reached >> it->map & 1 && reached >> it->key & 1) next |= 1u << it->value;
     }
     next &= ~reached;
   }
@@ -225,7 +226,7 @@ static void model_past(int i) {
   for (int h = 0; h < HANDLES; h++)
     if (m.handles[h].at && m.handles[h].target == i) m.handles[h].cleared = true;
   for (int p = 0; p < PAIRS; p++)
-    if (m.pairs[p].used && m.pairs[p].key == i) m.pairs[p].used = false;
+    if (m.pairs[p].used && m.pairs[p].key == i) m.pairs[p].detached = true;
 }
 
 /* The handle in its field ends with it. */
@@ -234,15 +235,22 @@ static void end_field(int i) {
   m.objects[i].held = NONE;
 }
 
+/* Step 5: entries of these keys release their values. */
+static void model_release(set keys) {
+  for (int p = 0; p < PAIRS; p++)
+    if (m.pairs[p].detached && keys >> m.pairs[p].key & 1) m.pairs[p].used = m.pairs[p].detached = false;
+}
+
 static void model_empty(int i) {
   for (int s = 0; s < SLOTS; s++) m.objects[i].slot[s] = NONE;
   for (int p = 0; p < PAIRS; p++)
-    if (m.pairs[p].used && m.pairs[p].map == i) m.pairs[p].used = false;
+    if (m.pairs[p].map == i && !m.pairs[p].detached) m.pairs[p].used = false;
   end_field(i);
 }
 
 static void model_end(int i) {
   model_past(i);
+  model_release(1u << i);
   model_empty(i);
   m.objects[i].alive = false;
 }
@@ -264,6 +272,12 @@ static void end_silent(void) {
   }
 }
 
+static bool is_detached_value(int i) {
+  for (int p = 0; p < PAIRS; p++)
+    if (m.pairs[p].detached && m.pairs[p].value == i) return true;
+  return false;
+}
+
 /* The handle reads what it must read now. */
 static void check_handle(int h) {
   handle *it = &m.handles[h];
@@ -275,7 +289,8 @@ static void check_handle(int h) {
     rc_decref(target);
   } else if (!it->cleared) {
     EXPECT(!(reach(rooted()) >> it->target & 1));
-    EXPECT(silent(it->target) || m.stage == 2 || m.leaving || count_of(it->target) == 0);
+    EXPECT(silent(it->target) || m.stage == 2 || m.leaving || count_of(it->target) == 0 ||
+           is_detached_value(it->target));
   }
 }
 
@@ -298,6 +313,7 @@ static void proceed(int stage) {
     set lives = m.dead & reach((all_alive() & ~m.dead) | rooted());
     for (int i = 0; i < OBJECTS; i++)
       if (lives >> i & 1) m.objects[i].past = false;
+    model_release(m.dead);
     m.dead &= ~lives;
     for (int i = 0; i < OBJECTS; i++)
       if (m.dead >> i & 1 && m.objects[i].held != NONE) m.handles[m.objects[i].held].maybe_gone = true;
@@ -488,7 +504,7 @@ static void use_map(int map, set touch) {
   if (key == NONE) return;
   for (int p = 0; p < PAIRS; p++) {
     if (!m.pairs[p].used) room = p;
-    else if (m.pairs[p].map == map && m.pairs[p].key == key) found = p;
+    else if (m.pairs[p].map == map && m.pairs[p].key == key && !m.pairs[p].detached) found = p;
   }
   switch (pick(4)) {
     case 0: {
@@ -506,7 +522,7 @@ static void use_map(int map, set touch) {
     default:
       if (found == NONE && room == NONE) return;
       say("map set (map, key, value)", map, key, value);
-      m.pairs[found != NONE ? found : room] = (pair){true, map, key, value};
+      m.pairs[found != NONE ? found : room] = (pair){.used = true, .map = map, .key = key, .value = value};
       EXPECT(rc_weakmap_set(at, m.objects[key].at, m.objects[value].at) == RC_OK);
   }
 }
@@ -688,6 +704,7 @@ static void on_clear_of(void *obj, int first) {
   EXPECT(m.objects[i].alive && m.objects[i].at == self);
   EXPECT(m.ending || !(reach(rooted()) >> i & 1));
   model_past(i);
+  model_release(1u << i);
   for (int s = 0; s < first; s++) EXPECT(self->slot[s] == NULL), m.objects[i].slot[s] = NONE;
   if (!m.ending) enter_callback(i);
   for (int s = first; s < SLOTS; s++) {
@@ -778,6 +795,7 @@ static rc_type *make_type(enum kind kind) {
 /* Nothing is running: the books agree. */
 static void settle(void) {
   EXPECT(m.depth == 0 && !m.collecting);
+  model_release(~(set)0);
   end_silent();
   for (int i = 0; i < OBJECTS; i++) {
     m.objects[i].past = false;
@@ -806,7 +824,7 @@ static void settle(void) {
   for (int i = 0; i < OBJECTS; i++) {
     if (!(reachable >> i & 1) || m.objects[i].kind != MAP) continue;
     size_t length = 0;
-    for (int p = 0; p < PAIRS; p++) length += m.pairs[p].used && m.pairs[p].map == i;
+    for (int p = 0; p < PAIRS; p++) length += m.pairs[p].used && m.pairs[p].map == i; /* none is detached now */
     EXPECT(rc_weakmap_length((rc_weakmap *)(void *)m.objects[i].at) == length);
   }
 #endif
