@@ -222,8 +222,8 @@ static void debug_collectable_names_each(void) {
   CHECK_EQ(check_log.used, 0);
 }
 
-/* A traverse that reports an edge twice: the object cannot be judged, stays alive and is reported, in every
- * build without a flag and by a line for each with the flag. */
+/* A traverse that reports an edge twice: the object cannot be judged and stays alive, and there is a line that
+ * names each. */
 static int twice_traverse(void *obj, rc_visit_fn visit, void *visit_ctx) {
   for (int i = 0; i < 2; i++) {
     int stop = visit(((Node *)obj)->a, visit_ctx);
@@ -239,12 +239,15 @@ static void debug_uncollectable_names_each(void) {
   Node *ring = graph_ring(graph_type(NULL, &spec), 2);
   CHECK_EQ(gc_set_debug(NULL, GC_DEBUG_UNCOLLECTABLE), RC_OK);
   check_log_start();
+  char first[40], second[40];
+  snprintf(first, sizeof first, "Twice %p", (void *)ring);
+  snprintf(second, sizeof second, "Twice %p", (void *)ring->a);
   rc_decref(ring);
   CHECK_EQ(gc_collect(NULL), 0);
   CHECK_EQ(graph_live(NULL), 2);
   CHECK_EQ(graph_stats(NULL).full.last_status, RC_ERR_TRAVERSE);
-  CHECK_STR(check_log.text, "Twice");
-  CHECK(lines_with("uncollectable: Twice") >= 1);
+  CHECK_STR(check_log.text, first);
+  CHECK_STR(check_log.text, second);
 }
 
 static void garbage_list_keeps_until_cleared(void) {

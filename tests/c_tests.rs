@@ -21,17 +21,24 @@ macro_rules! c_tests {
 c_tests! {
     test_callbacks
     test_collector
+    test_control
     test_count
     test_deep
     test_fields
     test_heap
+    test_lifetime
     test_misuse
+    test_model
     test_object
     test_oom
     test_oom_life
+    test_queued
+    test_scope
     test_status
     test_stress
     test_type
+    test_weak
+    test_weakmap
 }
 
 #[test]
