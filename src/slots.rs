@@ -12,6 +12,7 @@
 
 use crate::heap::range;
 use crate::report::{self, CText};
+use crate::types::words::Word;
 use crate::types::{Place, SlotKind, Slots, Type};
 use crate::weak::{self, Weak};
 use core::ffi::c_void;
@@ -43,6 +44,18 @@ pub unsafe fn each_simple_edge(
     for index in first..(*kind).simple_count as usize {
         let offset = *(*kind).offsets.get_unchecked(index) as usize;
         each(*((obj as usize + offset) as *const usize));
+    }
+}
+
+/// The words of a type with `TypeFlags::WORDS`: 0 for those that are no references now.
+///
+/// # Safety
+/// - As [`each_edge`]; the type has `TypeFlags::WORDS`.
+#[inline(always)]
+pub unsafe fn each_word_edge(obj: *mut c_void, kind: *const Type, each: &mut impl FnMut(usize)) {
+    let words = (*kind).extra.add((*kind).extra_count as usize) as *const Word;
+    for index in 0..(*kind).word_count as usize {
+        each((*words.add(index)).reference(obj as usize));
     }
 }
 

@@ -18,14 +18,17 @@ use crate::sys;
 use core::ffi::{c_char, c_int, c_void, CStr};
 use core::ptr;
 use spec::{check, tag_bits, Reason};
+use words::Word;
+
 pub use spec::{RawField, Refused, Spec, ACYCLIC, TRACK_MANUAL, TRACK_ON_NEW};
 
 pub mod spec;
+pub mod words;
 
 /// Bytes of a type's slot in the range.
 pub const TYPE_SLOT_BYTES: usize = 256;
 /// Offsets that fit the slot.
-pub const SIMPLE_MAX: usize = 30;
+pub const SIMPLE_MAX: usize = 28;
 
 const TAKEN: usize = 1;
 
@@ -58,6 +61,8 @@ bitflags::bitflags! {
         const MAP = 256;
         /// Plain and simple, of one size class: the leaf paths of allocation and release may be taken.
         const QUICK = 64;
+        /// All references are in `offsets` and, at least one of them, in words.
+        const WORDS = 512;
     }
 }
 
@@ -144,6 +149,8 @@ pub struct Type {
     pub ration: u32,
     /// Where single pointers lie.
     pub offsets: [u16; SIMPLE_MAX],
+    /// Words behind `extra`: see `types/words.rs`.
+    pub word_count: u32,
     /// All other declared fields.
     pub extra: *mut Slots,
     /// How many.
@@ -294,11 +301,16 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     let is_simple = |field: &RawField| all_simple && simple_slots(field) != 0;
     let extra_count = fields.iter().filter(|field| !is_simple(field)).count();
 
-    // One block: extra entries, then the type's name, then the fields' names.
+    // One block: extra entries, the words merged from them, then the type's name, then the fields' names.
     let text_bytes = CStr::from_ptr(spec.name).count_bytes()
         + 1
         + fields.iter().map(|field| CStr::from_ptr(field.name).count_bytes() + 1).sum::<usize>();
-    let block = sys::allocate(extra_count * size_of::<Slots>() + text_bytes);
+    let room = words::room_for(
+        fields.iter().filter(|field| !is_simple(field)).map(|field| (place_of(field), field.count)),
+        spec.traverse.is_some(),
+    );
+    let entry_bytes = extra_count * size_of::<Slots>() + room * size_of::<Word>();
+    let block = sys::allocate(entry_bytes + text_bytes);
     if block.is_null() {
         return Err(Refused::NoMemory);
     }
@@ -309,7 +321,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     }
     let kind = &mut *slot;
     kind.extra = block as *mut Slots;
-    let mut text = block.add(extra_count * size_of::<Slots>());
+    let mut text = block.add(entry_bytes);
     kind.name = copy_text(&mut text, spec.name);
     for field in fields {
         let name = copy_text(&mut text, field.name);
@@ -323,6 +335,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
             kind.extra_count += 1;
         }
     }
+    words::compile(kind, room);
     fill(kind, heap, spec, fields.iter().any(|field| field.slot != 4));
     Ok(slot)
 }
@@ -346,6 +359,14 @@ unsafe fn copy_text(to: &mut *mut u8, from: *const c_char) -> *const c_char {
     start as *const c_char
 }
 
+fn place_of(field: &RawField) -> Place {
+    match field.place {
+        3 => Place::Tail,
+        4 => Place::Vector,
+        _ => Place::Struct,
+    }
+}
+
 fn compile(field: &RawField, name: *const c_char) -> Slots {
     let kind = match field.slot {
         2 => SlotKind::Tagged,
@@ -353,11 +374,7 @@ fn compile(field: &RawField, name: *const c_char) -> Slots {
         4 => SlotKind::Weak,
         _ => SlotKind::Pointer,
     };
-    let place = match field.place {
-        3 => Place::Tail,
-        4 => Place::Vector,
-        _ => Place::Struct,
-    };
+    let place = place_of(field);
     let narrow = tag_bits(field);
     Slots {
         kind,
@@ -386,6 +403,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
     flags.set(TypeFlags::PLAIN, !callbacks && !holds_weak);
     flags.set(TypeFlags::HOLDS_WEAK, holds_weak);
     flags.set(TypeFlags::SIMPLE, kind.extra_count == 0 && spec.traverse.is_none());
+    flags.set(TypeFlags::WORDS, kind.word_count != 0);
     flags.set(TypeFlags::REFERS, refers);
     flags.set(TypeFlags::ACYCLIC, spec.flags & ACYCLIC != 0);
     flags.set(TypeFlags::TAIL, spec.tail_size != 0);

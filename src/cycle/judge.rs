@@ -45,6 +45,7 @@ use crate::object::{self, NotAnObject};
 use crate::report::{self, CText, Level};
 use crate::slots;
 use crate::sys;
+use crate::types::words::WORDS_MAX;
 use crate::types::{Type, TypeFlags};
 use crate::weakmap::{self, Detached};
 use core::ffi::{c_char, c_int, c_void};
@@ -57,6 +58,44 @@ const AHEAD: usize = 16;
 pub struct EdgeName {
     name: *const c_char,
     index: usize,
+}
+
+/// Words of a batch.
+const BATCH: usize = 128;
+
+/// Words whose places in the table are looked at together: unpacking a tagged word takes so long that between two of
+/// them too few loads from the table would be under way (measured: a third of a sweep).
+struct Batch {
+    words: [usize; BATCH],
+    len: usize,
+}
+
+impl Batch {
+    const fn new() -> Self {
+        Batch { words: [0; BATCH], len: 0 }
+    }
+
+    /// Takes the words of an object in; there is room for those of one.
+    #[inline(always)]
+    unsafe fn add(&mut self, obj: *mut c_void, kind: *const Type) {
+        slots::each_word_edge(obj, kind, &mut |word| {
+            *self.words.get_unchecked_mut(self.len) = word;
+            self.len += 1;
+        });
+    }
+
+    /// Whether the next object may find no room.
+    fn is_full(&self) -> bool {
+        self.len > BATCH - WORDS_MAX
+    }
+
+    /// Takes all words out.
+    #[inline(always)]
+    fn take(&mut self, mut each: impl FnMut(usize)) {
+        for &word in self.words.iter().take(core::mem::replace(&mut self.len, 0)) {
+            each(word);
+        }
+    }
 }
 
 /// The state of one judgement.
@@ -302,11 +341,18 @@ impl Judge {
         let heap = self.heap;
         let table = self.table;
         let mut outer = false;
+        let mut batch = Batch::new();
         (*heap).each_examined_page(|page| {
             table.each_suspect(page, |obj, _| {
                 let kind = object::type_of(obj);
                 if !(*kind).flags.contains(TypeFlags::SIMPLE) {
-                    return self.subtract_all(obj, kind);
+                    if !(*kind).flags.contains(TypeFlags::WORDS) {
+                        return self.subtract_all(obj, kind);
+                    }
+                    batch.add(obj, kind);
+                    if batch.is_full() {
+                        self.subtract_batch(&table, &mut batch);
+                    }
                 }
                 // As in subtract_all, with the table and the result in registers.
                 slots::each_simple_edge(obj, kind, 0, &mut |word| match table.place(word) {
@@ -315,6 +361,18 @@ impl Judge {
                     _ => outer |= word != 0,
                 });
             });
+        });
+        self.subtract_batch(&table, &mut batch);
+        self.outer |= outer;
+    }
+
+    #[inline(never)]
+    unsafe fn subtract_batch(&mut self, table: &Table, batch: &mut Batch) {
+        let mut outer = false;
+        batch.take(|word| match table.place(word) {
+            Some(place) if is_plainly_positive(*place) => *place -= 1,
+            Some(place) if *place != CLEAR => self.subtract_slow(word as *mut c_void, place),
+            _ => outer |= word != 0,
         });
         self.outer |= outer;
     }
@@ -390,6 +448,7 @@ impl Judge {
     unsafe fn sweep_mark(&mut self) {
         let heap = self.heap;
         let table = self.table;
+        let mut batch = Batch::new();
         (*heap).each_examined_page(|page| {
             table.each_suspect(page, |obj, work| {
                 if *work > ZERO {
@@ -398,13 +457,23 @@ impl Judge {
                     }
                     *work = CLEAR;
                     self.marked += 1;
-                    self.expand(&table, obj);
+                    let kind = object::type_of(obj);
+                    if (*kind).flags.contains(TypeFlags::WORDS) && !self.ephemerons {
+                        slots::each_simple_edge(obj, kind, 0, &mut |word| self.mark(&table, word));
+                        batch.add(obj, kind);
+                        if batch.is_full() {
+                            batch.take(|word| self.mark(&table, word));
+                        }
+                    } else {
+                        self.expand(&table, obj);
+                    }
                     if self.len > self.capacity / 2 {
                         self.drain();
                     }
                 }
             });
         });
+        batch.take(|word| self.mark(&table, word));
         self.drain();
     }
 
@@ -427,6 +496,9 @@ impl Judge {
         }
         if (*kind).flags.contains(TypeFlags::SIMPLE) {
             slots::each_simple_edge(obj, kind, 0, &mut |word| self.mark(table, word));
+        } else if (*kind).flags.contains(TypeFlags::WORDS) {
+            slots::each_simple_edge(obj, kind, 0, &mut |word| self.mark(table, word));
+            slots::each_word_edge(obj, kind, &mut |word| self.mark(table, word));
         } else {
             self.expand_all(obj, kind);
         }
