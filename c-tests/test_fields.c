@@ -851,7 +851,64 @@ static void clear_without_traverse(void) {
   CHECK_EQ(clear_only_calls, 7);
 }
 
+/* Shapes at the borders of what the collector merges into one test of a word: tags that are far apart, a tag that
+ * straddles two aligned words, more words than it merges for one type. A ring through each slot must go, and must
+ * stay while it is held. */
+#pragma pack(push, 1)
+typedef struct Edge {
+  void *far;          /* collectable with tags 1, 2 and 200 */
+  uint8_t far_tag;
+  uint8_t space[5];
+  uint32_t straddling_tag; /* at 14: in two aligned words */
+  uint8_t more_space[6];
+  void *straddling;
+  uint64_t many[20]; /* low-bit tagged */
+} Edge;
+#pragma pack(pop)
+
+enum { EDGE_SLOTS = 5 };
+
+static void edge_put(Edge *edge, size_t slot, Edge *target) {
+  static const uint8_t tags[] = {1, 2, 200};
+  if (slot < 3) edge->far = target, edge->far_tag = tags[slot];
+  if (slot == 3) edge->straddling = target, edge->straddling_tag = 0x01020304;
+  if (slot == 4) edge->many[19] = (uint64_t)(uintptr_t)target | 1;
+}
+
+static void shapes_at_the_borders(void) {
+  static const rc_field fields[] = {
+      RC_FIELD_VARIANT(Edge, far, far_tag, 0xff, 1),
+      RC_FIELD_VARIANT(Edge, far, far_tag, 0xff, 2),
+      RC_FIELD_VARIANT(Edge, far, far_tag, 0xff, 200),
+      RC_FIELD_VARIANT(Edge, straddling, straddling_tag, 0xffffffff, 0x01020304),
+      RC_FIELD_TAGGED_ARRAY(Edge, many, 7, 1, ~(uint64_t)7),
+  };
+  /* Only the far tags; with the straddling one; all. */
+  static const size_t counts[] = {3, 4, 5};
+  for (size_t kind = 0; kind < RC_COUNT_OF(counts); kind++) {
+    rc_type_spec spec = RC_TYPE_SPEC_INIT;
+    spec.name = "Edge", spec.size = sizeof(Edge);
+    spec.fields = fields, spec.field_count = counts[kind];
+    rc_type *type = graph_type(NULL, &spec);
+    for (size_t slot = 0; slot < counts[kind] && slot < EDGE_SLOTS; slot++) {
+      Edge *first = rc_new(type), *second = rc_new(type), *stray = rc_new(type);
+      REQUIRE(first && second && stray);
+      edge_put(first, slot, rc_newref(second));
+      edge_put(second, slot, rc_newref(first));
+      stray->far = first, stray->far_tag = 3; /* not a reference: 3 is no collectable tag */
+      rc_decref(second);
+      CHECK_EQ(gc_collect(NULL), 0); /* held */
+      CHECK_EQ(rc_count(second), 1);
+      rc_decref(first);
+      CHECK_EQ(gc_collect(NULL), 2);
+      rc_decref(stray);
+      CHECK_EQ(graph_live(NULL), 0);
+    }
+  }
+}
+
 static const check_test tests[] = {
+    CHECK_TEST(shapes_at_the_borders),
     CHECK_TEST(fresh_objects_are_walkable),
     CHECK_TEST(death_by_count_through_every_slot),
     CHECK_TEST(self_loop_through_every_slot),
