@@ -11,6 +11,9 @@ use crate::sys;
 use core::ffi::{c_char, c_void};
 use core::ptr;
 
+/// Bits of a heap's number in a mark.
+const HEAP_BITS: u32 = 16;
+
 /// One open scope.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -132,9 +135,10 @@ pub struct Scopes {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn enter(heap: *mut Heap, name: *const c_char) -> u64 {
+    let index = (*heap).index as u64;
     let scopes = &mut (*heap).scopes;
     scopes.serial += 1;
-    let mark = scopes.serial << 24 | ((scopes.open.len() as u64 + 1) & 0xff_ffff);
+    let mark = scopes.serial << HEAP_BITS | index;
     let open = Open { mark, start: scopes.kept.len(), name };
     if scopes.open.push(open) {
         mark
