@@ -1,6 +1,6 @@
 //! Scopes: references held for a stretch of the host's program, released last in first out.
 //!
-//! A heap has one stack of kept references and one of open scopes. A mark names an open scope by its depth
+//! A heap has one stack of kept references and one of open scopes. A mark names an open scope by its heap
 //! and a serial number, so a mark that was left before, or that belongs to another heap, is told from the
 //! innermost one.
 

@@ -174,15 +174,15 @@ unsafe fn log_event(heap: *mut Heap, event: &Event) {
     }
 }
 
-/// Writes a line for a dead object.
+/// Writes a line for an object under a debug flag, whose word for it is `what`.
 ///
 /// # Safety
 /// - `obj` is an object.
-pub unsafe fn log_collectable(obj: *mut c_void) {
+pub unsafe fn log_object(what: &str, obj: *mut c_void) {
     report::log(
         Level::Info,
         format_args!(
-            "collectable: {} {obj:p}, count {}",
+            "{what}: {} {obj:p}, count {}",
             (*object::type_of(obj)).name(),
             header::count_word(obj) & !header::LOCAL
         ),

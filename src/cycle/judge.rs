@@ -34,6 +34,7 @@
 //! The host's `traverse` runs in the second and third sweep; see `host.rs` for what stops it from doing
 //! more than visiting.
 
+use super::events::{self, DEBUG_UNCOLLECTABLE};
 use super::table::Table;
 use super::working::{self, Large, AGAIN, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
@@ -589,6 +590,9 @@ impl Judge {
     #[cold]
     #[inline(never)]
     unsafe fn report_below_zero(&mut self, obj: *mut c_void) {
+        if (*self.heap).debug & DEBUG_UNCOLLECTABLE != 0 {
+            events::log_object("uncollectable", obj);
+        }
         self.anomalies += 1;
         report::log(
             Level::Error,

@@ -104,7 +104,7 @@ unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
         }
         Ok(mut judge) => {
             if (*heap).debug & events::DEBUG_COLLECTABLE != 0 {
-                release::each_dead(heap, |obj, _| events::log_collectable(obj));
+                release::each_dead(heap, |obj, _| events::log_object("collectable", obj));
             }
             let released =
                 if judge.dead() == 0 { Released::default() } else { release::release_dead(&mut judge) };
