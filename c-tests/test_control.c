@@ -222,8 +222,7 @@ static void debug_collectable_names_each(void) {
   CHECK_EQ(check_log.used, 0);
 }
 
-/* A traverse that reports an edge twice: the object cannot be judged and stays alive, and there is a line that
- * names each. */
+/* A traverse that reports an edge twice: the object cannot be judged and stays alive, and a line names it. */
 static int twice_traverse(void *obj, rc_visit_fn visit, void *visit_ctx) {
   for (int i = 0; i < 2; i++) {
     int stop = visit(((Node *)obj)->a, visit_ctx);
