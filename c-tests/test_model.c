@@ -378,6 +378,7 @@ static int free_object(void) {
 static int make(enum kind kind) {
   int i = free_object();
   if (i == NONE) return NONE;
+  m.objects[i].busy++; /* keeps the place: a collection may run, and its callbacks make others */
   void *at;
 #ifdef WITH_MAPS
   at = kind == MAP ? (void *)rc_weakmap_new(m.heap) : rc_new(m.types[kind]);
@@ -385,8 +386,6 @@ static int make(enum kind kind) {
   at = rc_new(m.types[kind]);
 #endif
   EXPECT(at != NULL);
-  int again = free_object(); /* a collection may have run */
-  if (again != NONE) i = again;
   m.objects[i] = (object){.at = at, .kind = kind, .alive = true, .young = true, .roots = 1, .held = NONE,
                           .birth = ++m.births};
   for (int s = 0; s < SLOTS; s++) m.objects[i].slot[s] = NONE;
