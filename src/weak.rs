@@ -6,8 +6,8 @@
 //! ```
 //!
 //! All handles of one target share its **cell**: clearing the cell clears them all at once, from one moment
-//! on, whatever their number. A target pays the cell, 32 bytes, and its 32-bit number in the table; an
-//! object without handles pays nothing. Handles with a callback hang in a list on the cell, which moves as
+//! on, whatever their number. A target pays the cell, 24 bytes, and at most 8 in the table of
+//! 32-bit numbers; an object without handles pays nothing. Handles with a callback hang in a list on the cell, which moves as
 //! a whole to a list of pending callbacks when the target dies.
 //!
 //! Cells and handles live in pools of the range, process-wide, because handles outlive their heap; a freed
@@ -41,12 +41,10 @@ pub struct Cell {
     target: *mut c_void,
     /// Handles with a callback.
     first: *mut Weak,
-    /// Entries of weak maps whose key the target is.
-    pub entries: *mut Entry,
+    /// Number of the first entry of a weak map whose key the target is; 0: none.
+    entries: u32,
     /// Handles, with and without.
     handles: u32,
-    /// The cell's number in its pool.
-    number: u32,
 }
 
 /// One handle.
@@ -66,30 +64,73 @@ pub struct Weak {
 #[repr(C)]
 pub struct WeakTable {
     numbers: *mut u32,
-    /// A power of two, or 0.
+    /// Grows by half, so that at least half of it is used and a target's share is 8 bytes at most.
     capacity: usize,
     /// Objects that have handles.
     pub len: usize,
 }
 
-static_assertions::const_assert_eq!(size_of::<Cell>(), 32);
+static_assertions::const_assert_eq!(size_of::<Cell>(), 24);
 
 impl Cell {
     /// The object; null once it has died.
     pub fn target(&self) -> *mut c_void {
         self.target
     }
+
+    /// The first entry of a weak map whose key the object is; null: none.
+    pub fn entries(&self) -> *mut Entry {
+        match self.entries {
+            0 => ptr::null_mut(),
+            // SAFETY: a number that set_entries stored.
+            number => unsafe { (RANGE.entries.base as *mut Entry).add(number as usize) },
+        }
+    }
+
+    /// Sets what [`Cell::entries`] gives.
+    ///
+    /// # Safety
+    /// - `first` is null or an entry of the pool.
+    pub unsafe fn set_entries(&mut self, first: *mut Entry) {
+        self.entries = match first.is_null() {
+            true => 0,
+            false => first.offset_from(RANGE.entries.base as *mut Entry) as u32,
+        };
+    }
 }
 
 impl WeakTable {
+    /// Where the search for a granule begins.
+    fn home(&self, granule: u64) -> usize {
+        let hash = granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        ((hash * self.capacity as u64) >> 32) as usize
+    }
+
+    fn after(&self, place: usize) -> usize {
+        if place + 1 == self.capacity {
+            0
+        } else {
+            place + 1
+        }
+    }
+
+    /// How far a place is behind another, around the end.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        if to >= from {
+            to - from
+        } else {
+            to + self.capacity - from
+        }
+    }
+
     unsafe fn place(&self, granule: u64) -> *mut u32 {
-        let mut at = (granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.capacity - 1);
+        let mut at = self.home(granule);
         loop {
             let place = self.numbers.add(at);
             if *place == 0 || range::granule_of((*cell_at(*place)).target) == granule {
                 return place;
             }
-            at = (at + 1) & (self.capacity - 1);
+            at = self.after(at);
         }
     }
 
@@ -111,13 +152,13 @@ impl WeakTable {
         if (self.len + 1) * 4 > self.capacity * 3 && !self.grow() {
             return false;
         }
-        *self.place(range::granule_of((*cell).target)) = (*cell).number;
+        *self.place(range::granule_of((*cell).target)) = number_of(cell);
         self.len += 1;
         true
     }
 
     unsafe fn grow(&mut self) -> bool {
-        let capacity = (self.capacity * 2).max(16);
+        let capacity = (self.capacity + self.capacity / 2).max(16);
         let numbers = sys::allocate(capacity * size_of::<u32>()) as *mut u32;
         if numbers.is_null() {
             return false;
@@ -136,20 +177,16 @@ impl WeakTable {
 
     /// Takes a target's cell out; backward shift, as in `heap/external.rs`.
     unsafe fn remove(&mut self, cell: *mut Cell) {
-        let home = |number: u32| {
-            let granule = range::granule_of((*cell_at(number)).target);
-            (granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.capacity - 1)
-        };
+        let home = |number: u32| self.home(range::granule_of((*cell_at(number)).target));
         let mut hole = self.place(range::granule_of((*cell).target)).offset_from(self.numbers) as usize;
         let mut at = hole;
         loop {
-            at = (at + 1) & (self.capacity - 1);
+            at = self.after(at);
             let number = *self.numbers.add(at);
             if number == 0 {
                 break;
             }
-            let from_home = at.wrapping_sub(home(number)) & (self.capacity - 1);
-            if from_home >= at.wrapping_sub(hole) & (self.capacity - 1) {
+            if self.distance(home(number), at) >= self.distance(hole, at) {
                 *self.numbers.add(hole) = number;
                 hole = at;
             }
@@ -170,6 +207,10 @@ impl WeakTable {
 
 unsafe fn cell_at(number: u32) -> *mut Cell {
     (RANGE.cells.base as *mut Cell).add(number as usize)
+}
+
+unsafe fn number_of(cell: *mut Cell) -> u32 {
+    cell.offset_from(RANGE.cells.base as *mut Cell) as u32
 }
 
 /// Makes a handle. Null for out of memory.
@@ -216,8 +257,7 @@ pub unsafe fn cell_of(obj: *mut c_void) -> *mut Cell {
     if cell.is_null() {
         return cell;
     }
-    let number = cell.offset_from(RANGE.cells.base as *mut Cell) as u32;
-    *cell = Cell { target: obj, first: ptr::null_mut(), entries: ptr::null_mut(), handles: 0, number };
+    *cell = Cell { target: obj, first: ptr::null_mut(), entries: 0, handles: 0 };
     if !(*heap).weak.insert(cell) {
         give_cell(cell);
         return ptr::null_mut();
@@ -291,7 +331,7 @@ pub unsafe fn free(weak: *mut Weak) {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn drop_unused_cell(cell: *mut Cell) {
-    if (*cell).handles != 0 || !(*cell).entries.is_null() {
+    if (*cell).handles != 0 || (*cell).entries != 0 {
         return;
     }
     if !(*cell).target.is_null() {

@@ -152,12 +152,12 @@ pub unsafe fn set(map: *mut WeakMap, key: *mut c_void, value: *mut c_void) -> bo
     }
     count::incref(value);
     let place = bucket(map, cell);
-    *entry = Entry { cell, map, value, chained: *place, next: (*cell).entries, prev: ptr::null_mut() };
+    *entry = Entry { cell, map, value, chained: *place, next: (*cell).entries(), prev: ptr::null_mut() };
     *place = entry;
-    if !(*cell).entries.is_null() {
-        (*(*cell).entries).prev = entry;
+    if !(*cell).entries().is_null() {
+        (*(*cell).entries()).prev = entry;
     }
-    (*cell).entries = entry;
+    (*cell).set_entries(entry);
     (*map).len += 1;
     true
 }
@@ -219,7 +219,7 @@ pub unsafe fn each_of_map(map: *mut c_void, mut each: impl FnMut(&Entry)) {
 /// # Safety
 /// - `key` is an object with the flag WEAK; `each` changes no map.
 pub unsafe fn each_of_key(key: *mut c_void, mut each: impl FnMut(&Entry)) {
-    let mut entry = (*(*(*object::type_of(key)).heap).weak.get(key)).entries;
+    let mut entry = (*(*(*object::type_of(key)).heap).weak.get(key)).entries();
     while !entry.is_null() {
         each(&*entry);
         entry = (*entry).next;
@@ -268,7 +268,7 @@ impl Detached {
     /// - `cell` is the key's, which is dying.
     pub unsafe fn take(&mut self, cell: *mut Cell) {
         loop {
-            let entry = (*cell).entries;
+            let entry = (*cell).entries();
             if entry.is_null() {
                 return;
             }
@@ -319,7 +319,7 @@ unsafe fn leave_map(entry: *mut Entry) {
 
 unsafe fn leave_cell(entry: *mut Entry) {
     if (*entry).prev.is_null() {
-        (*(*entry).cell).entries = (*entry).next;
+        (*(*entry).cell).set_entries((*entry).next);
     } else {
         (*(*entry).prev).next = (*entry).next;
     }

@@ -3,7 +3,7 @@
 //! ```text
 //!   reservation (PROT_NONE until committed)
 //!   | heaps | types | segments | pages   | renewed | working counts | thawed   | cells, handles, entries | objects ...
-//!     8 KiB   256 B   32 B       64 B      1 bit     16 bits          1 bit      32, 48, 48 B each         1 MiB segments
+//!     8 KiB   256 B   32 B       64 B      1 bit     16 bits          1 bit      24, 48, 48 B each         1 MiB segments
 //!     each    each    /1 MiB     /64 KiB   /granule  /granule         /granule                             of 64 KiB pages
 //! ```
 //!
@@ -248,8 +248,9 @@ fn plan(total: u64) -> Plan {
         + (SEGMENT_BYTES / PAGE_BYTES) * size_of::<Page>();
     let types = ((total / 16) as usize / TYPE_SLOT_BYTES).clamp(1024, TYPE_COUNT_MAX);
     let heaps = ((total / 16) as usize / HEAP_SLOT_BYTES).clamp(64, 16384);
-    // A cell's number has 32 bits.
-    let pools = [(total / 64).min(32 << 32) as usize, (total / 32) as usize, (total / 32) as usize];
+    // The numbers of cells and entries have 32 bits.
+    let pools =
+        [(total / 64).min(24 << 32) as usize, (total / 32) as usize, (total / 32).min(48 << 32) as usize];
     let fixed =
         types * TYPE_SLOT_BYTES + heaps * HEAP_SLOT_BYTES + HUGE_PAGE_BYTES + pools.iter().sum::<usize>();
     let granules = LINK_GRANULES as usize * GRANULE_BYTES / SEGMENT_BYTES;
