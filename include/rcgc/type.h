@@ -142,7 +142,8 @@ RCGC_API RCGC_MUST_USE rc_status rc_type_new(gc_heap *heap, const rc_type_spec *
  * Threads: the heap's.
  * May collect: no.
  * Runs host code: no.
- * Fails: RC_ERR_IN_USE while objects of it live; fatal for a pointer that is not a live type.
+ * Fails: RC_ERR_IN_USE while objects of it live, and while a collection of the heap runs; fatal
+ *   for a pointer that is not a live type.
  */
 RCGC_API rc_status rc_type_free(rc_type *type);
 

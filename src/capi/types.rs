@@ -139,7 +139,7 @@ pub unsafe extern "C" fn rc_type_new(
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: RC_ERR_IN_USE while objects of it live; fatal for a pointer that is not a live type.
+/// Fails: RC_ERR_IN_USE while objects of it live, and while a collection of the heap runs; fatal for a pointer that is not a live type.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_free(type_: *mut rc_type) -> rc_status {
     boundary::type_free(type_)
