@@ -3,6 +3,8 @@
 #include "check.h"
 #include "graph.h"
 
+#include <setjmp.h>
+
 /* ---- an object whose callbacks write down what happens ---- */
 
 typedef struct Actor Actor;
@@ -749,7 +751,39 @@ static void end_of_a_heap_runs_every_step(void) {
   unwatch(&handle, 1);
 }
 
+/* ---- a callback that is left by a jump ---- */
+
+static jmp_buf way_out;
+
+static void jump_out(void *obj) {
+  (void)obj;
+  longjmp(way_out, 1);
+}
+
+CHECK_FN void free_after_a_jump(void *in_a_collection) {
+  gc_heap *heap = graph_heap("jumped");
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Jumper", spec.size = sizeof(Node), spec.fields = graph_fields, spec.field_count = 2;
+  spec.finalize = jump_out;
+  Node *node = graph_node(graph_type(heap, &spec), 1);
+  if (in_a_collection) node->a = rc_newref(node);
+  if (setjmp(way_out) == 0) {
+    rc_decref(node);
+    (void)gc_collect(heap);
+  }
+  (void)gc_collect(heap); /* must not come upon a half-done state */
+  (void)gc_heap_free(heap);
+}
+
+/* Documented as fatal: the heap is in the middle of a death for ever, and its end says so. */
+static void left_by_a_jump_is_fatal_at_the_end(void) {
+  int yes = 1;
+  CHECK_FATAL(free_after_a_jump, NULL, "gc_heap_free", "jumped", "jump");
+  CHECK_FATAL(free_after_a_jump, &yes, "gc_heap_free", "jumped", "jump");
+}
+
 static const check_test tests[] = {
+    CHECK_TEST(left_by_a_jump_is_fatal_at_the_end),
     CHECK_TEST(by_count_each_step_in_order),
     CHECK_TEST(in_a_ring_each_step_for_all),
     CHECK_TEST(finalizer_resurrects_by_count),

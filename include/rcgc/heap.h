@@ -90,9 +90,9 @@ RCGC_API RCGC_MUST_USE rc_status gc_heap_new(const gc_heap_options *options,
  * Threads: the heap's.
  * May collect: yes.
  * Runs host code: `clear` and `destroy` of what ends.
- * Fails: fatal inside a callback of the same heap, inside a callback of another heap one of
- *   whose dying objects has just released an object of this one, and for a pointer that is not a
- *   live heap.
+ * Fails: fatal inside a callback of the same heap, also one that was left by a jump, inside a
+ *   callback of another heap one of whose dying objects has just released an object of this one,
+ *   and for a pointer that is not a live heap.
  */
 RCGC_API size_t gc_heap_free(gc_heap *heap);
 

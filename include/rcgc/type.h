@@ -33,7 +33,9 @@ typedef int (*rc_visit_fn)(void *reference, void *visit_ctx);
  * allocation, no release, no collection. */
 typedef int (*rc_traverse_fn)(void *obj, rc_visit_fn visit, void *visit_ctx);
 
-/* The other callbacks of a type. */
+/* The other callbacks of a type. They return: one that is left by a long jump or an exception
+ * leaves its heap in the middle of a death for ever, without collections; `gc_heap_free` then
+ * calls the fatal hook. */
 typedef void (*rc_object_fn)(void *obj);
 
 /* The kinds of slots; written by the `RC_FIELD` macros. */

@@ -211,7 +211,7 @@ pub(super) unsafe fn heap_free(heap: *mut Heap) -> usize {
     }
     if (*heap).phase != Phase::Idle || (*heap).death_depth != 0 {
         report::fatal(format_args!(
-            "gc_heap_free: heap {} was freed inside one of its own callbacks",
+            "gc_heap_free: heap {} was freed inside one of its own callbacks, or one of them was left by a jump",
             CText((*heap).name())
         ));
     }

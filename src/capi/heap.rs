@@ -85,7 +85,7 @@ pub unsafe extern "C" fn gc_heap_new(
 /// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: `clear` and `destroy` of what ends.
-/// Fails: fatal inside a callback of the same heap, inside a callback of another heap one of whose dying
+/// Fails: fatal inside a callback of the same heap, also one that was left by a jump, inside a callback of another heap one of whose dying
 /// objects has just released an object of this one, and for a pointer that is not a live heap.
 #[no_mangle]
 pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {

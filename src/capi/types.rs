@@ -25,7 +25,8 @@ pub type rc_visit_fn = Option<unsafe extern "C" fn(reference: *mut c_void, visit
 pub type rc_traverse_fn =
     Option<unsafe extern "C" fn(obj: *mut c_void, visit: rc_visit_fn, visit_ctx: *mut c_void) -> c_int>;
 
-/// The other callbacks of a type.
+/// The other callbacks of a type. They return: one that is left by a long jump or an exception leaves its heap in the middle
+/// of a death for ever, without collections; `gc_heap_free` then calls the fatal hook.
 pub type rc_object_fn = Option<unsafe extern "C" fn(obj: *mut c_void)>;
 
 /// The kinds of slots; written by the `RC_FIELD` macros.
