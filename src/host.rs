@@ -4,7 +4,7 @@
 //!
 //! | callback | may | enforced by |
 //! |---|---|---|
-//! | `traverse` | only visit | the heap's phase is `Judging` and its budget is spent, so allocation, release to zero and collection go out of line and find the phase |
+//! | `traverse` | only visit | the heap is paused: rations are recalled and no type is quick, so allocation and the last release take the long way and find the phase |
 //! | `clear` | anything but collect | `clearing` is counted; a collection asked for is refused and counted |
 //! | `finalize`, `destroy`, weak callbacks, in a death by count | anything | |
 //! | all of them, in a collection | anything but collect | the heap's phase is `Releasing` |

@@ -159,7 +159,8 @@ RCGC_API bool gc_is_tracked(void *RCGC_NONNULL obj);
  * Ownership: ends what is dead.
  * Threads: the heap's.
  * May collect: yes.
- * Runs host code: `traverse` of callback types, `clear` and `destroy` of what ends.
+ * Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and
+ *   `destroy` of what ends, and the callbacks of `gc_add_callback`.
  * Fails: 0, and counted in the statistics, where none may run (inside a callback of a
  *   collection, `traverse`, `clear`) and when memory for judging is not to be had.
  */
@@ -171,7 +172,8 @@ RCGC_API size_t gc_collect(gc_heap *heap);
  * Ownership: ends what is dead.
  * Threads: the heap's.
  * May collect: yes.
- * Runs host code: `traverse` of callback types, `clear` and `destroy` of what ends.
+ * Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and
+ *   `destroy` of what ends, and the callbacks of `gc_add_callback`.
  * Fails: as `gc_collect`.
  */
 RCGC_API size_t gc_collect_young(gc_heap *heap);

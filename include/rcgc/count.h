@@ -36,7 +36,7 @@ RCGC_API void rc_incref(void *RCGC_NONNULL obj);
  * Ownership: takes one reference.
  * Threads: the heap's; any thread for immortal objects.
  * May collect: no.
- * Runs host code: `clear` and `destroy` of what dies.
+ * Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
  * Fails: fatal for a dead object, as long as its memory was not handed out again, and for one
  *   reference too many on a dying one; here also for null and foreign pointers.
  */
@@ -57,7 +57,7 @@ RCGC_API void rc_xincref(void *obj);
  * Ownership: takes one reference.
  * Threads: the heap's.
  * May collect: no.
- * Runs host code: `clear` and `destroy` of what dies.
+ * Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
  * Fails: as `rc_decref`.
  */
 RCGC_API void rc_xdecref(void *obj);
@@ -78,7 +78,7 @@ RCGC_API void *rc_newref(void *RCGC_NONNULL obj);
  * Ownership: the slot takes `obj`; what was there is released.
  * Threads: the heap's.
  * May collect: no.
- * Runs host code: `clear` and `destroy` of what dies.
+ * Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
  * Fails: as `rc_decref`.
  */
 RCGC_API void rc_setref(void *RCGC_NONNULL slot, void *obj);
@@ -88,7 +88,7 @@ RCGC_API void rc_setref(void *RCGC_NONNULL slot, void *obj);
  * Ownership: what was there is released.
  * Threads: the heap's.
  * May collect: no.
- * Runs host code: `clear` and `destroy` of what dies.
+ * Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
  * Fails: as `rc_decref`.
  */
 RCGC_API void rc_clear(void *RCGC_NONNULL slot);

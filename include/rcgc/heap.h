@@ -89,7 +89,8 @@ RCGC_API RCGC_MUST_USE rc_status gc_heap_new(const gc_heap_options *options,
  * Ownership: takes the heap, its types and its objects.
  * Threads: the heap's.
  * May collect: yes.
- * Runs host code: `clear` and `destroy` of what ends.
+ * Runs host code: finalizers, weak callbacks, `clear` and `destroy` of what ends, and the
+ *   callbacks of `gc_add_callback`.
  * Fails: fatal inside a callback of the same heap, also one that was left by a jump, inside a
  *   callback of another heap one of whose dying objects has just released an object of this one,
  *   and for a pointer that is not a live heap.

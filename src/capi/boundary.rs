@@ -50,6 +50,15 @@ impl<T> Clone for NonNull<T> {
 
 impl<T> Copy for NonNull<T> {}
 
+macro_rules! same_place {
+    ($($field:ident)*) => {
+        $(const_assert_eq!(core::mem::offset_of!(RawField, $field), core::mem::offset_of!(rc_field, $field));)*
+    };
+}
+
+// Two structs of one layout: the header's, with the manual, and the engine's.
+same_place!(name slot place offset count stride payload_offset tag_offset tag_bytes length_offset length_bytes);
+same_place!(mask value pointer_mask);
 const_assert_eq!(size_of::<RawField>(), size_of::<rc_field>());
 const_assert_eq!(
     core::mem::offset_of!(RawField, pointer_mask),

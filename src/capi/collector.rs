@@ -154,7 +154,7 @@ pub unsafe extern "C" fn gc_is_tracked(obj: NonNull<c_void>) -> bool {
 /// Ownership: ends what is dead.
 /// Threads: the heap's.
 /// May collect: yes.
-/// Runs host code: `traverse` of callback types, `clear` and `destroy` of what ends.
+/// Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and `destroy` of what ends, and the callbacks of `gc_add_callback`.
 /// Fails: 0, and counted in the statistics, where none may run (inside a callback of a collection,
 /// `traverse`, `clear`) and when memory for judging is not to be had.
 #[no_mangle]
@@ -168,7 +168,7 @@ pub unsafe extern "C" fn gc_collect(heap: *mut gc_heap) -> usize {
 /// Ownership: ends what is dead.
 /// Threads: the heap's.
 /// May collect: yes.
-/// Runs host code: `traverse` of callback types, `clear` and `destroy` of what ends.
+/// Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and `destroy` of what ends, and the callbacks of `gc_add_callback`.
 /// Fails: as `gc_collect`.
 #[no_mangle]
 pub unsafe extern "C" fn gc_collect_young(heap: *mut gc_heap) -> usize {

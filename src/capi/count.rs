@@ -27,7 +27,7 @@ pub unsafe extern "C" fn rc_incref(obj: NonNull<c_void>) {
 /// Ownership: takes one reference.
 /// Threads: the heap's; any thread for immortal objects.
 /// May collect: no.
-/// Runs host code: `clear` and `destroy` of what dies.
+/// Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
 /// Fails: fatal for a dead object, as long as its memory was not handed out again, and for one reference
 /// too many on a dying one; here also for null and foreign pointers.
 #[no_mangle]
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn rc_xincref(obj: *mut c_void) {
 /// Ownership: takes one reference.
 /// Threads: the heap's.
 /// May collect: no.
-/// Runs host code: `clear` and `destroy` of what dies.
+/// Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
 /// Fails: as `rc_decref`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_xdecref(obj: *mut c_void) {
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn rc_newref(obj: NonNull<c_void>) -> *mut c_void {
 /// Ownership: the slot takes `obj`; what was there is released.
 /// Threads: the heap's.
 /// May collect: no.
-/// Runs host code: `clear` and `destroy` of what dies.
+/// Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
 /// Fails: as `rc_decref`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_setref(slot: NonNull<c_void>, obj: *mut c_void) {
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn rc_setref(slot: NonNull<c_void>, obj: *mut c_void) {
 /// Ownership: what was there is released.
 /// Threads: the heap's.
 /// May collect: no.
-/// Runs host code: `clear` and `destroy` of what dies.
+/// Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
 /// Fails: as `rc_decref`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_clear(slot: NonNull<c_void>) {
