@@ -6,35 +6,13 @@
  * up and a second one examines what is left: live nodes in an order that 5 million steps have scrambled
  * (aged, ns a live node).
  */
+#include "histogram.h"
 #include "node.h"
 
 enum { IMMORTAL = 500 * 1000, SLOTS = 250 * 1000, STEPS = 5 * 1000 * 1000 };
-enum { PARTS = 16, BUCKETS = 64 * PARTS };
 
 static Node **immortal, **slots;
-static uint64_t buckets[BUCKETS];
-
-/* 16 buckets to a power of two; below 16 ns one for each. */
-static size_t bucket_of(uint64_t ns) {
-  if (ns < PARTS) return (size_t)ns;
-  unsigned exponent = 63u - (unsigned)__builtin_clzll(ns);
-  return (size_t)(exponent - 3) * PARTS + (size_t)((ns >> (exponent - 4)) & (PARTS - 1));
-}
-
-static uint64_t bucket_start_ns(size_t bucket) {
-  if (bucket < PARTS) return bucket;
-  unsigned exponent = (unsigned)(bucket / PARTS) + 3;
-  return ((uint64_t)(PARTS + bucket % PARTS)) << (exponent - 4);
-}
-
-static double percentile_ns(double part) {
-  uint64_t seen = 0;
-  for (size_t bucket = 0; bucket < BUCKETS; bucket++) {
-    seen += buckets[bucket];
-    if ((double)seen >= part * STEPS) return (double)bucket_start_ns(bucket);
-  }
-  return 0;
-}
+static Histogram histogram;
 
 static void *random_immortal(void) {
   return rc_newref(immortal[bench_random_below(IMMORTAL)]);
@@ -52,7 +30,6 @@ static Node *ring_new(void) {
 }
 
 int main(void) {
-  uint64_t longest_ns = 0;
   bench_pin();
   bench_open();
   immortal = bench_table(IMMORTAL, sizeof *immortal);
@@ -70,17 +47,12 @@ int main(void) {
     Node **slot = &slots[bench_random_below(SLOTS)];
     rc_setref(slot, ring_new());
     uint64_t now_ns = bench_now_ns();
-    uint64_t step_ns = now_ns - last_ns;
+    histogram_add(&histogram, now_ns - last_ns);
     last_ns = now_ns;
-    if (step_ns > longest_ns) longest_ns = step_ns;
-    buckets[bucket_of(step_ns)]++;
   }
   gc_stats stats = heap_stats(bench_heap);
   bench_report("step", (double)(last_ns - start_ns) / STEPS, "ns");
-  bench_report("longest", (double)longest_ns, "ns");
-  bench_report("p99", percentile_ns(0.99), "ns");
-  bench_report("p999", percentile_ns(0.999), "ns");
-  bench_report("p9999", percentile_ns(0.9999), "ns");
+  histogram_report(&histogram);
   bench_report("peak", bench_peak_bytes(), "bytes");
   bench_report("young_runs", (double)(stats.young.runs - before.young.runs), "runs");
   bench_report("full_runs", (double)(stats.full.runs - before.full.runs), "runs");
