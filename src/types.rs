@@ -126,6 +126,17 @@ pub struct Slots {
     pub name: *const c_char,
 }
 
+/// A declared field whose slots are in [`Type::offsets`]. The entries of a type lie before its name, the first
+/// one nearest; they cover the offsets in their order.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct SimpleField {
+    /// The edge's name.
+    pub name: *const c_char,
+    /// How many offsets are the field's: 1, or the length of a fixed array.
+    pub count: usize,
+}
+
 /// One type. Zeroed memory is a free slot.
 #[repr(C, align(64))]
 pub struct Type {
@@ -259,6 +270,20 @@ impl Type {
     pub fn name(&self) -> CText {
         CText(self.name)
     }
+
+    /// Calls `each` with every field of [`Type::offsets`].
+    ///
+    /// # Safety
+    /// - The type is live.
+    pub unsafe fn each_simple_field(&self, mut each: impl FnMut(&SimpleField)) {
+        let mut covered = 0;
+        let mut place = self.name as *const SimpleField;
+        while covered < self.simple_count as usize {
+            place = place.sub(1);
+            covered += (*place).count;
+            each(&*place);
+        }
+    }
 }
 
 /// The name of an object's type, for messages about headers that may have been overwritten.
@@ -301,7 +326,8 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     let is_simple = |field: &RawField| all_simple && simple_slots(field) != 0;
     let extra_count = fields.iter().filter(|field| !is_simple(field)).count();
 
-    // One block: extra entries, the words merged from them, then the type's name, then the fields' names.
+    // One block: extra entries, the words merged from them, the fields of the offsets backwards, then the
+    // type's name, then the fields' names.
     let text_bytes = CStr::from_ptr(spec.name).count_bytes()
         + 1
         + fields.iter().map(|field| CStr::from_ptr(field.name).count_bytes() + 1).sum::<usize>();
@@ -309,7 +335,10 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
         fields.iter().filter(|field| !is_simple(field)).map(|field| (place_of(field), field.count)),
         spec.traverse.is_some(),
     );
-    let entry_bytes = extra_count * size_of::<Slots>() + room * size_of::<Word>();
+    let simple_fields = fields.len() - extra_count;
+    let entry_bytes = extra_count * size_of::<Slots>()
+        + room * size_of::<Word>()
+        + simple_fields * size_of::<SimpleField>();
     let block = sys::allocate(entry_bytes + text_bytes);
     if block.is_null() {
         return Err(Refused::NoMemory);
@@ -322,10 +351,13 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     let kind = &mut *slot;
     kind.extra = block as *mut Slots;
     let mut text = block.add(entry_bytes);
+    let mut simple_field = text as *mut SimpleField;
     kind.name = copy_text(&mut text, spec.name);
     for field in fields {
         let name = copy_text(&mut text, field.name);
         if is_simple(field) {
+            simple_field = simple_field.sub(1);
+            simple_field.write(SimpleField { name, count: field.count });
             for number in 0..field.count {
                 kind.offsets[kind.simple_count as usize] = (field.offset + number * 8) as u16;
                 kind.simple_count += 1;
