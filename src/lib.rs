@@ -11,6 +11,7 @@
 //! | [`types`] | types, and where their references are |
 //! | [`slots`] | walking and emptying declared fields |
 //! | [`host`] | the one place from which host code is called |
+//! | [`edges`] | walking the edges of an object with their names |
 //! | [`check`] | validators of whole structures, in checking builds |
 //! | [`object`] | making objects, finding out what an address is |
 //! | [`count`] | incref and decref where they are not inline |
@@ -20,6 +21,7 @@
 //! | [`death`] | the end of an object by count, without recursion |
 //! | [`cycle`] | the collector: count, subtract, mark, release; when it runs |
 //! | [`stats`] | the books |
+//! | [`inspect`] | what a heap holds and why |
 //! | [`capi`] | the exported functions, one file per header, and the boundary with every cast |
 //!
 //! The engine is `no_std` and does not use `alloc`: no allocation failure can abort the host, the shared
@@ -37,10 +39,12 @@ pub mod check;
 pub mod count;
 pub mod cycle;
 pub mod death;
+pub mod edges;
 pub mod finalizers;
 pub mod header;
 pub mod heap;
 pub mod host;
+pub mod inspect;
 pub mod object;
 pub mod report;
 pub mod scope;

@@ -15,7 +15,7 @@ use crate::report::{self, CText};
 use crate::types::words::Word;
 use crate::types::{Place, SlotKind, Slots, Type};
 use crate::weak::{self, Weak};
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
 
 /// Calls `each` with the word of every declared slot that holds a reference now; 0 for a null pointer.
 ///
@@ -65,6 +65,35 @@ unsafe fn each_extra_edge(obj: *mut c_void, kind: *const Type, each: &mut impl F
     for index in 0..(*kind).extra_count as usize {
         let slots = &*(*kind).extra.add(index);
         each_word(obj, slots, |_, word| each(word));
+    }
+}
+
+/// As [`each_edge`], with the name of each slot's field and the slot's index in it; `usize::MAX` for a field of one.
+///
+/// # Safety
+/// - As [`each_edge`].
+pub unsafe fn each_named_edge(
+    obj: *mut c_void,
+    kind: *const Type,
+    mut each: impl FnMut(*const c_char, usize, usize),
+) {
+    let mut place = 0;
+    (*kind).each_simple_field(|field| {
+        for number in 0..field.count {
+            let offset = *(*kind).offsets.get_unchecked(place) as usize;
+            let index = if field.count == 1 { usize::MAX } else { number };
+            each(field.name, index, *((obj as usize + offset) as *const usize));
+            place += 1;
+        }
+    });
+    for index in 0..(*kind).extra_count as usize {
+        let slots = &*(*kind).extra.add(index);
+        let (base, _) = elements(obj, slots);
+        let one = slots.place == Place::Struct && slots.count == 1;
+        each_word(obj, slots, |slot, word| {
+            let number = (slot as usize - base - slots.payload) / slots.stride.max(1);
+            each(slots.name, if one { usize::MAX } else { number }, word);
+        });
     }
 }
 

@@ -15,6 +15,7 @@ use super::weak::rc_weak_fn;
 use crate::count;
 use crate::cycle::events::{self, Event, EventFn};
 use crate::cycle::{self, judge, pace, Kind};
+use crate::edges;
 use crate::finalizers;
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::external::Refused as ExternalRefused;
@@ -362,6 +363,7 @@ pub(super) unsafe fn visit_named(
     index: usize,
 ) -> c_int {
     match visit {
+        Some(visit) if edges::is_own(visit) => edges::visit_named(reference, visit_ctx, name, index),
         Some(visit) => judge::visit_named(visit, visit_ctx, reference, name, index),
         None => report::fatal(format_args!("rc_visit_named: visit is null")),
     }

@@ -1,0 +1,10 @@
+//! Inspection: what a heap holds and why, without changing it.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `walk` | objects one after the other, lazily or all at once |
+//!
+//! Invariant of all of it: counts, flags and what collections decide are after every call what they were before. What
+//! must be written lies in memory of its own, taken from the system and given back.
+
+pub mod walk;

@@ -1,0 +1,93 @@
+//! Walking the objects of a heap in address order.
+//!
+//! A [`Cursor`] is an address: everything below it has been passed. Objects do not move and a page's blocks begin
+//! where its stride says, so the address is all that must be kept while the host allocates, releases, collects, and
+//! while pages change hands. What lives throughout is given exactly once; what is born or dies in between may be given
+//! or not.
+//!
+//! Objects past step 2 of their end (`lifetime.md`) are not listed.
+
+use crate::edges::is_listed;
+use crate::header;
+use crate::heap::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
+use crate::heap::range::{self, RANGE};
+use crate::heap::segment::SEGMENT_BYTES;
+use crate::heap::Heap;
+use crate::object;
+use crate::types::Type;
+use core::ffi::c_void;
+
+/// A place in a walk. Zeroed memory is its beginning.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct Cursor {
+    /// Addresses below this one have been passed.
+    passed: usize,
+}
+
+impl Cursor {
+    /// The beginning.
+    pub const fn new() -> Self {
+        Cursor { passed: 0 }
+    }
+
+    /// The next object that is listed; None at the end, where the cursor stays until the heap grows beyond it.
+    ///
+    /// # Safety
+    /// - `heap` is live and only its thread is in it.
+    pub unsafe fn next(&mut self, heap: *const Heap) -> Option<*mut c_void> {
+        if (*heap).segment_low >= (*heap).segment_high {
+            return None;
+        }
+        let end = RANGE.objects + (*heap).segment_high * SEGMENT_BYTES;
+        let mut address = self.passed.max(RANGE.objects + (*heap).segment_low * SEGMENT_BYTES);
+        while address < end {
+            if (*range::segment_of(address)).owner != (*heap).index {
+                address = (address - RANGE.objects + 1).next_multiple_of(SEGMENT_BYTES) + RANGE.objects;
+                continue;
+            }
+            let page = range::page_of(address);
+            if let Some(obj) = next_in_page(page, address) {
+                self.passed = obj as usize + 1;
+                return Some(obj);
+            }
+            let pages = if (*page).kind == Kind::Large { (*page).span as usize } else { 1 };
+            address = (*page).address() + pages * PAGE_BYTES;
+        }
+        self.passed = address;
+        None
+    }
+}
+
+/// The first listed object of a page at `from` or behind it.
+unsafe fn next_in_page(page: *const Page, from: usize) -> Option<*mut c_void> {
+    if !matches!((*page).kind, Kind::Small | Kind::Large) {
+        return None;
+    }
+    let (start, stride) = ((*page).start, (*page).stride as usize);
+    let behind = (from - start).saturating_sub(FIRST_OFFSET as usize);
+    let mut offset = FIRST_OFFSET as usize + behind.div_ceil(stride) * stride;
+    while offset < (*page).end as usize {
+        let obj = (start + offset) as *mut c_void;
+        if is_listed(header::load(obj)) {
+            return Some(obj);
+        }
+        offset += stride;
+    }
+    None
+}
+
+/// Calls `each` with every object that is listed, and its type.
+///
+/// # Safety
+/// - `heap` is live and only its thread is in it; `each` allocates, releases and collects nothing.
+#[inline(always)]
+pub unsafe fn each_object(heap: *const Heap, mut each: impl FnMut(*mut c_void, *mut Type)) {
+    (*heap).each_page(|page| {
+        (*page).each_block(|obj| {
+            if is_listed(header::load(obj)) {
+                each(obj, object::type_of(obj));
+            }
+        });
+    });
+}
