@@ -67,6 +67,19 @@ MEASURED measured_new(void *obj, size_t count) {
   }
 }
 
+/* `count` nodes released in the order of the table. */
+MEASURED measured_release(void *obj, size_t count) {
+  Node **table = obj;
+  for (size_t i = 0; i < count; i++) node_release(table[i]);
+}
+
+/* `count` nodes made into a table, then released in order. */
+MEASURED measured_new_order(void *obj, size_t count) {
+  Node **table = obj;
+  for (size_t i = 0; i < count; i++) table[i] = node_new();
+  for (size_t i = 0; i < count; i++) node_release(table[i]);
+}
+
 /* A list or a tree dropped. */
 MEASURED measured_drop(void *obj, size_t count) {
   Node **list = obj;
@@ -147,6 +160,13 @@ int main(int argc, char **argv) {
     measured_new_release(NULL, count);
   } else if (strcmp(operation, "new") == 0) {
     measured_new(&list, count);
+  } else if (strcmp(operation, "new_order") == 0) {
+    measured_new_order(bench_table(count, sizeof(Node *)), count);
+  } else if (strcmp(operation, "random") == 0) {
+    Node **table = bench_table(count, sizeof *table);
+    for (size_t i = 0; i < count; i++) table[i] = node_new();
+    bench_shuffle((void **)table, count);
+    measured_release(table, count);
   } else if (strcmp(operation, "drop") == 0) {
     measured_new(&list, count);
     measured_drop(&list, count);
