@@ -21,6 +21,7 @@
 //! | [`death`] | the end of an object by count, without recursion |
 //! | [`cycle`] | the collector: count, subtract, mark, release; when it runs |
 //! | [`stats`] | the books |
+//! | [`graph`] | algorithms over compact graphs; no memory, no heap |
 //! | [`inspect`] | what a heap holds and why |
 //! | [`capi`] | the exported functions, one file per header, and the boundary with every cast |
 //!
@@ -41,6 +42,7 @@ pub mod cycle;
 pub mod death;
 pub mod edges;
 pub mod finalizers;
+pub mod graph;
 pub mod header;
 pub mod heap;
 pub mod host;
