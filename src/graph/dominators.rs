@@ -59,9 +59,9 @@ pub fn dominators(
     }
     let by_number = &mut *arrays.label;
     by_number[0] = 0;
-    for number in 1..=count {
-        let mut dominator = arrays.parent[number];
-        while dominator > arrays.semi[number] {
+    for (number, (&parent, &semi)) in arrays.parent[..=count].iter().zip(&*arrays.semi).enumerate().skip(1) {
+        let mut dominator = parent;
+        while dominator > semi {
             dominator = by_number[dominator as usize];
         }
         by_number[number] = dominator;
