@@ -67,10 +67,9 @@ pub fn dominators(
         by_number[number] = dominator;
     }
     arrays.idom.fill(NONE);
-    for number in 1..=count {
-        let dominator = by_number[number] as usize;
+    for (&node, &dominator) in arrays.order.iter().zip(&*by_number).skip(1).take(count) {
         if dominator != 0 {
-            arrays.idom[arrays.order[number] as usize] = arrays.order[dominator];
+            arrays.idom[node as usize] = arrays.order[dominator as usize];
         }
     }
     count
