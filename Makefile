@@ -31,6 +31,9 @@ test-full: ## all tests, with the slow sweeps
 bench: lib ## the benchmarks, beside malloc and mimalloc; writes the table of the README with UPDATE=1
 	@benches/run $(if $(UPDATE),--update-readme)
 
+bench-peers: ## beside other engines, under an hour; into docs/benchmarks with UPDATE=1
+	@benches/peers/run $(if $(UPDATE),--update-docs)
+
 lib: ## librcgc.a and librcgc.so in build/lib
 	@scripts/need cargo cc ld ar objcopy readelf
 	scripts/build-libs build/lib
@@ -60,4 +63,4 @@ $(DEMO)/cargo_graph: examples/cargo_graph.c lib | $(DEMO)
 $(DEMO):
 	@mkdir -p $@
 
-.PHONY: help demo test test-full bench lib install headers readme misuse-table
+.PHONY: help demo test test-full bench bench-peers lib install headers readme misuse-table

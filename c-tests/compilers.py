@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Tests that no compiler of a host meets a warning: every C test, every example and the C++ tests, under each compiler
-that is here and each standard that the headers are for, with and without inline counts, warnings being errors; and the C
-sources under tcc, which has no inline counts. Nothing is run. Ends with "N passed, N failed".
+"""Tests that no compiler of a host meets a warning: every C test, every example, the benchmarks and the C++
+tests, under each compiler that is here and each standard that the headers are for, with and without inline
+counts, warnings being errors; and the tests and examples in C under tcc, which has no inline counts.
+Nothing is run. Ends with "N passed, N failed".
 """
 
 import shutil
@@ -18,6 +19,8 @@ SOURCES = {
     "c": sorted(ROOT.glob("c-tests/test_*.c")) + sorted(ROOT.glob("examples/*.c")),
     "c++": sorted(ROOT.glob("c-tests/cxx/*.cpp")),
 }
+# Their own compilers are gcc and clang: they keep the optimiser at bay by inline assembly.
+BENCHES = sorted(ROOT.glob("benches/micro/*.c")) + sorted(ROOT.glob("benches/peers/rcgc*.c"))
 
 
 def commands(output):
@@ -25,7 +28,7 @@ def commands(output):
     for compiler, language, command in compilers():
         for standard in STANDARDS[language]:
             for define in ([], ["-DRCGC_NO_INLINE"]):
-                for source in SOURCES[language]:
+                for source in SOURCES[language] + (BENCHES if language == "c" else []):
                     name = " ".join([compiler, standard, *define, source.name])
                     options = [f"-std={standard}", *WARNINGS, *define, "-fsyntax-only"]
                     yield name, [command, *options, "-I", INCLUDE, "-I", ROOT / "c-tests", source]

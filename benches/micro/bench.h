@@ -24,7 +24,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef __clang__
+#define BENCH_NOINLINE __attribute__((noinline))
+#else
 #define BENCH_NOINLINE __attribute__((noinline, noclone))
+#endif
 #define BENCH_UNUSED __attribute__((unused))
 
 /* The compiler must assume that the value may have changed and that all memory was read and written. */
@@ -32,7 +36,7 @@
 /* All memory was read and written. */
 #define BENCH_BARRIER() __asm__ volatile("" : : : "memory")
 
-BENCH_UNUSED static void bench_fail(const char *format, ...) {
+BENCH_UNUSED __attribute__((noreturn)) static void bench_fail(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   fputs("bench: ", stderr);
