@@ -145,7 +145,7 @@ BENCH_UNUSED static double bench_proc_bytes(const char *path, const char *label)
 
 BENCH_UNUSED static double bench_resident_bytes(void) {
   FILE *file = fopen("/proc/self/statm", "r");
-  unsigned long total, resident;
+  unsigned long total, resident = 0;
   if (file == NULL || fscanf(file, "%lu %lu", &total, &resident) != 2)
     bench_fail("cannot read /proc/self/statm");
   fclose(file);
