@@ -7,7 +7,7 @@
  *                        one reference to another and one to a random old node; and dead ones in rings of 2.
  *                        Medians
  *     step               ns a step of W7 in a heap of COUNT live nodes, half of them immortal, the other
- *                        half in slots; as many steps as make the garbage for two full collections.
+ *                        half in slots; as many steps as make about the garbage of two full collections.
  *                        Automatic collection as delivered, and all of it included
  *     collecting         the part of that spent in collections, in percent
  *     longest            ns of the longest collection among the steps
