@@ -54,7 +54,7 @@
  *   rcgc/type.h       types and their callbacks           rcgc/collector.h  collections, policy, statistics
  *   rcgc/fields.h     the RC_FIELD macros                 rcgc/weak.h       weak handles
  *   rcgc/weakmap.h    ephemeron tables                    rcgc/scope.h      scopes
- *   rcgc/auto.h       RC_SCOPE and RC_AUTO
+ *   rcgc/auto.h       RC_SCOPE and RC_AUTO                rcgc/dump.h       a heap as a file, for the rcgc tool
  */
 #ifndef RCGC_H
 #define RCGC_H
@@ -72,5 +72,6 @@
 #include <rcgc/weakmap.h>
 #include <rcgc/scope.h>
 #include <rcgc/auto.h>
+#include <rcgc/dump.h>
 
 #endif /* RCGC_H */

@@ -126,7 +126,7 @@ pub unsafe fn release_from(obj: *mut c_void, first: usize) {
 #[inline(never)]
 unsafe fn released_in_traverse(obj: *mut c_void, kind: *mut Type) -> ! {
     report::fatal(format_args!(
-        "rc_decref: the last reference of {} {obj:p} was released inside a traverse, which may only visit",
+        "rc_decref: the last reference of {} {obj:p} was released inside a traverse or the write of a dump, which may only look",
         (*kind).name()
     ))
 }

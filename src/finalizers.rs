@@ -51,6 +51,19 @@ pub unsafe fn reserve(heap: *mut Heap, count: usize) -> bool {
     (*heap).finalizers.due.reserve(more)
 }
 
+/// Calls `each` with every object that the queue owns a reference to.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap; `each` changes no queue.
+pub unsafe fn each_due(heap: *mut Heap, mut each: impl FnMut(*mut c_void)) {
+    let due = &(*heap).finalizers.due;
+    for index in 0..due.len() {
+        if let Some(obj) = due.get(index).filter(|obj| !obj.is_null()) {
+            each(obj);
+        }
+    }
+}
+
 /// Whether the next object of a type needs room in the queue.
 pub fn is_queued(heap: &Heap, kind: &Type) -> bool {
     heap.finalizers.queued && kind.finalize.is_some()

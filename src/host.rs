@@ -5,6 +5,7 @@
 //! | callback | may | enforced by |
 //! |---|---|---|
 //! | `traverse` | only visit | the heap is paused: rations are recalled and no type is quick, so allocation and the last release take the long way and find the phase |
+//! | `write` of a dump | not change the heap | as for `traverse` |
 //! | `clear` | anything but collect | `clearing` is counted; a collection asked for is refused and counted |
 //! | `finalize`, `destroy`, weak callbacks, in a death by count | anything | |
 //! | all of them, in a collection | anything but collect | the heap's phase is `Releasing` |
@@ -22,7 +23,10 @@ use crate::heap::Heap;
 use crate::scope;
 use crate::types::{ObjectFn, TraverseFn, VisitFn};
 use crate::weak::{Weak, WeakFn};
-use core::ffi::c_void;
+use core::ffi::{c_int, c_void};
+
+/// Gives the bytes of a dump to the host.
+pub type WriteFn = unsafe extern "C" fn(*const c_void, usize, *mut c_void) -> c_int;
 
 /// How deep deaths with callbacks may nest before they are put off. Sixteen levels of ours and the host's
 /// frames fit a 64 KiB stack with room for host code in each.
@@ -67,6 +71,17 @@ pub unsafe fn event(heap: *mut Heap, function: EventFn, event: &Event, ctx: *mut
     let border = enter(heap);
     function(heap, event, ctx);
     leave(heap, border);
+}
+
+/// Gives bytes of a dump to the host; 0, or an `errno`.
+///
+/// # Safety
+/// - As [`call`]; the heap's phase is `Judging`.
+pub unsafe fn write(heap: *mut Heap, function: WriteFn, bytes: &[u8], ctx: *mut c_void) -> c_int {
+    let border = enter(heap);
+    let result = function(bytes.as_ptr() as *const c_void, bytes.len(), ctx);
+    leave(heap, border);
+    result
 }
 
 /// A callback begins: scopes that it leaves open are closed at this border.

@@ -23,6 +23,7 @@
 //! | [`stats`] | the books |
 //! | [`graph`] | algorithms over compact graphs; no memory, no heap |
 //! | [`inspect`] | what a heap holds and why |
+//! | [`dump`] | a heap at one moment, as a file |
 //! | [`capi`] | the exported functions, one file per header, and the boundary with every cast |
 //!
 //! The engine is `no_std` and does not use `alloc`: no allocation failure can abort the host, the shared
@@ -40,6 +41,7 @@ pub mod check;
 pub mod count;
 pub mod cycle;
 pub mod death;
+pub mod dump;
 pub mod edges;
 pub mod finalizers;
 pub mod graph;

@@ -233,7 +233,7 @@ unsafe fn charge(kind: *mut Type, bytes: usize) {
     let heap = (*kind).heap;
     if (*heap).phase == Phase::Judging {
         report::fatal(format_args!(
-            "rc_new of {} inside a traverse, which may only visit (heap {})",
+            "rc_new of {} inside a traverse or the write of a dump, which may only look (heap {})",
             (*kind).name(),
             report::CText((*heap).name())
         ));

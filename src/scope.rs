@@ -197,6 +197,26 @@ pub unsafe fn depth(heap: *mut Heap) -> usize {
     (*heap).scopes.open.len()
 }
 
+/// Calls `each` with the name of the scope and the object, for every reference that a scope of the heap keeps, in the
+/// order in which they were given. The name is null when the scope has none, and for what no open scope keeps.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap; `each` changes no scope.
+pub unsafe fn each_kept(heap: *mut Heap, mut each: impl FnMut(*const c_char, *mut c_void)) {
+    let scopes = &(*heap).scopes;
+    let mut depth = 0;
+    let mut name = ptr::null();
+    for index in 0..scopes.kept.len() {
+        while let Some(open) = scopes.open.get(depth).filter(|open| open.start <= index) {
+            name = open.name;
+            depth += 1;
+        }
+        if let Some(obj) = scopes.kept.get(index) {
+            each(name, obj);
+        }
+    }
+}
+
 /// Closes the scopes that were opened beyond a depth and left open, and says so.
 ///
 /// # Safety

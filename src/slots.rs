@@ -178,6 +178,35 @@ unsafe fn each_word(obj: *mut c_void, slots: &Slots, mut each: impl FnMut(*mut u
     }
 }
 
+/// Calls `each` with the number of every slot of an entry, and with what it holds: the pointer, the handle of a weak
+/// slot, 0 when it is no reference now.
+///
+/// # Safety
+/// - As [`each_edge`].
+pub unsafe fn each_slot(obj: *mut c_void, slots: &Slots, mut each: impl FnMut(usize, usize)) {
+    let (base, count) = elements(obj, slots);
+    for number in 0..count {
+        let element = base + number * slots.stride;
+        let word = *((element + slots.payload) as *const usize);
+        let holds = match slots.kind {
+            SlotKind::Pointer | SlotKind::Weak => true,
+            SlotKind::Tagged => word as u64 & slots.mask == slots.value,
+            SlotKind::Variant => {
+                read_number(element + slots.tag, slots.tag_bytes) & slots.mask == slots.value
+            }
+        };
+        each(number, if holds { word & keep_out(slots) } else { 0 });
+    }
+}
+
+/// How many slots an entry has in an object now.
+///
+/// # Safety
+/// - As [`each_edge`].
+pub unsafe fn length_of(obj: *mut c_void, slots: &Slots) -> usize {
+    elements(obj, slots).1
+}
+
 /// First element and number of elements of an entry.
 #[inline(always)]
 unsafe fn elements(obj: *mut c_void, slots: &Slots) -> (usize, usize) {

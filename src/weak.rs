@@ -312,6 +312,19 @@ pub unsafe fn get(weak: *mut Weak) -> *mut c_void {
     target
 }
 
+/// The target, borrowed; null when it has died. Unlike [`get`] this gives what waits for its end, too.
+///
+/// # Safety
+/// - As [`get`].
+pub unsafe fn target_of(weak: *mut Weak) -> *mut c_void {
+    let cell = (*weak).cell;
+    if cell.is_null() {
+        ptr::null_mut()
+    } else {
+        (*cell).target
+    }
+}
+
 /// Ends a handle.
 ///
 /// # Safety

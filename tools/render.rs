@@ -108,10 +108,19 @@ pub const AREAS: &[Area] = &[
         before: &[],
         only_if: None,
     },
+    Area {
+        source: "dump",
+        header: "dump",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
 ];
 
 /// Parameters that must not be null and are only read: `NonNull` cannot say `const`.
-const READ_ONLY: &[(&str, &str)] = &[("rc_type_new", "spec"), ("gc_set_policy", "policy")];
+const READ_ONLY: &[(&str, &str)] =
+    &[("rc_type_new", "spec"), ("gc_set_policy", "policy"), ("gc_dump", "options")];
 
 impl Area {
     pub fn source_path(&self, root: &Path) -> PathBuf {

@@ -32,6 +32,8 @@ typedef uint32_t rc_status;
 #define RC_ERR_LIMIT 7
 /* A `traverse` reported an edge that the counts do not have; the object was kept alive. */
 #define RC_ERR_TRAVERSE 8
+/* What was to be written could not be: `errno` and the sentence have the system's reason. */
+#define RC_ERR_IO 10
 
 /* The name of a status as it is written in C, "RC_ERR_INVALID"; for an unknown number
  * "RC_ERR_UNKNOWN".

@@ -25,6 +25,9 @@ pub const RC_ERR_LIMIT: rc_status = 7;
 /// A `traverse` reported an edge that the counts do not have; the object was kept alive.
 pub const RC_ERR_TRAVERSE: rc_status = 8;
 
+/// What was to be written could not be: `errno` and the sentence have the system's reason.
+pub const RC_ERR_IO: rc_status = 10;
+
 /// The name of a status as it is written in C, "RC_ERR_INVALID"; for an unknown number "RC_ERR_UNKNOWN".
 ///
 /// Ownership: the string is static.
@@ -44,6 +47,7 @@ pub extern "C" fn rc_status_name(status: rc_status) -> *const c_char {
         RC_ERR_REFUSED => c"RC_ERR_REFUSED",
         RC_ERR_LIMIT => c"RC_ERR_LIMIT",
         RC_ERR_TRAVERSE => c"RC_ERR_TRAVERSE",
+        RC_ERR_IO => c"RC_ERR_IO",
         _ => c"RC_ERR_UNKNOWN",
     };
     name.as_ptr()

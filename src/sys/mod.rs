@@ -9,6 +9,8 @@
 use core::ffi::c_void;
 use core::ptr;
 
+pub mod file;
+
 /// Bytes of a page of the operating system.
 pub fn os_page_bytes() -> usize {
     // SAFETY: sysconf has no memory preconditions.

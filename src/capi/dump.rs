@@ -1,0 +1,89 @@
+//! `rcgc/dump.h`: a heap at one moment, as a file: objects, types, counts, edges with their names, and the books.
+//! The `rcgc` tool reads it and answers what is alive, why, and what grew. docs/dump-format.md says what is in it;
+//! what objects hold is not.
+
+use super::boundary;
+use super::status::rc_status;
+use crate::heap::Heap as gc_heap;
+use core::ffi::{c_char, c_int, c_void};
+
+/// Takes the next bytes of a dump. Returns 0, or an `errno` (not 0) when it cannot; then it is not called again.
+///
+/// It runs while the heap is being walked: it must not allocate in the heap, release objects of it, or collect.
+pub type gc_write_fn =
+    Option<unsafe extern "C" fn(bytes: *const c_void, len: usize, ctx: *mut c_void) -> c_int>;
+
+/// Write hashes instead of the names of types, fields, scopes, the heap and the label.
+pub const GC_DUMP_HASH_NAMES: u32 = 1;
+/// Write in a forked child: the heap stands still only for as long as `fork` takes.
+pub const GC_DUMP_FORK: u32 = 2;
+
+/// How a dump is written. Exactly one of `path`, `write` and `fd` is given.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_dump_options {
+    /// `sizeof(gc_dump_options)`.
+    pub struct_size: usize,
+    /// A file that is made, or emptied; only its owner may read it.
+    pub path: *const c_char,
+    /// Takes the bytes.
+    pub write: gc_write_fn,
+    /// Given to `write`.
+    pub write_ctx: *mut c_void,
+    /// A descriptor, open for writing and above 0; it stays open.
+    pub fd: c_int,
+    /// `GC_DUMP_*` together.
+    pub flags: u32,
+    /// The key of `GC_DUMP_HASH_NAMES`: with the same key the same name has the same hash in every dump, and
+    /// who does not know the key cannot try names.
+    pub name_key: u64,
+    /// What the dump is of, in words, for reports; may be null.
+    pub label: *const c_char,
+}
+
+/// What a dump came to. The library fills it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_dump_result {
+    /// `sizeof(gc_dump_result)`.
+    pub struct_size: usize,
+    /// Objects in the dump,
+    pub objects: u64,
+    /// counted references between them or to other heaps,
+    pub edges: u64,
+    /// bytes. All three 0 with `GC_DUMP_FORK`.
+    pub bytes: u64,
+    /// Nanoseconds that the heap stood still.
+    pub duration_ns: u64,
+    /// With `GC_DUMP_FORK` the child, for `waitpid`: it exits with 0 when all was written, else with 1.
+    pub child: c_int,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// Writes a dump of a heap (null: the default heap) to a file, a descriptor or a function.
+///
+/// Counts, flags and what collections decide are the same before and after. The heap stands still meanwhile. Memory:
+/// half a MiB, and 40 bytes for each MiB of the heap. What was written can be read up to the last whole chunk,
+/// whatever happens then.
+///
+/// `traverse` is called for every live object whose type has one, tracked or not, but not for dying ones. In a
+/// forked child `write` and `traverse` may do only what may be done after a fork: they must take no lock that
+/// another thread might have held.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: `traverse`, `write`.
+/// Fails: RC_ERR_INVALID for no sink, for more than one, for unknown flags, and for GC_DUMP_FORK with a null
+/// `out_result`; RC_ERR_NO_MEMORY; RC_ERR_REFUSED inside a callback of a collection, inside `traverse` and inside
+/// `write`; RC_ERR_IO when the file cannot be made, the sink fails, or the process cannot be forked: `errno` has the
+/// reason, and the heap is as it was.
+#[no_mangle]
+pub unsafe extern "C" fn gc_dump(
+    heap: *mut gc_heap,
+    options: *const gc_dump_options,
+    out_result: *mut gc_dump_result,
+) -> rc_status {
+    boundary::dump(heap, options, out_result)
+}
