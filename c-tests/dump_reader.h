@@ -1,7 +1,9 @@
-/* dump_reader.h: reads a dump by the words of docs/dump-format.md and nothing else, for the C tests: a second reader
- * beside the tool's, so that a mistake of the writer is not repeated by the reader that was made for it.
+/* dump_reader.h: reads a dump by the words of docs/dump-format.md and nothing else, for the C tests: a second
+ * reader beside the tool's, so that a mistake of the writer is not repeated by the reader that was made for
+ * it.
  *
- * dump_read takes the bytes apart completely; everything that the document does not allow is a failed check. */
+ * dump_read takes the bytes apart completely; everything that the document does not allow is a failed check.
+ * */
 #ifndef DUMP_READER_H
 #define DUMP_READER_H
 
@@ -161,7 +163,7 @@ CHECK_FN void dump_read_chunk(dump_file *file, const unsigned char *tag, dump_cu
     while (which < 4 && !dump_is(tag, sequences[which])) which++;
     REQUIRE(which < 4);
     if (which == 2) {
-      uint64_t len = (uint64_t)(cursor.end - cursor.at); /* kept, since these begin with numbers of their own */
+      uint64_t len = (uint64_t)(cursor.end - cursor.at); /* kept: each begins with numbers of its own */
       dump_append(&file->sequences[2], &len, 8);
       file->object_chunks++;
     }
@@ -403,8 +405,8 @@ CHECK_FN void dump_read_holders(dump_file *file) {
 
 /* ---- the whole file ---- */
 
-/* Bytes of the last whole chunk's end are all that is read; the rest makes the file `cut`. The strings point into
- * `bytes`. */
+/* Bytes of the last whole chunk's end are all that is read; the rest makes the file `cut`. The strings point
+ * into `bytes`. */
 CHECK_FN dump_file *dump_read(const unsigned char *bytes, size_t len) {
   static const unsigned char magic[8] = {0x89, 0x72, 0x63, 0x67, 0x63, 0x0d, 0x0a, 0x1a};
   dump_file *file = calloc(1, sizeof *file);
@@ -467,7 +469,8 @@ CHECK_FN dump_object *dump_at(dump_file *file, const void *address) {
 }
 
 /* How many edges of this name lead from one object to another, and how many of these were counted. */
-CHECK_FN size_t dump_edges(dump_file *file, const void *from, const void *to, const char *name, uint64_t index) {
+CHECK_FN size_t dump_edges(dump_file *file, const void *from, const void *to, const char *name,
+                           uint64_t index) {
   dump_object *source = dump_at(file, from), *target = dump_at(file, to);
   size_t found = 0;
   for (size_t i = 0; i < file->edge_count && source && target; i++) {

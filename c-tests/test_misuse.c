@@ -296,6 +296,17 @@ static void heap_policy_get(void *heap) {
   (void)gc_get_policy(heap, &policy);
 }
 
+static int heap_dump_write(const void *bytes, size_t len, void *ctx) {
+  (void)bytes, (void)len, (void)ctx;
+  return 0;
+}
+
+static void heap_dump(void *heap) {
+  gc_dump_options options = GC_DUMP_OPTIONS_INIT;
+  options.write = heap_dump_write;
+  CHECK_EQ(gc_dump(heap, &options, NULL), RC_OK);
+}
+
 static void heap_type(void *heap) {
   rc_type_spec spec = RC_TYPE_SPEC_INIT;
   rc_type *type = NULL;
@@ -329,6 +340,7 @@ static void heap_type(void *heap) {
   X(add_callback, "gc_add_callback(heap)", IS_LEGAL, (void)gc_add_callback(arg, no_callback, NULL))          \
   X(remove_callback, "gc_remove_callback(heap)", IS_LEGAL, (void)gc_remove_callback(arg, no_callback, NULL)) \
   X(run_finalizers, "gc_run_finalizers(heap)", IS_LEGAL, (void)gc_run_finalizers(arg))                       \
+  X(dump, "gc_dump(heap)", IS_LEGAL, heap_dump(arg))                                                         \
   X(scope_enter, "rc_scope_enter(heap)", IS_LEGAL, CHECK(rc_scope_enter(arg) != RC_SCOPE_NONE))              \
   X(scope_named, "rc_scope_enter_named(heap)", IS_LEGAL, CHECK(rc_scope_enter_named(arg, "named") != 0))     \
   X(scope_leave, "rc_scope_leave(heap)", "RC_ERR_INVALID", give_status(rc_scope_leave(arg, 1)))              \
@@ -547,6 +559,16 @@ static void stats_get(void *arg) {
   give_status(gc_get_stats(NULL, arg));
 }
 
+static void dump_with(void *arg) {
+  give_status(gc_dump(NULL, arg, NULL));
+}
+
+static void dump_result_to(void *arg) {
+  gc_dump_options options = GC_DUMP_OPTIONS_INIT;
+  options.write = heap_dump_write, options.flags = arg ? 0 : GC_DUMP_FORK;
+  give_status(gc_dump(NULL, &options, arg));
+}
+
 static void debug_set(void *arg) {
   (void)arg;
   give_status(gc_set_debug(NULL, (uint32_t)1 << 30));
@@ -619,6 +641,13 @@ static void table_of_other_arguments(void) {
   rc_type_spec no_size = RC_TYPE_SPEC_INIT, tailed = RC_TYPE_SPEC_INIT;
   gc_policy policy = GC_POLICY_INIT;
   gc_stats stats = GC_STATS_INIT;
+  gc_dump_options dump = GC_DUMP_OPTIONS_INIT, no_sink = GC_DUMP_OPTIONS_INIT, flags = GC_DUMP_OPTIONS_INIT;
+  gc_dump_options two_sinks = GC_DUMP_OPTIONS_INIT, nowhere = GC_DUMP_OPTIONS_INIT;
+  gc_dump_result dumped = GC_DUMP_RESULT_INIT;
+  dump.struct_size = dumped.struct_size = 0;
+  two_sinks.fd = 2, two_sinks.write = heap_dump_write;
+  flags.fd = 2, flags.flags = 4;
+  nowhere.path = "/nowhere/dump";
   no_size.struct_size = policy.struct_size = stats.struct_size = 0;
   tailed.name = "Tailed", tailed.size = 8, tailed.tail_size = 8;
   rc_type *array = graph_type(NULL, &tailed);
@@ -636,6 +665,14 @@ static void table_of_other_arguments(void) {
       {{"gc_get_policy(out_policy)", policy_get, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &policy},
       {{"gc_get_stats(out_stats)", stats_get, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_get_stats(out_stats)", stats_get, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &stats},
+      {{"gc_dump(options)", dump_with, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_dump(options)", dump_with, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &dump},
+      {{"gc_dump(options)", dump_with, NULL}, "no sink", NULL, "RC_ERR_INVALID", &no_sink},
+      {{"gc_dump(options)", dump_with, NULL}, "two sinks", NULL, "RC_ERR_INVALID", &two_sinks},
+      {{"gc_dump(options)", dump_with, NULL}, "unknown flag", NULL, "RC_ERR_INVALID", &flags},
+      {{"gc_dump(options)", dump_with, NULL}, "no such folder", NULL, "RC_ERR_IO", &nowhere},
+      {{"gc_dump(out_result)", dump_result_to, NULL}, "null, to fork", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_dump(out_result)", dump_result_to, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &dumped},
       {{"gc_set_debug(flags)", debug_set, NULL}, "not a flag", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_garbage_get(index)", garbage_past_the_end, NULL}, "past the end", NULL, "null", NULL},
       {{"gc_add_callback(callback)", callback_null, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},

@@ -357,6 +357,34 @@ static void end_of_a_heap(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* ---- dumps ---- */
+
+static int dump_bytes_of(const void *bytes, size_t len, void *ctx) {
+  (void)bytes;
+  *(size_t *)ctx += len;
+  return 0;
+}
+
+static void dump_a_heap(void) {
+  gc_heap *heap = graph_heap("dump");
+  Node *chain = graph_chain(graph_mixed(heap), 50000, true);
+  size_t before = 0, bytes = 0;
+  gc_dump_options options = GC_DUMP_OPTIONS_INIT;
+  options.write = dump_bytes_of, options.write_ctx = &before;
+  CHECK_EQ(gc_dump(heap, &options, NULL), RC_OK);
+  options.write_ctx = &bytes;
+  calls = 0;
+  arm();
+  rc_status status = gc_dump(heap, &options, NULL);
+  disarm();
+  CHECK(status == RC_OK || status == RC_ERR_NO_MEMORY);
+  CHECK_EQ(bytes, status == RC_OK ? before : 0); /* all memory is taken before the first byte */
+  CHECK(calls < 8);                              /* however large the heap */
+  rc_decref(chain);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 /* ---- an address space of 64 MiB ---- */
 
 CHECK_FN void limited(void *arg) {
@@ -423,6 +451,7 @@ SWEPT(automatic_collections)
 SWEPT(callbacks_that_allocate)
 SWEPT(deaths)
 SWEPT(end_of_a_heap)
+SWEPT(dump_a_heap)
 
 static const check_test tests[] = {
     CHECK_TEST(make_heap_swept),
@@ -442,6 +471,7 @@ static const check_test tests[] = {
     CHECK_TEST(callbacks_that_allocate_swept),
     CHECK_TEST(deaths_swept),
     CHECK_TEST(end_of_a_heap_swept),
+    CHECK_TEST(dump_a_heap_swept),
     CHECK_TEST(works_in_64_mib_of_address_space),
 };
 

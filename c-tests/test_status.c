@@ -16,6 +16,7 @@ static void numbers_and_names(void) {
       {6, RC_ERR_REFUSED, "RC_ERR_REFUSED"},
       {7, RC_ERR_LIMIT, "RC_ERR_LIMIT"},
       {8, RC_ERR_TRAVERSE, "RC_ERR_TRAVERSE"},
+      {10, RC_ERR_IO, "RC_ERR_IO"},
   };
   for (size_t i = 0; i < RC_COUNT_OF(table); i++) {
     CHECK_EQ(table[i].constant, table[i].number);

@@ -68,7 +68,8 @@ unsafe fn each_extra_edge(obj: *mut c_void, kind: *const Type, each: &mut impl F
     }
 }
 
-/// As [`each_edge`], with the name of each slot's field and the slot's index in it; `usize::MAX` for a field of one.
+/// As [`each_edge`], with the name of each slot's field and the slot's index in it; `usize::MAX` for a field
+/// of one.
 ///
 /// # Safety
 /// - As [`each_edge`].
@@ -178,8 +179,8 @@ unsafe fn each_word(obj: *mut c_void, slots: &Slots, mut each: impl FnMut(*mut u
     }
 }
 
-/// Calls `each` with the number of every slot of an entry, and with what it holds: the pointer, the handle of a weak
-/// slot, 0 when it is no reference now.
+/// Calls `each` with the number of every slot of an entry, and with what it holds: the pointer, the handle of
+/// a weak slot, 0 when it is no reference now.
 ///
 /// # Safety
 /// - As [`each_edge`].

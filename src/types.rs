@@ -126,8 +126,8 @@ pub struct Slots {
     pub name: *const c_char,
 }
 
-/// A declared field whose slots are in [`Type::offsets`]. The entries of a type lie before its name, the first
-/// one nearest; they cover the offsets in their order.
+/// A declared field whose slots are in [`Type::offsets`]. The entries of a type lie before its name, the
+/// first one nearest; they cover the offsets in their order.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct SimpleField {

@@ -24,6 +24,7 @@ c_tests! {
     test_control
     test_count
     test_deep
+    test_dump
     test_fields
     test_heap
     test_lifetime

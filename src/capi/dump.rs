@@ -1,15 +1,17 @@
-//! `rcgc/dump.h`: a heap at one moment, as a file: objects, types, counts, edges with their names, and the books.
-//! The `rcgc` tool reads it and answers what is alive, why, and what grew. docs/dump-format.md says what is in it;
-//! what objects hold is not.
+//! `rcgc/dump.h`: a heap at one moment, as a file: objects, types, counts, edges with their names, and the
+//! books. The `rcgc` tool reads it and answers what is alive, why, and what grew. docs/dump-format.md says
+//! what is in it; what objects hold is not.
 
 use super::boundary;
 use super::status::rc_status;
 use crate::heap::Heap as gc_heap;
 use core::ffi::{c_char, c_int, c_void};
 
-/// Takes the next bytes of a dump. Returns 0, or an `errno` (not 0) when it cannot; then it is not called again.
+/// Takes the next bytes of a dump. Returns 0, or an `errno` (not 0) when it cannot; then it is not called
+/// again.
 ///
-/// It runs while the heap is being walked: it must not allocate in the heap, release objects of it, or collect.
+/// It runs while the heap is being walked: it must not allocate in the heap, release objects of it, or
+/// collect.
 pub type gc_write_fn =
     Option<unsafe extern "C" fn(bytes: *const c_void, len: usize, ctx: *mut c_void) -> c_int>;
 
@@ -63,22 +65,22 @@ pub struct gc_dump_result {
 
 /// Writes a dump of a heap (null: the default heap) to a file, a descriptor or a function.
 ///
-/// Counts, flags and what collections decide are the same before and after. The heap stands still meanwhile. Memory:
-/// half a MiB, and 40 bytes for each MiB of the heap. What was written can be read up to the last whole chunk,
-/// whatever happens then.
+/// Counts, flags and what collections decide are the same before and after. The heap stands still meanwhile.
+/// Memory: half a MiB, and 40 bytes for each MiB of the heap. What was written can be read up to the last
+/// whole chunk, whatever happens then.
 ///
-/// `traverse` is called for every live object whose type has one, tracked or not, but not for dying ones. In a
-/// forked child `write` and `traverse` may do only what may be done after a fork: they must take no lock that
-/// another thread might have held.
+/// `traverse` is called for every live object whose type has one, tracked or not, but not for dying ones. In
+/// a forked child `write` and `traverse` may do only what may be done after a fork: they must take no lock
+/// that another thread might have held.
 ///
 /// Ownership: nothing.
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: `traverse`, `write`.
 /// Fails: RC_ERR_INVALID for no sink, for more than one, for unknown flags, and for GC_DUMP_FORK with a null
-/// `out_result`; RC_ERR_NO_MEMORY; RC_ERR_REFUSED inside a callback of a collection, inside `traverse` and inside
-/// `write`; RC_ERR_IO when the file cannot be made, the sink fails, or the process cannot be forked: `errno` has the
-/// reason, and the heap is as it was.
+/// `out_result`; RC_ERR_NO_MEMORY; RC_ERR_REFUSED inside a callback of a collection, inside `traverse` and
+/// inside `write`; RC_ERR_IO when the file cannot be made, the sink fails, or the process cannot be forked:
+/// `errno` has the reason, and the heap is as it was.
 #[no_mangle]
 pub unsafe extern "C" fn gc_dump(
     heap: *mut gc_heap,

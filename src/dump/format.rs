@@ -1,5 +1,5 @@
-//! The dump format as constants and codes, for the writer here and for readers: see `docs/dump-format.md`, which says
-//! what everything means.
+//! The dump format as constants and codes, for the writer here and for readers: see `docs/dump-format.md`,
+//! which says what everything means.
 //!
 //! Nothing here is unsafe, allocates, or knows of heaps.
 
@@ -184,8 +184,8 @@ fn encode_long(value: u64) -> (u128, usize) {
     (u128::from(value) << 5 | u128::from(more << 2 | 3), 4 + more as usize)
 }
 
-/// The number that bytes begin with, and how many bytes it has. None when they end inside it, or begin with what is
-/// no number.
+/// The number that bytes begin with, and how many bytes it has. None when they end inside it, or begin with
+/// what is no number.
 #[inline(always)]
 pub fn decode(bytes: &[u8]) -> Option<(u64, usize)> {
     let first = *bytes.first()?;
@@ -208,8 +208,8 @@ fn decode_long(first: u8, bytes: &[u8]) -> Option<(u64, usize)> {
     u64::try_from(u128::from_le_bytes(word) >> 5).ok().map(|value| (value, len))
 }
 
-/// How far it is from one place to another, as the number behind [`slot::FIRST_OBJECT`]: the shorter way round a ring
-/// of `places`.
+/// How far it is from one place to another, as the number behind [`slot::FIRST_OBJECT`]: the shorter way
+/// round a ring of `places`.
 #[inline(always)]
 pub fn distance(from: u64, to: u64, places: u64) -> u64 {
     let mut way = to.wrapping_sub(from) as i64;
@@ -268,7 +268,8 @@ pub fn crc32c(start: u32, bytes: &[u8]) -> u32 {
     let mut sum = !start;
     let mut eights = bytes.chunks_exact(8);
     for eight in &mut eights {
-        // Eight bytes at a time, each through the table of its distance from the end (Kounavis and Berry, 2005).
+        // Eight bytes at a time, each through the table of its distance from the end (Kounavis and Berry,
+        // 2005).
         let &[a, b, c, d, e, f, g, h] = eight else { continue };
         let low = sum ^ u32::from_le_bytes([a, b, c, d]);
         let high = u32::from_le_bytes([e, f, g, h]);

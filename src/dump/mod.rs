@@ -9,12 +9,12 @@
 //! | `objects` | objects and their edges |
 //! | this | one dump from its options to its end |
 //!
-//! Guarantees: the heap is as it was, whatever fails; all memory is taken before the first byte is written, and only
-//! the table of `places` grows with the heap (40 bytes a MiB); no file offset, length or number is limited to 32 bits;
-//! what reached the sink can be read up to its last whole chunk.
+//! Guarantees: the heap is as it was, whatever fails; all memory is taken before the first byte is written,
+//! and only the table of `places` grows with the heap (40 bytes a MiB); no file offset, length or number is
+//! limited to 32 bits; what reached the sink can be read up to its last whole chunk.
 //!
-//! While a dump is written the heap's phase is `Judging`, as in a collection: host code that runs (a `traverse`, the
-//! sink's function) may look, not change anything.
+//! While a dump is written the heap's phase is `Judging`, as in a collection: host code that runs (a
+//! `traverse`, the sink's function) may look, not change anything.
 
 pub mod format;
 pub mod names;

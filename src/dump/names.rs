@@ -1,7 +1,8 @@
 //! Names: the strings of a dump, each written once as long as memory for that lasts.
 //!
-//! Host code gives names as pointers that may be good for one call only, so a name is known again by its bytes. The
-//! table of what was written has a fixed size; when it is full it is forgotten, and names are written anew.
+//! Host code gives names as pointers that may be good for one call only, so a name is known again by its
+//! bytes. The table of what was written has a fixed size; when it is full it is forgotten, and names are
+//! written anew.
 
 use super::format::{self, siphash, STRING_BYTES_MAX};
 use super::out::{Buffer, Out};

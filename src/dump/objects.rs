@@ -1,9 +1,9 @@
-//! Objects and their edges, as `OBJS` has them. One pass over the heap in the order of addresses; nothing is written
-//! to it.
+//! Objects and their edges, as `OBJS` has them. One pass over the heap in the order of addresses; nothing is
+//! written to it.
 //!
-//! A record that does not fit what is left of the buffer goes on in the next chunk: an object with a million edges
-//! needs no more memory than one with none. Between two numbers of a record the buffer has room for one more; that is
-//! looked at once for a simple object, and before every code of another.
+//! A record that does not fit what is left of the buffer goes on in the next chunk: an object with a million
+//! edges needs no more memory than one with none. Between two numbers of a record the buffer has room for one
+//! more; that is looked at once for a simple object, and before every code of another.
 
 use super::format::{self, extra, head, object_flag, slot};
 use super::names::Names;
@@ -66,8 +66,8 @@ impl<'a> Objects<'a> {
     /// Writes all objects of the heap.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap, and it is at rest; every object with declared fields or a `traverse` is
-    ///   walkable.
+    /// - Only the heap's thread is in the heap, and it is at rest; every object with declared fields or a
+    ///   `traverse` is walkable.
     pub unsafe fn write_all(&mut self) {
         let heap = self.heap;
         (*heap).each_page(|page| {

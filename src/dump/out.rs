@@ -1,7 +1,7 @@
 //! Bytes on their way out: buffers of fixed size, which become chunks, which go to the sink.
 //!
-//! A failure of the sink is kept, and from then on nothing is given to it: the writer goes on filling buffers to no
-//! purpose until it looks, so that no code between has to ask.
+//! A failure of the sink is kept, and from then on nothing is given to it: the writer goes on filling buffers
+//! to no purpose until it looks, so that no code between has to ask.
 
 use super::format::{self, Tag, CHUNK_HEAD_BYTES, NUMBER_BYTES_MAX};
 use crate::heap::Heap;

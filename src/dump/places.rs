@@ -1,8 +1,9 @@
-//! Places: the blocks of a heap counted through in the order of their addresses, so that an object is a small number
-//! that follows from its address.
+//! Places: the blocks of a heap counted through in the order of their addresses, so that an object is a small
+//! number that follows from its address.
 //!
-//! A table has, for each MiB between the heap's first and last segment, the place of its first block, and for each of
-//! its pages how many blocks lie before it: 40 bytes a MiB, the only memory of a dump that grows with the heap.
+//! A table has, for each MiB between the heap's first and last segment, the place of its first block, and for
+//! each of its pages how many blocks lie before it: 40 bytes a MiB, the only memory of a dump that grows with
+//! the heap.
 
 use super::format::slot;
 use crate::heap::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
@@ -84,8 +85,9 @@ impl Places {
         entry.first + entry.before.get(index % SEGMENT_PAGES).map_or(0, |&before| before as u64)
     }
 
-    /// The place of an address, or [`slot::OTHER_HEAP`] or [`slot::NO_OBJECT`] when the heap has no block there.
-    /// Whether an object is in the block is not looked at: that would be one more load from far away for each edge.
+    /// The place of an address, or [`slot::OTHER_HEAP`] or [`slot::NO_OBJECT`] when the heap has no block
+    /// there. Whether an object is in the block is not looked at: that would be one more load from far away
+    /// for each edge.
     ///
     /// # Safety
     /// - The heap is as it was when the table was made.

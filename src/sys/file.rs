@@ -1,5 +1,5 @@
-//! Files and processes, for what the library writes: dumps. Every function may be called in a forked child of a
-//! program with threads: none allocates or locks.
+//! Files and processes, for what the library writes: dumps. Every function may be called in a forked child of
+//! a program with threads: none allocates or locks.
 
 use core::ffi::{c_char, c_int, c_void};
 
