@@ -314,6 +314,21 @@ static void heap_type(void *heap) {
   CHECK_EQ(rc_type_new(heap, &spec, &type), RC_OK);
 }
 
+static void heap_walk(void *heap) {
+  gc_iter iter;
+  (void)gc_iter_begin(heap, NULL, &iter);
+}
+
+static void heap_types(void *heap) {
+  size_t count;
+  (void)gc_most_common_types(heap, GC_ORDER_LIVE, NULL, 0, &count);
+}
+
+static void heap_mark(void *heap) {
+  gc_mark *mark;
+  if (gc_growth_mark(heap, GC_MARK_TYPES, &mark) == RC_OK) gc_growth_free(mark);
+}
+
 /* Null is the default heap everywhere. */
 #define HEAP_CALLS(X)                                                                                        \
   X(heap_free, "gc_heap_free(heap)", IS_LEGAL, gc_heap_free(arg))                                            \
@@ -345,7 +360,10 @@ static void heap_type(void *heap) {
   X(scope_named, "rc_scope_enter_named(heap)", IS_LEGAL, CHECK(rc_scope_enter_named(arg, "named") != 0))     \
   X(scope_leave, "rc_scope_leave(heap)", "RC_ERR_INVALID", give_status(rc_scope_leave(arg, 1)))              \
   X(keep_heap, "rc_scope_keep(heap)", "null", give_pointer(rc_scope_keep(arg, good_key)))                    \
-  X(weakmap_new, "rc_weakmap_new(heap)", IS_LEGAL, CHECK(rc_weakmap_new(arg) != NULL))
+  X(weakmap_new, "rc_weakmap_new(heap)", IS_LEGAL, CHECK(rc_weakmap_new(arg) != NULL))                       \
+  X(iter_begin, "gc_iter_begin(heap)", IS_LEGAL, heap_walk(arg))                                             \
+  X(common, "gc_most_common_types(heap)", IS_LEGAL, heap_types(arg))                                         \
+  X(growth_mark, "gc_growth_mark(heap)", IS_LEGAL, heap_mark(arg))
 
 HEAP_CALLS(DEFINE_CALL)
 static const victim heap_calls[] = {HEAP_CALLS(VICTIM)};
@@ -383,13 +401,19 @@ static void type_new_array(void *arg) {
   (void)obj;
 }
 
+static void type_numbers(void *type) {
+  gc_type_facts facts = GC_TYPE_FACTS_INIT;
+  (void)gc_type_stats(type, &facts);
+}
+
 #define TYPE_CALLS(X)                                                                                        \
   X(new_object, "rc_new(type)", IS_FATAL, rc_decref(rc_new(arg)))                                            \
   X(new_array, "rc_new_array(type)", IS_FATAL, type_new_array(arg))                                          \
   X(type_free, "rc_type_free(type)", "RC_OK", give_status(rc_type_free(arg)))                                \
   X(type_name, "rc_type_name(type)", IS_FATAL, (void)rc_type_name(arg))                                      \
   X(type_ctx, "rc_type_ctx(type)", IS_FATAL, (void)rc_type_ctx(arg))                                         \
-  X(type_live, "rc_type_live(type)", IS_FATAL, (void)rc_type_live(arg))
+  X(type_live, "rc_type_live(type)", IS_FATAL, (void)rc_type_live(arg))                                      \
+  X(type_stats, "gc_type_stats(type)", IS_FATAL, type_numbers(arg))
 
 TYPE_CALLS(DEFINE_CALL)
 static const victim type_calls[] = {TYPE_CALLS(VICTIM)};
@@ -467,6 +491,40 @@ static void table_of_weak_maps(void) {
   EXPECT_ALL("Weak maps", map_calls, all, "null");
   rc_decref(good_key);
   rc_decref(alive);
+}
+
+/* ---- growth marks ---- */
+
+static void mark_compare(void *mark) {
+  size_t count;
+  (void)gc_growth_since(mark, GC_SINCE_MARK, NULL, 0, &count);
+}
+
+#define MARK_CALLS(X)                                                                                        \
+  X(growth_since, "gc_growth_since(mark)", IS_FATAL, mark_compare(arg))                                      \
+  X(growth_free, "gc_growth_free(mark)", IS_LEGAL, gc_growth_free(arg))
+
+MARK_CALLS(DEFINE_CALL)
+static const victim mark_calls[] = {MARK_CALLS(VICTIM)};
+
+static void table_of_growth_marks(void) {
+  static char in_data[64];
+  Node *node = graph_node(graph_declared(NULL), 1);
+  gc_mark *freed = NULL, *alive = NULL;
+  REQUIRE(gc_growth_mark(NULL, GC_MARK_TYPES, &freed) == RC_OK);
+  REQUIRE(gc_growth_mark(NULL, GC_MARK_TYPES, &alive) == RC_OK);
+  gc_growth_free(freed);
+  const wrong all[] = {
+      {"freed", "not a growth mark", freed},
+      {"an object", "not a growth mark", node},
+      {"static", "not a growth mark", in_data},
+      {"absurd", "not a growth mark", (void *)(uintptr_t)0x7fff00000000f0},
+      {"a heap", "not a growth mark", gc_heap_default()},
+      {"interior", "not a growth mark", (char *)alive + 8},
+  };
+  EXPECT_ALL("Growth marks", mark_calls, all, "0x0 is not a growth mark");
+  gc_growth_free(alive);
+  rc_decref(node);
 }
 
 /* ---- what is no pointer to something of the engine's ---- */
@@ -1135,6 +1193,7 @@ static const check_test tests[] = {
     CHECK_TEST(table_of_types),
     CHECK_TEST(table_of_weak_handles),
     CHECK_TEST(table_of_weak_maps),
+    CHECK_TEST(table_of_growth_marks),
     CHECK_TEST(table_of_scope_marks),
     CHECK_TEST(table_of_other_arguments),
     CHECK_TEST(null_is_nothing_where_the_name_has_an_x),

@@ -74,6 +74,7 @@ pub fn is_queued(heap: &Heap, kind: &Type) -> bool {
 /// # Safety
 /// - There is room: [`reserve`] was called for it.
 pub unsafe fn push(heap: *mut Heap, obj: *mut c_void) {
+    header::set_flags(obj, Flags::DUE);
     // Cannot fail: the room was reserved when the object was made.
     let _ = (*heap).finalizers.due.push(obj);
 }
@@ -97,7 +98,7 @@ pub unsafe fn run(heap: *mut Heap) -> u64 {
     let count = (*heap).finalizers.due.len();
     for index in 0..count {
         if let Some(obj) = (*heap).finalizers.due.get(index) {
-            header::set_flags(obj, Flags::FINALIZED);
+            header::change_flags(obj, Flags::DUE, Flags::FINALIZED);
             if let Some(finalize) = (*object::type_of(obj)).finalize {
                 host::call(heap, finalize, obj);
                 ran += 1;

@@ -70,6 +70,8 @@ bitflags::bitflags! {
         /// In the dead set of the collection under way. In the first bit of the link, which only queued
         /// objects need.
         const CONDEMNED = 1 << 24;
+        /// In the queue of finalizers that are due, which owns a reference to it. In the link's second bit.
+        const DUE = 1 << 25;
     }
 }
 
@@ -83,7 +85,7 @@ pub const HOLD_FLAGS: u32 = Flags::DYING.bits() | Flags::HELD.bits();
 pub const SIDE_FLAGS: u32 = Flags::EXTERNAL.bits() | Flags::WEAK.bits();
 
 const_assert_eq!(TYPE_MASK & Flags::all().bits(), 0);
-const_assert_eq!(Flags::all().bits() >> LINK_HIGH_SHIFT, 1);
+const_assert_eq!(Flags::all().bits() >> LINK_HIGH_SHIFT, 3);
 
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 8;

@@ -72,6 +72,7 @@ unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
     }
     let stride = (*kind).stride;
     if (*kind).ration == 0 {
+        (*kind).note_peak();
         charge(kind, stride as usize);
         // What is granted beyond the one object is taken off the budget at once, so no trigger is passed
         // unseen.
@@ -135,7 +136,11 @@ pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
         *slots::tail_length_place(obj) = length;
     }
     (*kind).granted += 1;
-    (*kind).bytes_allocated += (*range::page_of(obj as usize)).block_bytes() as u64;
+    let before = (*kind).bytes_allocated;
+    (*kind).bytes_allocated = before + (*range::page_of(obj as usize)).block_bytes() as u64;
+    if (before ^ (*kind).bytes_allocated) >= RATION_BYTES as u64 {
+        (*kind).note_peak();
+    }
     obj
 }
 

@@ -17,6 +17,7 @@ use crate::report::{CText, Line};
 use crate::sys;
 use core::ffi::{c_char, c_int, c_void, CStr};
 use core::ptr;
+use core::sync::atomic::{AtomicU64, Ordering};
 use spec::{check, tag_bits, Reason};
 use words::Word;
 
@@ -126,8 +127,19 @@ pub struct Slots {
     pub name: *const c_char,
 }
 
-/// A declared field whose slots are in [`Type::offsets`]. The entries of a type lie before its name, the
-/// first one nearest; they cover the offsets in their order.
+/// What the books of a type have besides its counters, seldom touched. Lies before [`Type::extra`].
+#[repr(C)]
+pub struct Books {
+    /// A number that no other type of the process has or had.
+    pub serial: u64,
+    /// The most objects that lived at once, as far as somebody looked: see [`Type::note_peak`].
+    pub peak: u64,
+    /// The most bytes.
+    pub peak_bytes: u64,
+}
+
+/// A declared field whose slots are in [`Type::offsets`]. The entries of a type lie before its name, the first
+/// one nearest; they cover the offsets in their order.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct SimpleField {
@@ -246,6 +258,7 @@ impl Type {
 
     /// Takes the ration back; returns its bytes.
     pub fn recall_ration(&mut self) -> u64 {
+        self.note_peak();
         let ration = core::mem::replace(&mut self.ration, 0) as u64;
         self.granted -= ration;
         ration * self.stride as u64
@@ -269,6 +282,21 @@ impl Type {
     /// The name for messages.
     pub fn name(&self) -> CText {
         CText(self.name)
+    }
+
+    /// The rest of the books.
+    pub fn books(&self) -> *mut Books {
+        (self.extra as *mut Books).wrapping_sub(1)
+    }
+
+    /// Looks whether there never were more objects than now. Called whenever a ration is granted or taken back, so no
+    /// peak is missed by more than a ration.
+    pub fn note_peak(&mut self) {
+        let (live, bytes) = (self.live(), self.live_bytes());
+        // SAFETY: a live type has its books.
+        let books = unsafe { &mut *self.books() };
+        books.peak = books.peak.max(live);
+        books.peak_bytes = books.peak_bytes.max(bytes);
     }
 
     /// Calls `each` with every field of [`Type::offsets`].
@@ -326,7 +354,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     let is_simple = |field: &RawField| all_simple && simple_slots(field) != 0;
     let extra_count = fields.iter().filter(|field| !is_simple(field)).count();
 
-    // One block: extra entries, the words merged from them, the fields of the offsets backwards, then the
+    // One block: the books, extra entries, the words merged from them, the fields of the offsets backwards, then the
     // type's name, then the fields' names.
     let text_bytes = CStr::from_ptr(spec.name).count_bytes()
         + 1
@@ -336,7 +364,8 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
         spec.traverse.is_some(),
     );
     let simple_fields = fields.len() - extra_count;
-    let entry_bytes = extra_count * size_of::<Slots>()
+    let entry_bytes = size_of::<Books>()
+        + extra_count * size_of::<Slots>()
         + room * size_of::<Word>()
         + simple_fields * size_of::<SimpleField>();
     let block = sys::allocate(entry_bytes + text_bytes);
@@ -349,7 +378,10 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
         return Err(if range::types_are_used_up() { Refused::Limit } else { Refused::NoMemory });
     }
     let kind = &mut *slot;
-    kind.extra = block as *mut Slots;
+    static TYPES_MADE: AtomicU64 = AtomicU64::new(0);
+    let serial = TYPES_MADE.fetch_add(1, Ordering::Relaxed) + 1;
+    (block as *mut Books).write(Books { serial, peak: 0, peak_bytes: 0 });
+    kind.extra = block.add(size_of::<Books>()) as *mut Slots;
     let mut text = block.add(entry_bytes);
     let mut simple_field = text as *mut SimpleField;
     kind.name = copy_text(&mut text, spec.name);
@@ -490,7 +522,7 @@ pub unsafe fn end(kind: *mut Type) {
     if (*heap).map_type == kind {
         (*heap).map_type = ptr::null_mut();
     }
-    sys::free((*kind).extra as *mut u8);
+    sys::free((*kind).books() as *mut u8);
     let _guard = range::LOCK.lock();
     (*kind).signature = 0;
     range::RANGE.first_free_type = range::RANGE.first_free_type.min((*kind).index as usize);

@@ -26,7 +26,9 @@ c_tests! {
     test_deep
     test_dump
     test_fields
+    test_growth
     test_heap
+    test_inspect
     test_lifetime
     test_misuse
     test_model

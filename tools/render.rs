@@ -109,6 +109,14 @@ pub const AREAS: &[Area] = &[
         only_if: None,
     },
     Area {
+        source: "inspect",
+        header: "inspect",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
+        opaque: &["gc_mark"],
+        before: &[],
+        only_if: None,
+    },
+    Area {
         source: "dump",
         header: "dump",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
@@ -314,7 +322,7 @@ impl Item {
                 continue;
             }
             comment(out, "  ", &std::mem::take(&mut doc), true);
-            let _ = writeln!(out, "  {line}");
+            let _ = writeln!(out, "  {}", line.replace("type_;", "type;"));
         }
         let _ = writeln!(out, "}} {};", self.name);
         if self.lines.iter().any(|line| line == "size_t struct_size;") {

@@ -32,6 +32,9 @@ typedef uint32_t rc_status;
 #define RC_ERR_LIMIT 7
 /* A `traverse` reported an edge that the counts do not have; the object was kept alive. */
 #define RC_ERR_TRAVERSE 8
+/* What was asked has gone by: the heap of a walk, a mark or a session has ended, or objects were
+ * made or have died since the session began. */
+#define RC_ERR_STALE 9
 /* What was to be written could not be: `errno` and the sentence have the system's reason. */
 #define RC_ERR_IO 10
 

@@ -34,10 +34,12 @@ use static_assertions::const_assert_eq;
 
 mod collector;
 mod dump;
+mod inspect;
 mod life;
 
 pub(super) use collector::*;
 pub(super) use dump::*;
+pub(super) use inspect::*;
 pub(super) use life::*;
 
 /// A pointer that must not be null, as the headers say by `RCGC_NONNULL`. Hosts are in C, so it may be null

@@ -14,6 +14,7 @@
 //! | `weak` | `rcgc/weak.h` |
 //! | `weakmap` | `rcgc/weakmap.h` |
 //! | `scope` | `rcgc/scope.h` |
+//! | `inspect` | `rcgc/inspect.h` |
 //! | `dump` | `rcgc/dump.h` |
 #![allow(non_camel_case_types)]
 // The conditions of every function are in its comment, in five labels; a Rust host reads the same ones.
@@ -25,6 +26,7 @@ pub mod count;
 pub mod count_slow;
 pub mod dump;
 pub mod heap;
+pub mod inspect;
 pub mod object;
 pub mod scope;
 pub mod status;

@@ -24,6 +24,9 @@ pub const RC_ERR_REFUSED: rc_status = 6;
 pub const RC_ERR_LIMIT: rc_status = 7;
 /// A `traverse` reported an edge that the counts do not have; the object was kept alive.
 pub const RC_ERR_TRAVERSE: rc_status = 8;
+/// What was asked has gone by: the heap of a walk, a mark or a session has ended, or objects were made or have died
+/// since the session began.
+pub const RC_ERR_STALE: rc_status = 9;
 
 /// What was to be written could not be: `errno` and the sentence have the system's reason.
 pub const RC_ERR_IO: rc_status = 10;
@@ -47,6 +50,7 @@ pub extern "C" fn rc_status_name(status: rc_status) -> *const c_char {
         RC_ERR_REFUSED => c"RC_ERR_REFUSED",
         RC_ERR_LIMIT => c"RC_ERR_LIMIT",
         RC_ERR_TRAVERSE => c"RC_ERR_TRAVERSE",
+        RC_ERR_STALE => c"RC_ERR_STALE",
         RC_ERR_IO => c"RC_ERR_IO",
         _ => c"RC_ERR_UNKNOWN",
     };

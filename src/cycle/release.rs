@@ -22,7 +22,7 @@ use crate::death::{self, Queue};
 use crate::finalizers;
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::class::Class;
-use crate::heap::page::{self, Kind, Page};
+use crate::heap::page::{self, Kind, Page, PageFlags};
 use crate::heap::range::{self, RANGE};
 use crate::heap::{Heap, Phase};
 use crate::host;
@@ -339,6 +339,7 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
     if count == (*page).count_handed_out() {
         table.clear_page(page);
         (*page).old_end = 0;
+        (*page).flags.remove(PageFlags::MARKED);
     } else {
         // The dead are the first of the free list.
         (*page).each_free(count, |obj| {

@@ -34,6 +34,7 @@ use class::{stride_of, Class, CLASS_COUNT, EMPTY_PAGE};
 use core::ffi::c_char;
 use core::fmt::Write;
 use core::ptr;
+use core::sync::atomic::{AtomicU64, Ordering};
 use external::ExternalBytes;
 use page::{Kind, Page, PageFlags, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
 use segment::NO_SEGMENT;
@@ -67,6 +68,10 @@ pub struct Heap {
     pub budget: i64,
     /// The slot's number, which segments carry as owner.
     pub index: u32,
+    /// A number that no other heap of the process has or had.
+    pub serial: u64,
+    /// Serial of the growth mark whose objects are marked (`inspect/growth.rs`); 0: none.
+    pub mark_serial: u64,
     /// What the heap is doing.
     pub phase: Phase,
     /// Whether automatic collection is on.
@@ -350,6 +355,8 @@ pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
     }
     heap.pace.start();
     heap.budget = heap.pace.first_budget();
+    static HEAPS_MADE: AtomicU64 = AtomicU64::new(0);
+    heap.serial = HEAPS_MADE.fetch_add(1, Ordering::Relaxed) + 1;
     heap.signature = SIGNATURE;
     Some(slot)
 }

@@ -73,6 +73,8 @@ bitflags::bitflags! {
         const DIRTY = 4;
         /// Has frozen objects: those whose block was not thawed.
         const FROZEN = 8;
+        /// Was there when the heap's growth mark was made: objects whose block has not changed since were, too.
+        const MARKED = 16;
     }
 }
 
@@ -101,7 +103,8 @@ pub struct Page {
     pub prev: u32,
     /// Large: pages of the span. LargeRest: pages since the first.
     pub span: u32,
-    /// Objects below this offset are old, unless their block was renewed. 0: none is.
+    /// Objects below this offset are old, unless their block was renewed. 0: none is, and nobody needs to know which
+    /// blocks become free; 1: none is.
     pub old_end: u32,
     /// Objects that a collection has just ended here, until the page has been told.
     pub dead: u32,
@@ -272,9 +275,42 @@ pub unsafe fn is_old(page: *const Page, obj: *mut c_void) -> bool {
 pub unsafe fn renew(page: *const Page, obj: *mut c_void) {
     let granule = range::granule_of(obj) as usize;
     *RANGE.renewed.add(granule / 64) |= 1 << (granule % 64);
-    if (*page).flags.contains(PageFlags::FROZEN) {
+    if (*page).flags.intersects(PageFlags::FROZEN.union(PageFlags::MARKED)) {
+        // The bits of a page without the flag mean nothing.
         *RANGE.thawed.add(granule / 64) |= 1 << (granule % 64);
+        *RANGE.changed.add(granule / 64) |= 1 << (granule % 64);
     }
+}
+
+/// Marks a page: objects made in it from here on can be told from those that live in it now, at the cost of the
+/// page's free blocks.
+///
+/// # Safety
+/// - The page holds blocks.
+pub unsafe fn mark(page: &mut Page) {
+    page.flags.remove(PageFlags::MARKED);
+    let first = (page.start - RANGE.objects) / GRANULE_BYTES;
+    let changed = RANGE.changed.add(first / 64);
+    core::ptr::write_bytes(changed, 0, PAGE_BYTES / GRANULE_BYTES / 64);
+    page.flags.insert(PageFlags::MARKED);
+    // So that what becomes free is renewed.
+    page.old_end = page.old_end.max(1);
+    if page.kind == Kind::Small {
+        page.each_free(u32::MAX, |obj| renew(page, obj));
+        for granule in page.end as usize / GRANULE_BYTES..PAGE_BYTES / GRANULE_BYTES {
+            *changed.add(granule / 64) |= 1 << (granule % 64);
+        }
+    }
+}
+
+/// Whether an object was made since its heap's growth mark.
+///
+/// # Safety
+/// - `obj` is an object of `page`, whose heap has a growth mark.
+pub unsafe fn is_new(page: *const Page, obj: *mut c_void) -> bool {
+    let granule = range::granule_of(obj) as usize;
+    !(*page).flags.contains(PageFlags::MARKED)
+        || *RANGE.changed.add(granule / 64) & (1 << (granule % 64)) != 0
 }
 
 /// Whether an object of a page with frozen objects is one of them.

@@ -135,6 +135,8 @@ pub struct Range {
     pub types_used: usize,
     /// One bit a granule: the block that begins there became free since its page's objects were frozen.
     pub thawed: *mut u64,
+    /// One bit a granule: the block that begins there became free since its page was marked.
+    pub changed: *mut u64,
     /// As `types_used`.
     pub heaps_used: usize,
     /// Slots of types and heaps below these are taken.
@@ -167,6 +169,7 @@ pub static mut RANGE: Range = Range {
     first_free: 0,
     types_used: 0,
     thawed: ptr::null_mut(),
+    changed: ptr::null_mut(),
     heaps_used: 0,
     first_free_type: 1,
     first_free_heap: 1,
@@ -234,17 +237,17 @@ struct Plan {
     segments: usize,
     heaps: usize,
     types: usize,
-    offsets: [usize; 11],
+    offsets: [usize; 12],
     pools: [usize; 3],
     total: usize,
 }
 
 fn plan(total: u64) -> Plan {
-    // Per segment: the objects, their working counts (1/8), renewed and thawed bits (1/128 each), pages and
-    // the segment's own entry.
+    // Per segment: the objects, their working counts (1/8), renewed, thawed and changed bits (1/128 each), pages
+    // and the segment's own entry.
     let per_segment = SEGMENT_BYTES
         + SEGMENT_BYTES / 8
-        + SEGMENT_BYTES / 64
+        + SEGMENT_BYTES / 128 * 3
         + (SEGMENT_BYTES / PAGE_BYTES) * size_of::<Page>();
     let types = ((total / 16) as usize / TYPE_SLOT_BYTES).clamp(1024, TYPE_COUNT_MAX);
     let heaps = ((total / 16) as usize / HEAP_SLOT_BYTES).clamp(64, 16384);
@@ -264,11 +267,12 @@ fn plan(total: u64) -> Plan {
         segments * (SEGMENT_BYTES / GRANULE_BYTES / 8),
         segments * (SEGMENT_BYTES / GRANULE_BYTES * 2),
         segments * (SEGMENT_BYTES / GRANULE_BYTES / 8),
+        segments * (SEGMENT_BYTES / GRANULE_BYTES / 8),
         pools[0],
         pools[1],
         pools[2],
     ];
-    let mut offsets = [0usize; 11];
+    let mut offsets = [0usize; 12];
     let mut at = 0usize;
     for (place, size) in offsets.iter_mut().zip(sizes) {
         *place = at;
@@ -313,7 +317,8 @@ unsafe fn make(wanted: u64) -> bool {
 }
 
 unsafe fn place(base: *mut u8, plan: &Plan) {
-    let [heaps, types, segments, pages, renewed, work, thawed, cells, handles, entries, end] = plan.offsets;
+    let [heaps, types, segments, pages, renewed, work, thawed, changed, cells, handles, entries, end] =
+        plan.offsets;
     RANGE.heaps = base.add(heaps);
     RANGE.heap_count = plan.heaps;
     RANGE.types = base.add(types) as *mut Type;
@@ -323,6 +328,7 @@ unsafe fn place(base: *mut u8, plan: &Plan) {
     RANGE.renewed = base.add(renewed) as *mut u64;
     RANGE.work = base.add(work) as *mut u16;
     RANGE.thawed = base.add(thawed) as *mut u64;
+    RANGE.changed = base.add(changed) as *mut u64;
     RANGE.cells = Pool { base: base.add(cells), size: plan.pools[0], ..Pool::none() };
     RANGE.handles = Pool { base: base.add(handles), size: plan.pools[1], ..Pool::none() };
     RANGE.entries = Pool { base: base.add(entries), size: plan.pools[2], ..Pool::none() };
@@ -368,6 +374,7 @@ unsafe fn commit_tables(from: usize, to: usize) -> bool {
         && part(RANGE.renewed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
         && part(RANGE.work as *mut u8, SEGMENT_BYTES / GRANULE_BYTES * 2)
         && part(RANGE.thawed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
+        && part(RANGE.changed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
         && part(RANGE.objects as *mut u8, SEGMENT_BYTES)
 }
 

@@ -7,9 +7,10 @@
 //!
 //! Objects past step 2 of their end (`lifetime.md`) are not listed.
 
+use super::facts::{self, Traits};
 use crate::edges::is_listed;
 use crate::header;
-use crate::heap::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
+use crate::heap::page::{is_new, Kind, Page, FIRST_OFFSET, PAGE_BYTES};
 use crate::heap::range::{self, RANGE};
 use crate::heap::segment::SEGMENT_BYTES;
 use crate::heap::Heap;
@@ -90,4 +91,114 @@ pub unsafe fn each_object(heap: *const Heap, mut each: impl FnMut(*mut c_void, *
             }
         });
     });
+}
+
+/// Which objects a [`Walk`] gives.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Filter {
+    /// Of this type only; null: of any.
+    pub kind: *mut Type,
+    /// Only those with all of these traits
+    pub with: Traits,
+    /// and none of these.
+    pub without: Traits,
+    /// Serial of the growth mark that they are newer than; 0: of any age.
+    pub mark_serial: u64,
+}
+
+/// Why a walk cannot go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Broken {
+    /// It was never begun, or has ended.
+    NotBegun,
+    /// Its heap is gone.
+    HeapEnded,
+    /// Its growth mark is not the heap's any more.
+    MarkEnded,
+}
+
+/// A lazy walk with a filter: plain memory that the host keeps, without a share in the engine.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Walk {
+    signature: u64,
+    heap: *mut Heap,
+    heap_serial: u64,
+    cursor: Cursor,
+    filter: Filter,
+}
+
+const SIGNATURE: u64 = u64::from_le_bytes(*b"rcgcWalk");
+
+impl Walk {
+    /// A walk at its beginning.
+    ///
+    /// # Safety
+    /// - `heap` is live.
+    pub unsafe fn new(heap: *mut Heap, filter: Filter) -> Self {
+        Walk { signature: SIGNATURE, heap, heap_serial: (*heap).serial, cursor: Cursor::new(), filter }
+    }
+
+    /// The heap, if it is the one that the walk began in.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap, if that is live.
+    unsafe fn heap(&self) -> Result<*mut Heap, Broken> {
+        if self.signature != SIGNATURE {
+            return Err(Broken::NotBegun);
+        }
+        if !(*self.heap).is_live() || (*self.heap).serial != self.heap_serial {
+            return Err(Broken::HeapEnded);
+        }
+        Ok(self.heap)
+    }
+
+    /// The next object; null at the end.
+    ///
+    /// # Safety
+    /// - The memory is what [`Walk::new`] gave, or any other; only the heap's thread is in the heap.
+    pub unsafe fn next(&mut self) -> Result<*mut c_void, Broken> {
+        let heap = self.heap()?;
+        let filter = self.filter;
+        if filter.mark_serial != 0 && filter.mark_serial != (*heap).mark_serial {
+            return Err(Broken::MarkEnded);
+        }
+        while let Some(obj) = self.cursor.next(heap) {
+            if filter.takes(obj) {
+                return Ok(obj);
+            }
+        }
+        Ok(core::ptr::null_mut())
+    }
+
+    /// Ends the walk.
+    ///
+    /// # Safety
+    /// - As [`Walk::next`].
+    pub unsafe fn end(&mut self) -> Result<(), Broken> {
+        let whole = self.heap();
+        if self.signature == SIGNATURE {
+            self.signature = 0;
+        }
+        whole.map(|_| ())
+    }
+}
+
+impl Filter {
+    unsafe fn takes(&self, obj: *mut c_void) -> bool {
+        if !self.kind.is_null() && object::type_of(obj) != self.kind {
+            return false;
+        }
+        let page = range::page_of(obj as usize);
+        if self.mark_serial != 0 && !is_new(page, obj) {
+            return false;
+        }
+        let asked = self.with | self.without;
+        if asked.is_empty() {
+            return true;
+        }
+        let traits = facts::traits(page, obj);
+        traits.contains(self.with) && !traits.intersects(self.without)
+    }
 }

@@ -1,0 +1,223 @@
+//! Growth: how many objects of each type there are more than at a mark, or than ever before.
+//!
+//! A mark has the numbers of each type at one moment, and the largest that were seen in a comparison with it since. It
+//! can also mark the objects themselves: see `page::mark`. There is one such mark in a heap at a time, because one bit
+//! a block tells "there since the mark" from "new". No address is remembered: a block that becomes free loses its mark
+//! at that moment, so an object that is made where another died is new.
+
+use super::census::Table;
+use super::registry::{self, Purpose, Ticket};
+use crate::heap::page::{self, PageFlags};
+use crate::heap::range;
+use crate::heap::Heap;
+use crate::scope::Stack;
+use crate::sys;
+use crate::types::Type;
+use core::ptr;
+
+/// The numbers of one type in a mark.
+#[derive(Clone, Copy)]
+struct Baseline {
+    kind: *mut Type,
+    serial: u64,
+    live: u64,
+    bytes: u64,
+    peak: u64,
+    peak_bytes: u64,
+    allocated: u64,
+}
+
+/// A mark.
+#[repr(C)]
+pub struct Mark {
+    ticket: Ticket,
+    /// Objects are marked under this number; 0: they are not.
+    serial: u64,
+    types: Stack<Baseline>,
+}
+
+/// What a comparison is with; the numbers of `GC_SINCE_*`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Since {
+    /// The numbers at the mark.
+    Mark = 0,
+    /// The largest numbers at the mark and in all comparisons since.
+    Peak = 1,
+}
+
+/// How one type has grown.
+#[derive(Clone, Copy)]
+pub struct Growth {
+    /// The type.
+    pub kind: *mut Type,
+    /// Objects that live now,
+    pub live: u64,
+    /// their bytes,
+    pub bytes: u64,
+    /// and how many more than what the comparison is with.
+    pub more: i64,
+    /// As `more`, in bytes.
+    pub more_bytes: i64,
+    /// Objects made since the mark.
+    pub made: u64,
+}
+
+/// Makes a mark. Null for out of memory.
+///
+/// # Safety
+/// - `heap` is live and only its thread is in it.
+pub unsafe fn mark(heap: *mut Heap, objects: bool) -> *mut Mark {
+    let mark = sys::allocate(size_of::<Mark>()) as *mut Mark;
+    if mark.is_null() {
+        return mark;
+    }
+    (*mark).ticket = Ticket::new(Purpose::Mark, heap);
+    let mut count = 0;
+    (*heap).each_type(|_| count += 1);
+    if !(*mark).types.reserve(count) {
+        sys::free(mark as *mut u8);
+        return ptr::null_mut();
+    }
+    (*heap).each_type(|kind| {
+        (*mark).types.push(baseline(kind));
+    });
+    if objects {
+        (*mark).serial = mark_objects(heap);
+    }
+    registry::add(&raw mut (*mark).ticket);
+    mark
+}
+
+unsafe fn baseline(kind: *mut Type) -> Baseline {
+    let (live, bytes) = ((*kind).live(), (*kind).live_bytes());
+    Baseline {
+        kind,
+        serial: (*(*kind).books()).serial,
+        live,
+        bytes,
+        peak: live,
+        peak_bytes: bytes,
+        allocated: (*kind).allocated(),
+    }
+}
+
+/// Marks every object that lives, instead of those of an earlier mark. Returns the mark's number.
+unsafe fn mark_objects(heap: *mut Heap) -> u64 {
+    static MARKS_MADE: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::new(0);
+    (*heap).each_page(|page| page::mark(&mut *page));
+    for class in &(*heap).classes {
+        // Dead, though its page does not know it yet.
+        if !class.last.is_null() {
+            page::renew(range::page_of(class.last as usize), class.last);
+        }
+    }
+    (*heap).mark_serial = MARKS_MADE.fetch_add(1, core::sync::atomic::Ordering::Relaxed) + 1;
+    (*heap).mark_serial
+}
+
+impl Mark {
+    /// The heap; None when it has ended.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn heap(&self) -> Option<*mut Heap> {
+        self.ticket.heap()
+    }
+
+    /// Under which number objects are marked; 0: they are not.
+    pub fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// The place of a type's numbers; None: the type is younger than the mark.
+    unsafe fn find(&self, kind: *mut Type) -> Option<usize> {
+        let serial = (*(*kind).books()).serial;
+        (0..self.types.len()).find(|&index| {
+            self.types.get(index).is_some_and(|base| base.kind == kind && base.serial == serial)
+        })
+    }
+
+    /// Every type that has more objects or bytes than before, those that have grown most first. None for out of
+    /// memory: then nothing was compared.
+    ///
+    /// # Safety
+    /// - `heap` is the mark's, and only its thread is in it.
+    pub unsafe fn growth(&mut self, heap: *mut Heap, since: Since) -> Option<Table<Growth>> {
+        let mut count = 0;
+        (*heap).each_type(|_| count += 1);
+        let mut table = Table::with_room(count)?;
+        if !self.types.reserve(count) {
+            return None;
+        }
+        // Types are listed latest first, here as in the mark: each is looked for behind the one before.
+        let mut hint = 0;
+        (*heap).each_type(|kind| {
+            let now = baseline(kind);
+            let near = (hint..self.types.len()).find(|&index| {
+                self.types.get(index).is_some_and(|base| base.kind == kind && base.serial == now.serial)
+            });
+            let place = near.or_else(|| self.find(kind));
+            hint = place.map_or(hint, |place| place + 1);
+            let mut base = place.and_then(|place| self.types.get(place)).unwrap_or(Baseline {
+                live: 0,
+                bytes: 0,
+                peak: 0,
+                peak_bytes: 0,
+                allocated: 0,
+                ..now
+            });
+            let (live, bytes) = match since {
+                Since::Mark => (base.live, base.bytes),
+                Since::Peak => (base.peak, base.peak_bytes),
+            };
+            let growth = Growth {
+                kind,
+                live: now.live,
+                bytes: now.bytes,
+                more: now.live.wrapping_sub(live) as i64,
+                more_bytes: now.bytes.wrapping_sub(bytes) as i64,
+                made: now.allocated - base.allocated,
+            };
+            if growth.more > 0 || growth.more_bytes > 0 {
+                table.push(growth);
+            }
+            base.peak = base.peak.max(now.live);
+            base.peak_bytes = base.peak_bytes.max(now.bytes);
+            match place {
+                Some(place) => self.types.set(place, base),
+                None => {
+                    // There is room.
+                    self.types.push(base);
+                }
+            }
+        });
+        table.rows().sort_unstable_by(|a, b| {
+            let by_size = b.more.cmp(&a.more).then(b.more_bytes.cmp(&a.more_bytes));
+            // SAFETY: both types are live.
+            by_size.then_with(|| unsafe { (*(*a.kind).books()).serial.cmp(&(*(*b.kind).books()).serial) })
+        });
+        Some(table)
+    }
+}
+
+/// Ends a mark.
+///
+/// # Safety
+/// - `mark` is one, and nobody uses it any more; only its heap's thread is in the heap.
+pub unsafe fn end(mark: *mut Mark) {
+    if let Some(heap) = (*mark).ticket.heap() {
+        if (*mark).serial != 0 && (*heap).mark_serial == (*mark).serial {
+            (*heap).mark_serial = 0;
+            (*heap).each_page(|page| {
+                (*page).flags.remove(PageFlags::MARKED);
+                if (*page).old_end == 1 {
+                    (*page).old_end = 0;
+                }
+            });
+        }
+    }
+    registry::remove(&raw mut (*mark).ticket);
+    (*mark).types.end();
+    sys::free(mark as *mut u8);
+}
