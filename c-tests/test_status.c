@@ -16,6 +16,7 @@ static void numbers_and_names(void) {
       {6, RC_ERR_REFUSED, "RC_ERR_REFUSED"},
       {7, RC_ERR_LIMIT, "RC_ERR_LIMIT"},
       {8, RC_ERR_TRAVERSE, "RC_ERR_TRAVERSE"},
+      {9, RC_ERR_STALE, "RC_ERR_STALE"},
       {10, RC_ERR_IO, "RC_ERR_IO"},
   };
   for (size_t i = 0; i < RC_COUNT_OF(table); i++) {
@@ -25,7 +26,7 @@ static void numbers_and_names(void) {
 }
 
 static void unknown_numbers_have_a_name_too(void) {
-  static const rc_status unknown[] = {9, 100, 0x7fffffff, 0xffffffff};
+  static const rc_status unknown[] = {11, 100, 0x7fffffff, 0xffffffff};
   for (size_t i = 0; i < RC_COUNT_OF(unknown); i++)
     CHECK(strcmp(rc_status_name(unknown[i]), "RC_ERR_UNKNOWN") == 0);
 }

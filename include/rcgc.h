@@ -55,7 +55,7 @@
  *   rcgc/fields.h     the RC_FIELD macros                 rcgc/weak.h       weak handles
  *   rcgc/weakmap.h    ephemeron tables                    rcgc/scope.h      scopes
  *   rcgc/auto.h       RC_SCOPE and RC_AUTO                rcgc/dump.h       a heap as a file, for the rcgc tool
- *   rcgc/inspect.h    walks, facts, types, growth
+ *   rcgc/inspect.h    walks, facts of an address, numbers by type, growth
  */
 #ifndef RCGC_H
 #define RCGC_H
