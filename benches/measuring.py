@@ -143,6 +143,8 @@ def shown(value, unit):
         return scaled(value, ((MIB, MIB, "MiB"), (KIB, KIB, "KiB")), "B")
     if unit == "instructions":
         return f"{value:.2f}".rstrip("0").rstrip(".") + " instr."
+    if unit == "nodes":
+        return f"{value / 1e6:.2f} M"
     if unit in ("runs", "%"):
         return f"{value:.1f} %" if unit == "%" else f"{value:.0f}"
     return f"{value:g} {unit}"

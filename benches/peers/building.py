@@ -6,6 +6,7 @@ A peer that cannot be had here raises Unavailable with the reason; the others go
 import hashlib
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from measuring import ALIGNED, ROOT, STATIC_LIBRARY, say, version_of
@@ -144,3 +145,57 @@ def std_rc():
 
 def std_arc():
     return plain(rust("arc"))
+
+
+def bdwgc():
+    need("cc", "libgc-dev")
+    return plain(compiled("bdwgc", "bdwgc.c", "-lgc"))
+
+
+def python():
+    """Debian's interpreter, for which the headers can be installed; elsewhere the one that runs this."""
+    try:
+        need("python3-dev")
+        return "/usr/bin/python3"
+    except Unavailable:
+        return sys.executable
+
+
+def cpython():
+    need("cc")
+    interpreter = python()
+    include = run(interpreter, "-c", "import sysconfig; print(sysconfig.get_path('include'))",
+                  what="asking Python for its headers").strip()
+    if not (Path(include) / "Python.h").exists():
+        raise Unavailable(f"Python's headers are not in {include}")
+    module = compiled("rcgc_peer", "cpython.c", f"-I{include}", shared=True)
+    start = f"import sys; sys.path.insert(0, {str(OUT)!r}); import rcgc_peer; rcgc_peer.run(sys.argv[1])"
+    return [interpreter, "-I", "-S", "-c", start], [module]
+
+
+def rust_cc():
+    return plain(rust("rust_cc", "rust_cc"))
+
+
+def dumpster_unsync():
+    return plain(rust("dumpster_unsync", "dumpster"))
+
+
+def dumpster_sync():
+    return plain(rust("dumpster_sync", "dumpster"))
+
+
+def bacon_rajan_cc():
+    return plain(rust("bacon_rajan_cc", "bacon_rajan_cc"))
+
+
+def gcmodule():
+    return plain(rust("gcmodule", "gcmodule"))
+
+
+def gc_arena():
+    return plain(rust("gc_arena", "gc_arena"))
+
+
+def rust_gc():
+    return plain(rust("gc", "gc"))

@@ -49,6 +49,10 @@ def rustc_version():
     return version_of(["rustc", "--version"], r"^(\S+ \S+)", "rustc")
 
 
+def python_version():
+    return version_of([building.python(), "--version"], r"^Python (.*)$", "")
+
+
 def own_version():
     revision = version_of(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], r"^(\w+)$", "")
     version = version_of(["grep", "-m1", "version", str(ROOT / "Cargo.toml")], r'"(.*)"', "")
@@ -74,6 +78,23 @@ PEERS = [
          "the same in a process that has had a second thread"),
     Peer("rc", "Rust Rc", COUNTS, building.std_rc, rustc_version, "fields are `RefCell<Option<Rc>>`"),
     Peer("arc", "Rust Arc", COUNTS, building.std_arc, rustc_version, "fields are `Mutex<Option<Arc>>`"),
+    Peer("cpython", "CPython", COLLECTS, building.cpython, python_version,
+         "an extension type through the C API; the loops are in C"),
+    Peer("rust_cc", "rust-cc", COLLECTS, building.rust_cc, crate("rust-cc"),
+         "fields are `RefCell<Option<Cc>>`"),
+    Peer("dumpster_unsync", "dumpster, unsync", COLLECTS, building.dumpster_unsync, crate("dumpster"),
+         "fields are `RefCell<Option<Gc>>`"),
+    Peer("dumpster_sync", "dumpster, sync", COLLECTS, building.dumpster_sync, crate("dumpster"),
+         "fields are `Mutex<Option<Gc>>`"),
+    Peer("bacon_rajan_cc", "bacon_rajan_cc", COLLECTS, building.bacon_rajan_cc, crate("bacon_rajan_cc"),
+         "fields are `RefCell<Option<Cc>>`; it never collects by itself", marks=(("W7", "¶"),)),
+    Peer("gcmodule", "jrsonnet-gcmodule", COLLECTS, building.gcmodule, crate("jrsonnet-gcmodule"),
+         "fields are `RefCell<Option<Cc>>`; it never collects by itself", marks=(("W7", "¶"),)),
+    Peer("bdwgc", "bdwgc", TRACES, building.bdwgc, lambda: package_version("libgc-dev"),
+         "`GC_MALLOC`, one marker thread as for one core", (("GC_MARKERS", "1"),)),
+    Peer("gc_arena", "gc-arena", TRACES, building.gc_arena, crate("gc-arena"),
+         "incremental; fields are `Lock<Option<Gc>>`; it collects between mutations only"),
+    Peer("gc", "gc", TRACES, building.rust_gc, crate("gc"), "fields are `GcCell<Option<Gc>>`"),
 ]
 
 

@@ -75,7 +75,10 @@ def cell(store, measure, peer):
     value = store.median(measure.workload, peer.key, measure.metric)
     if value is None:
         return "–"
-    text = shown(value, store.unit(measure.workload, peer.key, measure.metric))
+    unit = store.unit(measure.workload, peer.key, measure.metric)
+    if unit == "ns" and value < 0.01:
+        return "~0"
+    text = shown(value, unit)
     own = store.median(measure.workload, "rcgc", measure.metric)
     if peer.key == "rcgc" or not own:
         return text

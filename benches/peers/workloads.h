@@ -270,9 +270,10 @@ static int alloc_bulk(bool shuffled) {
 
 static int chain(void) {
   const size_t count = 10 * MILLION;
+  Ref *head = table_new(1);
   uint64_t start_ns = bench_now_ns();
-  Ref head = ref_new(0);
-  Ref last = ref_copy(head);
+  head[0] = ref_new(0);
+  Ref last = ref_copy(head[0]);
   for (size_t i = 1; i < count; i++) {
     Ref node = ref_new(i);
     Ref next = ref_copy(node);
@@ -287,7 +288,7 @@ static int chain(void) {
 #endif
   bench_report_each("make", start_ns, (double)count);
   start_ns = bench_now_ns();
-  PEER_CHAIN_DROP(&head);
+  PEER_CHAIN_DROP(&head[0]);
   bench_report_each("drop", start_ns, (double)count);
   return 0;
 }

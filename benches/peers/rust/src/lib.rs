@@ -34,6 +34,12 @@ pub fn cannot(reason: &str) -> ! {
     std::process::exit(CANNOT)
 }
 
+/// Ends the process as it is: what is left alive is not looked at again by anybody's destructor.
+pub fn end() -> ! {
+    // SAFETY: nothing is waited for; every line was flushed when it was printed.
+    unsafe { libc::_exit(0) }
+}
+
 pub fn report(name: &str, value: f64, unit: &str) {
     println!("{name} {value:.6e} {unit}");
 }
