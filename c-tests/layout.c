@@ -89,6 +89,25 @@ AT(gc_stats, young, 88);
 AT(gc_stats, full, 352);
 SIZE(gc_stats, 616);
 
+/* rc_site, which hosts fill, and the rows of a profile, which they keep */
+AT(rc_site, file, 0);
+AT(rc_site, function, 8);
+AT(rc_site, line, 16);
+AT(rc_site, id, 20);
+SIZE(rc_site, 24);
+AT(gc_site_stats, struct_size, 0);
+AT(gc_site_stats, site, 8);
+AT(gc_site_stats, file, 24);
+AT(gc_site_stats, allocated_objects, 48);
+AT(gc_site_stats, ages, 128);
+SIZE(gc_site_stats, 456);
+SIZE(gc_profile_options, 16);
+SIZE(gc_origin, 56);
+SIZE(gc_site_query, 48);
+SIZE(gc_site_diff, 80);
+SIZE(gc_scope_stats, 96);
+SIZE(gc_profile_stats, 112);
+
 /* The header of an object, and the count's number line (rcgc/inline.h). */
 RCGC_STATIC_ASSERT(RCGC_HEADER_BYTES == 8, "the header is 8 bytes");
 RCGC_STATIC_ASSERT(RCGC_COUNT_LOCAL_BIT == 1u << 30, "local counts begin at 2^30");
@@ -101,6 +120,11 @@ struct layout_all {
   rc_type_spec spec;
   gc_policy policy;
   gc_stats stats;
+  gc_profile_options profile_options;
+  gc_profile_stats profile_stats;
+  gc_origin origin;
+  gc_site_query site_query;
+  gc_scope_stats scope_stats;
 };
 extern const struct layout_all layout_all;
 const struct layout_all layout_all = {
@@ -108,6 +132,11 @@ const struct layout_all layout_all = {
     RC_TYPE_SPEC_INIT,
     GC_POLICY_INIT,
     GC_STATS_INIT,
+    GC_PROFILE_OPTIONS_INIT,
+    GC_PROFILE_STATS_INIT,
+    GC_ORIGIN_INIT,
+    GC_SITE_QUERY_INIT,
+    GC_SCOPE_STATS_INIT,
 };
 
 /* Every kind of field, as a constant initialiser. */

@@ -147,6 +147,11 @@ static void expect_all(const victim *functions, size_t count, const wrong *all, 
 static rc_weakmap *good_map;
 static Node *good_key;
 
+static void object_origin(void *obj) {
+  gc_origin origin = GC_ORIGIN_INIT;
+  (void)gc_object_site(obj, &origin);
+}
+
 #define OBJECT_CALLS(X)                                                                                      \
   X(incref, "rc_incref(obj)", IS_FATAL, rc_incref(arg))                                                      \
   X(decref, "rc_decref(obj)", IS_FATAL, rc_decref(arg))                                                      \
@@ -163,6 +168,7 @@ static Node *good_key;
   X(heap_of, "rc_heap_of(obj)", IS_FATAL, (void)rc_heap_of(arg))                                             \
   X(size_of, "rc_size_of(obj)", IS_FATAL, (void)rc_size_of(arg))                                             \
   X(immortalize, "rc_immortalize(obj)", IS_FATAL, rc_immortalize(arg))                                       \
+  X(object_site, "gc_object_site(obj)", IS_FATAL, object_origin(arg))                                        \
   X(add_external, "rc_add_external_bytes(obj)", IS_FATAL, (void)rc_add_external_bytes(arg, 1))               \
   X(track, "gc_track(obj)", IS_FATAL, (void)gc_track(arg))                                                   \
   X(untrack, "gc_untrack(obj)", IS_FATAL, (void)gc_untrack(arg))                                             \
@@ -329,6 +335,16 @@ static void heap_mark(void *heap) {
   if (gc_growth_mark(heap, GC_MARK_TYPES, &mark) == RC_OK) gc_growth_free(mark);
 }
 
+static rc_status heap_totals(void *heap) {
+  gc_profile_stats stats = GC_PROFILE_STATS_INIT;
+  return gc_profile_get(heap, &stats);
+}
+
+static rc_status heap_scope(void *heap) {
+  gc_scope_stats stats = GC_SCOPE_STATS_INIT;
+  return gc_scope_get(heap, 1, &stats);
+}
+
 /* Null is the default heap everywhere. */
 #define HEAP_CALLS(X)                                                                                        \
   X(heap_free, "gc_heap_free(heap)", IS_LEGAL, gc_heap_free(arg))                                            \
@@ -361,6 +377,16 @@ static void heap_mark(void *heap) {
   X(scope_leave, "rc_scope_leave(heap)", "RC_ERR_INVALID", give_status(rc_scope_leave(arg, 1)))              \
   X(keep_heap, "rc_scope_keep(heap)", "null", give_pointer(rc_scope_keep(arg, good_key)))                    \
   X(weakmap_new, "rc_weakmap_new(heap)", IS_LEGAL, CHECK(rc_weakmap_new(arg) != NULL))                       \
+  X(profile_start, "gc_profile_start(heap)", IS_LEGAL, (void)gc_profile_start(arg, NULL))                    \
+  X(profile_stop, "gc_profile_stop(heap)", IS_LEGAL, gc_profile_stop(arg))                                   \
+  X(profile_flags, "gc_profile_flags(heap)", IS_LEGAL, (void)gc_profile_flags(arg))                          \
+  X(profile_clear, "gc_profile_clear(heap)", "RC_ERR_REFUSED", give_status(gc_profile_clear(arg)))           \
+  X(reset_peak, "gc_profile_reset_peak(heap)", IS_LEGAL, gc_profile_reset_peak(arg))                         \
+  X(profile_get, "gc_profile_get(heap)", "RC_ERR_REFUSED", give_status(heap_totals(arg)))                    \
+  X(profile_sites, "gc_profile_sites(heap)", IS_LEGAL, (void)gc_profile_sites(arg, NULL, NULL, 0))           \
+  X(profile_scopes, "gc_profile_scopes(heap)", IS_LEGAL, (void)gc_profile_scopes(arg, NULL, 0))              \
+  X(scope_get, "gc_scope_get(heap)", "RC_ERR_REFUSED", give_status(heap_scope(arg)))                         \
+  X(expect_clean, "gc_scope_expect_clean(heap)", "RC_ERR_REFUSED", give_status(gc_scope_expect_clean(arg, 1)))\
   X(iter_begin, "gc_iter_begin(heap)", IS_LEGAL, heap_walk(arg))                                             \
   X(common, "gc_most_common_types(heap)", IS_LEGAL, heap_types(arg))                                         \
   X(growth_mark, "gc_growth_mark(heap)", IS_LEGAL, heap_mark(arg))
@@ -401,6 +427,11 @@ static void type_new_array(void *arg) {
   (void)obj;
 }
 
+static void type_new_array_at(void *arg) {
+  void *obj = rc_new_array_at(arg, 1, NULL);
+  (void)obj;
+}
+
 static void type_numbers(void *type) {
   gc_type_facts facts = GC_TYPE_FACTS_INIT;
   (void)gc_type_stats(type, &facts);
@@ -409,6 +440,8 @@ static void type_numbers(void *type) {
 #define TYPE_CALLS(X)                                                                                        \
   X(new_object, "rc_new(type)", IS_FATAL, rc_decref(rc_new(arg)))                                            \
   X(new_array, "rc_new_array(type)", IS_FATAL, type_new_array(arg))                                          \
+  X(new_at, "rc_new_at(type)", IS_FATAL, rc_decref(rc_new_at(arg, NULL)))                                    \
+  X(new_array_at, "rc_new_array_at(type)", IS_FATAL, type_new_array_at(arg))                                 \
   X(type_free, "rc_type_free(type)", "RC_OK", give_status(rc_type_free(arg)))                                \
   X(type_name, "rc_type_name(type)", IS_FATAL, (void)rc_type_name(arg))                                      \
   X(type_ctx, "rc_type_ctx(type)", IS_FATAL, (void)rc_type_ctx(arg))                                         \
@@ -627,6 +660,56 @@ static void dump_result_to(void *arg) {
   give_status(gc_dump(NULL, &options, arg));
 }
 
+static void profile_from(void *arg) {
+  give_status(gc_profile_start(NULL, arg));
+}
+
+static void profile_twice(void *arg) {
+  CHECK_EQ(gc_profile_start(NULL, arg), RC_OK);
+  give_status(gc_profile_start(NULL, arg));
+}
+
+static void profile_totals(void *arg) {
+  CHECK_EQ(gc_profile_start(NULL, NULL), RC_OK);
+  give_status(gc_profile_get(NULL, arg));
+}
+
+static void profile_rows(void *arg) {
+  CHECK_EQ(gc_profile_start(NULL, NULL), RC_OK);
+  if (gc_profile_sites(NULL, arg, NULL, 0) == 0) give("0");
+}
+
+static void profile_rows_of_no_size(void *arg) {
+  CHECK_EQ(gc_profile_start(NULL, NULL), RC_OK);
+  if (gc_profile_sites(NULL, NULL, arg, 1) == 0) give("0");
+}
+
+static void profile_compare_null(void *arg) {
+  if (gc_profile_compare(arg, 3, NULL, 0, NULL, 0) == 0) give("0");
+}
+
+static void profile_scopes_of_no_size(void *arg) {
+  CHECK_EQ(gc_profile_start(NULL, NULL), RC_OK);
+  rc_scope_mark mark = rc_scope_enter_named(NULL, "measured");
+  CHECK_EQ(rc_scope_leave(NULL, mark), RC_OK);
+  if (gc_profile_scopes(NULL, arg, 1) == 0) give("0");
+}
+
+static void scope_of_any_mark(void *arg) {
+  CHECK_EQ(gc_profile_start(NULL, NULL), RC_OK);
+  give_status(gc_scope_get(NULL, 77, arg));
+}
+
+static void clean_scope_of_any_mark(void *arg) {
+  CHECK_EQ(gc_profile_start(NULL, arg), RC_OK);
+  give_status(gc_scope_expect_clean(NULL, 77));
+}
+
+static void site_of_unprofiled(void *arg) {
+  gc_origin origin = GC_ORIGIN_INIT;
+  give_status(gc_object_site(arg, &origin));
+}
+
 static void debug_set(void *arg) {
   (void)arg;
   give_status(gc_set_debug(NULL, (uint32_t)1 << 30));
@@ -702,6 +785,13 @@ static void table_of_other_arguments(void) {
   gc_dump_options dump = GC_DUMP_OPTIONS_INIT, no_sink = GC_DUMP_OPTIONS_INIT, flags = GC_DUMP_OPTIONS_INIT;
   gc_dump_options two_sinks = GC_DUMP_OPTIONS_INIT, nowhere = GC_DUMP_OPTIONS_INIT;
   gc_dump_result dumped = GC_DUMP_RESULT_INIT;
+  gc_profile_options profile = GC_PROFILE_OPTIONS_INIT, no_flag = GC_PROFILE_OPTIONS_INIT;
+  gc_profile_stats totals = GC_PROFILE_STATS_INIT;
+  gc_site_query query = GC_SITE_QUERY_INIT, no_group = GC_SITE_QUERY_INIT;
+  static gc_site_stats row;
+  gc_scope_stats scope = GC_SCOPE_STATS_INIT, good_scope = GC_SCOPE_STATS_INIT;
+  profile.struct_size = totals.struct_size = query.struct_size = scope.struct_size = 0;
+  no_flag.flags = (uint32_t)1 << 31, no_group.group = 99;
   dump.struct_size = dumped.struct_size = 0;
   two_sinks.fd = 2, two_sinks.write = heap_dump_write;
   flags.fd = 2, flags.flags = 4;
@@ -731,6 +821,21 @@ static void table_of_other_arguments(void) {
       {{"gc_dump(options)", dump_with, NULL}, "no such folder", NULL, "RC_ERR_IO", &nowhere},
       {{"gc_dump(out_result)", dump_result_to, NULL}, "null, to fork", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_dump(out_result)", dump_result_to, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &dumped},
+      {{"gc_profile_start(options)", profile_from, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &profile},
+      {{"gc_profile_start(options)", profile_from, NULL}, "unknown flag", NULL, "RC_ERR_INVALID", &no_flag},
+      {{"gc_profile_start(heap)", profile_twice, NULL}, "profiled already", NULL, "RC_ERR_IN_USE", NULL},
+      {{"gc_profile_get(out_stats)", profile_totals, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_profile_get(out_stats)", profile_totals, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &totals},
+      {{"gc_profile_sites(query)", profile_rows, NULL}, "struct_size 0", NULL, "0", &query},
+      {{"gc_profile_sites(query)", profile_rows, NULL}, "unknown group", NULL, "0", &no_group},
+      {{"gc_profile_sites(out_rows)", profile_rows_of_no_size, NULL}, "struct_size 0", NULL, "0", &row},
+      {{"gc_profile_compare(before)", profile_compare_null, NULL}, "null", NULL, "0", NULL},
+      {{"gc_profile_compare(before)", profile_compare_null, NULL}, "struct_size 0", NULL, "0", &row},
+      {{"gc_profile_scopes(out_rows)", profile_scopes_of_no_size, NULL}, "struct_size 0", NULL, "0", &scope},
+      {{"gc_scope_get(mark)", scope_of_any_mark, NULL}, "any number", NULL, "RC_ERR_INVALID", &good_scope},
+      {{"gc_scope_get(out_stats)", scope_of_any_mark, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_scope_expect_clean(mark)", clean_scope_of_any_mark, NULL}, "any number", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_object_site(obj)", site_of_unprofiled, NULL}, "its heap is not profiled", NULL, "RC_ERR_REFUSED", node},
       {{"gc_set_debug(flags)", debug_set, NULL}, "not a flag", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_garbage_get(index)", garbage_past_the_end, NULL}, "past the end", NULL, "null", NULL},
       {{"gc_add_callback(callback)", callback_null, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},

@@ -55,7 +55,7 @@ unsafe fn validate_all(heap: *mut Heap) {
                 let kind = range::type_at(header.type_index());
                 holds!((*kind).is_live() && (*kind).heap == heap, "{obj:p} has no type of its heap");
                 (*kind).found += 1;
-                if header.has(Flags::EXTERNAL) {
+                if header.has(Flags::SIDE) {
                     external += (*heap).external.get(range::granule_of(obj));
                 }
             }

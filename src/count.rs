@@ -8,6 +8,7 @@ use crate::death::{self, Queue};
 use crate::header::{self, Header, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
 use crate::heap::{page, range};
 use crate::object;
+use crate::profile::quick;
 use crate::report;
 use crate::sys;
 use crate::types::{self, TypeFlags};
@@ -78,7 +79,7 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
     }
     compiler_fence(Ordering::SeqCst);
     if header::high_word(obj) & header::CARE_FLAGS != 0 {
-        return decref_rest(obj);
+        return quick::release_last(obj);
     }
     // What was made after it often dies after it; as in `death.rs`.
     sys::prefetch_for_write((obj as usize).wrapping_add(1024));
@@ -114,8 +115,12 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
     }
 }
 
+/// What [`decref_slow`] does not do itself.
+///
+/// # Safety
+/// - As [`decref_slow`].
 #[inline(never)]
-unsafe fn decref_rest(obj: *mut c_void) {
+pub unsafe fn decref_rest(obj: *mut c_void) {
     // A header that looks like the last reference is believed only at an address that is ours.
     if header::count_word(obj) == LOCAL_ONE && range::contains(obj as usize) {
         if header::high_word(obj) & header::HOLD_FLAGS != 0 {

@@ -56,8 +56,8 @@ bitflags::bitflags! {
     pub struct Flags: u32 {
         /// Takes part in collections.
         const TRACKED = 1 << 18;
-        /// Has bytes in the heap's table of external bytes.
-        const EXTERNAL = 1 << 19;
+        /// May have entries in tables beside the heap: external bytes, a profile's record.
+        const SIDE = 1 << 19;
         /// Past step 2 of its end (`lifetime.md`): the count word has the engine's hold, weak handles read
         /// null.
         const DYING = 1 << 20;
@@ -82,7 +82,7 @@ pub const CARE_FLAGS: u32 = SIDE_FLAGS | HOLD_FLAGS;
 pub const HOLD_FLAGS: u32 = Flags::DYING.bits() | Flags::HELD.bits();
 
 /// Flags whose object cannot be freed by returning its block alone.
-pub const SIDE_FLAGS: u32 = Flags::EXTERNAL.bits() | Flags::WEAK.bits();
+pub const SIDE_FLAGS: u32 = Flags::SIDE.bits() | Flags::WEAK.bits();
 
 const_assert_eq!(TYPE_MASK & Flags::all().bits(), 0);
 const_assert_eq!(Flags::all().bits() >> LINK_HIGH_SHIFT, 3);
@@ -127,6 +127,12 @@ impl Header {
     #[inline(always)]
     pub const fn has(self, flags: Flags) -> bool {
         self.high() & flags.bits() == flags.bits()
+    }
+
+    /// This header with flags set, or without them.
+    pub const fn with(self, flags: Flags, on: bool) -> Self {
+        let bits = (flags.bits() as u64) << 32;
+        Header(if on { self.0 | bits } else { self.0 & !bits })
     }
 
     /// Queued headers only: the granule of the next object in the queue.

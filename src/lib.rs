@@ -24,6 +24,7 @@
 //! | [`graph`] | algorithms over compact graphs; no memory, no heap |
 //! | [`inspect`] | what a heap holds and why |
 //! | [`dump`] | a heap at one moment, as a file |
+//! | [`profile`] | who allocates what, when asked |
 //! | [`capi`] | the exported functions, one file per header, and the boundary with every cast |
 //!
 //! The engine is `no_std` and does not use `alloc`: no allocation failure can abort the host, the shared
@@ -50,6 +51,7 @@ pub mod heap;
 pub mod host;
 pub mod inspect;
 pub mod object;
+pub mod profile;
 pub mod report;
 pub mod scope;
 pub mod slots;

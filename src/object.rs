@@ -10,6 +10,7 @@ use crate::heap::class::{class_of, Class};
 use crate::heap::page::{self, Kind, Page};
 use crate::heap::range::{self, GRANULE_BYTES, RANGE};
 use crate::heap::{Heap, Phase};
+use crate::profile::{birth, quick};
 use crate::report;
 use crate::slots;
 use crate::sys;
@@ -42,8 +43,11 @@ pub unsafe fn new(kind: *mut Type) -> *mut c_void {
 }
 
 /// A block with its header set, payload not. Null when the long way must be taken.
+///
+/// # Safety
+/// - As [`new`].
 #[inline(always)]
-unsafe fn take_block(kind: *mut Type) -> *mut c_void {
+pub unsafe fn take_block(kind: *mut Type) -> *mut c_void {
     if (*kind).ration == 0 {
         return ptr::null_mut();
     }
@@ -67,6 +71,9 @@ unsafe fn take_block(kind: *mut Type) -> *mut c_void {
 #[cold]
 #[inline(never)]
 unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
+    if (*kind).flags.contains(TypeFlags::PROFILED) {
+        return quick::new_at(kind, ptr::null());
+    }
     if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
         return new_array(kind, 0);
     }
@@ -107,9 +114,27 @@ unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
 /// # Safety
 /// - `kind` is live and only its heap's thread is in the heap; without a tail, `length` is 0.
 pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
-    if !(*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        return new(kind);
+    let sized = (*kind).flags & TypeFlags::COUNT_BYTES.union(TypeFlags::PROFILED);
+    if sized != TypeFlags::COUNT_BYTES {
+        return new_apart(kind, length, sized);
     }
+    new_sized(kind, length)
+}
+
+/// What [`new_array`] does for types whose objects have one size, and for profiled ones.
+unsafe fn new_apart(kind: *mut Type, length: usize, sized: TypeFlags) -> *mut c_void {
+    match sized.is_empty() {
+        true => new(kind),
+        false => birth::new_array(kind, length, ptr::null()),
+    }
+}
+
+/// As [`new_array`], for types whose objects differ in size; not entered into a profile.
+///
+/// # Safety
+/// - As [`new_array`].
+#[inline(always)]
+pub unsafe fn new_sized(kind: *mut Type, length: usize) -> *mut c_void {
     let Some(bytes) = block_bytes(&*kind, length) else {
         return ptr::null_mut();
     };
@@ -156,8 +181,11 @@ fn block_bytes(kind: &Type, length: usize) -> Option<usize> {
 }
 
 /// Takes the first block off a page's free list.
+///
+/// # Safety
+/// - The page has one, at this offset.
 #[inline(always)]
-unsafe fn pop(page: *mut Page, offset: u32) -> *mut c_void {
+pub unsafe fn pop(page: *mut Page, offset: u32) -> *mut c_void {
     let obj = ((*page).start + offset as usize) as *mut c_void;
     // The next pop waits for this block's link.
     sys::prefetch_for_write((obj as usize).wrapping_add(512));
@@ -168,8 +196,11 @@ unsafe fn pop(page: *mut Page, offset: u32) -> *mut c_void {
 
 /// Zeroes a payload, which is 8 short of its stride, and gives it back: as a tail call, so that the common
 /// path saves no registers.
+///
+/// # Safety
+/// - `obj` is a block of this stride.
 #[inline(never)]
-unsafe fn zero(obj: *mut c_void, stride: usize) -> *mut c_void {
+pub unsafe fn zero(obj: *mut c_void, stride: usize) -> *mut c_void {
     if stride > 64 {
         ptr::write_bytes(obj as *mut u8, 0, stride - HEADER_BYTES);
         return obj;
@@ -193,7 +224,7 @@ unsafe fn zero(obj: *mut c_void, stride: usize) -> *mut c_void {
 ///
 /// # Safety
 /// - `class` is the heap's; the allocation was charged.
-unsafe fn allocate_slow(kind: *mut Type, class: *mut Class) -> *mut c_void {
+pub unsafe fn allocate_slow(kind: *mut Type, class: *mut Class) -> *mut c_void {
     let heap = (*kind).heap;
     let mut trimmed = false;
     loop {
@@ -234,7 +265,10 @@ unsafe fn make_memory(heap: *mut Heap, trimmed: &mut bool) -> bool {
 }
 
 /// Takes bytes off the budget; when it is spent, does what is due.
-unsafe fn charge(kind: *mut Type, bytes: usize) {
+///
+/// # Safety
+/// - `kind` is live and only its heap's thread is in the heap.
+pub unsafe fn charge(kind: *mut Type, bytes: usize) {
     let heap = (*kind).heap;
     if (*heap).phase == Phase::Judging {
         report::fatal(format_args!(
@@ -367,8 +401,12 @@ pub fn is_settled(header: Header) -> bool {
 /// - `obj` is dying and has one of [`header::SIDE_FLAGS`].
 #[cold]
 pub unsafe fn drop_side_entries(heap: *mut Heap, obj: *mut c_void) {
-    if header::load(obj).has(Flags::EXTERNAL) {
-        (*heap).external.remove(range::granule_of(obj));
+    if header::has_flags(obj, Flags::SIDE) {
+        let has = (*heap).external.total != 0;
+        let external = if has { (*heap).external.remove(range::granule_of(obj)) } else { 0 };
+        if !(*heap).profile.is_null() {
+            birth::ended(heap, obj, external);
+        }
     }
 }
 

@@ -50,6 +50,13 @@ impl Line {
     }
 }
 
+impl fmt::Display for Line {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A character that was cut at the end is left out.
+        self.as_bytes().utf8_chunks().try_for_each(|chunk| out.write_str(chunk.valid()))
+    }
+}
+
 impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for &byte in text.as_bytes() {

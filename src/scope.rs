@@ -6,6 +6,7 @@
 
 use crate::count;
 use crate::heap::Heap;
+use crate::profile::measure;
 use crate::report::{self, CText, Level};
 use crate::sys;
 use core::ffi::{c_char, c_void};
@@ -32,7 +33,23 @@ pub struct Stack<T> {
     capacity: usize,
 }
 
+impl<T: Copy> Default for Stack<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T: Copy> Stack<T> {
+    /// An empty one.
+    pub const fn new() -> Self {
+        Stack { items: ptr::null_mut(), len: 0, capacity: 0 }
+    }
+
+    /// Bytes of its memory.
+    pub fn own_bytes(&self) -> u64 {
+        (self.capacity * size_of::<T>()) as u64
+    }
+
     /// Makes sure that `count` more fit. False for out of memory.
     pub fn reserve(&mut self, count: usize) -> bool {
         if self.len + count <= self.capacity {
@@ -79,6 +96,30 @@ impl<T: Copy> Stack<T> {
         (index < self.len).then(|| unsafe { self.items.add(index).read() })
     }
 
+    /// A value by its place from the bottom, to be changed.
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        // SAFETY: below the length.
+        (index < self.len).then(|| unsafe { &mut *self.items.add(index) })
+    }
+
+    /// All values, from the bottom.
+    pub fn as_slice(&self) -> &[T] {
+        match self.len {
+            0 => &[],
+            // SAFETY: so many were written.
+            len => unsafe { core::slice::from_raw_parts(self.items, len) },
+        }
+    }
+
+    /// All values, to be changed.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        match self.len {
+            0 => &mut [],
+            // SAFETY: so many were written, and nobody else has them.
+            len => unsafe { core::slice::from_raw_parts_mut(self.items, len) },
+        }
+    }
+
     /// Replaces a value; nothing where there is none.
     pub fn set(&mut self, index: usize, value: T) {
         if index < self.len {
@@ -118,7 +159,7 @@ impl<T: Copy> Stack<T> {
     pub fn end(&mut self) {
         // SAFETY: ours, and empty from here on.
         unsafe { sys::free(self.items as *mut u8) };
-        *self = Stack { items: ptr::null_mut(), len: 0, capacity: 0 };
+        *self = Stack::new();
     }
 }
 
@@ -140,11 +181,11 @@ pub unsafe fn enter(heap: *mut Heap, name: *const c_char) -> u64 {
     scopes.serial += 1;
     let mark = scopes.serial << HEAP_BITS | index;
     let open = Open { mark, start: scopes.kept.len(), name };
-    if scopes.open.push(open) {
-        mark
-    } else {
-        0
+    if !scopes.open.push(open) {
+        return 0;
     }
+    measure::enter(heap, mark, name);
+    mark
 }
 
 /// Closes the innermost scope, if `mark` is its mark. False if not: then nothing was done.
@@ -170,7 +211,9 @@ unsafe fn close_innermost(heap: *mut Heap, start: usize) {
             count::decref(obj);
         }
     }
-    let _ = (*heap).scopes.open.pop();
+    if let Some(open) = (*heap).scopes.open.pop() {
+        measure::leave(heap, open.mark);
+    }
 }
 
 /// Whether a scope is open.

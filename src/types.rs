@@ -64,6 +64,8 @@ bitflags::bitflags! {
         const QUICK = 64;
         /// All references are in `offsets` and, at least one of them, in words.
         const WORDS = 512;
+        /// Its heap is profiled: each allocation takes the long way, since there is no ration.
+        const PROFILED = 1024;
     }
 }
 
@@ -501,6 +503,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
     }
     (*heap).first_type = kind;
     kind.signature = !(kind as *const Type as usize);
+    crate::profile::type_made(kind);
 }
 
 /// Ends a type.
@@ -509,6 +512,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
 /// - No object of it lives; only its heap's thread is in the heap.
 pub unsafe fn end(kind: *mut Type) {
     let heap = (*kind).heap;
+    crate::profile::type_ended(kind);
     (*heap).ended_allocated += (*kind).allocated();
     (*heap).ended_reclaimed += (*kind).reclaimed;
     if (*kind).prev.is_null() {

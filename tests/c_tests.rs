@@ -35,6 +35,8 @@ c_tests! {
     test_object
     test_oom
     test_oom_life
+    test_profile
+    test_profile_oom
     test_queued
     test_scope
     test_status

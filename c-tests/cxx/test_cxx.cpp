@@ -127,10 +127,36 @@ void held_in_a_vector() {
   CHECK(gc_heap_free(heap) == 0);
 }
 
+template <class T> T *made_here(rc_type *type) {
+  return static_cast<T *>(RC_NEW(type));
+}
+
+// Sites in templates and lambdas, and a scope that must leave nothing behind.
+void sites() {
+  gc_heap *heap = make_heap("sites");
+  rc_type *type = make_type(heap, "Node", sizeof(Node), node_fields);
+  CHECK(gc_profile_start(heap, nullptr) == RC_OK);
+  auto make = [&] { return made_here<Node>(type); };
+  {
+    GC_SCOPE_CLEAN(heap, "block");
+    Node *node = make();
+    auto *other = static_cast<Node *>(RC_NEW(type));
+    gc_origin origin = GC_ORIGIN_INIT;
+    CHECK(gc_object_site(node, &origin) == RC_OK && std::strcmp(origin.function, "made_here") == 0);
+    CHECK(gc_object_site(other, &origin) == RC_OK && std::strcmp(origin.function, "sites") == 0);
+    rc_decref(node);
+    rc_decref(other);
+  }
+  gc_profile_stats stats = GC_PROFILE_STATS_INIT;
+  CHECK(gc_profile_get(heap, &stats) == RC_OK && stats.scope_violations == 0 && stats.serial == 2);
+  CHECK(gc_heap_free(heap) == 0);
+}
+
 } // namespace
 
 int main() {
-  void (*const tests[])() = {rings_of_structs, every_field_macro, initialisers_and_books, held_in_a_vector};
+  void (*const tests[])() = {rings_of_structs, every_field_macro, initialisers_and_books, held_in_a_vector,
+                                       sites};
   unsigned passed = 0, failed = 0;
   for (auto test : tests) {
     failures = 0;

@@ -21,6 +21,7 @@ use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::external::Refused as ExternalRefused;
 use crate::heap::{self, range, Heap, Phase};
 use crate::object::{self, checked};
+use crate::profile::birth;
 use crate::report::{self, CText, Line};
 use crate::scope;
 use crate::slots;
@@ -36,11 +37,13 @@ mod collector;
 mod dump;
 mod inspect;
 mod life;
+mod profile;
 
 pub(super) use collector::*;
 pub(super) use dump::*;
 pub(super) use inspect::*;
 pub(super) use life::*;
+pub(super) use profile::*;
 
 /// A pointer that must not be null, as the headers say by `RCGC_NONNULL`. Hosts are in C, so it may be null
 /// all the same, which is why this is not `core::ptr::NonNull`.
@@ -393,13 +396,18 @@ unsafe fn object_new_checked(kind: *mut Type) -> *mut c_void {
 
 pub(super) unsafe fn object_new_array(kind: NonNull<Type>, n: usize) -> *mut c_void {
     let kind = type_checked("rc_new_array", kind.0);
+    tail_checked("rc_new_array", kind, n);
+    object::new_array(kind, n)
+}
+
+#[inline(always)]
+unsafe fn tail_checked(call: &str, kind: *mut Type, n: usize) {
     if n != 0 && !(*kind).flags.contains(TypeFlags::TAIL) {
         report::fatal(format_args!(
-            "rc_new_array: {n} trailing elements for type {}, which has none (tail_size is 0)",
+            "{call}: {n} trailing elements for type {}, which has none (tail_size is 0)",
             (*kind).name()
         ));
     }
-    object::new_array(kind, n)
 }
 
 pub(super) unsafe fn object_length(obj: NonNull<c_void>) -> usize {
@@ -440,8 +448,11 @@ pub(super) unsafe fn object_add_external(obj: NonNull<c_void>, bytes: isize) -> 
     let kind = object::type_of(obj.0);
     let heap = &mut *(*kind).heap;
     match heap.external.add(range::granule_of(obj.0), bytes as i64) {
-        Ok(0) => header::clear_flags(obj.0, Flags::EXTERNAL),
-        Ok(_) => header::set_flags(obj.0, Flags::EXTERNAL),
+        Ok(0) if heap.profile.is_null() => header::clear_flags(obj.0, Flags::SIDE),
+        Ok(_) => {
+            header::set_flags(obj.0, Flags::SIDE);
+            birth::external_changed(heap, obj.0, bytes as i64);
+        }
         Err(why) => {
             heap.set_error(format_args!(
                 "rc_add_external_bytes: {} {:p}: {}",

@@ -16,6 +16,7 @@
 //! | `scope` | `rcgc/scope.h` |
 //! | `inspect` | `rcgc/inspect.h` |
 //! | `dump` | `rcgc/dump.h` |
+//! | `profile` | `rcgc/profile.h` |
 #![allow(non_camel_case_types)]
 // The conditions of every function are in its comment, in five labels; a Rust host reads the same ones.
 #![allow(clippy::missing_safety_doc)]
@@ -28,6 +29,7 @@ pub mod dump;
 pub mod heap;
 pub mod inspect;
 pub mod object;
+pub mod profile;
 pub mod scope;
 pub mod status;
 pub mod types;

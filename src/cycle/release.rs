@@ -328,6 +328,11 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
     if (*page).kind == Kind::Large {
         let mut obj = ptr::null_mut();
         table.each_suspect(page, |dead, work| {
+            if header::high_word(dead) & header::SIDE_FLAGS != 0 {
+                // While its working count still tells that it was found dead.
+                object::drop_side_entries((*page).heap, dead);
+                header::clear_flags(dead, Flags::SIDE | Flags::WEAK);
+            }
             *work = CLEAR;
             obj = dead;
         });

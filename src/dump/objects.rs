@@ -162,13 +162,14 @@ impl<'a> Objects<'a> {
 
     #[cold]
     unsafe fn write_extras(&mut self, obj: *mut c_void, header: Header) {
-        let external = header.has(Flags::EXTERNAL);
+        let bytes = (*self.heap).external.get(range::granule_of(obj));
+        let external = bytes != 0;
         let weak = header.has(Flags::WEAK);
         self.buffer.put(
             if external { extra::EXTERNAL_BYTES } else { 0 } | if weak { extra::WEAK_HANDLES } else { 0 },
         );
         if external {
-            self.buffer.put((*self.heap).external.get(range::granule_of(obj)));
+            self.buffer.put(bytes);
         }
         if weak {
             self.buffer.put(weak::count_of(obj) as u64);

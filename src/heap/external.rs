@@ -1,7 +1,7 @@
 //! External bytes: what objects keep elsewhere, in a table beside the heap, since few objects have any.
 //!
 //! Open addressing with linear probing, at most three quarters full, keys are granules (0 is no object's).
-//! An object that has an entry has [`crate::header::Flags::EXTERNAL`]; its death removes both.
+//! An object that has an entry has [`crate::header::Flags::SIDE`]; its death removes both.
 
 use crate::sys;
 use core::ptr;

@@ -25,6 +25,7 @@ use crate::cycle::events::Listener;
 use crate::cycle::pace::Pace;
 use crate::death::Queue;
 use crate::finalizers::Finalizers;
+use crate::profile::{self, Profile};
 use crate::report::{Line, LINE_BYTES};
 use crate::scope::{Scopes, Stack};
 use crate::stats::GenerationStats;
@@ -132,6 +133,8 @@ pub struct Heap {
     pub young: GenerationStats,
     /// What full collections did.
     pub full: GenerationStats,
+    /// Who allocates what, while the host wants to know; else null.
+    pub profile: *mut Profile,
     name: [u8; NAME_BYTES],
     error: [u8; LINE_BYTES],
 }
@@ -366,6 +369,7 @@ pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
 /// # Safety
 /// - `heap` is live, and nobody uses it or anything in it any more.
 pub unsafe fn end(heap: *mut Heap) {
+    profile::stop(heap);
     while !(*heap).first_type.is_null() {
         crate::types::end((*heap).first_type);
     }

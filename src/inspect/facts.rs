@@ -174,7 +174,7 @@ pub unsafe fn of_object(page: *const Page, obj: *mut c_void) -> Facts {
 /// - `obj` is an object of the heap.
 #[inline(always)]
 pub unsafe fn external_bytes(heap: *const Heap, obj: *mut c_void) -> u64 {
-    if header::has_flags(obj, Flags::EXTERNAL) {
+    if header::has_flags(obj, Flags::SIDE) {
         (*heap).external.get(range::granule_of(obj))
     } else {
         0
@@ -212,7 +212,7 @@ pub unsafe fn traits(page: *const Page, obj: *mut c_void) -> Traits {
     traits.set(Traits::FROZEN, frozen);
     traits.set(Traits::IMMORTAL, header.count_word() == IMMORTAL);
     traits.set(Traits::WEAK, header.has(Flags::WEAK));
-    traits.set(Traits::EXTERNAL, header.has(Flags::EXTERNAL));
+    traits.set(Traits::EXTERNAL, external_bytes((*kind).heap, obj) != 0);
     traits.set(Traits::WEAKMAP, (*kind).flags.contains(TypeFlags::MAP));
     traits.set(Traits::ACYCLIC, (*kind).flags.contains(TypeFlags::ACYCLIC));
     traits.set(Traits::FINALIZABLE, matches!(finalizer, Finalizer::Ahead | Finalizer::Due));

@@ -91,6 +91,14 @@ pub fn reserve(bytes: usize) -> Option<*mut u8> {
     (address != libc::MAP_FAILED).then_some(address as *mut u8)
 }
 
+/// Gives reserved addresses back, and the memory behind them.
+///
+/// # Safety
+/// - [`reserve`] gave them, with this size, and nobody uses them any more.
+pub unsafe fn unreserve(address: *mut u8, bytes: usize) {
+    libc::munmap(address as *mut c_void, bytes);
+}
+
 /// Makes reserved addresses readable and writable; they read zero until written. False when the system
 /// refuses.
 ///

@@ -1,0 +1,104 @@
+/* ldflags: -Wl,--wrap=mmap,--wrap=mprotect,--wrap=madvise,--wrap=malloc,--wrap=calloc,--wrap=realloc */
+/* Out of memory, enumerated, for profiles: what they need and do not get makes them say so or know less, never wrong
+ * by the books, and never stops an object from being made that could be made without them. */
+#include "failing.h"
+
+enum { SITES = 40, OBJECTS = 200 };
+
+static rc_site sites[SITES];
+
+/* The sums over all sites, with memory again, are the heap's books. */
+static void sums_hold(gc_heap *heap) {
+  static gc_site_stats rows[SITES * 2];
+  rows[0].struct_size = sizeof rows[0];
+  size_t count = gc_profile_sites(heap, NULL, rows, SITES * 2);
+  gc_profile_stats totals = GC_PROFILE_STATS_INIT;
+  REQUIRE(gc_profile_get(heap, &totals) == RC_OK && count <= SITES * 2);
+  uint64_t live = 0, bytes = 0;
+  for (size_t i = 0; i < count; i++) live += rows[i].live_objects, bytes += rows[i].live_bytes;
+  gc_stats books = graph_stats(heap);
+  CHECK_EQ(live, books.live_objects);
+  CHECK_EQ(bytes, books.live_bytes);
+  CHECK_EQ(totals.live_objects, books.live_objects);
+  CHECK_EQ(totals.live_bytes, books.live_bytes);
+}
+
+static void start_under_failure(void) {
+  gc_heap *heap = graph_heap("failing");
+  rc_type *type = graph_declared(heap);
+  Node *before = rc_new(type);
+  arm();
+  rc_status status = gc_profile_start(heap, NULL);
+  disarm();
+  CHECK(status == RC_OK || (status == RC_ERR_NO_MEMORY && gc_profile_flags(heap) == 0));
+  if (status != RC_OK) CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
+  Node *after = RC_NEW(type);
+  sums_hold(heap);
+  rc_decref(before), rc_decref(after);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+static void objects_under_failure(void) {
+  gc_heap *heap = graph_heap("failing");
+  rc_type *types[] = {graph_declared(heap), graph_watched(heap)};
+  CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
+  for (unsigned i = 0; i < SITES; i++)
+    sites[i].file = "failing.c", sites[i].function = "make", sites[i].line = i + 1, sites[i].id = 0;
+  Node *made[OBJECTS];
+  arm();
+  for (size_t i = 0; i < OBJECTS; i++) made[i] = rc_new_at(types[i % 2], i % 3 ? &sites[i % SITES] : NULL);
+  for (size_t i = 0; i < OBJECTS; i += 3) rc_xdecref(made[i]);
+  disarm();
+  sums_hold(heap);
+  for (size_t i = 0; i < OBJECTS; i++)
+    if (i % 3) rc_xdecref(made[i]);
+  sums_hold(heap);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+static void questions_under_failure(void) {
+  gc_heap *heap = graph_heap("failing");
+  rc_type *type = graph_declared(heap);
+  CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
+  Node *node = RC_NEW(type);
+  Node *other = RC_NEW(type);
+  static gc_site_stats rows[8], later[8];
+  static gc_site_diff diff[8];
+  rows[0].struct_size = later[0].struct_size = sizeof rows[0], diff[0].struct_size = sizeof diff[0];
+  size_t count = gc_profile_sites(heap, NULL, rows, 8);
+  CHECK_EQ(count, 2);
+  rc_decref(other);
+  arm();
+  rc_scope_mark mark = rc_scope_enter_named(heap, "failing");
+  if (mark != RC_SCOPE_NONE) (void)gc_scope_expect_clean(heap, mark);
+  Node *left = RC_NEW(type);
+  CHECK_EQ(rc_scope_leave(heap, mark), RC_OK);
+  gc_site_query query = GC_SITE_QUERY_INIT;
+  query.group = GC_GROUP_FUNCTION;
+  size_t groups = gc_profile_sites(heap, &query, later, 8);
+  CHECK(groups == 0 || groups == 2 || groups == 1);
+  size_t second = gc_profile_sites(heap, NULL, later, 8);
+  size_t changed = second ? gc_profile_compare(rows, count, later, second, diff, 8) : 0;
+  CHECK(changed == 0 || changed >= 1);
+  rc_status status = gc_profile_clear(heap);
+  disarm();
+  CHECK(status == RC_OK || (status == RC_ERR_NO_MEMORY && gc_profile_flags(heap) == 0));
+  if (status != RC_OK) CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
+  sums_hold(heap);
+  rc_xdecref(left), rc_decref(node);
+  sums_hold(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+SWEPT(start_under_failure)
+SWEPT(objects_under_failure)
+SWEPT(questions_under_failure)
+
+static const check_test tests[] = {
+    CHECK_TEST(start_under_failure_swept),
+    CHECK_TEST(objects_under_failure_swept),
+    CHECK_TEST(questions_under_failure_swept),
+};
+
+CHECK_MAIN(tests)

@@ -1,0 +1,189 @@
+//! What is written when an object of a profiled heap is made, and when it ends.
+//!
+//! Both are on the way of every object of such a heap: at most 5 ns together is the goal, so they are
+//! straight code over the object's record, its site's counters and the running totals.
+
+use super::record::{self, Record};
+use super::site::{self, Site};
+use super::Profile;
+use crate::finalizers;
+use crate::header;
+use crate::heap::page::Page;
+use crate::heap::range::{self, RANGE};
+use crate::heap::{Heap, Phase};
+use crate::object;
+use crate::types::{Type, TypeFlags};
+use core::ffi::c_void;
+use core::ptr;
+
+/// As `object::new` of a type without a ration, with the site that asks.
+///
+/// # Safety
+/// - As `object::new`; `site` is null or a descriptor.
+#[inline(never)]
+pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
+    if (*kind).flags.contains(TypeFlags::PROFILED) {
+        new(kind, site)
+    } else {
+        object::new(kind)
+    }
+}
+
+/// Makes an object of a profiled type. Null for out of memory.
+///
+/// # Safety
+/// - As `object::new`; `site` is null or a descriptor.
+pub unsafe fn new(kind: *mut Type, site: *const Site) -> *mut c_void {
+    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
+        return new_array(kind, 0, site);
+    }
+    let heap = (*kind).heap;
+    let stride = (*kind).stride as usize;
+    object::charge(kind, stride);
+    if !(*kind).flags.contains(TypeFlags::PROFILED) {
+        // A collection in `charge` ran host code that stopped the profile.
+        return object::new(kind);
+    }
+    if finalizers::is_queued(&*heap, &*kind) && !finalizers::reserve(heap, 1) {
+        return ptr::null_mut();
+    }
+    (*kind).note_peak();
+    // Profiled types have no ration but this one.
+    (*kind).granted += 1;
+    (*kind).ration = 1;
+    let mut obj = object::take_block(kind);
+    if obj.is_null() {
+        let left = (*kind).recall_ration();
+        debug_assert_eq!(left, stride as u64);
+        obj = object::allocate_slow(kind, (*kind).class);
+        if obj.is_null() {
+            return obj;
+        }
+        (*kind).granted += 1;
+        header::store(obj, (*kind).header);
+    }
+    object::zero(obj, stride);
+    // An emergency collection may have stopped it, too.
+    let profile = (*heap).profile;
+    if !profile.is_null() {
+        made(&mut *profile, obj, kind, stride as u64, site);
+    }
+    obj
+}
+
+/// As [`new`], for types whose objects differ in size.
+///
+/// # Safety
+/// - As `object::new_array`; `site` is null or a descriptor.
+#[inline(never)]
+pub unsafe fn new_array(kind: *mut Type, length: usize, site: *const Site) -> *mut c_void {
+    if !(*kind).flags.contains(TypeFlags::COUNT_BYTES) {
+        return new_at(kind, site);
+    }
+    let obj = object::new_sized(kind, length);
+    let profile = (*(*kind).heap).profile;
+    if !obj.is_null() && !profile.is_null() {
+        let bytes = (*range::page_of(obj as usize)).block_bytes() as u64;
+        made(&mut *profile, obj, kind, bytes, site);
+    }
+    obj
+}
+
+/// Enters a new object.
+#[inline(always)]
+unsafe fn made(profile: &mut Profile, obj: *mut c_void, kind: *mut Type, bytes: u64, site: *const Site) {
+    let mut id = if site.is_null() { site_of_type(profile, kind) } else { site::number(site) };
+    if !profile.book.reserve(id) {
+        id = site::OTHER;
+    }
+    let place = record::place_new(range::page_of(obj as usize), obj);
+    if place.is_null() {
+        // Its end will be booked where its missing record says.
+        id = site::BEFORE;
+        profile.lost_objects += 1;
+    }
+    let record = profile.enter(bytes, id);
+    if !place.is_null() {
+        *place = record;
+    }
+    profile.book.made(id, bytes, (*kind).index);
+    if profile.serial >= profile.clock_serial {
+        profile.clock_serial = profile.clock.note(profile.serial);
+    }
+}
+
+impl Profile {
+    /// The running totals of a new object; its record.
+    #[inline(always)]
+    pub fn enter(&mut self, bytes: u64, site: u32) -> Record {
+        self.serial += 1;
+        self.allocated_bytes += bytes;
+        let live = self.live_bytes + bytes;
+        self.live_bytes = live;
+        if live > self.inner_peak_bytes {
+            self.inner_peak_bytes = live;
+            self.peak_bytes = self.peak_bytes.max(live);
+        }
+        Record::new(site, self.serial)
+    }
+
+    /// The running totals and the books of an object that ended.
+    #[inline(always)]
+    pub fn leave(&mut self, bytes: u64, record: Record) {
+        self.freed_objects += 1;
+        self.live_bytes -= bytes;
+        self.book.ended(record.site(), bytes, self.serial - record.serial());
+        if self.measures.is_any_open() {
+            self.measures.ended(record.serial(), bytes);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn site_of_type(profile: &mut Profile, kind: *mut Type) -> u32 {
+    match profile.book.site_of_type((*kind).index) {
+        0 => name_site_of_type(profile, kind),
+        id => id,
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn name_site_of_type(profile: &mut Profile, kind: *mut Type) -> u32 {
+    let id = site::number_of_type((*kind).name().0);
+    profile.book.set_site_of_type((*kind).index, id);
+    id
+}
+
+/// An object ends that has the flag SIDE; `external` is what it kept elsewhere.
+///
+/// # Safety
+/// - The heap is profiled, only its thread is in it; the object's header is as it was.
+#[inline(always)]
+pub unsafe fn ended(heap: *mut Heap, obj: *mut c_void, external: u64) {
+    let profile = &mut *(*heap).profile;
+    let page: *const Page = range::page_of(obj as usize);
+    let bytes = (*page).block_bytes() as u64;
+    let place = record::place(page, obj);
+    let record = if place.is_null() { Record::NONE } else { ptr::replace(place, Record::NONE) };
+    profile.leave(bytes, record);
+    // The table of working counts tells the dead of a collection from what dies in consequence.
+    if (*heap).phase != Phase::Idle && *RANGE.work.add(range::granule_of(obj) as usize) != 0 {
+        profile.book.reclaimed(record.site());
+    }
+    if external != 0 {
+        profile.book.external(record.site(), -(external as i64));
+    }
+}
+
+/// The external bytes of an object changed.
+///
+/// # Safety
+/// - As [`ended`].
+pub unsafe fn external_changed(heap: *mut Heap, obj: *mut c_void, bytes: i64) {
+    let profile = (*heap).profile;
+    if !profile.is_null() {
+        let record = record::get(range::page_of(obj as usize), obj);
+        (*profile).book.external(record.site(), bytes);
+    }
+}

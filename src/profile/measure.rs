@@ -1,0 +1,324 @@
+//! What happened between the borders of a scope: made, ended, the peak inside, and what was made inside and
+//! outlived it.
+//!
+//! Every scope that is entered while its heap is profiled is measured. An object belongs to a measure if its
+//! serial number was given inside, so one comparison tells; an end is booked to the innermost measure that the
+//! object belongs to, and handed to the measure around when that one is left.
+//!
+//! A peak inside needs no list: the running peak is put down to the present on entering, and put back to the
+//! greater of the two on leaving.
+
+use super::record;
+use super::site;
+use super::Profile;
+use crate::header;
+use crate::heap::Heap;
+use crate::report::{self, CText, Level, Line};
+use crate::scope::Stack;
+use crate::sys;
+use core::ffi::{c_char, CStr};
+use core::fmt::Write;
+use core::ptr;
+
+/// Sites that a message about survivors names.
+const NAMED_SITES: usize = 4;
+
+/// What happened in a measure.
+#[derive(Clone, Copy, Default)]
+pub struct Measured {
+    /// Objects made inside, and their bytes.
+    pub allocated_objects: u64,
+    /// As `allocated_objects`.
+    pub allocated_bytes: u64,
+    /// Objects ended inside, whenever they were made, and their bytes.
+    pub freed_objects: u64,
+    /// As `freed_objects`.
+    pub freed_bytes: u64,
+    /// Objects made inside that are still alive, and their bytes.
+    pub survivor_objects: u64,
+    /// As `survivor_objects`.
+    pub survivor_bytes: u64,
+    /// How far live bytes rose over what they were at the beginning.
+    pub peak_bytes: u64,
+    /// How long it lasted.
+    pub duration_ns: u64,
+}
+
+/// A measure that is open.
+#[derive(Clone, Copy)]
+struct Open {
+    mark: u64,
+    name: *const c_char,
+    /// Objects made inside have this serial number or a greater one.
+    first_serial: u64,
+    /// The running totals on entering.
+    allocated_objects: u64,
+    allocated_bytes: u64,
+    freed_objects: u64,
+    freed_bytes: u64,
+    live_bytes: u64,
+    /// The running peak around it.
+    outer_peak_bytes: u64,
+    /// Of the objects made inside, those that ended.
+    ended_objects: u64,
+    ended_bytes: u64,
+    entered_ns: u64,
+    /// Survivors are to be reported.
+    clean: bool,
+}
+
+/// All measures of one name that were left.
+#[derive(Clone, Copy)]
+pub struct Total {
+    /// The name; ours.
+    pub name: *const c_char,
+    /// How many there were.
+    pub entered: u64,
+    /// Sums, but for the peak, which is the highest.
+    pub measured: Measured,
+}
+
+/// The measures of one heap. Zeroed memory has none.
+pub struct Measures {
+    open: Stack<Open>,
+    totals: Stack<Total>,
+    /// Scopes that were to leave nothing behind, and did.
+    pub violations: u64,
+}
+
+impl Measures {
+    /// Whether one is open.
+    #[inline(always)]
+    pub fn is_any_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// An object ended that has this serial number.
+    pub fn ended(&mut self, serial: u64, bytes: u64) {
+        for open in self.open.as_mut_slice().iter_mut().rev() {
+            if open.first_serial <= serial {
+                open.ended_objects += 1;
+                open.ended_bytes += bytes;
+                return;
+            }
+        }
+    }
+
+    /// What is known of measures that were left, by name.
+    pub fn totals(&self) -> &[Total] {
+        self.totals.as_slice()
+    }
+
+    /// Measures that are open now.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Bytes of all this.
+    pub fn own_bytes(&self) -> u64 {
+        self.open.own_bytes() + self.totals.own_bytes()
+    }
+
+    fn add(&mut self, name: *const c_char, measured: &Measured) {
+        // SAFETY: names are C strings: the host's, alive until the scope is left, and our copies.
+        let found =
+            self.totals.as_mut_slice().iter_mut().find(|total| unsafe { site::same_text(total.name, name) });
+        if let Some(total) = found {
+            total.entered += 1;
+            total.measured.add(measured);
+            return;
+        }
+        // SAFETY: as above.
+        let name = unsafe { copy_text(name) };
+        if !name.is_null() && !self.totals.push(Total { name, entered: 1, measured: *measured }) {
+            // SAFETY: nobody has it.
+            unsafe { sys::free(name as *mut u8) };
+        }
+    }
+
+    /// Gives the memory back.
+    pub fn end(&mut self) {
+        for total in self.totals.as_slice() {
+            // SAFETY: our copy.
+            unsafe { sys::free(total.name as *mut u8) };
+        }
+        self.totals.end();
+        self.open.end();
+    }
+}
+
+impl Measured {
+    fn add(&mut self, other: &Measured) {
+        self.allocated_objects += other.allocated_objects;
+        self.allocated_bytes += other.allocated_bytes;
+        self.freed_objects += other.freed_objects;
+        self.freed_bytes += other.freed_bytes;
+        self.survivor_objects += other.survivor_objects;
+        self.survivor_bytes += other.survivor_bytes;
+        self.peak_bytes = self.peak_bytes.max(other.peak_bytes);
+        self.duration_ns += other.duration_ns;
+    }
+}
+
+unsafe fn copy_text(text: *const c_char) -> *const c_char {
+    let bytes = CStr::from_ptr(text).to_bytes_with_nul();
+    let copy = sys::allocate_raw(bytes.len());
+    if !copy.is_null() {
+        ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len());
+    }
+    copy as *const c_char
+}
+
+impl Profile {
+    /// What happened in an open measure; `peak` is the running peak since it was entered.
+    fn measure(&self, open: &Open, peak: u64) -> Measured {
+        let allocated_objects = self.serial - open.allocated_objects;
+        let allocated_bytes = self.allocated_bytes - open.allocated_bytes;
+        Measured {
+            allocated_objects,
+            allocated_bytes,
+            freed_objects: self.freed_objects - open.freed_objects,
+            freed_bytes: self.freed_bytes() - open.freed_bytes,
+            survivor_objects: allocated_objects - open.ended_objects,
+            survivor_bytes: allocated_bytes - open.ended_bytes,
+            peak_bytes: peak.saturating_sub(open.live_bytes),
+            duration_ns: sys::now_ns() - open.entered_ns,
+        }
+    }
+}
+
+/// A scope was entered. Without memory it is not measured.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn enter(heap: *mut Heap, mark: u64, name: *const c_char) {
+    if (*heap).profile.is_null() {
+        return;
+    }
+    let profile = &mut *(*heap).profile;
+    let open = Open {
+        mark,
+        name,
+        first_serial: profile.serial + 1,
+        allocated_objects: profile.serial,
+        allocated_bytes: profile.allocated_bytes,
+        freed_objects: profile.freed_objects,
+        freed_bytes: profile.freed_bytes(),
+        live_bytes: profile.live_bytes,
+        outer_peak_bytes: profile.inner_peak_bytes,
+        ended_objects: 0,
+        ended_bytes: 0,
+        entered_ns: sys::now_ns(),
+        clean: false,
+    };
+    if profile.measures.open.push(open) {
+        profile.inner_peak_bytes = profile.live_bytes;
+    }
+}
+
+/// A scope was left, and what it kept is released.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn leave(heap: *mut Heap, mark: u64) {
+    if (*heap).profile.is_null() {
+        return;
+    }
+    let profile = &mut *(*heap).profile;
+    let top = profile.measures.open.len().wrapping_sub(1);
+    let Some(open) = profile.measures.open.get(top).filter(|open| open.mark == mark) else { return };
+    let measured = profile.measure(&open, profile.inner_peak_bytes);
+    let _ = profile.measures.open.pop();
+    profile.inner_peak_bytes = profile.inner_peak_bytes.max(open.outer_peak_bytes);
+    if let Some(outer) = profile.measures.open.get_mut(top.wrapping_sub(1)) {
+        // What was made inside was made inside of that one, too.
+        outer.ended_objects += open.ended_objects;
+        outer.ended_bytes += open.ended_bytes;
+    }
+    if !open.name.is_null() {
+        profile.measures.add(open.name, &measured);
+    }
+    if open.clean && measured.survivor_objects != 0 {
+        profile.measures.violations += 1;
+        report_survivors(heap, &open, &measured);
+    }
+}
+
+/// What happened so far in a scope that is open; its name. None without a measure.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn so_far(heap: *mut Heap, mark: u64) -> Option<(*const c_char, Measured)> {
+    if (*heap).profile.is_null() {
+        return None;
+    }
+    let profile = &*(*heap).profile;
+    let open = profile.measures.open.as_slice();
+    let at = open.iter().position(|open| open.mark == mark)?;
+    let (open, inner) = (open.get(at)?, open.get(at + 1..)?);
+    // What measures inside it have not handed out yet: the peak before they began, and what ended.
+    let peak = inner.iter().fold(profile.inner_peak_bytes, |peak, inner| peak.max(inner.outer_peak_bytes));
+    let mut measured = profile.measure(open, peak);
+    for inner in inner {
+        measured.survivor_objects -= inner.ended_objects;
+        measured.survivor_bytes -= inner.ended_bytes;
+    }
+    Some((open.name, measured))
+}
+
+/// An open scope is to leave nothing behind. False without a measure.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn expect_clean(heap: *mut Heap, mark: u64) -> bool {
+    if (*heap).profile.is_null() {
+        return false;
+    }
+    let open = (*(*heap).profile).measures.open.as_mut_slice();
+    match open.iter_mut().find(|open| open.mark == mark) {
+        Some(open) => {
+            open.clean = true;
+            true
+        }
+        None => false,
+    }
+}
+
+/// Says what a scope left behind, by the sites that made most of it.
+unsafe fn report_survivors(heap: *mut Heap, open: &Open, measured: &Measured) {
+    let mut found: Stack<(u32, u64)> = Stack::new();
+    (*heap).each_page(|page| {
+        (*page).each_block(|obj| {
+            if header::count_word(obj) == 0 {
+                return;
+            }
+            let record = record::get(page, obj);
+            if record.serial() < open.first_serial {
+                return;
+            }
+            match found.as_mut_slice().iter_mut().find(|entry| entry.0 == record.site()) {
+                Some(entry) => entry.1 += 1,
+                // One more that cannot be named.
+                None => drop(found.push((record.site(), 1))),
+            }
+        });
+    });
+    found.as_mut_slice().sort_unstable_by_key(|entry| core::cmp::Reverse(entry.1));
+    let mut line = Line::new();
+    let name = if open.name.is_null() { c"(unnamed)".as_ptr() } else { open.name };
+    // A cut line has the number at least.
+    let _ = write!(
+        line,
+        "scope {} left {} objects behind ({} bytes)",
+        CText(name),
+        measured.survivor_objects,
+        measured.survivor_bytes
+    );
+    for (index, (id, count)) in found.as_slice().iter().take(NAMED_SITES).enumerate() {
+        if let Some(place) = site::place(*id) {
+            let _ = write!(line, "{} {count} from {place}", if index == 0 { ":" } else { "," });
+        }
+    }
+    found.end();
+    report::log(Level::Error, format_args!("{line}"));
+}

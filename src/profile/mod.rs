@@ -1,0 +1,301 @@
+//! Who allocates, how much, since when, and how long it lives. Start here.
+//!
+//! | file | subject |
+//! |---|---|
+//! | this | one heap's profile: started, stopped, its running totals |
+//! | `site` | the places in the host's source, and the process's list of them |
+//! | `record` | the table beside the objects: site and serial number of each |
+//! | `book` | the counters of each site |
+//! | `birth` | what is written when an object is made and when it ends |
+//! | `quick` | the same for the common case |
+//! | `measure` | what happened between the borders of a scope |
+//! | `query` | sites sorted, filtered, put together, compared |
+//!
+//! **Off** is a null [`Heap::profile`], and costs nothing: no hot path asks for it. **On**, every type of the
+//! heap is [`TypeFlags::PROFILED`] and has no ration, so each allocation goes the long way, where its site and
+//! its serial number are written beside the object; and every object has [`Flags::SIDE`], so its end goes the
+//! long way too, past [`birth::ended`].
+//!
+//! Invariants while it is on:
+//! - every object that lives has the flag SIDE; its record is zero only if it was made before;
+//! - the sums over all sites are the heap's own books: [`Profile::live_bytes`] is `Heap::live_bytes`;
+//! - nothing here is held across a call of host code, which may stop the profile.
+
+use crate::header::{self, Flags};
+use crate::heap::{Heap, Phase};
+use crate::sys;
+use crate::types::{Type, TypeFlags};
+use book::Book;
+use core::ptr;
+use measure::Measures;
+
+pub mod birth;
+pub mod book;
+pub mod measure;
+pub mod query;
+pub mod quick;
+pub mod record;
+pub mod site;
+
+/// Exact counters of sites.
+pub const SITES: u32 = 1;
+/// All flags that are known.
+pub const ALL_FLAGS: u32 = SITES;
+
+/// The profile of one heap. What every allocation and every end touches comes first; that numbers which change
+/// together do not stand side by side has the reason of [`book::Counters`].
+#[repr(C)]
+pub struct Profile {
+    /// The number of the object made last, and so of the objects made since it began.
+    pub serial: u64,
+    /// The serial number at which the time is to be noted next.
+    pub clock_serial: u64,
+    /// Bytes of the objects made since it began.
+    pub allocated_bytes: u64,
+    /// Objects ended since it began, whenever they were made.
+    pub freed_objects: u64,
+    /// The most live bytes since the innermost open measure began, or since the last one ended.
+    pub inner_peak_bytes: u64,
+    /// Bytes of the objects that live.
+    pub live_bytes: u64,
+    /// Bytes of the objects that lived when it began.
+    pub before_bytes: u64,
+    /// Objects that lived when it began.
+    pub before_objects: u64,
+    /// Counters of sites.
+    pub book: Book,
+    /// Open scopes, and what is known of those that were left.
+    pub measures: Measures,
+    /// The most bytes that lived at once since the last reset.
+    pub peak_bytes: u64,
+    /// Objects that found no room in the table beside the objects.
+    pub lost_objects: u64,
+    /// When it began, in nanoseconds of the monotonic clock.
+    pub started_ns: u64,
+    /// `GC_PROFILE_*`.
+    pub flags: u32,
+    /// When which object was made.
+    pub clock: Clock,
+}
+
+/// Why a profile was not started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// It is on already.
+    IsOn,
+    /// A collection is running.
+    Collecting,
+    /// No memory.
+    NoMemory,
+}
+
+impl Profile {
+    /// Objects that live.
+    pub fn live_objects(&self) -> u64 {
+        self.before_objects + self.serial - self.freed_objects
+    }
+
+    /// Bytes of the objects that ended.
+    pub fn freed_bytes(&self) -> u64 {
+        self.before_bytes + self.allocated_bytes - self.live_bytes
+    }
+
+    /// From now on peaks are those of the time to come.
+    pub fn reset_peak(&mut self) {
+        self.peak_bytes = self.live_bytes;
+        self.inner_peak_bytes = self.live_bytes;
+        self.book.reset_peaks();
+    }
+
+    /// Bytes that the profile itself takes, without the table beside the objects.
+    pub fn own_bytes(&self) -> u64 {
+        size_of::<Profile>() as u64 + self.book.own_bytes() + self.measures.own_bytes()
+    }
+}
+
+/// Starts the profile of a heap: every object that lives is counted as made before.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn start(heap: *mut Heap, flags: u32) -> Result<(), Refused> {
+    if !(*heap).profile.is_null() {
+        return Err(Refused::IsOn);
+    }
+    if (*heap).phase != Phase::Idle {
+        return Err(Refused::Collecting);
+    }
+    let profile = sys::allocate(size_of::<Profile>()) as *mut Profile;
+    if profile.is_null() {
+        return Err(Refused::NoMemory);
+    }
+    // Zeroed memory is an empty profile.
+    if !record::begin() {
+        sys::free(profile as *mut u8);
+        return Err(Refused::NoMemory);
+    }
+    if !site::begin() || !(*profile).book.reserve(site::OTHER) {
+        (*profile).book.end();
+        record::end(heap);
+        sys::free(profile as *mut u8);
+        return Err(Refused::NoMemory);
+    }
+    (*profile).flags = flags;
+    (*profile).started_ns = sys::now_ns();
+    (*profile).clock.start((*profile).started_ns);
+    (*profile).clock_serial = 1;
+    watch_all(heap, profile);
+    (*heap).profile = profile;
+    Ok(())
+}
+
+/// Every type allocates the long way from here on, and every live object ends the long way.
+unsafe fn watch_all(heap: *mut Heap, profile: *mut Profile) {
+    (*heap).recall_rations();
+    (*heap).each_type(|kind| set_profiled(kind, true));
+    for class in &mut (*heap).classes {
+        class.flush();
+    }
+    (*heap).each_page(|page| {
+        (*page).each_block(|obj| {
+            if header::count_word(obj) != 0 {
+                header::set_flags(obj, Flags::SIDE);
+                let bytes = (*page).block_bytes() as u64;
+                (*profile).before_objects += 1;
+                (*profile).before_bytes += bytes;
+                (*profile).book.made(0, bytes, (*crate::object::type_of(obj)).index);
+            }
+        });
+    });
+    (*profile).live_bytes = (*profile).before_bytes;
+    (*profile).peak_bytes = (*profile).before_bytes;
+    (*profile).inner_peak_bytes = (*profile).before_bytes;
+}
+
+unsafe fn set_profiled(kind: *mut Type, on: bool) {
+    (*kind).flags.set(TypeFlags::PROFILED, on);
+    (*kind).header = (*kind).header.with(Flags::SIDE, on);
+}
+
+/// A type was made while the heap may be profiled.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn type_made(kind: *mut Type) {
+    if !(*(*kind).heap).profile.is_null() {
+        set_profiled(kind, true);
+    }
+}
+
+/// A type ends: its slot may become another one's.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn type_ended(kind: *mut Type) {
+    let profile = (*(*kind).heap).profile;
+    if !profile.is_null() {
+        (*profile).book.forget_type((*kind).index);
+    }
+}
+
+/// Ends the profile of a heap; nothing is left of it but the list of sites, which is the process's.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap, and nobody holds the profile.
+pub unsafe fn stop(heap: *mut Heap) {
+    let profile = core::mem::replace(&mut (*heap).profile, ptr::null_mut());
+    if profile.is_null() {
+        return;
+    }
+    (*heap).each_type(|kind| set_profiled(kind, false));
+    record::end(heap);
+    (*profile).book.end();
+    (*profile).measures.end();
+    sys::free(profile as *mut u8);
+}
+
+/// Forgets all that was counted; what lives is counted as made before.
+///
+/// # Safety
+/// - As [`stop`].
+pub unsafe fn reset(heap: *mut Heap) -> Result<(), Refused> {
+    let flags = (*(*heap).profile).flags;
+    stop(heap);
+    start(heap, flags)
+}
+
+/// When objects were made, by their serial numbers: times at [`CLOCK_ENTRIES`] serials at most, evenly
+/// spread, so that the time of each object is known between two of them.
+pub struct Clock {
+    times: [u64; CLOCK_ENTRIES],
+    len: usize,
+    /// Serials between two entries.
+    step: u64,
+}
+
+/// See [`Clock`].
+pub const CLOCK_ENTRIES: usize = 512;
+
+impl Clock {
+    fn start(&mut self, now_ns: u64) {
+        self.step = 64;
+        self.times = [0; CLOCK_ENTRIES];
+        self.len = 0;
+        self.put(now_ns);
+    }
+
+    fn put(&mut self, now_ns: u64) {
+        if let Some(place) = self.times.get_mut(self.len) {
+            *place = now_ns;
+            self.len += 1;
+        }
+    }
+
+    /// Notes the time of a serial number that is due; returns the next that is.
+    #[cold]
+    pub fn note(&mut self, serial: u64) -> u64 {
+        if self.len == CLOCK_ENTRIES {
+            for index in 0..CLOCK_ENTRIES / 2 {
+                self.times[index] = self.times[index * 2];
+            }
+            self.len = CLOCK_ENTRIES / 2;
+            self.step *= 2;
+        }
+        // Entry i is the time of serial i * step; the first that comes after halving may be late.
+        while (self.len as u64) * self.step <= serial && self.len < CLOCK_ENTRIES {
+            self.put(sys::now_ns());
+        }
+        self.len as u64 * self.step
+    }
+
+    /// About when a serial number was given, never after it and never before the entry before.
+    pub fn time_of(&self, serial: u64) -> u64 {
+        let index = (serial / self.step.max(1)) as usize;
+        let last = self.len.saturating_sub(1);
+        self.times.get(index.min(last)).copied().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_thins_out_and_stays_in_order() {
+        let mut clock = Clock { times: [0; CLOCK_ENTRIES], len: 0, step: 0 };
+        clock.start(sys::now_ns());
+        let mut due = 1;
+        for serial in 1..200_000u64 {
+            if serial >= due {
+                due = clock.note(serial);
+                assert!(due > serial, "{due} after {serial}");
+            }
+        }
+        assert!(clock.len <= CLOCK_ENTRIES);
+        let mut before = 0;
+        for serial in (1..200_000).step_by(97) {
+            let time = clock.time_of(serial);
+            assert!(time >= before && time != 0);
+            before = time;
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The common case of `birth`: an object of a quick type made at a known site, and such an object ended by its
+//! last reference. Leaves as far as nothing turns up, as their twins in `object.rs` and `count.rs` are; what
+//! turns up goes the long way before anything was written.
+
+use super::birth;
+use super::record::{self, Record};
+use super::site::Site;
+use crate::count;
+use crate::death;
+use crate::header::{self, Flags, Header, LOCAL, LOCAL_ONE};
+use crate::heap::page::{self, Page};
+use crate::heap::range;
+use crate::object;
+use crate::types::{Type, TypeFlags};
+use core::ffi::c_void;
+use core::ptr;
+
+/// As [`birth::new_at`]. No type is quick while a collection judges.
+///
+/// # Safety
+/// - As [`birth::new_at`].
+#[inline(never)]
+pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
+    let common = TypeFlags::QUICK.union(TypeFlags::PROFILED);
+    if !(*kind).flags.contains(common) {
+        return birth::new_at(kind, site);
+    }
+    let heap = (*kind).heap;
+    let profile = (*heap).profile;
+    let stride = (*kind).stride as u64;
+    let id = match site.is_null() {
+        true => (*profile).book.site_of_type((*kind).index),
+        false => (*site).known_number(),
+    };
+    // A site without a number, or new in this book, or an allocation at which something is due.
+    if id == 0
+        || !(*profile).book.has(id)
+        || (*heap).budget < stride as i64
+        || (*profile).serial + 1 >= (*profile).clock_serial
+    {
+        return birth::new_at(kind, site);
+    }
+    let class = (*kind).class;
+    let current: *mut Page = (*class).page; // small, if it has a block
+    let last = (*class).last;
+    let offset = (*current).free;
+    let obj = match last.is_null() {
+        true if offset >= (*current).end => return birth::new_at(kind, site),
+        true => ((*current).start + offset as usize) as *mut c_void,
+        false => last,
+    };
+    let place = record::place(current, obj);
+    if place.is_null() {
+        return birth::new_at(kind, site);
+    }
+    match last.is_null() {
+        true => drop(object::pop(current, offset)),
+        false => (*class).last = ptr::null_mut(),
+    }
+    (*kind).granted += 1;
+    (*heap).budget -= stride as i64;
+    // As often as a ration would be granted.
+    if (*kind).granted.is_multiple_of(16) || stride > 256 {
+        (*kind).note_peak();
+    }
+    (*(*profile).book.place(id)).made(stride, (*kind).index);
+    *place = (*profile).enter(stride, id);
+    header::store(obj, (*kind).header);
+    if stride == 32 {
+        *(obj as *mut u128) = 0;
+        *(obj as *mut u64).add(2) = 0;
+        return obj;
+    }
+    object::zero(obj, stride as usize)
+}
+
+/// As `count::decref_slow` of an object with one of [`header::CARE_FLAGS`]. It is in no dead set of a collection:
+/// those that host code could release are held.
+///
+/// # Safety
+/// - As `count::decref_slow`; the count word is [`LOCAL_ONE`], and the address is in the range.
+#[inline(never)]
+pub unsafe fn release_last(obj: *mut c_void) {
+    let kind = object::type_of(obj);
+    let heap = (*kind).heap;
+    let care = header::high_word(obj) & header::CARE_FLAGS;
+    let common = TypeFlags::QUICK.union(TypeFlags::PROFILED);
+    if care != Flags::SIDE.bits() || !(*kind).flags.contains(common) || (*heap).external.total != 0 {
+        return count::decref_rest(obj);
+    }
+    for index in 0..(*kind).simple_count as usize {
+        let offset = *(*kind).offsets.get_unchecked(index) as usize;
+        let child = *((obj as usize + offset) as *const *mut c_void);
+        if child.is_null() {
+            continue;
+        }
+        let word = header::count_word(child);
+        if word.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
+            header::set_count_word(child, word - 1);
+        } else if word as i32 >= 0 {
+            return death::release_from(obj, index);
+        }
+    }
+    let page = range::page_of(obj as usize);
+    let place = record::place(page, obj);
+    if place.is_null() {
+        return death::release_from(obj, (*kind).simple_count as usize);
+    }
+    let record = *place;
+    *place = Record::NONE;
+    (*(*heap).profile).leave((*kind).stride as u64, record);
+    (*kind).freed += 1;
+    let class = (*kind).class;
+    if (*class).last.is_null() && (*class).page == page {
+        (*class).last = obj;
+        header::store(obj, Header::free(0));
+        if (*page).old_end != 0 {
+            page::renew(page, obj);
+        }
+    } else {
+        page::free_block(obj);
+    }
+}

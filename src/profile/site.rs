@@ -1,0 +1,297 @@
+//! Sites: the places in the host's source that allocate.
+//!
+//! A site is a static descriptor of the host's, which macros make (`RC_NEW`), or one that the host fills, for
+//! an interpreter's own source lines. On its first allocation under a profile it gets a number from the
+//! process's list; from then on the number is in the descriptor, and the descriptor is not read again for
+//! anything else, so that a library of the host may be unloaded.
+//!
+//! The list keeps its own copies of the texts, and equal places are one site however many descriptors they
+//! have (a function in a header has one in each object file).
+
+use crate::report::CText;
+use crate::scope::Stack;
+use crate::sys;
+use core::cell::UnsafeCell;
+use core::ffi::{c_char, CStr};
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// A descriptor; the layout of `rc_site`.
+#[repr(C)]
+pub struct Site {
+    /// The file, as the compiler names it.
+    pub file: *const c_char,
+    /// The function.
+    pub function: *const c_char,
+    /// The line.
+    pub line: u32,
+    /// 0 until the site is numbered.
+    id: AtomicU32,
+}
+
+impl Site {
+    /// The number; 0 as long as it has none.
+    #[inline(always)]
+    pub fn known_number(&self) -> u32 {
+        self.id.load(Ordering::Relaxed)
+    }
+}
+
+/// The site of what was made before the profile began.
+pub const BEFORE: u32 = 0;
+/// The site of what could not be numbered for want of memory.
+pub const OTHER: u32 = 1;
+/// Sites of a process: their numbers have 24 bits in a record.
+pub const SITE_COUNT_MAX: usize = 1 << 24;
+
+/// One site of the list.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// Null for a site that is no place: then `function` says what it is.
+    pub file: *const c_char,
+    /// The function; of objects made by plain `rc_new`, the name of their type.
+    pub function: *const c_char,
+    /// The line; 0 where there is none.
+    pub line: u32,
+    hash: u32,
+}
+
+struct List {
+    places: Stack<Place>,
+    /// Open addressing by hash, 0 is free, else the number + 1.
+    index: *mut u32,
+    /// A power of two, or 0.
+    capacity: usize,
+}
+
+struct Shared {
+    lock: sys::Lock,
+    list: UnsafeCell<List>,
+}
+
+// SAFETY: the list is read and written under the lock.
+unsafe impl Sync for Shared {}
+
+static LIST: Shared = Shared {
+    lock: sys::Lock::new(),
+    list: UnsafeCell::new(List { places: Stack::new(), index: ptr::null_mut(), capacity: 0 }),
+};
+
+/// Makes the two sites that are no places. False for out of memory.
+pub fn begin() -> bool {
+    let _guard = LIST.lock.lock();
+    // SAFETY: under the lock; both texts are C strings.
+    unsafe {
+        let list = &mut *LIST.list.get();
+        for (number, what) in [(BEFORE, c"(made before the profile began)"), (OTHER, c"(other sites)")] {
+            if list.places.len() == number as usize && list.add(ptr::null(), what.as_ptr(), 0).is_none() {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// The number of a descriptor; [`OTHER`] when it cannot have one.
+///
+/// # Safety
+/// - `site` points to a descriptor whose texts are null or C strings.
+#[inline(always)]
+pub unsafe fn number(site: *const Site) -> u32 {
+    match (*site).known_number() {
+        0 => number_new(site),
+        id => id,
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn number_new(site: *const Site) -> u32 {
+    let file = if (*site).file.is_null() { c"(no file)".as_ptr() } else { (*site).file };
+    let id = number_of(file, (*site).function, (*site).line);
+    if id != OTHER {
+        (*site).id.store(id, Ordering::Relaxed);
+    }
+    id
+}
+
+/// The number of the site that stands for objects of a type whose site is not known.
+///
+/// # Safety
+/// - `name` is a C string.
+#[cold]
+#[inline(never)]
+pub unsafe fn number_of_type(name: *const c_char) -> u32 {
+    number_of(ptr::null(), name, 0)
+}
+
+unsafe fn number_of(file: *const c_char, function: *const c_char, line: u32) -> u32 {
+    let _guard = LIST.lock.lock();
+    let list = &mut *LIST.list.get();
+    list.find_or_add(file, function, line).unwrap_or(OTHER)
+}
+
+/// The place of a number.
+pub fn place(id: u32) -> Option<Place> {
+    let _guard = LIST.lock.lock();
+    // SAFETY: under the lock.
+    unsafe { (*LIST.list.get()).places.get(id as usize) }
+}
+
+/// How many sites the process has.
+pub fn count() -> usize {
+    let _guard = LIST.lock.lock();
+    // SAFETY: under the lock.
+    unsafe { (*LIST.list.get()).places.len() }
+}
+
+/// Whether two texts are the same; null is only null.
+///
+/// # Safety
+/// - Both are null or C strings.
+pub unsafe fn same_text(left: *const c_char, right: *const c_char) -> bool {
+    if left.is_null() || right.is_null() {
+        return left == right;
+    }
+    left == right || CStr::from_ptr(left) == CStr::from_ptr(right)
+}
+
+impl List {
+    unsafe fn find_or_add(&mut self, file: *const c_char, function: *const c_char, line: u32) -> Option<u32> {
+        let hash = hash_of(file, function, line);
+        if self.capacity != 0 {
+            let mut at = hash as usize & (self.capacity - 1);
+            loop {
+                let found = *self.index.add(at);
+                let Some(number) = found.checked_sub(1) else { break };
+                let place = self.places.get(number as usize)?;
+                let same = place.hash == hash
+                    && place.line == line
+                    && same_text(place.file, file)
+                    && same_text(place.function, function);
+                if same {
+                    return Some(number);
+                }
+                at = (at + 1) & (self.capacity - 1);
+            }
+        }
+        self.add(file, function, line)
+    }
+
+    unsafe fn add(&mut self, file: *const c_char, function: *const c_char, line: u32) -> Option<u32> {
+        let number = self.places.len();
+        if number >= SITE_COUNT_MAX || !self.make_room() || !self.places.reserve(1) {
+            return None;
+        }
+        let copy = copy_texts(file, function)?;
+        let place = Place { line, hash: hash_of(file, function, line), ..copy };
+        if !self.places.push(place) {
+            sys::free(copy.function as *mut u8);
+            return None;
+        }
+        self.enter(place.hash, number as u32);
+        Some(number as u32)
+    }
+
+    unsafe fn enter(&mut self, hash: u32, number: u32) {
+        let mut at = hash as usize & (self.capacity - 1);
+        while *self.index.add(at) != 0 {
+            at = (at + 1) & (self.capacity - 1);
+        }
+        *self.index.add(at) = number + 1;
+    }
+
+    /// Makes sure that one more fits the index, at most half full.
+    unsafe fn make_room(&mut self) -> bool {
+        if (self.places.len() + 1) * 2 <= self.capacity {
+            return true;
+        }
+        let capacity = (self.capacity * 2).max(64);
+        let index = sys::allocate(capacity * size_of::<u32>()) as *mut u32;
+        if index.is_null() {
+            return false;
+        }
+        sys::free(self.index as *mut u8);
+        self.index = index;
+        self.capacity = capacity;
+        for number in 0..self.places.len() {
+            if let Some(place) = self.places.get(number) {
+                self.enter(place.hash, number as u32);
+            }
+        }
+        true
+    }
+}
+
+/// Copies of the texts in one block, whose address is the function's.
+unsafe fn copy_texts(file: *const c_char, function: *const c_char) -> Option<Place> {
+    let function = if function.is_null() { c"(no function)".as_ptr() } else { function };
+    let name = CStr::from_ptr(function).to_bytes_with_nul();
+    let path = if file.is_null() { &[] } else { CStr::from_ptr(file).to_bytes_with_nul() };
+    let block = sys::allocate_raw(name.len() + path.len());
+    if block.is_null() {
+        return None;
+    }
+    ptr::copy_nonoverlapping(name.as_ptr(), block, name.len());
+    ptr::copy_nonoverlapping(path.as_ptr(), block.add(name.len()), path.len());
+    let file = if file.is_null() { ptr::null() } else { block.add(name.len()) as *const c_char };
+    Some(Place { file, function: block as *const c_char, line: 0, hash: 0 })
+}
+
+unsafe fn hash_of(file: *const c_char, function: *const c_char, line: u32) -> u32 {
+    let function = if function.is_null() { c"(no function)".as_ptr() } else { function };
+    let mut hash = 0xcbf2_9ce4_8422_2325u64 ^ line as u64;
+    for text in [file, function] {
+        if !text.is_null() {
+            for &byte in CStr::from_ptr(text).to_bytes_with_nul() {
+                hash = (hash ^ byte as u64).wrapping_mul(0x100_0000_01b3);
+            }
+        }
+    }
+    (hash ^ hash >> 32) as u32
+}
+
+impl core::fmt::Display for Place {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        if !self.file.is_null() {
+            return write!(out, "{}:{} ({})", CText(self.file), self.line, CText(self.function));
+        }
+        // SAFETY: the list's texts are C strings.
+        let is_type = unsafe { *self.function } as u8 != b'(';
+        write!(out, "{}{}", if is_type { "unknown site of " } else { "" }, CText(self.function))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_places_are_one_site() {
+        assert!(begin());
+        let make = |function: &'static CStr, line| Site {
+            file: c"a.c".as_ptr(),
+            function: function.as_ptr(),
+            line,
+            id: AtomicU32::new(0),
+        };
+        // SAFETY: the descriptors are whole.
+        unsafe {
+            let sites = [make(c"f", 1), make(c"f", 2), make(c"g", 1), make(c"f", 1)];
+            let numbers: Vec<u32> = sites.iter().map(|site| number(site)).collect();
+            assert_eq!(numbers[0], numbers[3]);
+            assert!(numbers[0] != numbers[1] && numbers[0] != numbers[2] && numbers[1] != numbers[2]);
+            assert!(numbers.iter().all(|&id| id > OTHER));
+            for line in 3..500 {
+                let site = make(c"f", line);
+                assert_eq!(number(&site), number(&make(c"f", line)));
+                assert_eq!(place(number(&site)).map(|place| place.line), Some(line));
+            }
+            assert_eq!(format!("{}", place(numbers[0]).unwrap()), "a.c:1 (f)");
+            assert_eq!(
+                format!("{}", place(number_of_type(c"Node".as_ptr())).unwrap()),
+                "unknown site of Node"
+            );
+        }
+    }
+}
