@@ -7,9 +7,9 @@ use crate::cycle;
 use crate::finalizers;
 use crate::header::{self, Flags, Header, HEADER_BYTES, IMMORTAL, LOCAL};
 use crate::heap::class::{class_of, Class};
-use crate::heap::page::{self, Kind, Page};
+use crate::heap::page::{self, Kind, Page, PAGE_BYTES};
 use crate::heap::range::{self, GRANULE_BYTES, RANGE};
-use crate::heap::{Heap, Phase};
+use crate::heap::{large_pages, Heap, Phase};
 use crate::profile::{birth, quick};
 use crate::report;
 use crate::slots;
@@ -241,7 +241,8 @@ pub unsafe fn allocate_slow(kind: *mut Type, class: *mut Class) -> *mut c_void {
 
 unsafe fn allocate_large(kind: *mut Type, bytes: usize) -> *mut c_void {
     let heap = (*kind).heap;
-    charge(kind, bytes);
+    // As much as will be in use: a part of a page is not left to others.
+    charge(kind, large_pages(bytes).saturating_mul(PAGE_BYTES));
     let mut trimmed = false;
     loop {
         let page = (*heap).take_large(bytes);

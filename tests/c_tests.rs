@@ -35,6 +35,7 @@ c_tests! {
     test_object
     test_oom
     test_oom_life
+    test_pace
     test_profile
     test_profile_oom
     test_queued

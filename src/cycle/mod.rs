@@ -81,7 +81,8 @@ unsafe fn may_collect(heap: *mut Heap) -> bool {
 unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
     let start = sys::now_ns();
     let ending = reason == Reason::HeapEnd;
-    (*heap).pace.overdue = false;
+    // Only a full collection makes up for one that was refused.
+    (*heap).pace.overdue &= kind == Kind::Young;
     (*heap).pace.asked = false;
     (*heap).phase = Phase::Releasing;
     events::notify(heap, &Event::start(kind, reason));
@@ -190,8 +191,10 @@ pub unsafe fn budget_spent(heap: *mut Heap) {
 
 /// Runs the collection that is due, if one is and may run.
 unsafe fn run_due(heap: *mut Heap) {
-    let due = (*heap).pace.due((*heap).bytes_in_use(), (*heap).budget);
-    let due = if (*heap).pace.overdue { due.or(Some(Kind::Full)) } else { due };
+    let due = match (*heap).pace.overdue {
+        true => Some(Kind::Full),
+        false => (*heap).pace.due((*heap).bytes_in_use(), (*heap).budget),
+    };
     match due {
         Some(kind) if may_collect(heap) => {
             run(heap, kind, Reason::Trigger);

@@ -139,6 +139,11 @@ pub struct Heap {
     error: [u8; LINE_BYTES],
 }
 
+/// Pages that one large object of `bytes` (header included) takes.
+pub fn large_pages(bytes: usize) -> usize {
+    (bytes - 8 + FIRST_OFFSET as usize).div_ceil(PAGE_BYTES)
+}
+
 impl Heap {
     /// Whether the slot is a heap's.
     pub fn is_taken(&self) -> bool {
@@ -240,7 +245,7 @@ impl Heap {
     /// # Safety
     /// - Only the heap's thread is in the heap.
     pub unsafe fn take_large(&mut self, bytes: usize) -> *mut Page {
-        let count = (bytes - 8 + FIRST_OFFSET as usize).div_ceil(PAGE_BYTES);
+        let count = large_pages(bytes);
         if count > u32::MAX as usize {
             return ptr::null_mut();
         }
