@@ -38,12 +38,18 @@ lib: ## librcgc.a and librcgc.so in build/lib
 	@scripts/need cargo cc ld ar objcopy readelf
 	scripts/build-libs build/lib
 
-install: ## headers, libraries, CMake package, rcgc.pc into DESTDIR and PREFIX (/usr/local)
+tool: ## the rcgc tool, which reads dumps, as build/rcgc
+	@scripts/need cargo cc
+	cargo build --profile tool --features tool --bin rcgc --target-dir build/cargo
+	@cp build/cargo/tool/rcgc build/rcgc
+
+install: tool ## headers, libraries, the tool, CMake package, rcgc.pc into DESTDIR and PREFIX (/usr/local)
 	@scripts/need cargo cc ld ar objcopy readelf cmake
 	cmake -S . -B build/install -DCMAKE_BUILD_TYPE=Release -DRCGC_BUILD_TESTS=OFF \
 	  -DRCGC_CARGO_TARGET_DIR="$(CURDIR)/build/cargo" -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
 	cmake --build build/install
 	DESTDIR="$(DESTDIR)" cmake --install build/install
+	install -D -m 755 build/rcgc "$(DESTDIR)$(PREFIX)/bin/rcgc"
 
 headers: ## rewrites include/rcgc/<area>.h from src/capi/<area>.rs
 	@scripts/need cargo cc
@@ -63,4 +69,4 @@ $(DEMO)/cargo_graph: examples/cargo_graph.c lib | $(DEMO)
 $(DEMO):
 	@mkdir -p $@
 
-.PHONY: help demo test test-full bench bench-peers lib install headers readme misuse-table
+.PHONY: help demo test test-full bench bench-peers lib tool install headers readme misuse-table

@@ -160,6 +160,33 @@ static void every_kind_of_field(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* Trailing bytes without references, alone and beside declared pointers. */
+static void trailing_bytes(void) {
+  gc_heap *heap = graph_heap("bytes");
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Bytes", spec.size = 16, spec.tail_size = 1;
+  rc_type *bytes = graph_type(heap, &spec);
+  spec.name = "Both", spec.size = sizeof(Node), spec.tail_size = 3;
+  spec.fields = graph_fields, spec.field_count = 2;
+  rc_type *both = graph_type(heap, &spec);
+  void *text[3] = {rc_new_array(bytes, 0), rc_new_array(bytes, 1000), rc_new_array(bytes, 100000)};
+  Node *node = rc_new_array(both, 7);
+  REQUIRE(text[0] && text[1] && text[2] && node);
+  node->b = rc_newref(text[2]);
+  sink to = {0};
+  dump_file *file = dump_of(heap, &to, 0, NULL);
+  CHECK_EQ(dump_at(file, text[0])->length, 0);
+  CHECK_EQ(dump_at(file, text[1])->length, 1000);
+  CHECK_EQ(dump_at(file, text[2])->length, 100000);
+  CHECK_EQ(dump_at(file, text[2])->bytes, 131072);
+  CHECK_EQ(dump_at(file, node)->length, 7);
+  CHECK_EQ(dump_edges(file, node, text[2], "b", UINT64_MAX), 1);
+  CHECK_EQ(file->edge_count, 1);
+  dump_end(file, &to);
+  rc_decref(node), rc_decref(text[0]), rc_decref(text[1]), rc_decref(text[2]);
+  gc_heap_free(heap);
+}
+
 /* ---- what traverse reports, weak maps, other heaps ---- */
 
 static int named_traverse(void *obj, rc_visit_fn visit, void *visit_ctx) {
@@ -876,6 +903,7 @@ static void wrong_options(void) {
 
 static const check_test tests[] = {
     CHECK_TEST(every_kind_of_field),
+    CHECK_TEST(trailing_bytes),
     CHECK_TEST(edges_that_a_traverse_reports),
     CHECK_TEST(weak_maps_and_other_heaps),
     CHECK_TEST(flags_and_holders),

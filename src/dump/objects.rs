@@ -99,7 +99,8 @@ impl<'a> Objects<'a> {
         if header.has(Flags::DYING) {
             return;
         }
-        if kind.flags.contains(TypeFlags::SIMPLE) {
+        // A trailing array without references leaves a type simple.
+        if kind.flags & (TypeFlags::SIMPLE | TypeFlags::TAIL) == TypeFlags::SIMPLE {
             for index in 0..kind.simple_count as usize {
                 let offset = kind.offsets.get(index).map_or(0, |&offset| offset as usize);
                 let word = *((obj as usize + offset) as *const usize);

@@ -1,0 +1,32 @@
+//! `rcgc`: reads dumps of heaps and answers what is alive, why, and what grew.
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | `cli` | the command line: options, commands, exit statuses |
+//! | `dump` | reading a dump: every byte is checked, every failure names the byte |
+//! | `heap` | what is worked out from a dump: references from outside, ways, retained sizes |
+//! | `output` | results as text, JSON or CSV |
+//! | `commands` | one file a command |
+//! | `export` | one file a format of other programs |
+//!
+//! A command takes dumps and options and gives a [`output::Report`]; it does not print. An export writes to a
+//! stream. The tool has no unsafe code, and no input makes it crash: what is read is checked where it is
+//! read, so that everything behind `dump` may rely on it.
+#![forbid(unsafe_code)]
+// For the commands that are still to come.
+#![allow(dead_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cli;
+mod commands;
+mod dump;
+mod export;
+mod heap;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

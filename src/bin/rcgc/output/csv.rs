@@ -1,0 +1,46 @@
+//! Reports as CSV: a line of names, then a line for each row, quoted as RFC 4180 says; lines end in a
+//! newline.
+
+use super::{Cell, Report};
+use std::io::{self, Write};
+
+/// See the head of `output`.
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(table) = report.tables.first() {
+        line(out, table.columns.iter().map(|name| (*name).to_owned()))?;
+        for row in &table.rows {
+            line(out, row.iter().map(csv_of))?;
+        }
+        return Ok(());
+    }
+    line(out, ["fact", "value"].map(str::to_owned).into_iter())?;
+    for (name, value) in &report.facts {
+        line(out, [(*name).to_owned(), csv_of(value)].into_iter())?;
+    }
+    for sentence in &report.sentences {
+        line(out, ["sentence".to_owned(), sentence.clone()].into_iter())?;
+    }
+    Ok(())
+}
+
+fn line(out: &mut dyn Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
+    let quoted: Vec<String> = cells
+        .map(|cell| match cell.contains(['"', ',', '\n', '\r']) {
+            true => format!("\"{}\"", cell.replace('"', "\"\"")),
+            false => cell,
+        })
+        .collect();
+    writeln!(out, "{}", quoted.join(","))
+}
+
+fn csv_of(cell: &Cell) -> String {
+    match cell {
+        Cell::Text(text) => text.clone(),
+        Cell::Count(number) | Cell::Bytes(number) | Cell::Nanoseconds(number) => number.to_string(),
+        Cell::Change(number) | Cell::ByteChange(number) => number.to_string(),
+        Cell::Share(share) => format!("{:.6}", share),
+        Cell::Address(0) | Cell::None => String::new(),
+        Cell::Address(address) => format!("{address:#x}"),
+        Cell::Flag(flag) => flag.to_string(),
+    }
+}

@@ -1,0 +1,177 @@
+//! Reports for people.
+
+use super::{Cell, Report, Table};
+use anstyle::{AnsiColor, Style};
+use std::io::{self, Write};
+
+const HEADING: Style = AnsiColor::Cyan.on_default().bold();
+const FAINT: Style = Style::new().dimmed();
+
+/// Facts, then sentences, then tables, with blank lines between them. Colours are taken out behind this where
+/// they are not wanted.
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut first = true;
+    if !report.facts.is_empty() {
+        facts(report, out)?;
+        first = false;
+    }
+    if !report.sentences.is_empty() {
+        separate(&mut first, out)?;
+        for sentence in &report.sentences {
+            writeln!(out, "{sentence}")?;
+        }
+    }
+    for table in &report.tables {
+        separate(&mut first, out)?;
+        write_table(table, out)?;
+    }
+    Ok(())
+}
+
+fn separate(first: &mut bool, out: &mut dyn Write) -> io::Result<()> {
+    if !std::mem::take(first) {
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn facts(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let width = report.facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, value) in &report.facts {
+        let name = name.replace('_', " ");
+        writeln!(out, "{HEADING}{name:width$}{HEADING:#}  {}", shown(value))?;
+    }
+    Ok(())
+}
+
+fn is_text(cell: &Cell) -> bool {
+    matches!(cell, Cell::Text(_) | Cell::Address(_) | Cell::Flag(_))
+}
+
+fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    if !table.title.is_empty() {
+        writeln!(out, "{HEADING}{}{HEADING:#}", table.title)?;
+    }
+    if table.rows.is_empty() {
+        return writeln!(out, "{FAINT}  none{FAINT:#}");
+    }
+    let cells: Vec<Vec<String>> = table.rows.iter().map(|row| row.iter().map(shown).collect()).collect();
+    let names: Vec<String> = table.columns.iter().map(|name| name.replace('_', " ")).collect();
+    let columns = names.len();
+    let left: Vec<bool> = (0..columns)
+        .map(|at| {
+            table.rows.iter().all(|row| row.get(at).is_some_and(|cell| is_text(cell) || *cell == Cell::None))
+        })
+        .collect();
+    let widths: Vec<usize> = (0..columns)
+        .map(|at| {
+            let of = |row: &Vec<String>| row.get(at).map_or(0, |text| text.chars().count());
+            cells.iter().map(of).max().unwrap_or(0).max(of(&names))
+        })
+        .collect();
+    let line = |row: &[String]| {
+        let mut text = String::new();
+        for (at, cell) in row.iter().enumerate() {
+            let pad = " ".repeat(widths[at].saturating_sub(cell.chars().count()));
+            text += "  ";
+            if left[at] {
+                text += cell;
+                text += &pad;
+            } else {
+                text += &pad;
+                text += cell;
+            }
+        }
+        text.trim_end().to_owned()
+    };
+    writeln!(out, "{FAINT}{}{FAINT:#}", line(&names))?;
+    for row in &cells {
+        writeln!(out, "{}", line(row))?;
+    }
+    if table.left_out != 0 {
+        writeln!(out, "{FAINT}  and {} more{FAINT:#}", count(table.left_out))?;
+    }
+    Ok(())
+}
+
+/// A value for people.
+pub fn shown(cell: &Cell) -> String {
+    match cell {
+        Cell::Text(text) => text.clone(),
+        Cell::Count(number) => count(*number),
+        Cell::Bytes(number) => bytes(*number),
+        Cell::Change(number) => format!("{}{}", sign(*number), count(number.unsigned_abs())),
+        Cell::ByteChange(number) => format!("{}{}", sign(*number), bytes(number.unsigned_abs())),
+        Cell::Share(share) => format!("{:.1} %", share * 100.0),
+        Cell::Nanoseconds(number) => nanoseconds(*number),
+        Cell::Address(0) => "?".to_owned(),
+        Cell::Address(address) => format!("{address:#x}"),
+        Cell::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+        Cell::None => "-".to_owned(),
+    }
+}
+
+fn sign(number: i64) -> &'static str {
+    match number {
+        0 => "",
+        1.. => "+",
+        _ => "-",
+    }
+}
+
+/// 12031 as "12,031".
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at != 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// 1474560 as "1.4 MiB".
+pub fn bytes(number: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut value = number as f64;
+    let mut unit = 0;
+    while value >= 1023.95 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{number} B"),
+        _ => format!("{value:.1} {}", units[unit]),
+    }
+}
+
+fn nanoseconds(number: u64) -> String {
+    match number {
+        0..1_000 => format!("{number} ns"),
+        1_000..1_000_000 => format!("{:.1} µs", number as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} ms", number as f64 / 1e6),
+        _ => format!("{:.2} s", number as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_set_for_people() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(12031), "12,031");
+        assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1_474_560), "1.4 MiB");
+        assert_eq!(bytes((1 << 20) - 1), "1.0 MiB");
+        assert_eq!(bytes(u64::MAX), "16.0 EiB");
+        assert_eq!(shown(&Cell::Change(-1200)), "-1,200");
+        assert_eq!(shown(&Cell::ByteChange(2048)), "+2.0 KiB");
+        assert_eq!(shown(&Cell::Nanoseconds(1_500_000)), "1.5 ms");
+    }
+}
