@@ -17,10 +17,17 @@
 //! | subtract | 0 | 0 | 1 | 0 |
 //! | mark | 0 | 0 | - | - |
 //!
+//! **The set** is what the first sweep finds in the pages under examination: objects that are tracked, have a
+//! count (are not immortal), are not dying, not frozen, and in a young collection not old. Everything else is
+//! outside: its edges are not subtracted, so what it refers to lives. That is safe in every case, and finds
+//! all garbage but what something outside keeps.
+//!
+//! Read [`Judge::run`], then the sweeps in their order, then `drain`. [`Judge::run_again`] is the same after
+//! callbacks, with the dead for the set and the engine's own holds left out of the counts.
+//!
 //! This is the synchronous form of trial deletion (Lins 1992; Bacon and Rajan, ECOOP 2001, section 3) with
 //! CPython's arrangement: all objects of the set instead of candidates, sums of edges instead of traversals
-//! from each. What is not in the set, old objects in a young collection, untracked, immortal and dying
-//! ones, is treated as outside: its edges are not subtracted, so what it refers to lives.
+//! from each.
 //!
 //! **Ephemerons** (`weakmap.rs`): the reference of an entry to its value is attributed to the key while the
 //! map lives. It is subtracted once, when key or map is in the set; it is followed when both are alive,

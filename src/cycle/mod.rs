@@ -1,28 +1,56 @@
 //! The collector. Start here.
 //!
+//! **The idea.** A count says how many references there are to an object, not where they are. So take the
+//! counts of a set of objects, take off one for every edge from inside the set, and what is left are the
+//! references from outside: the host's variables, objects that are not in the set. What has one left lives,
+//! and so does all that it reaches. The rest is only kept by itself: it is dead. No root has to be known, no
+//! stack read, and an object of which the collector knows too little is merely outside.
+//!
 //! | file | subject |
 //! |---|---|
 //! | this | one collection from request to books; who may ask for one, and when it is refused |
-//! | `events` | who is told: callbacks, and the log under the debug flags |
-//! | `judge` | the verdict: count, subtract, mark, in address order, without writing to objects |
+//! | `working` | the table of working counts, which judging writes to instead of to objects |
 //! | `table` | from pointers to working counts |
-//! | `working` | the table of working counts that judging writes to |
-//! | `release` | the end of the dead |
+//! | `judge` | the verdict: count, subtract, mark, in address order; an example in its head |
+//! | `release` | the end of the dead, in the order of `lifetime.md` |
 //! | `pace` | when automatic collections run, as inequalities |
+//! | `events` | who is told: callbacks, and the log under the debug flags |
 //!
-//! A collection goes through the heap's phases; each is left only for the next one:
+//! They are best read in this order; `heap/page.rs` says what a page is, and how old objects are told from
+//! young ones in it.
+//!
+//! **One collection, step by step.**
+//!
+//! 1. The host asks ([`collect`]), or an allocation has spent its budget and something is due
+//!    ([`budget_spent`], [`safepoint`]), or memory has run out ([`collect_in_emergency`]), or the heap ends
+//!    ([`end_heap`]). All come to `run`; where none may run it is refused, entered in the books, and made up
+//!    for by a full one later.
+//! 2. Listeners are told.
+//! 3. `judge` reserves memory, so that it can still give up with everything as it was; puts pages under
+//!    examination, all of them or those with young objects; lets [`Judge`] give each object of the set that
+//!    is dead a working count in the table; then what was examined is old.
+//! 4. `release::release_dead` ends what has a working count, but for what a callback brings back.
+//! 5. `finish` enters the outcome in the books, sets the pace, gives the next budget and takes back the
+//!    memory of the table.
+//! 6. Listeners are told what it came to.
+//!
+//! **Phases.** What runs in each, and where it goes from there:
 //!
 //! ```text
-//!   Idle -> Judging    pages are put under examination; only `traverse` runs
-//!        -> Releasing  the dead are ended; any callback may run, but no collection
-//!        -> Idle       books, pace, budget
+//!   Idle      the host's program; a collection may begin
+//!    -> Releasing   step 2: listeners
+//!    -> Judging     step 3: only `traverse`
+//!    -> Releasing   steps 4 to 6: any callback, and no collection
+//!    -> Idle        or Ending, when the heap ends
 //! ```
 //!
-//! Invariants that hold in `Idle`, and with which a change here must not break:
+//! **Invariants** that hold in `Idle`, and which a change here must not break:
 //! - all working counts of the heap are clear;
 //! - an object is old if and only if it was alive when the last collection that examined its page began;
 //! - counts of living objects are exactly what hosts and slots hold: judging never writes them, and
 //!   releasing writes only to the dead and to what they referred to.
+//!
+//! At the checking level `check.rs` validates the heap after steps 3 and 6.
 
 pub mod events;
 pub mod judge;

@@ -30,9 +30,9 @@
 //!
 //! where `one` is one allocation and the external bytes added since it: nothing looks before the next one. A
 //! look comes before the allocation that needs it, at most `BUDGET_MIN` beyond the trigger; what is in use
-//! after a full collection is what it found reachable. So the garbage that floats is bounded by what lives, however it came about: rings that
-//! died old, external bytes, garbage that young collections have stopped looking for. `c-tests/test_pace.c`
-//! holds random programs against this.
+//! after a full collection is what it found reachable. So the garbage that floats is bounded by what lives,
+//! however it came about: rings that died old, external bytes, garbage that young collections have stopped
+//! looking for. `c-tests/test_pace.c` holds random programs against this.
 //!
 //! **Work.** An automatic full collection examines what is in use at its trigger, `(1 + growth) * base +
 //! FULL_SLACK`, and since `base` was measured at least `growth * base + FULL_SLACK` were allocated or added.
@@ -41,11 +41,12 @@
 //! collection: each byte at most once.
 //!
 //! **How young collections adapt.** `young_interval` is the policy's `young_bytes`; left to the library it
-//! moves between [`YOUNG_BYTES`] and [`YOUNG_BYTES_MAX`], by a factor of 2 at a time:
+//! moves between [`YOUNG_BYTES`] and [`YOUNG_BYTES_MAX`]:
 //!
 //! ```text
-//!   doubled  after a young collection that found less than a tenth of what it examined dead
-//!   halved   after a young or a full one that found at least a tenth dead
+//!   fourfold  after a young collection that found nothing dead
+//!   doubled   after a young collection that found less than a tenth of what it examined dead
+//!   halved    after a young or a full one that found at least a tenth dead
 //! ```
 //!
 //! Where there is no cyclic garbage, most of what a young collection would have looked at has died by its
@@ -184,7 +185,8 @@ impl Pace {
         if much {
             self.young_interval = (self.young_interval / 2).max(YOUNG_BYTES);
         } else if kind == Kind::Young {
-            self.young_interval = (self.young_interval * 2).min(YOUNG_BYTES_MAX);
+            let factor = if dead == 0 { 4 } else { 2 };
+            self.young_interval = (self.young_interval * factor).min(YOUNG_BYTES_MAX);
         }
     }
 
