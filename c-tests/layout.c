@@ -107,6 +107,10 @@ SIZE(gc_site_query, 48);
 SIZE(gc_site_diff, 80);
 SIZE(gc_scope_stats, 96);
 SIZE(gc_profile_stats, 112);
+SIZE(gc_lines, 32);
+SIZE(gc_hold_info, 64);
+SIZE(gc_leak_result, 96);
+SIZE(gc_text_options, 40);
 
 /* The header of an object, and the count's number line (rcgc/inline.h). */
 RCGC_STATIC_ASSERT(RCGC_HEADER_BYTES == 8, "the header is 8 bytes");
@@ -125,6 +129,8 @@ struct layout_all {
   gc_origin origin;
   gc_site_query site_query;
   gc_scope_stats scope_stats;
+  gc_leak_result leak_result;
+  gc_text_options text_options;
 };
 extern const struct layout_all layout_all;
 const struct layout_all layout_all = {
@@ -137,6 +143,8 @@ const struct layout_all layout_all = {
     GC_ORIGIN_INIT,
     GC_SITE_QUERY_INIT,
     GC_SCOPE_STATS_INIT,
+    GC_LEAK_RESULT_INIT,
+    GC_TEXT_OPTIONS_INIT,
 };
 
 /* Every kind of field, as a constant initialiser. */

@@ -169,6 +169,8 @@ static void object_origin(void *obj) {
   X(size_of, "rc_size_of(obj)", IS_FATAL, (void)rc_size_of(arg))                                             \
   X(immortalize, "rc_immortalize(obj)", IS_FATAL, rc_immortalize(arg))                                       \
   X(object_site, "gc_object_site(obj)", IS_FATAL, object_origin(arg))                                        \
+  X(hold_at, "gc_hold_at(obj)", IS_FATAL, (void)gc_release_hold(gc_hold_at(arg, NULL, NULL), NULL))          \
+  X(expect_dead, "gc_expect_dead(obj)", IS_FATAL, (void)gc_expect_dead(arg, "tested"))                       \
   X(add_external, "rc_add_external_bytes(obj)", IS_FATAL, (void)rc_add_external_bytes(arg, 1))               \
   X(track, "gc_track(obj)", IS_FATAL, (void)gc_track(arg))                                                   \
   X(untrack, "gc_untrack(obj)", IS_FATAL, (void)gc_untrack(arg))                                             \
@@ -345,6 +347,21 @@ static rc_status heap_scope(void *heap) {
   return gc_scope_get(heap, 1, &stats);
 }
 
+static void no_run(gc_heap *heap, void *ctx) {
+  (void)heap, (void)ctx;
+}
+
+static void heap_leak_check(void *heap) {
+  gc_leak_result result = GC_LEAK_RESULT_INIT;
+  CHECK_EQ(gc_leak_check(heap, no_run, NULL, 0, 1, &result), RC_OK);
+}
+
+static void heap_lines(void *heap) {
+  static rc_site site = {"f.c", "f", 1, 0};
+  gc_lines lines = gc_lines_begin(heap, &site);
+  (void)lines;
+}
+
 /* Null is the default heap everywhere. */
 #define HEAP_CALLS(X)                                                                                        \
   X(heap_free, "gc_heap_free(heap)", IS_LEGAL, gc_heap_free(arg))                                            \
@@ -387,6 +404,11 @@ static rc_status heap_scope(void *heap) {
   X(profile_scopes, "gc_profile_scopes(heap)", IS_LEGAL, (void)gc_profile_scopes(arg, NULL, 0))              \
   X(scope_get, "gc_scope_get(heap)", "RC_ERR_REFUSED", give_status(heap_scope(arg)))                         \
   X(expect_clean, "gc_scope_expect_clean(heap)", "RC_ERR_REFUSED", give_status(gc_scope_expect_clean(arg, 1)))\
+  X(holds, "gc_holds(heap)", IS_LEGAL, (void)gc_holds(arg, NULL, 0))                                         \
+  X(check_expected, "gc_check_expected(heap)", IS_LEGAL, (void)gc_check_expected(arg))                       \
+  X(leak_check, "gc_leak_check(heap)", IS_LEGAL, heap_leak_check(arg))                                       \
+  X(lines_begin, "gc_lines_begin(heap)", IS_LEGAL, heap_lines(arg))                                          \
+  X(profile_write, "gc_profile_write(heap)", "RC_ERR_REFUSED", give_status(gc_profile_write(arg, NULL)))     \
   X(iter_begin, "gc_iter_begin(heap)", IS_LEGAL, heap_walk(arg))                                             \
   X(common, "gc_most_common_types(heap)", IS_LEGAL, heap_types(arg))                                         \
   X(growth_mark, "gc_growth_mark(heap)", IS_LEGAL, heap_mark(arg))
@@ -710,6 +732,46 @@ static void site_of_unprofiled(void *arg) {
   give_status(gc_object_site(arg, &origin));
 }
 
+static void leak_check_of_nothing(void *arg) {
+  gc_leak_result result = GC_LEAK_RESULT_INIT;
+  give_status(gc_leak_check(NULL, NULL, arg, 0, 1, &result));
+}
+
+static void leak_check_without_runs(void *arg) {
+  gc_leak_result result = GC_LEAK_RESULT_INIT;
+  give_status(gc_leak_check(NULL, no_run, arg, 1, 0, &result));
+}
+
+static void leak_check_into(void *arg) {
+  give_status(gc_leak_check(NULL, no_run, NULL, 0, 1, arg));
+}
+
+static void release_hold_twice(void *arg) {
+  gc_hold hold = gc_hold_at(arg, "tested", NULL);
+  CHECK_EQ(gc_release_hold(hold, NULL), RC_OK);
+  give_status(gc_release_hold(hold, NULL));
+}
+
+static void release_any_hold(void *arg) {
+  (void)arg;
+  give_status(gc_release_hold(4711, NULL));
+}
+
+static void release_no_hold(void *arg) {
+  (void)arg;
+  give_status(gc_release_hold(GC_HOLD_NONE, NULL));
+}
+
+static void line_of_nothing(void *arg) {
+  static rc_site site = {"f.c", "f", 1, 0};
+  gc_line(arg, &site);
+}
+
+static void profile_write_with(void *arg) {
+  CHECK_EQ(gc_profile_start(NULL, NULL), RC_OK);
+  give_status(gc_profile_write(NULL, arg));
+}
+
 static void debug_set(void *arg) {
   (void)arg;
   give_status(gc_set_debug(NULL, (uint32_t)1 << 30));
@@ -792,6 +854,9 @@ static void table_of_other_arguments(void) {
   gc_scope_stats scope = GC_SCOPE_STATS_INIT, good_scope = GC_SCOPE_STATS_INIT;
   profile.struct_size = totals.struct_size = query.struct_size = scope.struct_size = 0;
   no_flag.flags = (uint32_t)1 << 31, no_group.group = 99;
+  gc_leak_result leak = GC_LEAK_RESULT_INIT;
+  gc_text_options text = GC_TEXT_OPTIONS_INIT, no_part = GC_TEXT_OPTIONS_INIT;
+  leak.struct_size = text.struct_size = 0, no_part.parts = (uint32_t)1 << 30;
   dump.struct_size = dumped.struct_size = 0;
   two_sinks.fd = 2, two_sinks.write = heap_dump_write;
   flags.fd = 2, flags.flags = 4;
@@ -836,6 +901,16 @@ static void table_of_other_arguments(void) {
       {{"gc_scope_get(out_stats)", scope_of_any_mark, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_scope_expect_clean(mark)", clean_scope_of_any_mark, NULL}, "any number", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_object_site(obj)", site_of_unprofiled, NULL}, "its heap is not profiled", NULL, "RC_ERR_REFUSED", node},
+      {{"gc_leak_check(function)", leak_check_of_nothing, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_leak_check(runs)", leak_check_without_runs, NULL}, "0", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_leak_check(out_result)", leak_check_into, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_leak_check(out_result)", leak_check_into, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &leak},
+      {{"gc_release_hold(hold)", release_hold_twice, NULL}, "released before", NULL, "RC_ERR_INVALID", node},
+      {{"gc_release_hold(hold)", release_any_hold, NULL}, "any number", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_release_hold(hold)", release_no_hold, NULL}, "GC_HOLD_NONE", NULL, "RC_OK", NULL},
+      {{"gc_line(lines)", line_of_nothing, NULL}, "null", NULL, "", NULL},
+      {{"gc_profile_write(options)", profile_write_with, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &text},
+      {{"gc_profile_write(options)", profile_write_with, NULL}, "unknown part", NULL, "RC_ERR_INVALID", &no_part},
       {{"gc_set_debug(flags)", debug_set, NULL}, "not a flag", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_garbage_get(index)", garbage_past_the_end, NULL}, "past the end", NULL, "null", NULL},
       {{"gc_add_callback(callback)", callback_null, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},

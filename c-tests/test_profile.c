@@ -572,7 +572,7 @@ static void clean_blocks(void) {
   CHECK(handle_request(heap, type, NULL));
   CHECK_EQ(check_log.used, 0);
   CHECK(handle_request(heap, type, &leak));
-  CHECK_STR(check_log.text, "scope handle left 1 objects behind");
+  CHECK_STR(check_log.text, "scope handle left 1 object behind");
   CHECK_EQ(named(heap, "handle").entered, 2);
   rc_decref(leak);
   CHECK_EQ(gc_heap_free(heap), 0);

@@ -91,6 +91,62 @@ static void questions_under_failure(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+static void forget(gc_heap *heap, void *ctx) {
+  (void)heap;
+  rc_xdecref(RC_NEW((rc_type *)ctx));
+}
+
+static void leak_tests_under_failure(void) {
+  gc_heap *heap = graph_heap("failing");
+  rc_type *type = graph_declared(heap);
+  Node *node = rc_new(type);
+  gc_hold holds[20];
+  arm();
+  for (size_t i = 0; i < 20; i++) holds[i] = GC_HOLD(node, "held");
+  rc_status expected = gc_expect_dead(node, "failing");
+  gc_leak_result result = GC_LEAK_RESULT_INIT;
+  rc_status status = gc_leak_check(heap, forget, type, 1, 2, &result);
+  disarm();
+  CHECK(expected == RC_OK || expected == RC_ERR_NO_MEMORY);
+  CHECK_EQ(status, RC_OK);
+  size_t taken = 0;
+  for (size_t i = 0; i < 20; i++) taken += holds[i] != GC_HOLD_NONE;
+  CHECK_EQ(rc_count(node), taken + 1);
+  CHECK_EQ(gc_holds(heap, NULL, 0), taken);
+  for (size_t i = 0; i < 20; i++) CHECK_EQ(gc_release_hold(holds[i], NULL), RC_OK);
+  CHECK_EQ(gc_check_expected(heap), expected == RC_OK);
+  rc_decref(node);
+  CHECK_EQ(gc_check_expected(heap), 0);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+static int drop_text(const void *bytes, size_t len, void *ctx) {
+  (void)bytes;
+  *(size_t *)ctx += len;
+  return 0;
+}
+
+static void text_under_failure(void) {
+  gc_heap *heap = graph_heap("failing");
+  rc_type *type = graph_declared(heap);
+  CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
+  size_t written = 0;
+  gc_text_options options = GC_TEXT_OPTIONS_INIT;
+  options.write = drop_text, options.write_ctx = &written;
+  arm();
+  GC_LINES(heap);
+  Node *node = RC_NEW(type);
+  GC_LINE();
+  rc_status status = gc_profile_write(heap, &options);
+  disarm();
+  CHECK(status == RC_OK ? written != 0 : status == RC_ERR_NO_MEMORY && written == 0);
+  sums_hold(heap);
+  rc_xdecref(node);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+SWEPT(leak_tests_under_failure)
+SWEPT(text_under_failure)
 SWEPT(start_under_failure)
 SWEPT(objects_under_failure)
 SWEPT(questions_under_failure)
@@ -99,6 +155,8 @@ static const check_test tests[] = {
     CHECK_TEST(start_under_failure_swept),
     CHECK_TEST(objects_under_failure_swept),
     CHECK_TEST(questions_under_failure_swept),
+    CHECK_TEST(leak_tests_under_failure_swept),
+    CHECK_TEST(text_under_failure_swept),
 };
 
 CHECK_MAIN(tests)

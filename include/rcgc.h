@@ -56,8 +56,8 @@
  *   rcgc/weakmap.h    ephemeron tables                    rcgc/scope.h      scopes
  *   rcgc/auto.h       RC_SCOPE and RC_AUTO                rcgc/dump.h       a heap as a file, for the rcgc tool
  *   rcgc/inspect.h    walks, facts of an address, numbers by type, growth
- *   rcgc/profile.h    who allocates what, and how long    rcgc/site.h       RC_NEW: rc_new with its place
- *                     it lives
+ *   rcgc/profile.h    who allocates what                  rcgc/site.h       RC_NEW: rc_new with its place
+ *   rcgc/lines.h      line tables, a profile as text      rcgc/leak.h       what is held too long
  */
 #ifndef RCGC_H
 #define RCGC_H
@@ -78,6 +78,8 @@
 #include <rcgc/inspect.h>
 #include <rcgc/dump.h>
 #include <rcgc/profile.h>
+#include <rcgc/lines.h>
+#include <rcgc/leak.h>
 #include <rcgc/site.h>
 
 #endif /* RCGC_H */

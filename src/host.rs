@@ -28,6 +28,9 @@ use core::ffi::{c_int, c_void};
 /// Gives the bytes of a dump to the host.
 pub type WriteFn = unsafe extern "C" fn(*const c_void, usize, *mut c_void) -> c_int;
 
+/// What a leak check runs.
+pub type RunFn = unsafe extern "C" fn(*mut Heap, *mut c_void);
+
 /// How deep deaths with callbacks may nest before they are put off. Sixteen levels of ours and the host's
 /// frames fit a 64 KiB stack with room for host code in each.
 pub const DEATH_DEPTH_MAX: u32 = if cfg!(feature = "check") { 4 } else { 16 };
@@ -82,6 +85,14 @@ pub unsafe fn write(heap: *mut Heap, function: WriteFn, bytes: &[u8], ctx: *mut 
     let result = function(bytes.as_ptr() as *const c_void, bytes.len(), ctx);
     leave(heap, border);
     result
+}
+
+/// Runs a function of the host's as if the host had called it itself.
+///
+/// # Safety
+/// - No callback of the heap is running, and no reference to the heap is held across this call.
+pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) {
+    function(heap, ctx);
 }
 
 /// A callback begins: scopes that it leaves open are closed at this border.

@@ -25,6 +25,7 @@
 //! | [`inspect`] | what a heap holds and why |
 //! | [`dump`] | a heap at one moment, as a file |
 //! | [`profile`] | who allocates what, when asked |
+//! | [`leaks`] | what is held too long |
 //! | [`capi`] | the exported functions, one file per header, and the boundary with every cast |
 //!
 //! The engine is `no_std` and does not use `alloc`: no allocation failure can abort the host, the shared
@@ -50,6 +51,7 @@ pub mod header;
 pub mod heap;
 pub mod host;
 pub mod inspect;
+pub mod leaks;
 pub mod object;
 pub mod profile;
 pub mod report;

@@ -99,6 +99,15 @@ impl fmt::Display for CText {
     }
 }
 
+/// The ending of a word of which there are so many.
+pub fn s(count: u64) -> &'static str {
+    if count == 1 {
+        ""
+    } else {
+        "s"
+    }
+}
+
 /// How a line ranks; the numbers of `GC_LOG_*`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]

@@ -29,7 +29,9 @@ c_tests! {
     test_growth
     test_heap
     test_inspect
+    test_leak
     test_lifetime
+    test_lines
     test_misuse
     test_model
     test_object

@@ -132,6 +132,28 @@ pub const AREAS: &[Area] = &[
         before: &[],
         only_if: None,
     },
+    Area {
+        source: "lines",
+        header: "lines",
+        includes: &[
+            "<rcgc/config.h>",
+            "<rcgc/dump.h>",
+            "<rcgc/heap.h>",
+            "<rcgc/profile.h>",
+            "<rcgc/status.h>",
+        ],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "leak",
+        header: "leak",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/profile.h>", "<rcgc/status.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
 ];
 
 /// Parameters that must not be null and are only read: `NonNull` cannot say `const`.

@@ -13,6 +13,12 @@
  *     GC_SCOPE_CLEAN(heap, "request");         // as RC_SCOPE_NAMED: what is made in the rest of this block
  *                                              // and outlives it is an error in the log, while profiled
  *
+ *     GC_LINES(heap);                          // a declaration: a line table of this function begins
+ *     load(rows); GC_LINE();                   // what changed since the mark before is this line's
+ *
+ *     gc_hold hold = GC_HOLD(obj, "cache");    // one more reference, whose holder is known by name and place
+ *     GC_RELEASE(hold);
+ *
  * Compilers without statement expressions get the plain functions.
  */
 #ifndef RCGC_SITE_H
@@ -20,6 +26,8 @@
 
 #include <rcgc/auto.h>
 #include <rcgc/config.h>
+#include <rcgc/leak.h>
+#include <rcgc/lines.h>
 #include <rcgc/object.h>
 #include <rcgc/profile.h>
 
@@ -34,11 +42,19 @@
 
 #define RC_NEW(type) rc_new_at((type), RCGC_SITE())
 #define RC_NEW_ARRAY(type, n) rc_new_array_at((type), (n), RCGC_SITE())
+#define GC_HOLD(obj, tag) gc_hold_at((obj), (tag), RCGC_SITE())
+#define GC_RELEASE(hold) gc_release_hold((hold), RCGC_SITE())
+#define GC_LINES(heap) gc_lines rcgc_lines = gc_lines_begin((heap), RCGC_SITE())
+#define GC_LINE() gc_line(&rcgc_lines, RCGC_SITE())
 
 #else
 
 #define RC_NEW(type) rc_new(type)
 #define RC_NEW_ARRAY(type, n) rc_new_array((type), (n))
+#define GC_HOLD(obj, tag) gc_hold_at((obj), (tag), NULL)
+#define GC_RELEASE(hold) gc_release_hold((hold), NULL)
+#define GC_LINES(heap) RCGC_STATIC_ASSERT(1, "no line tables without statement expressions")
+#define GC_LINE() ((void)0)
 
 #endif
 

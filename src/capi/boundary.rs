@@ -36,12 +36,14 @@ use static_assertions::const_assert_eq;
 mod collector;
 mod dump;
 mod inspect;
+mod leak;
 mod life;
 mod profile;
 
 pub(super) use collector::*;
 pub(super) use dump::*;
 pub(super) use inspect::*;
+pub(super) use leak::*;
 pub(super) use life::*;
 pub(super) use profile::*;
 

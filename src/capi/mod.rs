@@ -17,6 +17,8 @@
 //! | `inspect` | `rcgc/inspect.h` |
 //! | `dump` | `rcgc/dump.h` |
 //! | `profile` | `rcgc/profile.h` |
+//! | `lines` | `rcgc/lines.h` |
+//! | `leak` | `rcgc/leak.h` |
 #![allow(non_camel_case_types)]
 // The conditions of every function are in its comment, in five labels; a Rust host reads the same ones.
 #![allow(clippy::missing_safety_doc)]
@@ -28,6 +30,8 @@ pub mod count_slow;
 pub mod dump;
 pub mod heap;
 pub mod inspect;
+pub mod leak;
+pub mod lines;
 pub mod object;
 pub mod profile;
 pub mod scope;

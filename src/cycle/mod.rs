@@ -66,6 +66,7 @@ use crate::header;
 use crate::heap::page::PageFlags;
 use crate::heap::range::RANGE;
 use crate::heap::{self, page, Heap, Phase};
+use crate::leaks;
 use crate::object;
 use crate::report::{self, CText, Level};
 use crate::scope;
@@ -296,6 +297,7 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
     (*heap).debug &= !events::DEBUG_SAVEALL;
     (*heap).phase = Phase::Ending;
     run(heap, Kind::Full, Reason::HeapEnd);
+    leaks::report_end(heap);
     let held = report_held(heap);
     let mut rounds = 0;
     while (*heap).live_objects() != 0 {

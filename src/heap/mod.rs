@@ -25,6 +25,7 @@ use crate::cycle::events::Listener;
 use crate::cycle::pace::Pace;
 use crate::death::Queue;
 use crate::finalizers::Finalizers;
+use crate::leaks::{self, Leaks};
 use crate::profile::{self, Profile};
 use crate::report::{Line, LINE_BYTES};
 use crate::scope::{Scopes, Stack};
@@ -135,6 +136,8 @@ pub struct Heap {
     pub full: GenerationStats,
     /// Who allocates what, while the host wants to know; else null.
     pub profile: *mut Profile,
+    /// What the host follows of references and expected deaths; null: nothing.
+    pub leaks: *mut Leaks,
     name: [u8; NAME_BYTES],
     error: [u8; LINE_BYTES],
 }
@@ -374,6 +377,7 @@ pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
 /// # Safety
 /// - `heap` is live, and nobody uses it or anything in it any more.
 pub unsafe fn end(heap: *mut Heap) {
+    leaks::end(heap);
     profile::stop(heap);
     while !(*heap).first_type.is_null() {
         crate::types::end((*heap).first_type);

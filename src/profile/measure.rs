@@ -309,9 +309,10 @@ unsafe fn report_survivors(heap: *mut Heap, open: &Open, measured: &Measured) {
     // A cut line has the number at least.
     let _ = write!(
         line,
-        "scope {} left {} objects behind ({} bytes)",
+        "scope {} left {} object{} behind ({} bytes)",
         CText(name),
         measured.survivor_objects,
+        report::s(measured.survivor_objects),
         measured.survivor_bytes
     );
     for (index, (id, count)) in found.as_slice().iter().take(NAMED_SITES).enumerate() {

@@ -9,6 +9,8 @@
 //! | `birth` | what is written when an object is made and when it ends |
 //! | `quick` | the same for the common case |
 //! | `measure` | what happened between the borders of a scope |
+//! | `lines` | what happened at each line of a function |
+//! | `text` | all of that for people to read |
 //! | `query` | sites sorted, filtered, put together, compared |
 //!
 //! **Off** is a null [`Heap::profile`], and costs nothing: no hot path asks for it. **On**, every type of the
@@ -27,15 +29,18 @@ use crate::sys;
 use crate::types::{Type, TypeFlags};
 use book::Book;
 use core::ptr;
+use lines::Lines;
 use measure::Measures;
 
 pub mod birth;
 pub mod book;
+pub mod lines;
 pub mod measure;
 pub mod query;
 pub mod quick;
 pub mod record;
 pub mod site;
+pub mod text;
 
 /// Exact counters of sites.
 pub const SITES: u32 = 1;
@@ -66,6 +71,8 @@ pub struct Profile {
     pub book: Book,
     /// Open scopes, and what is known of those that were left.
     pub measures: Measures,
+    /// Line tables.
+    pub lines: Lines,
     /// The most bytes that lived at once since the last reset.
     pub peak_bytes: u64,
     /// Objects that found no room in the table beside the objects.
@@ -109,7 +116,10 @@ impl Profile {
 
     /// Bytes that the profile itself takes, without the table beside the objects.
     pub fn own_bytes(&self) -> u64 {
-        size_of::<Profile>() as u64 + self.book.own_bytes() + self.measures.own_bytes()
+        size_of::<Profile>() as u64
+            + self.book.own_bytes()
+            + self.measures.own_bytes()
+            + self.lines.own_bytes()
     }
 }
 
@@ -210,6 +220,7 @@ pub unsafe fn stop(heap: *mut Heap) {
     record::end(heap);
     (*profile).book.end();
     (*profile).measures.end();
+    (*profile).lines.end();
     sys::free(profile as *mut u8);
 }
 

@@ -215,7 +215,8 @@ fn put_together(rows: &mut Stack<Row>, group: Group) {
     }
 }
 
-fn order(left: &Place, right: &Place) -> Ordering {
+/// Places by file, function, line.
+pub fn order(left: &Place, right: &Place) -> Ordering {
     let text = |text: *const c_char| match text.is_null() {
         true => c"",
         // SAFETY: the list's texts are C strings.

@@ -10,6 +10,7 @@ use core::ffi::c_void;
 use core::ptr;
 
 pub mod file;
+pub mod reader;
 
 /// Bytes of a page of the operating system.
 pub fn os_page_bytes() -> usize {

@@ -13,7 +13,7 @@ const_assert_eq!(GC_AGE_BUCKETS, crate::profile::book::AGE_BUCKETS);
 const_assert_eq!(GC_PROFILE_SITES, profile::SITES);
 
 /// The heap and its profile; err is a status, said.
-unsafe fn profiled(call: &str, heap: *mut Heap) -> Result<(*mut Heap, *mut Profile), rc_status> {
+pub(super) unsafe fn profiled(call: &str, heap: *mut Heap) -> Result<(*mut Heap, *mut Profile), rc_status> {
     let Some(heap) = heap_of(call, heap) else { return Err(RC_ERR_NO_MEMORY) };
     if (*heap).profile.is_null() {
         (*heap).set_error(format_args!("{call}: heap {} is not profiled", CText((*heap).name())));
@@ -130,7 +130,7 @@ pub(in crate::capi) unsafe fn profile_get(
 }
 
 /// Writes a struct of the library's; a bad size is said.
-unsafe fn put<T>(heap: *mut Heap, call: &str, to: *mut T, size: usize, value: &T) -> rc_status {
+pub(super) unsafe fn put<T>(heap: *mut Heap, call: &str, to: *mut T, size: usize, value: &T) -> rc_status {
     match write_struct(to, size, value) {
         Ok(()) => RC_OK,
         Err(why) => {
@@ -272,7 +272,7 @@ fn site_stats(row: &Row) -> gc_site_stats {
 
 /// Writes values into an array of the host's, whose elements have the size that the first of them says. Returns
 /// how many values there are; err is a sentence.
-unsafe fn put_all<T>(
+pub(super) unsafe fn put_all<T>(
     to: *mut T,
     room: usize,
     values: impl Iterator<Item = T>,

@@ -1,0 +1,172 @@
+//! `rcgc/leak.h`: finding what is held too long. References with a token, objects that should be dead, functions that
+//! leave something behind each time they run. None of it needs a profile; under one, messages name the sites. A null
+//! heap means the default heap.
+
+use super::boundary::{self, NonNull};
+use super::profile::rc_site;
+use super::status::rc_status;
+use crate::heap::Heap as gc_heap;
+use core::ffi::{c_char, c_void};
+
+/// A reference that is followed: what `gc_hold_at` gives and `gc_release_hold` takes.
+pub type gc_hold = u64;
+
+/// No reference.
+pub const GC_HOLD_NONE: gc_hold = 0;
+
+/// Takes one more reference to an object, with a token, a tag that says what it is for (null: none), and the place that
+/// takes it (null: none). `GC_HOLD(obj, tag)` gives the place.
+///
+/// What was not released when the heap ends is listed in the log, each with its tag and place. A heap follows about a
+/// million references at once.
+///
+/// Ownership: the token owns the reference; the tag is copied.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: GC_HOLD_NONE for out of memory, and when the heap follows as many as it can: then no reference was taken;
+/// fatal for what is not a live object.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn gc_hold_at(obj: NonNull<c_void>, tag: *const c_char, site: *mut rc_site) -> gc_hold {
+    boundary::hold_at(obj, tag, site)
+}
+
+/// Releases the reference of a token, from a place (null: none). `GC_RELEASE(hold)` gives the place. GC_HOLD_NONE is
+/// `RC_OK`.
+///
+/// Ownership: releases the reference.
+/// Threads: those of the object's heap.
+/// May collect: no.
+/// Runs host code: what the death of an object runs.
+/// Fails: RC_ERR_INVALID for a token that was released before, in this or an ended heap: nothing is released, and
+/// `gc_error_message(NULL)` names the tag and both places, as long as its place in the table was not used again.
+#[no_mangle]
+pub unsafe extern "C" fn gc_release_hold(hold: gc_hold, site: *mut rc_site) -> rc_status {
+    boundary::release_hold(hold, site)
+}
+
+/// A reference that is followed. The library fills it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_hold_info {
+    /// `sizeof(gc_hold_info)` as the host was compiled.
+    pub struct_size: usize,
+    /// The token.
+    pub hold: gc_hold,
+    /// The object.
+    pub obj: *mut c_void,
+    /// The tag; null: none.
+    pub tag: *const c_char,
+    /// The place; the file is null where none was given.
+    pub file: *const c_char,
+    /// As `file`.
+    pub function: *const c_char,
+    /// As `file`.
+    pub line: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Nanoseconds since it was taken.
+    pub age_ns: u64,
+}
+
+/// Writes the references that were taken and not released, and returns how many there are. At most `room` are written,
+/// each of `out_rows->struct_size` bytes, which must be set.
+///
+/// Ownership: nothing; objects are borrowed, tags live as long as the reference is followed.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: 0, and `gc_error_message`, for a bad size.
+#[no_mangle]
+pub unsafe extern "C" fn gc_holds(heap: *mut gc_heap, out_rows: *mut gc_hold_info, room: usize) -> usize {
+    boundary::holds(heap, out_rows, room)
+}
+
+/// Says that an object is about to die, and why (null: no reason). It is not kept alive; `gc_check_expected` says
+/// whether it died, and `gc_heap_free` does at the end.
+///
+/// The object has one weak handle more from here on.
+///
+/// Ownership: nothing; the reason is copied.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_NO_MEMORY; fatal for what is not a live object.
+#[no_mangle]
+pub unsafe extern "C" fn gc_expect_dead(obj: NonNull<c_void>, why: *const c_char) -> rc_status {
+    boundary::expect_dead(obj, why)
+}
+
+/// Collects, and returns how many of the objects named by `gc_expect_dead` are alive. A warning in the log says of each
+/// what it is, why it should be dead, how many references it has, and under a profile which site made it.
+///
+/// Ownership: ends what is dead.
+/// Threads: the heap's.
+/// May collect: yes.
+/// Runs host code: what a collection runs.
+/// Fails: never; where a collection is refused it only looks.
+#[no_mangle]
+pub unsafe extern "C" fn gc_check_expected(heap: *mut gc_heap) -> usize {
+    boundary::check_expected(heap)
+}
+
+/// What `gc_leak_check` runs.
+pub type gc_leak_fn = Option<unsafe extern "C" fn(heap: *mut gc_heap, ctx: *mut c_void)>;
+
+/// What a leak check found. Start from `GC_LEAK_RESULT_INIT`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_leak_result {
+    /// `sizeof(gc_leak_result)` as the host was compiled.
+    pub struct_size: usize,
+    /// 1: it leaks: every run left at least one object, byte or reference behind.
+    pub leaks: u32,
+    /// Runs that were measured.
+    pub runs: u32,
+    /// The least that one run left behind: objects,
+    pub objects: i64,
+    /// bytes, with external ones,
+    pub bytes: i64,
+    /// and references: the sum of all counts.
+    pub references: i64,
+    /// All runs together left behind so many objects,
+    pub objects_total: i64,
+    /// bytes,
+    pub bytes_total: i64,
+    /// references.
+    pub references_total: i64,
+    /// The name of the type of most of the objects left; null when none are.
+    pub type_name: *const c_char,
+    /// The place that made most of them: null when it does not leak, when no place is known, and when the heap was
+    /// profiled before.
+    pub file: *const c_char,
+    /// As `file`.
+    pub function: *const c_char,
+    /// As `file`.
+    pub line: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// Runs a function `warm_ups` times and then `runs` times, a full collection after each, and finds out whether each of
+/// the latter leaves objects, bytes or references behind. If so, an error in the log says what, and the function runs
+/// once more under a profile, to name the site.
+///
+/// Ownership: what the function does.
+/// Threads: the heap's.
+/// May collect: yes.
+/// Runs host code: the function, and what a collection runs.
+/// Fails: RC_ERR_INVALID for a null function, no runs and a bad size; RC_ERR_REFUSED inside a callback. A leak is
+/// `RC_OK`: `leaks` tells.
+#[no_mangle]
+pub unsafe extern "C" fn gc_leak_check(
+    heap: *mut gc_heap,
+    function: gc_leak_fn,
+    ctx: *mut c_void,
+    warm_ups: u32,
+    runs: u32,
+    out_result: NonNull<gc_leak_result>,
+) -> rc_status {
+    boundary::leak_check(heap, function, ctx, warm_ups, runs, out_result)
+}

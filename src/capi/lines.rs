@@ -1,0 +1,96 @@
+//! `rcgc/lines.h`: line tables, as memory_profiler has them, and a profile as text. The numbers are exact engine bytes;
+//! what the process takes from the system is never among them.
+//!
+//! A function that is to be looked at begins with `GC_LINES(heap);` and has `GC_LINE();` at the end of each line, or of
+//! each statement, that is of interest (rcgc/site.h). What changed since the mark before, calls included, is booked
+//! there.
+
+use super::boundary::{self, NonNull};
+use super::dump::gc_write_fn;
+use super::profile::rc_site;
+use super::status::rc_status;
+use crate::heap::Heap as gc_heap;
+use core::ffi::{c_int, c_void};
+
+/// Where a call of a function is. A local variable of the function, made by `GC_LINES`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_lines {
+    /// The heap; null when it is not profiled.
+    pub heap: *mut gc_heap,
+    /// The books at the mark before.
+    pub allocated_bytes: u64,
+    /// As `allocated_bytes`.
+    pub freed_bytes: u64,
+    /// Which profile that was.
+    pub started_ns: u64,
+}
+
+/// A function begins. `GC_LINES(heap)` calls it.
+///
+/// Ownership: nothing; the site as in `rc_new_at`.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never; without a profile, and without memory, nothing is booked.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn gc_lines_begin(heap: *mut gc_heap, site: NonNull<rc_site>) -> gc_lines {
+    boundary::lines_begin(heap, site)
+}
+
+/// A line ends: what changed since the mark before is booked to it. `GC_LINE()` calls it.
+///
+/// Ownership: nothing; the site as in `rc_new_at`.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never; a null `lines` is nothing.
+#[no_mangle]
+pub unsafe extern "C" fn gc_line(lines: *mut gc_lines, site: NonNull<rc_site>) {
+    boundary::line(lines, site)
+}
+
+/// Write the running totals,
+pub const GC_TEXT_TOTALS: u32 = 1;
+/// the sites,
+pub const GC_TEXT_SITES: u32 = 2;
+/// the scopes,
+pub const GC_TEXT_SCOPES: u32 = 4;
+/// the line tables.
+pub const GC_TEXT_LINES: u32 = 8;
+/// Leave out lines whose live bytes did not grow.
+pub const GC_TEXT_GROWN: u32 = 65536;
+
+/// How a profile is written. Start from `GC_TEXT_OPTIONS_INIT`; a field left zero means the default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_text_options {
+    /// `sizeof(gc_text_options)` as the host was compiled.
+    pub struct_size: usize,
+    /// `GC_TEXT_*` together; 0: all parts.
+    pub parts: u32,
+    /// Rows of sites and scopes at most; 0: 20.
+    pub limit: u32,
+    /// Decimals of MiB, at most 6; 0: bytes.
+    pub decimals: u32,
+    /// A descriptor that is open for writing, when `write` is null; 0: standard error.
+    pub fd: c_int,
+    /// Takes the text, in pieces; null: it goes to `fd`.
+    pub write: gc_write_fn,
+    /// Given to `write`.
+    pub write_ctx: *mut c_void,
+}
+
+/// Writes the profile of a heap as text, with the source of lines where it can be read. `options` may be null.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: `write`, which may only look, as that of a dump.
+/// Fails: RC_ERR_REFUSED when the profile is off and inside a callback of a collection; RC_ERR_INVALID for a bad size,
+/// part or number of decimals; RC_ERR_NO_MEMORY; RC_ERR_IO when the text cannot be written: `errno` has the reason.
+#[no_mangle]
+pub unsafe extern "C" fn gc_profile_write(heap: *mut gc_heap, options: *const gc_text_options) -> rc_status {
+    boundary::profile_write(heap, options)
+}

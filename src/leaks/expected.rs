@@ -1,0 +1,118 @@
+//! Objects that are expected to be dead: the host names one and says why, and asks later. Followed by weak handles,
+//! so nothing is kept alive, and an address that was used again is not mistaken.
+
+use crate::cycle::{self, Kind};
+use crate::header;
+use crate::heap::{range, Heap};
+use crate::object;
+use crate::profile::{record, site};
+use crate::report::{self, CText, Level, Line};
+use crate::scope::Stack;
+use crate::sys;
+use crate::weak::{self, Weak};
+use core::ffi::{c_char, c_void};
+use core::fmt::Write;
+use core::ptr;
+
+/// One object.
+#[derive(Clone, Copy)]
+struct Entry {
+    weak: *mut Weak,
+    /// Why it should be dead; ours.
+    why: *const c_char,
+    since_ns: u64,
+}
+
+/// The objects of one heap. Zeroed memory has none.
+pub struct Expected {
+    entries: Stack<Entry>,
+}
+
+impl Expected {
+    /// Gives the memory back.
+    pub fn end(&mut self) {
+        for entry in self.entries.as_slice() {
+            // SAFETY: both are ours.
+            unsafe {
+                weak::free(entry.weak);
+                sys::free(entry.why as *mut u8);
+            }
+        }
+        self.entries.end();
+    }
+}
+
+/// From now on an object is expected to be dead when somebody asks. False for out of memory.
+///
+/// # Safety
+/// - `obj` is a live object, only its heap's thread is in the heap; `why` is null or a C string.
+pub unsafe fn expect(obj: *mut c_void, why: *const c_char) -> bool {
+    let leaks = super::of((*object::type_of(obj)).heap);
+    if leaks.is_null() || !(*leaks).expected.entries.reserve(1) {
+        return false;
+    }
+    let Some(why) = super::copy_text(why) else { return false };
+    let weak = weak::new(obj, None, ptr::null_mut());
+    if weak.is_null() {
+        sys::free(why as *mut u8);
+        return false;
+    }
+    // There is room.
+    (*leaks).expected.entries.push(Entry { weak, why, since_ns: sys::now_ns() })
+}
+
+/// Looks which of the objects live, after a full collection if `collect`, and says so of each. Those that are dead are
+/// forgotten. Returns how many live.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap; with `collect`, every tracked object is walkable.
+pub unsafe fn check(heap: *mut Heap, collect: bool) -> usize {
+    if (*heap).leaks.is_null() {
+        return 0;
+    }
+    if collect {
+        cycle::collect(heap, Kind::Full);
+    }
+    let mut index = 0;
+    while let Some(entry) = (*(*heap).leaks).expected.entries.get(index) {
+        let obj = weak::target_of(entry.weak);
+        if obj.is_null() {
+            weak::free(entry.weak);
+            sys::free(entry.why as *mut u8);
+            (*(*heap).leaks).expected.entries.remove(index);
+            continue;
+        }
+        say(heap, obj, &entry);
+        index += 1;
+    }
+    index
+}
+
+unsafe fn say(heap: *mut Heap, obj: *mut c_void, entry: &Entry) {
+    let why = if entry.why.is_null() { c"no reason was given".as_ptr() } else { entry.why };
+    let mut line = Line::new();
+    // A cut line has the object at least.
+    let _ = write!(
+        line,
+        "{} {obj:p} is alive, {} ms after it was expected to be dead ({})",
+        (*object::type_of(obj)).name(),
+        (sys::now_ns() - entry.since_ns) / 1_000_000,
+        CText(why)
+    );
+    match header::count_word(obj) {
+        word if word & header::LOCAL != 0 => {
+            let count = (word - header::LOCAL) as u64;
+            let _ = write!(line, "; {count} reference{}", report::s(count));
+        }
+        _ => {
+            let _ = write!(line, "; immortal");
+        }
+    }
+    if !(*heap).profile.is_null() {
+        let record = record::get(range::page_of(obj as usize), obj);
+        if let Some(place) = site::place(record.site()) {
+            let _ = write!(line, "; made at {place}");
+        }
+    }
+    report::log(Level::Warning, format_args!("{line}"));
+}

@@ -1,0 +1,183 @@
+//! A function run again and again: what it leaves behind each time it leaks. The manner is that of CPython's `-R`:
+//! some runs to warm up caches, then runs whose differences count, each after a full collection.
+//!
+//! Three numbers are watched, all exact: objects, their bytes with the external ones, and references (the sum of all
+//! counts, which finds a forgotten decref of an object that lives anyway). A number leaks if it rose in every run; what
+//! rose in some is only said, since a cache that grows now and then is none.
+
+use crate::cycle::{self, Kind};
+use crate::header;
+use crate::heap::Heap;
+use crate::host::{self, RunFn};
+use crate::profile::query::{self, Group, Query, Sort};
+use crate::profile::site::Place;
+use crate::profile::{self, SITES};
+use crate::report::{self, CText, Level, Line};
+use crate::scope::Stack;
+use crate::types::Type;
+use core::ffi::{c_char, c_void};
+use core::fmt::Write;
+use core::ptr;
+
+/// What is watched.
+#[derive(Clone, Copy, Default)]
+struct Numbers {
+    objects: i64,
+    bytes: i64,
+    references: i64,
+}
+
+/// What came out.
+#[derive(Clone, Copy)]
+pub struct Found {
+    /// The least that a run left behind, each of its own: above 0 it leaks.
+    pub objects: i64,
+    /// As `objects`.
+    pub bytes: i64,
+    /// As `objects`.
+    pub references: i64,
+    /// All runs together.
+    pub objects_total: i64,
+    /// As `objects_total`.
+    pub bytes_total: i64,
+    /// As `objects_total`.
+    pub references_total: i64,
+    /// The type that most objects of a run are of; null when none are left.
+    pub type_name: *const c_char,
+    /// The site that made most of them, where it is known.
+    pub place: Option<Place>,
+}
+
+impl Found {
+    /// Whether the function leaks.
+    pub fn is_leaking(&self) -> bool {
+        self.objects > 0 || self.bytes > 0 || self.references > 0
+    }
+}
+
+unsafe fn numbers(heap: *mut Heap) -> Numbers {
+    let mut references = 0i64;
+    (*heap).each_page(|page| {
+        (*page).each_block(|obj| {
+            let word = header::count_word(obj);
+            if word & header::LOCAL != 0 {
+                references += (word - header::LOCAL) as i64;
+            }
+        });
+    });
+    Numbers { objects: (*heap).live_objects() as i64, bytes: (*heap).bytes_in_use() as i64, references }
+}
+
+/// Live objects of each type.
+unsafe fn types(heap: *mut Heap) -> Stack<(*mut Type, u64)> {
+    let mut all = Stack::new();
+    // What finds no room is not named.
+    (*heap).each_type(|kind| {
+        let _ = all.push((kind, (*kind).live()));
+    });
+    all
+}
+
+/// The type with the greatest increase.
+unsafe fn grown(before: &Stack<(*mut Type, u64)>, after: &Stack<(*mut Type, u64)>) -> *const c_char {
+    let mut most = (0, ptr::null());
+    for &(kind, live) in after.as_slice() {
+        let old = before.as_slice().iter().find(|entry| entry.0 == kind).map_or(0, |entry| entry.1);
+        if live.saturating_sub(old) > most.0 {
+            most = (live - old, (*kind).name().0);
+        }
+    }
+    most.1
+}
+
+unsafe fn run_once(heap: *mut Heap, function: RunFn, ctx: *mut c_void) {
+    host::run(heap, function, ctx);
+    cycle::collect(heap, Kind::Full);
+}
+
+/// Runs the function `warm_ups` and then `runs` times.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap, in no callback; every tracked object is walkable between runs, and the
+///   function does not end the heap.
+pub unsafe fn hunt(heap: *mut Heap, function: RunFn, ctx: *mut c_void, warm_ups: u32, runs: u32) -> Found {
+    for _ in 0..warm_ups {
+        run_once(heap, function, ctx);
+    }
+    cycle::collect(heap, Kind::Full);
+    let first = numbers(heap);
+    let mut types_before = types(heap);
+    let (mut last, mut least) = (first, Numbers { objects: i64::MAX, bytes: i64::MAX, references: i64::MAX });
+    for _ in 0..runs {
+        run_once(heap, function, ctx);
+        let now = numbers(heap);
+        least.objects = least.objects.min(now.objects - last.objects);
+        least.bytes = least.bytes.min(now.bytes - last.bytes);
+        least.references = least.references.min(now.references - last.references);
+        last = now;
+    }
+    let mut types_after = types(heap);
+    let mut found = Found {
+        objects: least.objects,
+        bytes: least.bytes,
+        references: least.references,
+        objects_total: last.objects - first.objects,
+        bytes_total: last.bytes - first.bytes,
+        references_total: last.references - first.references,
+        type_name: grown(&types_before, &types_after),
+        place: None,
+    };
+    types_before.end();
+    types_after.end();
+    if found.is_leaking() {
+        found.place = place_of_leak(heap, function, ctx);
+        say(heap, &found, runs);
+    }
+    found
+}
+
+/// One run more under a profile of its own, unless the host has one: the site whose objects are left.
+unsafe fn place_of_leak(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Option<Place> {
+    if !(*heap).profile.is_null() || profile::start(heap, SITES).is_err() {
+        return None;
+    }
+    run_once(heap, function, ctx);
+    if (*heap).profile.is_null() {
+        return None;
+    }
+    let query = Query {
+        group: Group::Site,
+        sort: Sort::LiveObjects,
+        file: c"*".as_ptr(),
+        exclude_file: ptr::null(),
+        function: ptr::null(),
+        type_name: ptr::null(),
+    };
+    let mut rows = query::rows(heap, &query)?;
+    let place = rows.get(0).filter(|row| row.counters.live_objects() != 0).map(|row| row.place);
+    rows.end();
+    profile::stop(heap);
+    place
+}
+
+unsafe fn say(heap: *mut Heap, found: &Found, runs: u32) {
+    let mut line = Line::new();
+    // A cut line has the numbers at least.
+    let _ = write!(
+        line,
+        "heap {}: each of {runs} runs left at least {} object{}, {} bytes and {} reference{} behind",
+        CText((*heap).name()),
+        found.objects.max(0),
+        report::s(found.objects as u64),
+        found.bytes.max(0),
+        found.references.max(0),
+        report::s(found.references as u64)
+    );
+    if !found.type_name.is_null() {
+        let _ = write!(line, "; most are {}", CText(found.type_name));
+    }
+    if let Some(place) = &found.place {
+        let _ = write!(line, " made at {place}");
+    }
+    report::log(Level::Error, format_args!("{line}"));
+}

@@ -1,0 +1,214 @@
+//! Line tables: how live bytes changed from one mark of a function to the next.
+//!
+//! The host opens a function with `GC_LINES` and marks the ends of lines with `GC_LINE`; each mark books what
+//! changed since the mark before of the same call of the function, calls of other functions included. So the
+//! increments of a function's lines add up to what the function did, in loops too, whatever the functions
+//! that it calls do with marks of their own.
+
+use super::query;
+use super::site::{self, Place};
+use super::text::{self, Bytes, Options};
+use super::Profile;
+use crate::heap::Heap;
+use crate::report::CText;
+use crate::scope::Stack;
+use crate::sys::reader::Reader;
+use core::fmt::{self, Write};
+
+/// Longest source line that is shown.
+const SHOWN_BYTES: usize = 100;
+
+/// Where a call of a function is; the layout of `gc_lines`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Cursor {
+    /// The heap; null when nothing is booked.
+    pub heap: *mut Heap,
+    /// The running totals at the mark before.
+    pub allocated_bytes: u64,
+    /// As `allocated_bytes`.
+    pub freed_bytes: u64,
+    /// When the profile began, so that a cursor of another one is told.
+    pub started_ns: u64,
+}
+
+/// What one line did.
+#[derive(Clone, Copy)]
+pub struct LineTotal {
+    /// The site's number.
+    pub site: u32,
+    /// How often the line was passed.
+    pub occurrences: u64,
+    /// Bytes of objects made there, and ended.
+    pub allocated_bytes: u64,
+    /// As `allocated_bytes`.
+    pub freed_bytes: u64,
+    /// The most bytes that lived at its end.
+    pub most_bytes: u64,
+}
+
+/// The line tables of one heap. Zeroed memory has none.
+pub struct Lines {
+    totals: Stack<LineTotal>,
+    /// By a site's number: the place in `totals` + 1.
+    places: Stack<u32>,
+}
+
+impl Lines {
+    /// The total of a site; None for out of memory.
+    fn of(&mut self, site: u32) -> Option<&mut LineTotal> {
+        while self.places.len() <= site as usize {
+            if !self.places.push(0) {
+                return None;
+            }
+        }
+        let mut place = self.places.get(site as usize)?;
+        if place == 0 {
+            let total = LineTotal { site, occurrences: 0, allocated_bytes: 0, freed_bytes: 0, most_bytes: 0 };
+            if !self.totals.push(total) {
+                return None;
+            }
+            place = self.totals.len() as u32;
+            self.places.set(site as usize, place);
+        }
+        self.totals.get_mut(place as usize - 1)
+    }
+
+    /// All lines that were passed.
+    pub fn totals(&self) -> &[LineTotal] {
+        self.totals.as_slice()
+    }
+
+    /// Bytes of the tables.
+    pub fn own_bytes(&self) -> u64 {
+        self.totals.own_bytes() + self.places.own_bytes()
+    }
+
+    /// Gives the memory back.
+    pub fn end(&mut self) {
+        self.totals.end();
+        self.places.end();
+    }
+}
+
+/// A function begins at a site.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap; `site` is a descriptor.
+pub unsafe fn begin(heap: *mut Heap, site: *const site::Site) -> Cursor {
+    let none = Cursor { heap: core::ptr::null_mut(), allocated_bytes: 0, freed_bytes: 0, started_ns: 0 };
+    if (*heap).profile.is_null() {
+        return none;
+    }
+    let mut cursor = Cursor { heap, ..none };
+    cursor.started_ns = (*(*heap).profile).started_ns;
+    cursor.allocated_bytes = (*(*heap).profile).allocated_bytes;
+    cursor.freed_bytes = (*(*heap).profile).freed_bytes();
+    mark(&mut cursor, site);
+    cursor
+}
+
+/// A line ends at a site.
+///
+/// # Safety
+/// - As [`begin`]; the cursor is from there.
+pub unsafe fn mark(cursor: &mut Cursor, site: *const site::Site) {
+    let heap = cursor.heap;
+    if heap.is_null() || (*heap).profile.is_null() || (*(*heap).profile).started_ns != cursor.started_ns {
+        return;
+    }
+    let profile: &mut Profile = &mut *(*heap).profile;
+    let freed = profile.freed_bytes();
+    if let Some(total) = profile.lines.of(site::number(site)) {
+        total.occurrences += 1;
+        total.allocated_bytes += profile.allocated_bytes - cursor.allocated_bytes;
+        total.freed_bytes += freed - cursor.freed_bytes;
+        total.most_bytes = total.most_bytes.max(profile.live_bytes);
+    }
+    cursor.allocated_bytes = profile.allocated_bytes;
+    cursor.freed_bytes = freed;
+}
+
+/// Writes the table of each function.
+///
+/// # Safety
+/// - The heap is profiled, and only its thread is in it.
+pub unsafe fn write(heap: *mut Heap, options: &Options, out: &mut dyn Write) -> fmt::Result {
+    let lines = &mut (*(*heap).profile).lines;
+    let key = |total: &LineTotal| site::place(total.site);
+    lines.totals.as_mut_slice().sort_unstable_by(|left, right| match (key(left), key(right)) {
+        (Some(left), Some(right)) => query::order(&left, &right),
+        (left, right) => left.is_some().cmp(&right.is_some()),
+    });
+    // The totals have moved.
+    for index in 0..lines.totals.len() {
+        if let Some(total) = lines.totals.get(index) {
+            lines.places.set(total.site as usize, index as u32 + 1);
+        }
+    }
+    let mut rest = lines.totals.as_slice();
+    while let Some(first) = rest.first().and_then(key) {
+        let same = |total: &&LineTotal| key(total).is_some_and(|place| same_function(&first, &place));
+        let (function, others) = rest.split_at(rest.iter().take_while(same).count().max(1));
+        write_function(&first, function, options, out)?;
+        rest = others;
+    }
+    Ok(())
+}
+
+fn same_function(left: &Place, right: &Place) -> bool {
+    // SAFETY: the list's texts are C strings.
+    unsafe { site::same_text(left.file, right.file) && site::same_text(left.function, right.function) }
+}
+
+/// The table of one function, from its first mark to its last; the source is shown where it can be read.
+unsafe fn write_function(
+    first: &Place,
+    lines: &[LineTotal],
+    options: &Options,
+    out: &mut dyn Write,
+) -> fmt::Result {
+    let head =
+        "Line #    Engine bytes       Increment       Allocated           Freed  Occurrences   Line contents";
+    writeln!(out, "Filename: {}\nFunction: {}\n", CText(first.file), CText(first.function))?;
+    writeln!(out, "{head}\n{:=<99}", "")?;
+    let number = |total: &LineTotal| site::place(total.site).map_or(0, |place| place.line);
+    let last = lines.last().map_or(0, number);
+    let mut source = Reader::open(first.file);
+    let grown_only = options.parts & text::GROWN != 0;
+    let mut rest = lines;
+    for line in 1..=last {
+        let mut contents = [0u8; SHOWN_BYTES];
+        let shown = source.line(&mut contents);
+        let total = rest.first().filter(|total| number(total) == line);
+        if total.is_some() {
+            rest = rest.get(1..).unwrap_or(&[]);
+        }
+        let grown = total.is_some_and(|total| total.allocated_bytes > total.freed_bytes);
+        if line < first.line || (grown_only && !grown) || (total.is_none() && shown.is_none()) {
+            continue;
+        }
+        match total {
+            Some(total) => write_line(line, total, options, out)?,
+            None => write!(out, "{line:6} {:79}", "")?,
+        }
+        for chunk in contents.get(..shown.unwrap_or(0)).unwrap_or(&[]).utf8_chunks() {
+            out.write_str(chunk.valid())?;
+        }
+        out.write_str("\n")?;
+    }
+    out.write_str("\n")
+}
+
+fn write_line(line: u32, total: &LineTotal, options: &Options, out: &mut dyn Write) -> fmt::Result {
+    let bytes = |bytes: u64| Bytes { bytes: bytes as i64, decimals: options.decimals };
+    write!(
+        out,
+        "{line:6} {:>15} {:>15} {:>15} {:>15} {:12}   ",
+        bytes(total.most_bytes),
+        bytes(total.allocated_bytes.wrapping_sub(total.freed_bytes)),
+        bytes(total.allocated_bytes),
+        bytes(total.freed_bytes),
+        total.occurrences
+    )
+}
