@@ -4,7 +4,8 @@
  *
  *     step, step_alone              ns a step with the tree, and without it: 200,000 steps after a full
  *                                   collection, so that the tree is old
- *     ratio                         of the two; goal: at most 1.2
+ *     ratio                         of the two; goal: at most 1.2. Below 1 where building the tree has made
+ *                                   young collections so rare that none falls into so few steps
  *     long, long_alone, ratio_long  the same over 20 million steps, in which the collector has to end nearly
  *                                   all rings several times over; goal: at most 1.2
  *     fresh                         ns a step of 200,000 straight after the tree was built: the full
