@@ -24,6 +24,7 @@ static bool fails(void) {
 }
 
 void *__real_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+void *__real_mremap(void *addr, size_t old_length, size_t length, int flags);
 int __real_mprotect(void *addr, size_t length, int prot);
 int __real_madvise(void *addr, size_t length, int advice);
 void *__real_malloc(size_t size);
@@ -31,6 +32,7 @@ void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *ptr, size_t size);
 
 void *__wrap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+void *__wrap_mremap(void *addr, size_t old_length, size_t length, int flags);
 int __wrap_mprotect(void *addr, size_t length, int prot);
 int __wrap_madvise(void *addr, size_t length, int advice);
 void *__wrap_malloc(size_t size);
@@ -39,6 +41,9 @@ void *__wrap_realloc(void *ptr, size_t size);
 
 void *__wrap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset) {
   return fails() ? MAP_FAILED : __real_mmap(addr, length, prot, flags, fd, offset);
+}
+void *__wrap_mremap(void *addr, size_t old_length, size_t length, int flags) {
+  return fails() ? MAP_FAILED : __real_mremap(addr, old_length, length, flags);
 }
 int __wrap_mprotect(void *addr, size_t length, int prot) {
   return fails() ? -1 : __real_mprotect(addr, length, prot);

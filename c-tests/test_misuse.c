@@ -332,6 +332,11 @@ static void heap_types(void *heap) {
   (void)gc_most_common_types(heap, GC_ORDER_LIVE, NULL, 0, &count);
 }
 
+static void heap_query(void *heap) {
+  gc_query *query;
+  if (gc_query_begin(heap, &query) == RC_OK) (void)gc_query_end(query);
+}
+
 static void heap_mark(void *heap) {
   gc_mark *mark;
   if (gc_growth_mark(heap, GC_MARK_TYPES, &mark) == RC_OK) gc_growth_free(mark);
@@ -411,7 +416,8 @@ static void heap_lines(void *heap) {
   X(profile_write, "gc_profile_write(heap)", "RC_ERR_REFUSED", give_status(gc_profile_write(arg, NULL)))     \
   X(iter_begin, "gc_iter_begin(heap)", IS_LEGAL, heap_walk(arg))                                             \
   X(common, "gc_most_common_types(heap)", IS_LEGAL, heap_types(arg))                                         \
-  X(growth_mark, "gc_growth_mark(heap)", IS_LEGAL, heap_mark(arg))
+  X(growth_mark, "gc_growth_mark(heap)", IS_LEGAL, heap_mark(arg))                                       \
+  X(query_begin, "gc_query_begin(heap)", IS_LEGAL, heap_query(arg))
 
 HEAP_CALLS(DEFINE_CALL)
 static const victim heap_calls[] = {HEAP_CALLS(VICTIM)};
@@ -580,6 +586,99 @@ static void table_of_growth_marks(void) {
   EXPECT_ALL("Growth marks", mark_calls, all, "0x0 is not a growth mark");
   gc_growth_free(alive);
   rc_decref(node);
+}
+
+/* ---- query sessions ---- */
+
+static int accept_any(void *obj, void *ctx) {
+  (void)obj, (void)ctx;
+  return 1;
+}
+
+static void query_facts(void *query) {
+  gc_query_facts facts = GC_QUERY_FACTS_INIT;
+  (void)gc_query_info(query, &facts);
+}
+
+static void query_outside(void *query) {
+  int64_t count;
+  (void)gc_external_references(query, good_key, &count);
+}
+
+static void query_edges(void *query, bool back) {
+  size_t count;
+  (void)(back ? gc_referrers : gc_referents)(query, good_key, NULL, 0, &count);
+}
+
+static void query_path(void *query) {
+  size_t length;
+  (void)gc_find_path(query, good_key, GC_FORWARD, accept_any, NULL, NULL, 0, &length);
+}
+
+static void query_why(void *query, bool alive) {
+  gc_why why = GC_WHY_INIT;
+  if (alive) (void)gc_why_alive(query, good_key, &why, NULL, 0, NULL, 0);
+  else (void)gc_why_not_collected(query, good_key, &why, NULL, 0);
+}
+
+static void query_text(void *query) {
+  size_t length;
+  (void)gc_why_text(query, good_key, NULL, 0, &length);
+}
+
+static void query_list(void *query) {
+  size_t count;
+  (void)gc_query_objects(query, GC_OBJECTS_HELD, NULL, 0, &count);
+}
+
+static void query_size(void *query) {
+  gc_size size = GC_SIZE_INIT;
+  void *obj = good_key;
+  (void)gc_retained_size(query, &obj, 1, &size);
+}
+
+static void query_dominator(void *query) {
+  void *dominator;
+  (void)gc_dominator(query, good_key, &dominator);
+}
+
+#define QUERY_CALLS(X)                                                                                       \
+  X(query_end, "gc_query_end(query)", "RC_OK", give_status(gc_query_end(arg)))                               \
+  X(query_info, "gc_query_info(query)", IS_FATAL, query_facts(arg))                                          \
+  X(outside, "gc_external_references(query)", IS_FATAL, query_outside(arg))                                  \
+  X(query_objects, "gc_query_objects(query)", IS_FATAL, query_list(arg))                                     \
+  X(referents, "gc_referents(query)", IS_FATAL, query_edges(arg, false))                                     \
+  X(referrers, "gc_referrers(query)", IS_FATAL, query_edges(arg, true))                                      \
+  X(find_path, "gc_find_path(query)", IS_FATAL, query_path(arg))                                             \
+  X(why_alive, "gc_why_alive(query)", IS_FATAL, query_why(arg, true))                                        \
+  X(why_not, "gc_why_not_collected(query)", IS_FATAL, query_why(arg, false))                                 \
+  X(why_text, "gc_why_text(query)", IS_FATAL, query_text(arg))                                               \
+  X(retained, "gc_retained_size(query)", IS_FATAL, query_size(arg))                                          \
+  X(dominator, "gc_dominator(query)", IS_FATAL, query_dominator(arg))
+
+QUERY_CALLS(DEFINE_CALL)
+static const victim query_calls[] = {QUERY_CALLS(VICTIM)};
+
+static void table_of_query_sessions(void) {
+  static char in_data[64];
+  good_key = graph_node(graph_declared(NULL), 1);
+  gc_query *ended = NULL, *alive = NULL;
+  gc_mark *mark = NULL;
+  REQUIRE(gc_query_begin(NULL, &ended) == RC_OK && gc_query_begin(NULL, &alive) == RC_OK);
+  REQUIRE(gc_growth_mark(NULL, GC_MARK_TYPES, &mark) == RC_OK);
+  REQUIRE(gc_query_end(ended) == RC_OK);
+  const wrong all[] = {
+      {"ended", "not an open session", ended},
+      {"an object", "not an open session", good_key},
+      {"static", "not an open session", in_data},
+      {"absurd", "not an open session", (void *)(uintptr_t)0x7fff00000000f0},
+      {"a mark", "not an open session", mark},
+      {"interior", "not an open session", (char *)alive + 8},
+  };
+  EXPECT_ALL("Query sessions", query_calls, all, "0x0 is not an open session");
+  REQUIRE(gc_query_end(alive) == RC_OK);
+  gc_growth_free(mark);
+  rc_decref(good_key);
 }
 
 /* ---- what is no pointer to something of the engine's ---- */
@@ -1374,6 +1473,7 @@ static const check_test tests[] = {
     CHECK_TEST(table_of_weak_handles),
     CHECK_TEST(table_of_weak_maps),
     CHECK_TEST(table_of_growth_marks),
+    CHECK_TEST(table_of_query_sessions),
     CHECK_TEST(table_of_scope_marks),
     CHECK_TEST(table_of_other_arguments),
     CHECK_TEST(null_is_nothing_where_the_name_has_an_x),

@@ -1,4 +1,4 @@
-/* ldflags: -Wl,--wrap=mmap,--wrap=mprotect,--wrap=madvise,--wrap=malloc,--wrap=calloc,--wrap=realloc */
+/* ldflags: -Wl,--wrap=mmap,--wrap=mremap,--wrap=mprotect,--wrap=madvise,--wrap=malloc,--wrap=calloc,--wrap=realloc */
 /* Out of memory, enumerated: each allocation and each system call that the engine makes fails once, then
  * all from the k-th on, k rising until the task passes, for every function that allocates and in the
  * middle of collections. A task that met a failure says so by status or null; what lived before lives

@@ -1,4 +1,4 @@
-/* ldflags: -Wl,--wrap=mmap,--wrap=mprotect,--wrap=madvise,--wrap=malloc,--wrap=calloc,--wrap=realloc */
+/* ldflags: -Wl,--wrap=mmap,--wrap=mremap,--wrap=mprotect,--wrap=madvise,--wrap=malloc,--wrap=calloc,--wrap=realloc */
 /* Out of memory, enumerated, for what has to do with life and death: weak handles, weak maps, scopes, collection
  * callbacks, finalizers where they die and queued, the garbage list, and collections in which all of them take
  * part. The rules are those of test_oom.c: what met a failure says so, what lived lives on, the end leaves nothing. */

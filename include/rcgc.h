@@ -55,7 +55,7 @@
  *   rcgc/fields.h     the RC_FIELD macros                 rcgc/weak.h       weak handles
  *   rcgc/weakmap.h    ephemeron tables                    rcgc/scope.h      scopes
  *   rcgc/auto.h       RC_SCOPE and RC_AUTO                rcgc/dump.h       a heap as a file, for the rcgc tool
- *   rcgc/inspect.h    walks, facts of an address, numbers by type, growth
+ *   rcgc/inspect.h    walks, facts, types, growth         rcgc/query.h      edges, paths, what keeps an object
  *   rcgc/profile.h    who allocates what                  rcgc/site.h       RC_NEW: rc_new with its place
  *   rcgc/lines.h      line tables, a profile as text      rcgc/leak.h       what is held too long
  */
@@ -76,6 +76,7 @@
 #include <rcgc/scope.h>
 #include <rcgc/auto.h>
 #include <rcgc/inspect.h>
+#include <rcgc/query.h>
 #include <rcgc/dump.h>
 #include <rcgc/profile.h>
 #include <rcgc/lines.h>

@@ -61,6 +61,32 @@ pub unsafe fn each_edge(obj: *mut c_void, kind: *const Type, each: &mut dyn FnMu
     }
 }
 
+/// As [`each_edge`] without names, for sweeps over a whole heap.
+///
+/// # Safety
+/// - As [`each_edge`].
+#[inline(always)]
+pub unsafe fn each_target(obj: *mut c_void, kind: *const Type, mut each: impl FnMut(usize)) {
+    slots::each_edge(obj, kind, |word| {
+        if word != 0 {
+            each(word);
+        }
+    });
+    if (*kind).traverse.is_some() || (*kind).flags.contains(TypeFlags::MAP) {
+        each_undeclared(obj, kind, &mut each);
+    }
+}
+
+#[inline(never)]
+unsafe fn each_undeclared(obj: *mut c_void, kind: *const Type, each: &mut dyn FnMut(usize)) {
+    if let Some(traverse) = (*kind).traverse {
+        each_traversed(traverse, obj, &mut |edge| each(edge.target as usize));
+    }
+    if (*kind).flags.contains(TypeFlags::MAP) {
+        weakmap::each_of_map(obj, |entry| each(entry.value as usize));
+    }
+}
+
 /// Whether an object refers to others as far as its type goes.
 ///
 /// # Safety

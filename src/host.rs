@@ -95,6 +95,20 @@ pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) {
     function(heap, ctx);
 }
 
+/// A host's test of one object.
+pub type PredicateFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
+
+/// Asks the host about an object.
+///
+/// # Safety
+/// - As [`call`], but that `obj` need not be held.
+pub unsafe fn ask(heap: *mut Heap, function: PredicateFn, obj: *mut c_void, ctx: *mut c_void) -> bool {
+    let border = enter(heap);
+    let answer = function(obj, ctx);
+    leave(heap, border);
+    answer != 0
+}
+
 /// A callback begins: scopes that it leaves open are closed at this border.
 unsafe fn enter(heap: *mut Heap) -> usize {
     (*heap).death_depth += 1;

@@ -129,7 +129,7 @@ pub struct Slots {
     pub name: *const c_char,
 }
 
-/// What the books of a type have besides its counters, seldom touched. Lies before [`Type::extra`].
+/// What the books of a type have besides its counters, seldom touched. Lies before the type's name.
 #[repr(C)]
 pub struct Books {
     /// A number that no other type of the process has or had.
@@ -140,7 +140,7 @@ pub struct Books {
     pub peak_bytes: u64,
 }
 
-/// A declared field whose slots are in [`Type::offsets`]. The entries of a type lie before its name, the first
+/// A declared field whose slots are in [`Type::offsets`]. The entries of a type lie before its books, the first
 /// one nearest; they cover the offsets in their order.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -288,7 +288,7 @@ impl Type {
 
     /// The rest of the books.
     pub fn books(&self) -> *mut Books {
-        (self.extra as *mut Books).wrapping_sub(1)
+        (self.name as *mut Books).wrapping_sub(1)
     }
 
     /// Looks whether there never were more objects than now. Called whenever a ration is granted or taken back, so no
@@ -307,7 +307,7 @@ impl Type {
     /// - The type is live.
     pub unsafe fn each_simple_field(&self, mut each: impl FnMut(&SimpleField)) {
         let mut covered = 0;
-        let mut place = self.name as *const SimpleField;
+        let mut place = self.books() as *const SimpleField;
         while covered < self.simple_count as usize {
             place = place.sub(1);
             covered += (*place).count;
@@ -356,8 +356,8 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     let is_simple = |field: &RawField| all_simple && simple_slots(field) != 0;
     let extra_count = fields.iter().filter(|field| !is_simple(field)).count();
 
-    // One block: the books, extra entries, the words merged from them, the fields of the offsets backwards, then the
-    // type's name, then the fields' names.
+    // One block: extra entries, the words merged from them, the fields of the offsets backwards, the
+    // books, then the type's name, then the fields' names.
     let text_bytes = CStr::from_ptr(spec.name).count_bytes()
         + 1
         + fields.iter().map(|field| CStr::from_ptr(field.name).count_bytes() + 1).sum::<usize>();
@@ -366,10 +366,10 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
         spec.traverse.is_some(),
     );
     let simple_fields = fields.len() - extra_count;
-    let entry_bytes = size_of::<Books>()
-        + extra_count * size_of::<Slots>()
+    let entry_bytes = extra_count * size_of::<Slots>()
         + room * size_of::<Word>()
-        + simple_fields * size_of::<SimpleField>();
+        + simple_fields * size_of::<SimpleField>()
+        + size_of::<Books>();
     let block = sys::allocate(entry_bytes + text_bytes);
     if block.is_null() {
         return Err(Refused::NoMemory);
@@ -382,10 +382,11 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     let kind = &mut *slot;
     static TYPES_MADE: AtomicU64 = AtomicU64::new(0);
     let serial = TYPES_MADE.fetch_add(1, Ordering::Relaxed) + 1;
-    (block as *mut Books).write(Books { serial, peak: 0, peak_bytes: 0 });
-    kind.extra = block.add(size_of::<Books>()) as *mut Slots;
+    kind.extra = block as *mut Slots;
     let mut text = block.add(entry_bytes);
-    let mut simple_field = text as *mut SimpleField;
+    let books = (text as *mut Books).sub(1);
+    books.write(Books { serial, peak: 0, peak_bytes: 0 });
+    let mut simple_field = books as *mut SimpleField;
     kind.name = copy_text(&mut text, spec.name);
     for field in fields {
         let name = copy_text(&mut text, field.name);
@@ -526,7 +527,7 @@ pub unsafe fn end(kind: *mut Type) {
     if (*heap).map_type == kind {
         (*heap).map_type = ptr::null_mut();
     }
-    sys::free((*kind).books() as *mut u8);
+    sys::free((*kind).extra as *mut u8);
     let _guard = range::LOCK.lock();
     (*kind).signature = 0;
     range::RANGE.first_free_type = range::RANGE.first_free_type.min((*kind).index as usize);

@@ -37,9 +37,11 @@ c_tests! {
     test_object
     test_oom
     test_oom_life
+    test_oom_query
     test_pace
     test_profile
     test_profile_oom
+    test_query
     test_queued
     test_scope
     test_status

@@ -117,6 +117,14 @@ pub const AREAS: &[Area] = &[
         only_if: None,
     },
     Area {
+        source: "query",
+        header: "query",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
+        opaque: &["gc_query"],
+        before: &[],
+        only_if: None,
+    },
+    Area {
         source: "dump",
         header: "dump",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],

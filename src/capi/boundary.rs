@@ -39,6 +39,7 @@ mod inspect;
 mod leak;
 mod life;
 mod profile;
+mod query;
 
 pub(super) use collector::*;
 pub(super) use dump::*;
@@ -46,6 +47,7 @@ pub(super) use inspect::*;
 pub(super) use leak::*;
 pub(super) use life::*;
 pub(super) use profile::*;
+pub(super) use query::*;
 
 /// A pointer that must not be null, as the headers say by `RCGC_NONNULL`. Hosts are in C, so it may be null
 /// all the same, which is why this is not `core::ptr::NonNull`.

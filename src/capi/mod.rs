@@ -15,6 +15,7 @@
 //! | `weakmap` | `rcgc/weakmap.h` |
 //! | `scope` | `rcgc/scope.h` |
 //! | `inspect` | `rcgc/inspect.h` |
+//! | `query` | `rcgc/query.h` |
 //! | `dump` | `rcgc/dump.h` |
 //! | `profile` | `rcgc/profile.h` |
 //! | `lines` | `rcgc/lines.h` |
@@ -34,6 +35,7 @@ pub mod leak;
 pub mod lines;
 pub mod object;
 pub mod profile;
+pub mod query;
 pub mod scope;
 pub mod status;
 pub mod types;

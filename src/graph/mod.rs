@@ -15,6 +15,8 @@ pub mod components;
 pub mod dominators;
 pub mod search;
 
+use crate::sys;
+
 /// No node.
 pub const NONE: u32 = u32::MAX;
 
@@ -59,6 +61,18 @@ impl<'a> Graph<'a> {
     #[inline(always)]
     pub fn of(&self, node: u32) -> &'a [u32] {
         &self.targets[self.range(node)]
+    }
+
+    /// Asks for what [`Graph::range`] reads of a node, which a search will soon come to.
+    #[inline(always)]
+    pub fn prefetch(&self, node: u32) {
+        sys::prefetch_for_read(self.starts.as_ptr().wrapping_add(node as usize) as usize);
+    }
+
+    /// Asks for a node's first target.
+    #[inline(always)]
+    pub fn prefetch_targets(&self, node: u32) {
+        sys::prefetch_for_read(self.targets.as_ptr().wrapping_add(self.range(node).start) as usize);
     }
 
     /// The target of an edge.

@@ -2,6 +2,9 @@
 
 use super::{Graph, NONE};
 
+/// How many nodes ahead of its turn memory is fetched.
+const AHEAD: usize = 8;
+
 /// What a search goes on with, decided at each node it comes to, nearest first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
@@ -40,6 +43,10 @@ pub fn breadth_first(
     while first < len {
         let node = queue[first];
         first += 1;
+        if first + 2 * AHEAD < len {
+            graph.prefetch(queue[first + 2 * AHEAD]);
+            graph.prefetch_targets(queue[first + AHEAD]);
+        }
         match visit(node) {
             Step::Stop => return Some(node),
             Step::Back => continue,

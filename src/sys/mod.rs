@@ -161,6 +161,42 @@ pub unsafe fn free(memory: *mut u8) {
     libc::free(memory as *mut c_void);
 }
 
+/// Memory for a large table, zeroed, in whole OS pages of its own; null when there is none.
+pub fn map(bytes: usize) -> *mut u8 {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a new private mapping at an address of the kernel's choice touches nothing that exists.
+    let address =
+        unsafe { libc::mmap(ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+    if address == libc::MAP_FAILED {
+        return ptr::null_mut();
+    }
+    // SAFETY: the mapping is ours.
+    unsafe { wish_huge_pages(address as *mut u8, bytes) };
+    address as *mut u8
+}
+
+/// Makes what [`map`] gave larger; the new part is zeroed, and the table may move. Null when there is no memory: then
+/// the table is as it was.
+///
+/// # Safety
+/// - The table has `old` bytes, less than `new`.
+pub unsafe fn map_larger(address: *mut u8, old: usize, new: usize) -> *mut u8 {
+    let moved = libc::mremap(address as *mut c_void, old, new, libc::MREMAP_MAYMOVE);
+    if moved == libc::MAP_FAILED {
+        return ptr::null_mut();
+    }
+    wish_huge_pages(moved as *mut u8, new);
+    moved as *mut u8
+}
+
+/// Gives back what [`map`] gave.
+///
+/// # Safety
+/// - The table has so many bytes and is not used any more.
+pub unsafe fn unmap(address: *mut u8, bytes: usize) {
+    libc::munmap(address as *mut c_void, bytes);
+}
+
 /// Asks for the cache line of an address, which need not be mapped.
 #[inline(always)]
 pub fn prefetch_for_read(address: usize) {

@@ -1,0 +1,132 @@
+//! Large arrays of numbers, mapped from the system and given back as a whole, so that looking at a heap does not take
+//! from the host's allocator.
+
+use crate::sys;
+use core::ops::{Deref, DerefMut};
+use core::ptr;
+
+/// A number of which zeroed memory is the value 0.
+///
+/// # Safety
+/// - It is.
+pub unsafe trait Number: Copy {}
+// SAFETY: whole numbers are.
+unsafe impl Number for u8 {}
+// SAFETY: as above.
+unsafe impl Number for u32 {}
+// SAFETY: as above.
+unsafe impl Number for u64 {}
+
+/// Numbers in memory of their own; no memory when there are none.
+pub struct Array<T: Number> {
+    start: *mut T,
+    len: usize,
+    room: usize,
+}
+
+impl<T: Number> Array<T> {
+    /// No numbers.
+    pub const fn empty() -> Self {
+        Array { start: ptr::NonNull::dangling().as_ptr(), len: 0, room: 0 }
+    }
+
+    /// So many zeros. None for out of memory.
+    pub fn zeros(len: usize) -> Option<Self> {
+        let mut array = Self::empty();
+        if len != 0 {
+            let start = sys::map(len.checked_mul(size_of::<T>())?) as *mut T;
+            if start.is_null() {
+                return None;
+            }
+            array = Array { start, len, room: len };
+        }
+        Some(array)
+    }
+
+    /// Appends a number. False for out of memory.
+    #[inline(always)]
+    pub fn push(&mut self, number: T) -> bool {
+        if self.len == self.room && !self.enlarge() {
+            return false;
+        }
+        // SAFETY: below the room.
+        unsafe { self.start.add(self.len).write(number) };
+        self.len += 1;
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enlarge(&mut self) -> bool {
+        let room = (self.room * 2).max((64 << 10) / size_of::<T>());
+        let Some(bytes) = room.checked_mul(size_of::<T>()) else { return false };
+        let start = if self.room == 0 {
+            sys::map(bytes)
+        } else {
+            // SAFETY: the mapping is ours and has that size.
+            unsafe { sys::map_larger(self.start as *mut u8, self.room * size_of::<T>(), bytes) }
+        };
+        if start.is_null() {
+            return false;
+        }
+        self.start = start as *mut T;
+        self.room = room;
+        true
+    }
+
+    /// Forgets all numbers and keeps the memory.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Bytes of memory taken from the system.
+    pub fn bytes(&self) -> usize {
+        self.room * size_of::<T>()
+    }
+}
+
+impl<T: Number> Deref for Array<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        // SAFETY: `len` numbers are there, written or zeroed.
+        unsafe { core::slice::from_raw_parts(self.start, self.len) }
+    }
+}
+
+impl<T: Number> DerefMut for Array<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as in deref.
+        unsafe { core::slice::from_raw_parts_mut(self.start, self.len) }
+    }
+}
+
+impl<T: Number> Drop for Array<T> {
+    fn drop(&mut self) {
+        if self.room != 0 {
+            // SAFETY: the mapping is ours and has that size.
+            unsafe { sys::unmap(self.start as *mut u8, self.bytes()) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_survive_growth() {
+        let mut array = Array::<u32>::empty();
+        for number in 0..1_000_000 {
+            assert!(array.push(number));
+        }
+        assert!(array.iter().enumerate().all(|(place, &number)| place == number as usize));
+        assert!(array.bytes() >= 4_000_000);
+        array.clear();
+        assert!(array.is_empty());
+        assert_eq!(Array::<u64>::zeros(100).map(|zeros| zeros.iter().sum()), Some(0u64));
+        assert_eq!(Array::<u8>::zeros(0).map(|none| none.len()), Some(0));
+    }
+}

@@ -1,0 +1,5 @@
+//! Rings.
+
+/// Shapes.
+#[derive(Default)]
+pub struct Shapes {}
