@@ -1,4 +1,4 @@
-/* ldflags: -Wl,--wrap=mmap,--wrap=mprotect,--wrap=madvise,--wrap=malloc,--wrap=calloc,--wrap=realloc */
+/* ldflags: -Wl,--wrap=mmap,--wrap=mremap,--wrap=mprotect,--wrap=madvise,--wrap=malloc,--wrap=calloc,--wrap=realloc */
 /* Out of memory, enumerated, for profiles: what they need and do not get makes them say so or know less, never wrong
  * by the books, and never stops an object from being made that could be made without them. */
 #include "failing.h"

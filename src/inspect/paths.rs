@@ -230,6 +230,18 @@ pub enum View {
     Collector,
 }
 
+/// What is asked of [`why`], and where the answer goes.
+pub struct Question<'a> {
+    /// Who counts as living by itself.
+    pub view: View,
+    /// Most paths.
+    pub most: usize,
+    /// Takes the paths: how many came before, and the path.
+    pub paths: &'a mut dyn FnMut(usize, Path),
+    /// Takes their steps.
+    pub steps: &'a mut Steps<'a>,
+}
+
 /// What an object is kept by, whoever refers to it; [`Verdict::Garbage`] when by nothing of itself.
 ///
 /// # Safety
@@ -260,7 +272,7 @@ unsafe fn own_verdict(query: &Query, place: u32, view: View) -> (Verdict, Traits
     (verdict, traits)
 }
 
-/// Finds what keeps an object, with up to `most` paths from different objects that live by themselves, nearest first.
+/// Finds what keeps an object, with up to as many paths as wanted from different objects that live by themselves, nearest first.
 ///
 /// # Safety
 /// - The session is fresh and at rest.
@@ -268,10 +280,7 @@ pub unsafe fn why(
     query: &mut Query,
     heap: *mut Heap,
     obj: *mut c_void,
-    view: View,
-    most: usize,
-    paths: &mut dyn FnMut(usize, Path),
-    steps: &mut Steps<'_>,
+    question: &mut Question<'_>,
 ) -> Result<Why, Failure> {
     let found = facts::of(obj as usize);
     let mut why = Why {
@@ -297,7 +306,7 @@ pub unsafe fn why(
     }
     let target = query.place(obj)?;
     why.external = query.external(target);
-    search(query, target, view, most, &mut why, paths, steps)?;
+    search(query, target, question, &mut why)?;
     if why.holder == obj {
         why.verdict = why.holder_verdict;
     } else if !why.holder.is_null() {
@@ -313,12 +322,10 @@ pub unsafe fn why(
 unsafe fn search(
     query: &mut Query,
     target: u32,
-    view: View,
-    most: usize,
+    question: &mut Question<'_>,
     why: &mut Why,
-    paths: &mut dyn FnMut(usize, Path),
-    steps: &mut Steps<'_>,
 ) -> Result<(), Failure> {
+    let (view, most) = (question.view, question.most);
     // Only entries of weak maps are edges that may lead from what lives and keep nothing.
     let maps = view == View::Host && query.has_maps();
     if maps {
@@ -348,11 +355,8 @@ unsafe fn search(
         &mut queue,
     );
     query.reached = reached;
-    let given = if failed {
-        Err(Failure::NoMemory)
-    } else {
-        give_paths(query, &holders, most, view, &came_from, why, paths, steps)
-    };
+    let given =
+        if failed { Err(Failure::NoMemory) } else { give_paths(query, &holders, &came_from, question, why) };
     query.came_from = came_from;
     query.queue = queue;
     given
@@ -380,24 +384,21 @@ unsafe fn keeps(query: &Query, reached: &[u8], from: u32, to: u32) -> bool {
 unsafe fn give_paths(
     query: &mut Query,
     holders: &[u32],
-    most: usize,
-    view: View,
     came_from: &[u32],
+    question: &mut Question<'_>,
     why: &mut Why,
-    paths: &mut dyn FnMut(usize, Path),
-    steps: &mut Steps<'_>,
 ) -> Result<(), Failure> {
     if let Some(&holder) = holders.first() {
         why.holder = query.places.address(holder);
         why.holder_external = query.external(holder);
-        why.holder_verdict = own_verdict(query, holder, view).0;
+        why.holder_verdict = own_verdict(query, holder, question.view).0;
     }
     query.quietly(|query| {
-        for &holder in holders.iter().take(most) {
-            let length = give_steps(query, holder, |at| after(came_from, at), why.steps, steps);
+        for &holder in holders.iter().take(question.most) {
+            let length = give_steps(query, holder, |at| after(came_from, at), why.steps, question.steps);
             let external = query.external(holder);
             let holder = query.places.address(holder);
-            paths(why.paths, Path { first: why.steps, length, holder, external });
+            (question.paths)(why.paths, Path { first: why.steps, length, holder, external });
             why.paths += 1;
             why.steps += length;
         }

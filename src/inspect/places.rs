@@ -71,7 +71,7 @@ impl Places {
         }
         match page.kind {
             Kind::Small => {
-                let block = ((inside - FIRST_OFFSET) as u64 * page.reciprocal as u64 >> 32) as u32;
+                let block = (((inside - FIRST_OFFSET) as u64 * page.reciprocal as u64) >> 32) as u32;
                 let exact = block * page.stride + FIRST_OFFSET == inside && inside < page.end;
                 exact.then_some(first + block)
             }

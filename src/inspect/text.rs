@@ -1,6 +1,6 @@
 //! Answers as text: into the host's buffer, cut where that ends, with the length that all of it has.
 
-use super::paths::{self, Step, Verdict, View, Why};
+use super::paths::{self, Question, Step, Verdict, View, Why};
 use super::query::{Failure, Query};
 use crate::edges::NO_INDEX;
 use crate::heap::Heap;
@@ -181,19 +181,27 @@ pub unsafe fn explain(
 ) -> Result<(), Failure> {
     let mut ends = Ends::new();
     let mut view = View::Host;
-    let mut why =
-        paths::why(query, heap, obj, view, 1, &mut |_, _| {}, &mut |number, step| ends.take(number, step))?;
+    let mut why = ask(query, heap, obj, view, &mut ends)?;
     if why.verdict == Verdict::Garbage {
         view = View::Collector;
-        why = paths::why(query, heap, obj, view, 1, &mut |_, _| {}, &mut |number, step| {
-            ends.take(number, step)
-        })?;
+        why = ask(query, heap, obj, view, &mut ends)?;
     }
     let kind = (*crate::object::type_of(obj)).name();
     // A text never fails.
     let _ = write!(text, "{kind} {obj:p} ");
     let _ = sentence(&why, obj, view, &ends, text);
     Ok(())
+}
+
+unsafe fn ask(
+    query: &mut Query,
+    heap: *mut Heap,
+    obj: *mut c_void,
+    view: View,
+    ends: &mut Ends,
+) -> Result<Why, Failure> {
+    let steps = &mut |number, step| ends.take(number, step);
+    paths::why(query, heap, obj, &mut Question { view, most: 1, paths: &mut |_, _| {}, steps })
 }
 
 unsafe fn sentence(why: &Why, obj: *mut c_void, view: View, ends: &Ends, out: &mut Text) -> fmt::Result {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::capi::query::*;
 use crate::inspect::array::Array;
-use crate::inspect::paths::{self, Direction, Path, Step, View, Why};
+use crate::inspect::paths::{self, Direction, Path, Question, Step, View, Why};
 use crate::inspect::query::{Failure, Query};
 use crate::inspect::registry::{self, Purpose, Ticket};
 use crate::inspect::retained;
@@ -272,12 +272,14 @@ pub(in crate::capi) unsafe fn query_objects(
 
 // ---- edges and paths ----
 
+type EachNeighbour = unsafe fn(&mut Query, u32, &mut dyn FnMut(Step)) -> Result<(), Failure>;
+
 unsafe fn neighbours(
     call: &str,
     query: NonNull<Query>,
     obj: *const c_void,
     out: (*mut gc_step, usize, NonNull<usize>),
-    each: unsafe fn(&mut Query, u32, &mut dyn FnMut(Step)) -> Result<(), Failure>,
+    each: EachNeighbour,
 ) -> Answer<()> {
     let (query, _) = open(call, query)?;
     let (out_rows, room, out_count) = out;
@@ -384,7 +386,8 @@ unsafe fn why(call: &str, query: NonNull<Query>, obj: *const c_void, view: View,
         path_rows.put(number, &row);
     };
     let mut step = |number, step: Step| step_rows.put(number, &step_row(&step));
-    let found = paths::why(&mut *query, heap, obj, view, out.most, &mut path, &mut step);
+    let mut question = Question { view, most: out.most, paths: &mut path, steps: &mut step };
+    let found = paths::why(&mut *query, heap, obj, &mut question);
     let found = found.map_err(|failure| failed(call, query, failure))?;
     put_struct(call, query, out_why, &why_row(&found))
 }
