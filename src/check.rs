@@ -9,18 +9,20 @@
 //! | structure | equation |
 //! |---|---|
 //! | page | its free list stays on block borders, visits no block twice, ends at the frontier, and holds only dead blocks |
-//! | page | blocks handed out = free + alive + the one freed last |
-//! | page | countdown = alive (partial); = threshold - free (full); untouched (current) |
+//! | page | blocks handed out = free + alive + those in runs |
+//! | page | countdown = alive + in runs (partial); = threshold - free (full); = never - free (current) |
 //! | type | objects made - ended = blocks alive with its index |
 //! | segment | free pages are free, pages in use are the heap's |
 //! | working counts | all clear, when no collection is judging or releasing |
 //! | external bytes | the objects with the flag are the entries of the table |
 
 use crate::header::{self, Flags};
+use crate::heap::class::Run;
 use crate::heap::page::{Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET};
 use crate::heap::range::{self, RANGE};
 use crate::heap::{Heap, Phase};
 use crate::report;
+use core::ptr;
 
 /// Checks a heap completely. Does nothing in builds without the feature.
 ///
@@ -100,10 +102,10 @@ unsafe fn validate_small(heap: *mut Heap, page: &Page, alive: u32) {
         holds!(header::count_word(obj) == 0, "page {}: {obj:p} is alive and in the free list", page.index());
         holds!(free <= blocks, "page {}: the free list is a ring", page.index());
     });
-    let last = (!class.last.is_null() && range::page_of(class.last as usize) as *const Page == page) as u32;
+    let in_runs = blocks_in_runs(heap, page);
     holds!(
-        blocks == free + alive + last,
-        "page {}: {blocks} blocks, {free} free, {alive} alive, {last} last",
+        blocks == free + alive + in_runs,
+        "page {}: {blocks} blocks, {free} free, {alive} alive, {in_runs} in runs",
         page.index()
     );
     if page.flags.contains(PageFlags::CURRENT) {
@@ -112,10 +114,16 @@ unsafe fn validate_small(heap: *mut Heap, page: &Page, alive: u32) {
             "page {} says it is current, its class does not",
             page.index()
         );
-    } else if page.flags.contains(PageFlags::PARTIAL) {
-        let empty = alive == 0 && page.countdown == COUNTDOWN_NEVER;
         holds!(
-            page.countdown == alive || empty,
+            COUNTDOWN_NEVER - page.countdown == free,
+            "current page {}: {free} free, {} counted",
+            page.index(),
+            COUNTDOWN_NEVER - page.countdown
+        );
+    } else if page.flags.contains(PageFlags::PARTIAL) {
+        let empty = alive + in_runs == 0 && page.countdown == COUNTDOWN_NEVER;
+        holds!(
+            page.countdown == alive + in_runs || empty,
             "partial page {}: countdown {}, {alive} alive",
             page.index(),
             page.countdown
@@ -129,4 +137,12 @@ unsafe fn validate_small(heap: *mut Heap, page: &Page, alive: u32) {
             page.countdown
         );
     }
+}
+
+/// Blocks of a page that allocators have taken off it.
+unsafe fn blocks_in_runs(heap: *mut Heap, page: &Page) -> u32 {
+    let of_page = |run: &Run| if ptr::eq(run.page, page) { run.count() } else { 0 };
+    let mut blocks = of_page(&(&(*heap).classes)[page.class as usize].run);
+    (*heap).each_type(|kind| blocks += of_page(&(*kind).run));
+    blocks
 }

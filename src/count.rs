@@ -5,13 +5,13 @@
 //! [`incref_slow`] or [`decref_slow`]: the last release, and every misuse that can be seen.
 
 use crate::death::{self, Queue};
-use crate::header::{self, Header, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
+use crate::header::{self, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
 use crate::heap::{page, range};
 use crate::object;
 use crate::profile::quick;
 use crate::report;
 use crate::sys;
-use crate::types::{self, TypeFlags};
+use crate::types;
 use core::ffi::c_void;
 use core::sync::atomic::{compiler_fence, Ordering};
 
@@ -66,7 +66,7 @@ pub unsafe fn incref_slow(obj: *mut c_void) {
 ///
 /// The common case, the last reference of an object of a quick type, is a leaf: nothing is called and no
 /// register saved. As soon as something else turns up, the rest is done by [`decref_rest`] or
-/// [`death::release_from`].
+/// [`death::release_rest`].
 #[inline(always)]
 pub unsafe fn decref_slow(obj: *mut c_void) {
     // Three branches, each of them never taken; merged into one condition they cost more.
@@ -78,41 +78,46 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
         return decref_rest(obj);
     }
     compiler_fence(Ordering::SeqCst);
-    if header::high_word(obj) & header::CARE_FLAGS != 0 {
-        return quick::release_last(obj);
-    }
     // What was made after it often dies after it; as in `death.rs`.
-    sys::prefetch_for_write((obj as usize).wrapping_add(1024));
+    sys::prefetch_for_write::<1024>(obj as usize);
     let kind = object::type_of(obj);
-    if !(*kind).flags.contains(TypeFlags::QUICK) {
-        return decref_rest(obj);
+    if header::high_word(obj) != (*kind).quick_high {
+        return decref_careful(obj);
     }
-    for index in 0..(*kind).simple_count as usize {
-        let offset = *(*kind).offsets.get_unchecked(index) as usize;
-        let child = *((obj as usize + offset) as *const *mut c_void);
-        if child.is_null() {
-            continue;
-        }
-        let word = header::count_word(child);
-        if word.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
-            header::set_count_word(child, word - 1);
-        } else if word as i32 >= 0 {
-            return death::release_from(obj, index);
+    let count = (*kind).simple_count as usize;
+    if count != 0 {
+        let mut index = 0;
+        loop {
+            let offset = *(*kind).offsets.get_unchecked(index) as usize;
+            let child = *((obj as usize + offset) as *const *mut c_void);
+            if !child.is_null() {
+                sys::seldom();
+                let word = header::count_word(child);
+                if word as i32 > LOCAL_ONE as i32 {
+                    header::set_count_word(child, word - 1);
+                } else if word as i32 >= 0 {
+                    return death::release_rest(obj, index);
+                }
+            }
+            index += 1;
+            if index == count {
+                break;
+            }
         }
     }
     (*kind).freed += 1;
-    let class = (*kind).class;
-    let current = (*class).page;
-    // Pages lie on borders of their size.
-    if (*class).last.is_null() && ((*current).start ^ obj as usize) < page::PAGE_BYTES {
-        (*class).last = obj;
-        header::store(obj, Header::free(0));
-        if (*current).old_end != 0 {
-            page::renew(current, obj);
-        }
-    } else {
+    if !(*kind).run.push(obj) {
         page::free_block(obj);
     }
+}
+
+/// The last reference of an object that is not quick, or has side entries.
+#[inline(never)]
+unsafe fn decref_careful(obj: *mut c_void) {
+    if header::high_word(obj) & header::CARE_FLAGS != 0 {
+        return quick::release_last(obj);
+    }
+    decref_rest(obj)
 }
 
 /// What [`decref_slow`] does not do itself.
@@ -185,6 +190,13 @@ pub unsafe fn over_release(obj: *mut c_void) -> ! {
         "rc_decref: {} {obj:p} is dying and was released once too often: by one of its callbacks, by something it refers to, or by a slot that refers to it without having counted",
         types::name_of(header::load(obj))
     ))
+}
+
+/// What a slot holds is at no address of ours, though the memory before it looks like a header.
+#[cold]
+#[inline(never)]
+pub unsafe fn not_an_object(obj: *mut c_void) -> ! {
+    misuse("release of a slot", obj)
 }
 
 /// Names what is wrong with an address whose count word is in no band that the call allows.

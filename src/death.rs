@@ -21,18 +21,21 @@
 
 use crate::count;
 use crate::finalizers;
-use crate::header::{self, Flags, LOCAL_ONE};
-use crate::heap::{page, range};
-use crate::heap::{Heap, Phase};
+use crate::header::{self, Flags, Header, LOCAL_ONE};
+use crate::heap::class::{Class, EMPTY_PAGE};
+use crate::heap::page::{self, Page, PAGE_BYTES};
+use crate::heap::{range, Heap, Phase};
 use crate::host::{self, DEATH_DEPTH_MAX};
 use crate::object;
 use crate::report;
 use crate::slots;
 use crate::sys;
-use crate::types::{Type, TypeFlags};
+use crate::types::{Type, TypeFlags, NO_HIGH, SIMPLE_MAX};
 use crate::weak::Pending;
 use crate::weakmap::{self, Detached};
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::ptr;
 
 /// How far ahead of a dying object memory is fetched: what was made after it often dies after it, and the
 /// header of the next child is what a long chain waits for (measured: half the time a node of a chain of 10
@@ -94,32 +97,23 @@ pub unsafe fn release_last(obj: *mut c_void) {
     if (*(*kind).heap).phase == Phase::Judging {
         released_in_traverse(obj, kind);
     }
-    let mut queue = Queue::new();
-    end_one(obj, kind, &mut queue);
-    if !queue.is_empty() {
-        end_all(&mut queue);
-    }
+    header::set_count_word(obj, header::QUEUED);
+    end_from(obj, &mut Queue::new());
 }
 
-/// As [`release_last`], for an object of a quick type whose slots before `first` were released already.
+/// As [`release_last`], for an object of a quick type of which the first `released` slots were released
+/// already.
 ///
 /// # Safety
 /// - As [`release_last`]; the heap is not judging.
 #[inline(never)]
-pub unsafe fn release_from(obj: *mut c_void, first: usize) {
+pub unsafe fn release_rest(obj: *mut c_void, released: usize) {
     let kind = object::type_of(obj);
-    let mut queue = Queue::new();
-    let mut next: *mut c_void = core::ptr::null_mut();
-    slots::each_simple_edge(obj, kind, first, &mut |word| {
-        release_child(obj, word as *mut c_void, &mut next, &mut queue)
-    });
-    object::free(obj, kind);
-    if !next.is_null() {
-        end_one(next, object::type_of(next), &mut queue);
+    for slot in 0..released {
+        *((obj as usize + *(*kind).offsets.get_unchecked(slot) as usize) as *mut usize) = 0;
     }
-    if !queue.is_empty() {
-        end_all(&mut queue);
-    }
+    header::set_count_word(obj, header::QUEUED);
+    end_from(obj, &mut Queue::new());
 }
 
 #[cold]
@@ -135,75 +129,256 @@ unsafe fn released_in_traverse(obj: *mut c_void, kind: *mut Type) -> ! {
 ///
 /// # Safety
 /// - Only the threads of the heaps concerned are in them.
-#[inline(never)]
 pub unsafe fn end_all(queue: &mut Queue) {
-    while let Some(obj) = queue.pop() {
-        end_one(obj, object::type_of(obj), queue);
+    if let Some(obj) = queue.pop() {
+        end_from(obj, queue);
     }
 }
 
-/// Ends one object and, without a detour through the queue, the first of its children that dies, and so on
-/// down.
-#[inline(always)]
-unsafe fn end_one(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
-    let mut obj = obj;
-    let mut kind = kind;
+/// Objects that wait on the stack; further ones wait in the queue.
+const WAITING_MAX: usize = if cfg!(feature = "check") { SIMPLE_MAX + 2 } else { SIMPLE_MAX + 64 };
+
+/// Why [`Ending::go_on`] stopped.
+enum Stop {
+    /// Nothing waits on the stack.
+    Empty,
+    /// `obj` is of another type, or has flags of its own.
+    OtherType,
+    /// The stack may have no room for the children of `obj`.
+    Full,
+    /// `freed` blocks are more than the page's countdown.
+    Countdown,
+}
+
+/// The end of an object, and of all that dies with it.
+///
+/// `obj` is next; the others that died wait on a stack, and where that is full in the queue. All of them look
+/// queued meanwhile, so that a second edge to one of them is found to be one too many. What is known of the
+/// last object's type and page is kept, since most that die together are of one type and near each other;
+/// type and page are told of what ended only when another one's turn comes.
+struct Ending {
+    /// The object whose turn it is; null: none.
+    obj: *mut c_void,
+    /// Where the next object that has to wait is put.
+    top: *mut *mut c_void,
+    /// The high word of objects that may be ended like the last one.
+    high: u32,
+    /// Their type.
+    kind: *mut Type,
+    /// The last object's page.
+    page: *mut Page,
+    /// Head of its free list.
+    free: u32,
+    /// Objects of `kind` on `page` that ended, and were not told.
+    freed: u32,
+    /// The first is null, and never taken.
+    waiting: [MaybeUninit<*mut c_void>; WAITING_MAX],
+}
+
+impl Ending {
+    /// Ends quick objects of one type until something else turns up. Calls nothing that comes back, so that
+    /// all it needs is in registers.
+    ///
+    /// # Safety
+    /// - As [`end_all`].
+    #[inline(never)]
+    unsafe fn go_on(&mut self) -> Stop {
+        let limit = self.bottom().add(WAITING_MAX - SIMPLE_MAX);
+        let (high, kind) = (self.high, self.kind);
+        let (mut page, mut free, mut freed) = (self.page, self.free, self.freed);
+        let (mut next, mut top) = (self.obj, self.top);
+        let stop = loop {
+            if next.is_null() {
+                break Stop::Empty;
+            }
+            if header::high_word(next) != high {
+                break Stop::OtherType;
+            }
+            if top > limit {
+                break Stop::Full;
+            }
+            let obj = next;
+            if (*page).start ^ obj as usize >= PAGE_BYTES {
+                sys::seldom();
+                if freed != 0 {
+                    if (*page).countdown <= freed {
+                        break Stop::Countdown;
+                    }
+                    (*page).countdown -= freed;
+                    (*page).free = free;
+                    (*kind).freed += freed as u64;
+                    freed = 0;
+                }
+                if !range::contains(obj as usize) {
+                    count::not_an_object(obj);
+                }
+                page = range::page_of(obj as usize);
+                free = (*page).free;
+            }
+            top = top.sub(1);
+            next = *top;
+            sys::prefetch_for_write::<AHEAD_BYTES>(obj as usize);
+            // From the last to the first, which is next then; two at a time, which spares jumps.
+            let mut slot = (*kind).simple_count as usize;
+            if slot % 2 != 0 {
+                slot -= 1;
+                release_slot(obj, kind, slot, &mut next, &mut top);
+            }
+            while slot != 0 {
+                slot -= 2;
+                release_slot(obj, kind, slot + 1, &mut next, &mut top);
+                release_slot(obj, kind, slot, &mut next, &mut top);
+            }
+            let offset = obj as usize as u32 & (PAGE_BYTES as u32 - 1);
+            let link = free.wrapping_sub(offset).wrapping_sub((*kind).stride);
+            header::store(obj, Header::free(link));
+            free = offset;
+            freed += 1;
+            if (*page).old_end != 0 {
+                sys::seldom();
+                page::renew(page, obj);
+            }
+        };
+        (self.page, self.free, self.freed) = (page, free, freed);
+        (self.obj, self.top) = (next, top);
+        stop
+    }
+
+    fn bottom(&mut self) -> *mut *mut c_void {
+        self.waiting.as_mut_ptr() as *mut *mut c_void
+    }
+
+    /// Tells type and page what ended. What they say of themselves is right only from here on.
+    unsafe fn tell(&mut self) {
+        let freed = core::mem::replace(&mut self.freed, 0);
+        if freed != 0 {
+            (*self.kind).freed += freed as u64;
+            (*self.page).free = self.free;
+            Class::freed(self.page, freed);
+        }
+        self.page = EMPTY_PAGE.get();
+    }
+
+    /// Moves what waits on the stack into the queue, the first of it deepest.
+    unsafe fn put_into_queue(&mut self, queue: &mut Queue) {
+        let bottom = self.bottom().add(1);
+        let mut at = bottom;
+        while at != self.top {
+            queue.push(*at);
+            at = at.add(1);
+        }
+        self.top = bottom;
+    }
+
+    /// The object is not like the last one. False when it is not quick, and was ended.
+    unsafe fn turn_to_type(&mut self, queue: &mut Queue) -> bool {
+        let obj = self.obj;
+        self.tell();
+        if !range::contains(obj as usize) {
+            count::not_an_object(obj);
+        }
+        self.kind = object::type_of(obj);
+        self.high = header::high_word(obj);
+        if (*self.kind).flags.contains(TypeFlags::QUICK) && self.high & header::CARE_FLAGS == 0 {
+            return true;
+        }
+        self.high = NO_HIGH;
+        self.put_into_queue(queue);
+        end_slowly(obj, self.kind, queue);
+        false
+    }
+}
+
+/// Ends an object, everything in a queue, and what that releases.
+///
+/// # Safety
+/// - As [`end_all`]; the count word of `first` says "queued".
+unsafe fn end_from(first: *mut c_void, queue: &mut Queue) {
+    let mut ending = Ending {
+        obj: first,
+        top: ptr::null_mut(),
+        high: NO_HIGH,
+        kind: ptr::null_mut(),
+        page: EMPTY_PAGE.get(),
+        free: 0,
+        freed: 0,
+        waiting: [MaybeUninit::uninit(); WAITING_MAX],
+    };
+    let bottom = ending.bottom();
+    *bottom = ptr::null_mut();
+    ending.top = bottom.add(1);
     loop {
-        let mut next: *mut c_void = core::ptr::null_mut();
-        let flags = (*kind).flags;
-        if flags.contains(TypeFlags::QUICK) && header::high_word(obj) & header::SIDE_FLAGS == 0 {
-            sys::prefetch_for_write((obj as usize).wrapping_add(AHEAD_BYTES));
-            slots::each_simple_edge(obj, kind, 0, &mut |word| {
-                release_child(obj, word as *mut c_void, &mut next, queue)
-            });
-            (*kind).freed += 1;
-            page::free_block(obj);
-        } else if flags.contains(TypeFlags::PLAIN) && !header::has_flags(obj, Flags::WEAK) {
-            end_plain(obj, kind, &mut next, queue);
-        } else {
-            return end_with_callbacks(obj, kind, queue);
+        match ending.go_on() {
+            Stop::OtherType if ending.turn_to_type(queue) => {}
+            Stop::Full => ending.put_into_queue(queue),
+            Stop::Countdown => ending.tell(),
+            Stop::OtherType | Stop::Empty => match queue.pop() {
+                Some(obj) => (ending.obj, ending.top) = (obj, bottom.add(1)),
+                None => return ending.tell(),
+            },
         }
-        if next.is_null() {
-            return;
-        }
-        obj = next;
-        kind = object::type_of(obj);
     }
 }
 
-/// Ends a plain object whose slots are not all simple, or which has side entries.
-#[inline(never)]
-unsafe fn end_plain(obj: *mut c_void, kind: *mut Type, next: &mut *mut c_void, queue: &mut Queue) {
-    slots::each_edge(obj, kind, |word| release_child(obj, word as *mut c_void, next, queue));
-    object::free(obj, kind);
-}
-
-/// A dying plain object lets go of a child. The first that dies is `next`; the others go into the queue.
+/// A dying quick object lets go of what a slot holds. If that dies, it is `next`, and what was is put on top
+/// of those that wait.
 #[inline(always)]
-unsafe fn release_child(holder: *mut c_void, child: *mut c_void, next: &mut *mut c_void, queue: &mut Queue) {
+unsafe fn release_slot(
+    obj: *mut c_void,
+    kind: *mut Type,
+    slot: usize,
+    next: &mut *mut c_void,
+    top: &mut *mut *mut c_void,
+) {
+    let offset = *(*kind).offsets.get_unchecked(slot) as usize;
+    let child = *((obj as usize + offset) as *const *mut c_void);
     if child.is_null() {
         return;
     }
-    let count = header::count_word(child);
-    if count.wrapping_sub(LOCAL_ONE + 1) < header::LOCAL - 2 {
-        header::set_count_word(child, count - 1);
-    } else if count == LOCAL_ONE
-        && range::contains(child as usize)
-        && header::high_word(child) & header::HOLD_FLAGS == 0
-    {
-        if child == holder {
-            count::over_release(child);
-        }
-        if next.is_null() {
-            // It is not in the queue, but must not look alive either: a second edge to it would be one too
-            // many.
-            header::set_count_word(child, header::QUEUED);
-            *next = child;
-        } else {
-            queue.push(child);
-        }
-    } else if count as i32 >= 0 {
-        count::release_edge_slow(child, queue);
+    let word = header::count_word(child);
+    if word == LOCAL_ONE {
+        header::set_count_word(child, header::QUEUED);
+        **top = *next;
+        *top = top.add(1);
+        *next = child;
+        return;
+    }
+    sys::seldom();
+    if word as i32 > LOCAL_ONE as i32 {
+        header::set_count_word(child, word - 1);
+    } else if word as i32 >= 0 {
+        release_misused(obj, child);
+    }
+}
+
+/// A slot of a quick object holds something that is not alive.
+#[cold]
+#[inline(never)]
+unsafe fn release_misused(holder: *mut c_void, child: *mut c_void) -> ! {
+    if child != holder {
+        count::release_edge_slow(child, &mut Queue::new());
+    }
+    count::over_release(holder)
+}
+
+/// Ends one object that is not quick; what it releases goes into the queue.
+#[inline(never)]
+unsafe fn end_slowly(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
+    if header::high_word(obj) & header::HOLD_FLAGS != 0 {
+        count::over_release(obj);
+    }
+    if (*kind).flags.contains(TypeFlags::PLAIN) && !header::has_flags(obj, Flags::WEAK) {
+        slots::each_edge(obj, kind, |word| {
+            if word == obj as usize {
+                count::over_release(obj);
+            }
+            if word != 0 {
+                count::release_edge(word as *mut c_void, queue);
+            }
+        });
+        object::free(obj, kind);
+    } else {
+        end_with_callbacks(obj, kind, queue);
     }
 }
 

@@ -6,14 +6,13 @@
 use crate::cycle;
 use crate::finalizers;
 use crate::header::{self, Flags, Header, HEADER_BYTES, IMMORTAL, LOCAL};
-use crate::heap::class::{class_of, Class};
-use crate::heap::page::{self, Kind, Page, PAGE_BYTES};
+use crate::heap::class::{class_of, Class, Run};
+use crate::heap::page::{Kind, PAGE_BYTES};
 use crate::heap::range::{self, GRANULE_BYTES, RANGE};
 use crate::heap::{large_pages, Heap, Phase};
 use crate::profile::{birth, quick};
 use crate::report;
 use crate::slots;
-use crate::sys;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
@@ -28,46 +27,27 @@ const RATION_BYTES: i64 = if cfg!(feature = "check") { 128 } else { 4 << 10 };
 /// - `kind` is live and only its heap's thread is in the heap.
 #[inline(always)]
 pub unsafe fn new(kind: *mut Type) -> *mut c_void {
-    let stride = (*kind).stride as usize;
-    let obj = take_block(kind);
+    let ration = (*kind).ration;
+    if ration == 0 {
+        return new_slow(kind);
+    }
+    let stride = (*kind).stride;
+    let obj = (*kind).run.pop(stride);
     if obj.is_null() {
         return new_slow(kind);
     }
+    (*kind).ration = ration - 1;
+    header::store(obj, (*kind).header);
     if stride == 32 {
         // Two words and a number: most objects there are.
         *(obj as *mut u128) = 0;
         *(obj as *mut u64).add(2) = 0;
         return obj;
     }
-    zero(obj, stride)
+    zero(obj, stride as usize)
 }
 
-/// A block with its header set, payload not. Null when the long way must be taken.
-///
-/// # Safety
-/// - As [`new`].
-#[inline(always)]
-pub unsafe fn take_block(kind: *mut Type) -> *mut c_void {
-    if (*kind).ration == 0 {
-        return ptr::null_mut();
-    }
-    let class = (*kind).class;
-    let mut obj = (*class).last;
-    if obj.is_null() {
-        let page = (*class).page;
-        let offset = (*page).free;
-        if offset >= (*page).end {
-            return ptr::null_mut();
-        }
-        obj = pop(page, offset);
-    } else {
-        (*class).last = ptr::null_mut();
-    }
-    (*kind).ration -= 1;
-    header::store(obj, (*kind).header);
-    obj
-}
-
+/// The ration is used up, or the run is.
 #[cold]
 #[inline(never)]
 unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
@@ -77,36 +57,36 @@ unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
     if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
         return new_array(kind, 0);
     }
-    let stride = (*kind).stride;
-    if (*kind).ration == 0 {
-        (*kind).note_peak();
-        charge(kind, stride as usize);
-        // What is granted beyond the one object is taken off the budget at once, so no trigger is passed
-        // unseen.
-        let heap = (*kind).heap;
-        let more = ((*heap).budget.clamp(0, RATION_BYTES) / stride as i64) as u32;
-        if finalizers::is_queued(&*heap, &*kind) && !finalizers::reserve(heap, more as usize + 1) {
+    loop {
+        // Either may run a collection, whose callbacks may make objects of this type.
+        if (*kind).ration == 0 && !grant(kind) {
             return ptr::null_mut();
         }
-        (*(*kind).heap).budget -= more as i64 * stride as i64;
-        (*kind).granted += more as u64 + 1;
-        // A collection in `charge` may have made objects of this type, and left it a ration.
-        (*kind).ration += more + 1;
-    }
-    let obj = allocate_slow(kind, (*kind).class);
-    // A collection on the way may have recalled the ration: then this object is granted by itself.
-    match (*kind).ration {
-        _ if obj.is_null() => return obj,
-        0 if finalizers::is_queued(&*(*kind).heap, &*kind) && !finalizers::reserve((*kind).heap, 1) => {
-            page::free_block(obj);
+        if !(*kind).run.is_empty() {
+            return new(kind);
+        }
+        if !fill(kind, (*kind).class, &raw mut (*kind).run) {
             return ptr::null_mut();
         }
-        0 => (*kind).granted += 1,
-        _ => (*kind).ration -= 1,
     }
-    header::store(obj, (*kind).header);
-    ptr::write_bytes(obj as *mut u8, 0, stride as usize - HEADER_BYTES);
-    obj
+}
+
+/// Gives a type a ration of the heap's budget, for one object at least. False for out of memory.
+unsafe fn grant(kind: *mut Type) -> bool {
+    let heap = (*kind).heap;
+    let stride = (*kind).stride as i64;
+    (*kind).note_peak();
+    charge(kind, stride as usize);
+    // What is granted beyond the one object is taken off the budget at once, so no trigger is passed unseen.
+    let more = ((*heap).budget.clamp(0, RATION_BYTES) / stride) as u32;
+    if finalizers::is_queued(&*heap, &*kind) && !finalizers::reserve(heap, more as usize + 1) {
+        return false;
+    }
+    (*heap).budget -= more as i64 * stride;
+    (*kind).granted += more as u64 + 1;
+    // A collection in `charge` may have made objects of this type, and left it a ration.
+    (*kind).ration += more + 1;
+    true
 }
 
 /// Makes an object with a trailing array. Null for out of memory and for a length that no heap can hold.
@@ -145,10 +125,11 @@ pub unsafe fn new_sized(kind: *mut Type, length: usize) -> *mut c_void {
         Some(number) => {
             let class: *mut Class = &mut (&mut (*(*kind).heap).classes)[number];
             charge(kind, (*class).stride as usize);
-            let obj = allocate_slow(kind, class);
-            if !obj.is_null() {
-                ptr::write_bytes(obj as *mut u8, 0, (*class).stride as usize - HEADER_BYTES);
+            if !fill(kind, class, &raw mut (*class).run) {
+                return ptr::null_mut();
             }
+            let obj = (*class).run.pop((*class).stride);
+            ptr::write_bytes(obj as *mut u8, 0, (*class).stride as usize - HEADER_BYTES);
             obj
         }
         None => allocate_large(kind, bytes),
@@ -180,20 +161,6 @@ fn block_bytes(kind: &Type, length: usize) -> Option<usize> {
     (bytes < unsafe { RANGE.size }).then_some(bytes)
 }
 
-/// Takes the first block off a page's free list.
-///
-/// # Safety
-/// - The page has one, at this offset.
-#[inline(always)]
-pub unsafe fn pop(page: *mut Page, offset: u32) -> *mut c_void {
-    let obj = ((*page).start + offset as usize) as *mut c_void;
-    // The next pop waits for this block's link.
-    sys::prefetch_for_write((obj as usize).wrapping_add(512));
-    let link = header::high_word(obj);
-    (*page).free = offset.wrapping_add((*page).stride).wrapping_add(link);
-    obj
-}
-
 /// Zeroes a payload, which is 8 short of its stride, and gives it back: as a tail call, so that the common
 /// path saves no registers.
 ///
@@ -219,24 +186,19 @@ pub unsafe fn zero(obj: *mut c_void, stride: usize) -> *mut c_void {
     obj
 }
 
-/// A block, from a new page or after an emergency collection if need be. Its header and payload are not
-/// set. Null for out of memory.
+/// Sees to it that a run has a block, from a new page or after an emergency collection if need be. False for
+/// out of memory.
 ///
 /// # Safety
-/// - `class` is the heap's; the allocation was charged.
-pub unsafe fn allocate_slow(kind: *mut Type, class: *mut Class) -> *mut c_void {
-    let heap = (*kind).heap;
+/// - `class` is the heap's, the run one of its; the allocation was charged.
+pub unsafe fn fill(kind: *mut Type, class: *mut Class, run: *mut Run) -> bool {
     let mut trimmed = false;
-    loop {
-        let page = (*class).page;
-        let offset = (*page).free;
-        if offset < (*page).end {
-            return pop(page, offset);
-        }
-        if !(*class).refill() && !make_memory(heap, &mut trimmed) {
-            return ptr::null_mut();
+    while (*run).is_empty() {
+        if !(*class).refill(run) && !make_memory((*kind).heap, &mut trimmed) {
+            return false;
         }
     }
+    true
 }
 
 unsafe fn allocate_large(kind: *mut Type, bytes: usize) -> *mut c_void {

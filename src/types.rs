@@ -11,7 +11,7 @@
 //! each other.
 
 use crate::header::{Flags, Header};
-use crate::heap::class::{class_of, stride_of, Class, NO_CLASS};
+use crate::heap::class::{class_of, stride_of, Class, Run, NO_CLASS};
 use crate::heap::{range, Heap};
 use crate::report::{CText, Line};
 use crate::sys;
@@ -27,11 +27,14 @@ pub mod spec;
 pub mod words;
 
 /// Bytes of a type's slot in the range.
-pub const TYPE_SLOT_BYTES: usize = 256;
+pub const TYPE_SLOT_BYTES: usize = 320;
 /// Offsets that fit the slot.
 pub const SIMPLE_MAX: usize = 28;
 
 const TAKEN: usize = 1;
+
+/// A high word that no object has.
+pub const NO_HIGH: u32 = u32::MAX;
 
 /// The function that a `traverse` is given.
 pub type VisitFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
@@ -154,24 +157,32 @@ pub struct SimpleField {
 /// One type. Zeroed memory is a free slot.
 #[repr(C, align(64))]
 pub struct Type {
+    /// The slot's own address and 1 more while the type is live, so that one comparison tells a type from
+    /// most other memory; [`TAKEN`] while the slot is being filled.
+    signature: usize,
     /// The header of a new object.
     pub header: Header,
-    /// The owner.
-    pub heap: *mut Heap,
-    /// Where objects come from; a class without memory when their sizes differ or are large.
-    pub class: *mut Class,
+    /// Blocks for its objects.
+    pub run: Run,
+    /// Objects that may be made before the heap must be asked: see `object.rs`.
+    pub ration: u32,
     /// The class's stride.
     pub stride: u32,
     /// Entries of `offsets`.
     pub simple_count: u16,
     /// What is true of it.
     pub flags: TypeFlags,
-    /// Objects made, and those that the ration still allows.
-    pub granted: u64,
+    /// The high word of objects whose last release may take the leaf path now; no object has it when none
+    /// may.
+    pub quick_high: u32,
     /// Objects ended.
     pub freed: u64,
-    /// Objects that may be made before the heap must be asked: see `object.rs`.
-    pub ration: u32,
+    /// Objects made, and those that the ration still allows.
+    pub granted: u64,
+    /// The owner.
+    pub heap: *mut Heap,
+    /// Where runs come from; a class without memory when objects differ in size or are large.
+    pub class: *mut Class,
     /// Where single pointers lie.
     pub offsets: [u16; SIMPLE_MAX],
     /// Words behind `extra`: see `types/words.rs`.
@@ -212,9 +223,6 @@ pub struct Type {
     pub prev: *mut Type,
     /// The name; one block of memory with all names and `extra`.
     pub name: *const c_char,
-    /// The slot's own address inverted while the type is live, so that one comparison tells a type from
-    /// most other memory; 1 while the slot is being filled.
-    signature: usize,
 }
 
 static_assertions::const_assert_eq!(size_of::<Type>(), TYPE_SLOT_BYTES);
@@ -238,8 +246,8 @@ impl Type {
     /// Whether this is a live type.
     #[inline(always)]
     pub fn is_live(&self) -> bool {
-        // Inverted, since other structs of the engine hold plain pointers to themselves.
-        self.signature == !(self as *const Type as usize)
+        // Not the address itself, which other structs of the engine may hold.
+        self.signature == self as *const Type as usize + 1
     }
 
     /// Objects made.
@@ -269,7 +277,9 @@ impl Type {
     /// Sends allocation and release the long way, while a collection is judging, or lets them take the leaf
     /// paths again.
     pub fn set_paused(&mut self, paused: bool) {
-        self.flags.set(TypeFlags::QUICK, self.is_quick() && !paused);
+        let quick = self.is_quick() && !paused;
+        self.flags.set(TypeFlags::QUICK, quick);
+        self.quick_high = if quick { self.header.high() } else { NO_HIGH };
     }
 
     /// Their bytes, with headers and rounding.
@@ -484,6 +494,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
     kind.size = spec.size;
     kind.tail_size = spec.tail_size;
     kind.class = NO_CLASS.get();
+    kind.run = Run::EMPTY;
     match class_of(spec.size + crate::header::HEADER_BYTES) {
         Some(class) if spec.tail_size == 0 => {
             kind.class = &mut (&mut (*heap).classes)[class];
@@ -503,7 +514,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
         (*kind.next).prev = kind;
     }
     (*heap).first_type = kind;
-    kind.signature = !(kind as *const Type as usize);
+    kind.signature = kind as *const Type as usize + 1;
     crate::profile::type_made(kind);
 }
 
@@ -514,6 +525,8 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
 pub unsafe fn end(kind: *mut Type) {
     let heap = (*kind).heap;
     crate::profile::type_ended(kind);
+    (*heap).budget = (*heap).budget.saturating_add((*kind).recall_ration() as i64);
+    (*kind).run.give_back();
     (*heap).ended_allocated += (*kind).allocated();
     (*heap).ended_reclaimed += (*kind).reclaimed;
     if (*kind).prev.is_null() {

@@ -554,7 +554,7 @@ impl Judge {
             while count < AHEAD && self.len > 0 {
                 self.len -= 1;
                 let obj = *self.worklist.add(self.len);
-                sys::prefetch_for_read((obj as usize).wrapping_sub(header::HEADER_BYTES));
+                sys::prefetch_for_read::<0>((obj as usize).wrapping_sub(header::HEADER_BYTES));
                 ring[(first + count) % AHEAD] = obj;
                 count += 1;
             }

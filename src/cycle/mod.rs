@@ -166,11 +166,9 @@ unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
 /// working count.
 unsafe fn judge(heap: *mut Heap, kind: Kind, ending: bool) -> Result<Judge, judge::NoMemory> {
     let mut judge = Judge::new(heap, kind == Kind::Young, ending)?;
+    // What is allocated afterwards is young again, and from pages that are listed as such.
+    (*heap).recall_runs();
     (*heap).examine_pages(kind == Kind::Full);
-    for class in &mut (*heap).classes {
-        // The object freed last is counted as in use by its page, which may be about to go.
-        class.flush();
-    }
     if let Err(no_memory) = judge.run() {
         // As if it had not begun: what was young is young.
         (*heap).each_aging_page(|page| (*heap).list_young(page));
@@ -381,9 +379,7 @@ pub unsafe fn freeze(heap: *mut Heap) -> bool {
     if (*heap).phase != Phase::Idle {
         return false;
     }
-    for class in &mut (*heap).classes {
-        class.flush();
-    }
+    (*heap).recall_runs();
     // Nothing is young afterwards but what is made then.
     (*heap).examine_pages(true);
     (*heap).each_page(|page| page::freeze(&mut *page));

@@ -352,7 +352,7 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
             page::renew(page, obj);
         });
     }
-    Class::freed_many(page, count);
+    Class::freed(page, count);
 }
 
 unsafe fn book(kind: *mut Type, count: u32, stride: u32) {

@@ -5,7 +5,7 @@
 //! rounding. The largest puts two blocks on a page; what is larger is a large object with a span of its
 //! own.
 
-use super::page::{free_block, Kind, Page, PageFlags, COUNTDOWN_NEVER, NO_PAGE, PAGE_BYTES};
+use super::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
 use super::range::RANGE;
 use super::Heap;
 use crate::header::{self, Header};
@@ -46,14 +46,162 @@ pub const fn class_of(bytes: usize) -> Option<usize> {
     Some(16 + octave as usize * 8 + step)
 }
 
-/// A heap's allocator for one stride.
+/// Free blocks of one page that were taken off it for one allocator, which hands them out in the order of
+/// their links and gets back what dies on that page meanwhile. The page counts them as in use.
+///
+/// Their list ends where the page's ended when they were taken, at its frontier: no link leads there but
+/// the last one.
+#[repr(C)]
+pub struct Run {
+    /// The block that died last, if it was of the page and has not been handed out again: the next before
+    /// all others. What is made and dropped at once, as temporaries are, goes back and forth here.
+    pub last: *mut c_void,
+    /// The first of the other blocks; `end`: there is none.
+    pub next: *mut c_void,
+    /// Where the list ends.
+    pub end: *mut c_void,
+    /// Their page; never null ([`EMPTY_PAGE`] in the beginning).
+    pub page: *mut Page,
+    /// Whether links lead from one block to the next; else they are neighbours, up to `end`.
+    pub linked: bool,
+}
+
+impl Run {
+    /// No blocks.
+    pub const EMPTY: Run = Run {
+        last: core::ptr::null_mut(),
+        next: core::ptr::null_mut(),
+        end: core::ptr::null_mut(),
+        page: EMPTY_PAGE.get(),
+        linked: false,
+    };
+
+    /// Whether it has no block.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.last.is_null() && self.next == self.end
+    }
+
+    /// Hands out a block, null if there is none. Its header and payload are not set.
+    ///
+    /// # Safety
+    /// - `stride` is that of its page.
+    #[inline(always)]
+    pub unsafe fn pop(&mut self, stride: u32) -> *mut c_void {
+        let obj = self.last;
+        if !obj.is_null() {
+            self.last = core::ptr::null_mut();
+            return obj;
+        }
+        let obj = self.next;
+        if obj == self.end {
+            return core::ptr::null_mut();
+        }
+        let next = self.after(obj, stride);
+        self.next = next;
+        // The next pop waits for this block's link. Blocks died one after another in one direction or the
+        // other.
+        let step = (next as usize).wrapping_sub(obj as usize);
+        sys::prefetch_for_write::<0>((obj as usize).wrapping_add(step.wrapping_mul(8)));
+        obj
+    }
+
+    /// The block that [`Run::pop`] would hand out.
+    ///
+    /// # Safety
+    /// - There is one.
+    #[inline(always)]
+    pub unsafe fn peek(&self) -> *mut c_void {
+        match self.last.is_null() {
+            true => self.next,
+            false => self.last,
+        }
+    }
+
+    /// Takes back a block that died. False when it is of another page.
+    ///
+    /// # Safety
+    /// - As [`free_block`](page::free_block).
+    #[inline(always)]
+    pub unsafe fn push(&mut self, obj: *mut c_void) -> bool {
+        let page = self.page;
+        // Pages lie on borders of their size.
+        if (*page).start ^ obj as usize >= PAGE_BYTES {
+            sys::seldom();
+            return false;
+        }
+        if (*page).old_end != 0 {
+            sys::seldom();
+            page::renew(page, obj);
+        }
+        if !self.last.is_null() {
+            sys::seldom();
+            return false;
+        }
+        self.last = obj;
+        header::store(obj, Header::free(0));
+        true
+    }
+
+    /// Returns all blocks to their page.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn give_back(&mut self) {
+        let run = core::mem::replace(self, Run::EMPTY);
+        if !run.last.is_null() {
+            page::free_block(run.last);
+        }
+        if run.next == run.end {
+            return;
+        }
+        let (page, stride) = (run.page, (*run.page).stride);
+        let mut count = 1;
+        let mut last = run.next;
+        loop {
+            let next = run.after(last, stride);
+            if next == run.end {
+                break;
+            }
+            header::store(last, Header::free((next as u32).wrapping_sub(last as u32).wrapping_sub(stride)));
+            last = next;
+            count += 1;
+        }
+        let offset = (last as usize - (*page).start) as u32;
+        header::store(last, Header::free((*page).free.wrapping_sub(offset).wrapping_sub(stride)));
+        (*page).free = (run.next as usize - (*page).start) as u32;
+        Class::freed(page, count);
+    }
+
+    /// How many blocks it has. At the cost of looking at each.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn count(&self) -> u32 {
+        let mut count = !self.last.is_null() as u32;
+        let mut obj = self.next;
+        while obj != self.end {
+            count += 1;
+            obj = self.after(obj, (*self.page).stride);
+        }
+        count
+    }
+
+    /// The block behind one that is still to be handed out.
+    #[inline(always)]
+    unsafe fn after(&self, obj: *mut c_void, stride: u32) -> *mut c_void {
+        let neighbour = obj.wrapping_byte_add(stride as usize);
+        match self.linked {
+            false => neighbour,
+            true => neighbour.wrapping_byte_offset(header::high_word(obj) as i32 as isize),
+        }
+    }
+}
+
+/// A heap's allocator for one stride: hands out runs of blocks.
 #[repr(C)]
 pub struct Class {
-    /// The object of the current page that was freed last, dead but not returned to the page, which still
-    /// counts it as in use; null: none. What is made and dropped at once, as temporaries are, goes back and
-    /// forth here. (Of the current page, because that is sure to be young: so is what is made from this.)
-    pub last: *mut c_void,
-    /// Allocation takes from this page; never null ([`EMPTY_PAGE`] in the beginning).
+    /// The page whose frontier moves, unless it is at its end; never null ([`EMPTY_PAGE`] in the beginning).
     pub page: *mut Page,
     /// The owner.
     pub heap: *mut Heap,
@@ -61,6 +209,8 @@ pub struct Class {
     pub partial: u32,
     /// From one payload to the next.
     pub stride: u32,
+    /// For objects of types whose objects differ in size.
+    pub run: Run,
 }
 
 /// A page without blocks, so that a class that never allocated needs no test of its own. Never written.
@@ -85,11 +235,11 @@ pub static EMPTY_PAGE: EmptyPage = EmptyPage(core::cell::UnsafeCell::new(Page {
 
 /// A class without memory: every allocation from it takes the long way. Never written.
 pub static NO_CLASS: NoClass = NoClass(core::cell::UnsafeCell::new(Class {
-    last: core::ptr::null_mut(),
     page: EMPTY_PAGE.0.get(),
     heap: core::ptr::null_mut(),
     partial: NO_PAGE,
     stride: 0,
+    run: Run::EMPTY,
 }));
 
 /// See [`NO_CLASS`].
@@ -113,84 +263,99 @@ unsafe impl Sync for EmptyPage {}
 
 impl EmptyPage {
     /// The page, for a class's `page`.
-    pub fn get(&self) -> *mut Page {
+    pub const fn get(&self) -> *mut Page {
         self.0.get()
     }
 }
 
 impl Class {
-    /// Makes the class's page one with a free block. False for out of memory.
+    /// Gives a run without blocks new ones. False for out of memory.
     ///
     /// # Safety
-    /// - The current page has no free block; only the heap's thread is in the heap.
+    /// - The run is a type's of this class, or this class's; only the heap's thread is in the heap.
     #[cold]
     #[inline(never)]
-    pub unsafe fn refill(&mut self) -> bool {
+    pub unsafe fn refill(&mut self, run: *mut Run) -> bool {
         let page = self.page;
-        if (*page).end < (*page).end_max {
-            self.extend();
-            return true;
-        }
-        let next = if self.partial != NO_PAGE {
+        if (*page).free < (*page).end {
+            (*page).countdown = COUNTDOWN_NEVER;
+            self.take_list(page, run);
+        } else if (*page).end < (*page).end_max {
+            self.take_frontier(run);
+        } else if self.partial != NO_PAGE {
             let page = RANGE.pages.add(self.partial as usize);
             self.unlist(page);
-            page
+            (*page).countdown = (*page).frees_until_partial();
+            self.take_list(page, run);
+        } else if self.take_page() {
+            self.take_frontier(run);
         } else {
-            let page = (*self.heap).take_pages(1);
-            if page.is_null() {
-                return self.scrape();
-            }
-            let class = ((self as *const Class as usize - (*self.heap).classes.as_ptr() as usize)
-                / size_of::<Class>()) as u8;
-            (*page).become_small(self.heap, class, self.stride);
-            (*self.heap).small_pages += 1;
-            page
-        };
-        self.make_current(next);
-        if (*next).free >= (*next).end {
-            self.extend();
+            return self.scrape(run);
         }
         true
     }
 
-    unsafe fn make_current(&mut self, next: *mut Page) {
+    /// All free blocks of a page.
+    unsafe fn take_list(&mut self, page: *mut Page, run: *mut Run) {
+        let next = ((*page).start + (*page).free as usize) as *mut c_void;
+        let end = ((*page).start + (*page).end as usize) as *mut c_void;
+        run.write(Run { next, end, page, linked: true, ..Run::EMPTY });
+        (*page).free = (*page).end;
+        (*self.heap).list_young(page);
+    }
+
+    /// Blocks that were never handed out. The page has no free ones.
+    unsafe fn take_frontier(&mut self, run: *mut Run) {
+        let page = self.page;
+        let next = ((*page).start + (*page).end as usize) as *mut c_void;
+        self.extend();
+        let end = ((*page).start + (*page).end as usize) as *mut c_void;
+        run.write(Run { next, end, page, linked: false, ..Run::EMPTY });
+        (*self.heap).list_young(self.page);
+    }
+
+    /// A page of the heap's becomes the one whose frontier moves.
+    unsafe fn take_page(&mut self) -> bool {
+        let next = (*self.heap).take_pages(1);
+        if next.is_null() {
+            return false;
+        }
+        let number = ((self as *const Class as usize - (*self.heap).classes.as_ptr() as usize)
+            / size_of::<Class>()) as u8;
+        (*next).become_small(self.heap, number, self.stride);
+        (*self.heap).small_pages += 1;
         let page = self.page;
         if (*page).kind == Kind::Small {
             (*page).flags.remove(PageFlags::CURRENT);
             (*page).countdown = (*page).frees_until_partial();
         }
         (*next).flags.insert(PageFlags::CURRENT);
-        (*next).countdown = COUNTDOWN_NEVER;
         self.page = next;
-        (*self.heap).list_young(next);
+        true
     }
 
-    /// Moves the current page's frontier: by little in a small heap, whose memory stays small, by the whole
-    /// page in a large one.
+    /// Moves the current page's frontier: by little in a small heap, whose memory stays small.
     unsafe fn extend(&mut self) {
         let page = &mut *self.page;
-        let bytes = match (*self.heap).small_pages {
-            0..=7 => 4 << 10,
-            8..=63 => 16 << 10,
-            _ => PAGE_BYTES as u32,
-        };
-        let blocks = (bytes / page.stride).max(1);
-        let end = (page.end + blocks * page.stride).min(page.end_max);
-        if page.flags.contains(PageFlags::DIRTY) {
+        let bytes = if (*self.heap).small_pages < 8 { 4 << 10 } else { 16 << 10 };
+        let blocks = (bytes / page.stride).max(1).min((page.end_max - page.end) / page.stride);
+        let end = page.end + blocks * page.stride;
+        if page.flags.contains(PageFlags::DIRTY) && !page.flags.contains(PageFlags::DEAD) {
             let start = page.start;
             let mut offset = page.end;
             while offset < end {
                 header::store((start + offset as usize) as *mut c_void, Header::free(0));
                 offset += page.stride;
             }
-        } else if bytes as usize == PAGE_BYTES {
+        } else if page.end == FIRST_OFFSET && (*self.heap).small_pages >= 64 {
             sys::wish_populated(page.start as *mut u8, PAGE_BYTES);
         }
         page.end = end;
+        page.free = end;
     }
 
     /// No page is to be had: a full page with few free blocks, not listed yet, will do.
-    unsafe fn scrape(&mut self) -> bool {
+    unsafe fn scrape(&mut self, run: *mut Run) -> bool {
         let mut found: *mut Page = core::ptr::null_mut();
         let stride = self.stride;
         let heap = self.heap;
@@ -207,7 +372,8 @@ impl Class {
         if found.is_null() {
             return false;
         }
-        self.make_current(found);
+        (*found).countdown = (*found).frees_until_partial();
+        self.take_list(found, run);
         true
     }
 
@@ -224,9 +390,7 @@ impl Class {
             return;
         }
         let class = &mut (&mut (*heap).classes)[(*page).class as usize];
-        if (*page).flags.contains(PageFlags::CURRENT) {
-            (*page).countdown = COUNTDOWN_NEVER;
-        } else if (*page).flags.contains(PageFlags::PARTIAL) {
+        if (*page).flags.contains(PageFlags::PARTIAL) {
             class.empty(page);
         } else {
             let freed = (*page).frees_until_partial();
@@ -234,29 +398,29 @@ impl Class {
         }
     }
 
-    /// `count` blocks of a page were freed at once, without its countdown.
+    /// `count` blocks of a page, at least one, were put into its free list at once, without its countdown.
     ///
     /// # Safety
-    /// - As [`Class::free_slow`]; the blocks are in the page's free list.
-    pub unsafe fn freed_many(page: *mut Page, count: u32) {
-        let class = &mut (&mut (*(*page).heap).classes)[(*page).class as usize];
-        if (*page).flags.contains(PageFlags::CURRENT) {
-            return;
-        }
-        if (*page).flags.contains(PageFlags::PARTIAL) {
-            (*page).countdown -= count;
-            if (*page).countdown == 0 {
-                class.empty(page);
-            }
-            return;
-        }
-        let threshold = (*page).frees_until_partial();
-        let freed = threshold - (*page).countdown + count;
-        if freed < threshold {
+    /// - As [`Class::free_slow`].
+    #[inline(always)]
+    pub unsafe fn freed(page: *mut Page, count: u32) {
+        if (*page).countdown > count {
             (*page).countdown -= count;
         } else {
-            class.enlist(page, freed);
+            Class::freed_many(page, count);
         }
+    }
+
+    /// The rest of [`Class::freed`]: the countdown has ended.
+    #[cold]
+    #[inline(never)]
+    unsafe fn freed_many(page: *mut Page, count: u32) {
+        let class = &mut (&mut (*(*page).heap).classes)[(*page).class as usize];
+        if (*page).flags.contains(PageFlags::PARTIAL) {
+            return class.empty(page);
+        }
+        let freed = (*page).frees_until_partial() - (*page).countdown + count;
+        class.enlist(page, freed);
     }
 
     /// A full page has `freed` free blocks by now: it becomes partial, or empty.
@@ -296,16 +460,6 @@ impl Class {
         }
         self.unlist(page);
         (*self.heap).give_small(page);
-    }
-
-    /// Returns the object freed last to its page.
-    ///
-    /// # Safety
-    /// - Only the heap's thread is in the heap.
-    pub unsafe fn flush(&mut self) {
-        if !self.last.is_null() {
-            free_block(core::mem::replace(&mut self.last, core::ptr::null_mut()));
-        }
     }
 
     /// Gives back the empty page that [`Class::empty`] kept, if there is one.

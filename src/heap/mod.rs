@@ -32,7 +32,7 @@ use crate::scope::{Scopes, Stack};
 use crate::stats::GenerationStats;
 use crate::types::Type;
 use crate::weak::WeakTable;
-use class::{stride_of, Class, CLASS_COUNT, EMPTY_PAGE};
+use class::{stride_of, Class, Run, CLASS_COUNT, EMPTY_PAGE};
 use core::ffi::c_char;
 use core::fmt::Write;
 use core::ptr;
@@ -213,6 +213,20 @@ impl Heap {
         self.budget = self.budget.saturating_add(bytes as i64);
     }
 
+    /// Takes the rations and the runs of all types back: free blocks are in the lists of their pages.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn recall_runs(&mut self) {
+        self.recall_rations();
+        self.each_type(|kind| (*kind).run.give_back());
+        for number in 0..CLASS_COUNT {
+            // Through a copy, since its page may go back to its class.
+            let mut run = core::mem::replace(&mut self.classes[number].run, Run::EMPTY);
+            run.give_back();
+        }
+    }
+
     /// Sends allocation and the last release of all types the long way, or lets them take the leaf paths
     /// again.
     ///
@@ -309,8 +323,8 @@ impl Heap {
     /// # Safety
     /// - Only the heap's thread is in the heap.
     pub unsafe fn trim_all(heap: *mut Heap) {
+        (*heap).recall_runs();
         for number in 0..CLASS_COUNT {
-            (&mut (*heap).classes)[number].flush();
             (&mut (*heap).classes)[number].trim();
         }
         (*heap).trim();
@@ -347,11 +361,11 @@ pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
     heap.segment_low = usize::MAX;
     for number in 0..CLASS_COUNT {
         heap.classes[number] = Class {
-            last: ptr::null_mut(),
             page: EMPTY_PAGE.get(),
             heap: slot,
             partial: NO_PAGE,
             stride: stride_of(number),
+            run: Run::EMPTY,
         };
     }
     let mut line = Line::new();

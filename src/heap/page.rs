@@ -75,6 +75,8 @@ bitflags::bitflags! {
         const FROZEN = 8;
         /// Was there when the heap's growth mark was made: objects whose block has not changed since were, too.
         const MARKED = 16;
+        /// The headers beyond the frontier are those of dead blocks, though their links lead nowhere.
+        const DEAD = 32;
     }
 }
 
@@ -101,7 +103,7 @@ pub struct Page {
     pub next: u32,
     /// As `next`.
     pub prev: u32,
-    /// Large: pages of the span. LargeRest: pages since the first.
+    /// Large: pages of the span. LargeRest: pages since the first. Small: old objects that live.
     pub span: u32,
     /// Objects below this offset are old, unless their block was renewed. 0: none is, and nobody needs to know which
     /// blocks become free; 1: none is.
@@ -146,12 +148,15 @@ impl Page {
         self.reciprocal = (u32::MAX / stride) + 1;
         self.heap = heap;
         self.start = self.address();
-        self.class = class;
         self.next = NO_PAGE;
         self.prev = NO_PAGE;
-        self.span = 1;
+        self.span = 0;
         self.old_end = 0;
-        self.flags &= PageFlags::DIRTY;
+        self.flags &= PageFlags::DIRTY | PageFlags::DEAD;
+        if self.class != class {
+            self.flags.remove(PageFlags::DEAD);
+        }
+        self.class = class;
         self.kind = Kind::Small;
     }
 
@@ -201,7 +206,7 @@ impl Page {
         while address < end {
             // Small pages of the system keep the processor from looking far ahead by itself (measured: a
             // third of a collection).
-            sys::prefetch_for_read(address.wrapping_add(AHEAD_BYTES));
+            sys::prefetch_for_read::<AHEAD_BYTES>(address);
             each(address as *mut c_void);
             address += stride;
         }
@@ -266,13 +271,33 @@ pub unsafe fn is_old(page: *const Page, obj: *mut c_void) -> bool {
     offset < (*page).old_end as usize && *RANGE.renewed.add(granule / 64) & (1 << (granule % 64)) == 0
 }
 
-/// A block became free: what is allocated there next is young, and not frozen. Needed where the page has
-/// old objects, harmless elsewhere; frozen ones are old too.
+/// A block of a page with old or marked objects became free: what is allocated there next is neither, and
+/// not frozen, as only old ones are. With the last old object all that goes for the page, and its blocks die cheaper.
 ///
 /// # Safety
-/// - `obj` is a block of `page`.
+/// - `obj` is a block of `page` whose object has just died.
 #[inline(always)]
-pub unsafe fn renew(page: *const Page, obj: *mut c_void) {
+pub unsafe fn renew(page: *mut Page, obj: *mut c_void) {
+    let was_old = is_old(page, obj);
+    if was_old || (*page).flags.contains(PageFlags::MARKED) {
+        mark_young(page, obj);
+    }
+    if was_old && (*page).kind == Kind::Small {
+        (*page).span -= 1;
+        if (*page).span == 0 {
+            forget_old(&mut *page);
+        }
+    }
+}
+
+/// A page has no old objects.
+unsafe fn forget_old(page: &mut Page) {
+    page.old_end = page.flags.contains(PageFlags::MARKED) as u32;
+    page.flags.remove(PageFlags::FROZEN);
+}
+
+#[inline(always)]
+unsafe fn mark_young(page: *const Page, obj: *mut c_void) {
     let granule = range::granule_of(obj) as usize;
     *RANGE.renewed.add(granule / 64) |= 1 << (granule % 64);
     if (*page).flags.intersects(PageFlags::FROZEN.union(PageFlags::MARKED)) {
@@ -296,7 +321,7 @@ pub unsafe fn mark(page: &mut Page) {
     // So that what becomes free is renewed.
     page.old_end = page.old_end.max(1);
     if page.kind == Kind::Small {
-        page.each_free(u32::MAX, |obj| renew(page, obj));
+        page.each_free(u32::MAX, |obj| mark_young(page, obj));
         for granule in page.end as usize / GRANULE_BYTES..PAGE_BYTES / GRANULE_BYTES {
             *changed.add(granule / 64) |= 1 << (granule % 64);
         }
@@ -335,7 +360,7 @@ pub unsafe fn freeze(page: &mut Page) {
     core::ptr::write_bytes(thawed, 0, PAGE_BYTES / GRANULE_BYTES / 64);
     page.flags.insert(PageFlags::FROZEN);
     if page.kind == Kind::Small {
-        page.each_free(u32::MAX, |obj| renew(page, obj));
+        page.each_free(u32::MAX, |obj| mark_young(page, obj));
         for granule in page.end as usize / GRANULE_BYTES..PAGE_BYTES / GRANULE_BYTES {
             *thawed.add(granule / 64) |= 1 << (granule % 64);
         }
@@ -351,7 +376,15 @@ pub unsafe fn age(page: &mut Page) {
     core::ptr::write_bytes(RANGE.renewed.add(first), 0, PAGE_BYTES / GRANULE_BYTES / 64);
     page.old_end = page.end;
     if page.kind == Kind::Small {
-        page.each_free(u32::MAX, |obj| renew(page, obj));
+        let mut free = 0;
+        page.each_free(u32::MAX, |obj| {
+            mark_young(page, obj);
+            free += 1;
+        });
+        page.span = page.count_handed_out() - free;
+        if page.span == 0 {
+            forget_old(page);
+        }
     }
 }
 

@@ -157,8 +157,9 @@ impl Heap {
         let first = (*page).index() as usize;
         for index in first..first + count {
             let page = RANGE.pages.add(index);
+            let dead = (*page).kind == Kind::Small && (*page).end == (*page).end_max;
+            (*page).flags = if dead { PageFlags::DIRTY | PageFlags::DEAD } else { PageFlags::DIRTY };
             (*page).kind = Kind::Free;
-            (*page).flags = PageFlags::DIRTY;
             (*page).heap = ptr::null_mut();
             (*page).end = 0;
         }
@@ -292,12 +293,6 @@ impl Heap {
             (*segment).aging_pages = (*segment).young_pages;
             (*segment).young_pages = 0;
         });
-        for class in &self.classes {
-            if !class.page.is_null() && (*class.page).kind == Kind::Small {
-                // What is allocated from a current page later is young again.
-                self.list_young(class.page);
-            }
-        }
     }
 
     /// As [`Heap::each_page`], for the pages that were young when they came under examination.

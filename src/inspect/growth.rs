@@ -8,7 +8,6 @@
 use super::census::Table;
 use super::registry::{self, Purpose, Ticket};
 use crate::heap::page::{self, PageFlags};
-use crate::heap::range;
 use crate::heap::Heap;
 use crate::scope::Stack;
 use crate::sys;
@@ -105,13 +104,9 @@ unsafe fn baseline(kind: *mut Type) -> Baseline {
 /// Marks every object that lives, instead of those of an earlier mark. Returns the mark's number.
 unsafe fn mark_objects(heap: *mut Heap) -> u64 {
     static MARKS_MADE: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::new(0);
+    // Blocks that wait in runs are free, which only their pages' lists can tell.
+    (*heap).recall_runs();
     (*heap).each_page(|page| page::mark(&mut *page));
-    for class in &(*heap).classes {
-        // Dead, though its page does not know it yet.
-        if !class.last.is_null() {
-            page::renew(range::page_of(class.last as usize), class.last);
-        }
-    }
     (*heap).mark_serial = MARKS_MADE.fetch_add(1, core::sync::atomic::Ordering::Relaxed) + 1;
     (*heap).mark_serial
 }

@@ -48,20 +48,13 @@ pub unsafe fn new(kind: *mut Type, site: *const Site) -> *mut c_void {
         return ptr::null_mut();
     }
     (*kind).note_peak();
-    // Profiled types have no ration but this one.
-    (*kind).granted += 1;
-    (*kind).ration = 1;
-    let mut obj = object::take_block(kind);
-    if obj.is_null() {
-        let left = (*kind).recall_ration();
-        debug_assert_eq!(left, stride as u64);
-        obj = object::allocate_slow(kind, (*kind).class);
-        if obj.is_null() {
-            return obj;
-        }
-        (*kind).granted += 1;
-        header::store(obj, (*kind).header);
+    if !object::fill(kind, (*kind).class, &raw mut (*kind).run) {
+        return ptr::null_mut();
     }
+    // Profiled types have no ration: each object is granted by itself.
+    (*kind).granted += 1;
+    let obj = (*kind).run.pop(stride as u32);
+    header::store(obj, (*kind).header);
     object::zero(obj, stride);
     // An emergency collection may have stopped it, too.
     let profile = (*heap).profile;

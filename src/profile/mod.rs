@@ -160,11 +160,8 @@ pub unsafe fn start(heap: *mut Heap, flags: u32) -> Result<(), Refused> {
 
 /// Every type allocates the long way from here on, and every live object ends the long way.
 unsafe fn watch_all(heap: *mut Heap, profile: *mut Profile) {
-    (*heap).recall_rations();
+    (*heap).recall_runs();
     (*heap).each_type(|kind| set_profiled(kind, true));
-    for class in &mut (*heap).classes {
-        class.flush();
-    }
     (*heap).each_page(|page| {
         (*page).each_block(|obj| {
             if header::count_word(obj) != 0 {

@@ -7,13 +7,12 @@ use super::record::{self, Record};
 use super::site::Site;
 use crate::count;
 use crate::death;
-use crate::header::{self, Flags, Header, LOCAL, LOCAL_ONE};
-use crate::heap::page::{self, Page};
+use crate::header::{self, Flags, LOCAL, LOCAL_ONE};
+use crate::heap::page;
 use crate::heap::range;
 use crate::object;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
-use core::ptr;
 
 /// As [`birth::new_at`]. No type is quick while a collection judges.
 ///
@@ -40,23 +39,14 @@ pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
     {
         return birth::new_at(kind, site);
     }
-    let class = (*kind).class;
-    let current: *mut Page = (*class).page; // small, if it has a block
-    let last = (*class).last;
-    let offset = (*current).free;
-    let obj = match last.is_null() {
-        true if offset >= (*current).end => return birth::new_at(kind, site),
-        true => ((*current).start + offset as usize) as *mut c_void,
-        false => last,
-    };
-    let place = record::place(current, obj);
+    if (*kind).run.is_empty() {
+        return birth::new_at(kind, site);
+    }
+    let place = record::place((*kind).run.page, (*kind).run.peek());
     if place.is_null() {
         return birth::new_at(kind, site);
     }
-    match last.is_null() {
-        true => drop(object::pop(current, offset)),
-        false => (*class).last = ptr::null_mut(),
-    }
+    let obj = (*kind).run.pop(stride as u32);
     (*kind).granted += 1;
     (*heap).budget -= stride as i64;
     // As often as a ration would be granted.
@@ -98,26 +88,19 @@ pub unsafe fn release_last(obj: *mut c_void) {
         if word.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
             header::set_count_word(child, word - 1);
         } else if word as i32 >= 0 {
-            return death::release_from(obj, index);
+            return death::release_rest(obj, index);
         }
     }
     let page = range::page_of(obj as usize);
     let place = record::place(page, obj);
     if place.is_null() {
-        return death::release_from(obj, (*kind).simple_count as usize);
+        return death::release_rest(obj, (*kind).simple_count as usize);
     }
     let record = *place;
     *place = Record::NONE;
     (*(*heap).profile).leave((*kind).stride as u64, record);
     (*kind).freed += 1;
-    let class = (*kind).class;
-    if (*class).last.is_null() && (*class).page == page {
-        (*class).last = obj;
-        header::store(obj, Header::free(0));
-        if (*page).old_end != 0 {
-            page::renew(page, obj);
-        }
-    } else {
+    if !(*kind).run.push(obj) {
         page::free_block(obj);
     }
 }

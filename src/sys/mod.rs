@@ -197,33 +197,42 @@ pub unsafe fn unmap(address: *mut u8, bytes: usize) {
     libc::munmap(address as *mut c_void, bytes);
 }
 
+/// Says that what follows is not the common case, so that the compiler puts it out of the way.
+#[cold]
+#[inline(always)]
+pub fn seldom() {}
+
 /// Asks for the cache line of an address, which need not be mapped.
 #[inline(always)]
-pub fn prefetch_for_read(address: usize) {
+pub fn prefetch_for_read<const AHEAD: usize>(address: usize) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch touches no memory that the program can see.
     unsafe {
-        core::arch::asm!("prefetcht0 [{0}]", in(reg) address, options(nostack, readonly, preserves_flags));
+        core::arch::asm!("prefetcht0 [{0} + {1}]", in(reg) address, const AHEAD,
+            options(nostack, readonly, preserves_flags));
     }
     #[cfg(target_arch = "aarch64")]
     // SAFETY: a prefetch touches no memory that the program can see.
     unsafe {
-        core::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, readonly, preserves_flags));
+        core::arch::asm!("prfm pldl1keep, [{0}, {1}]", in(reg) address, const AHEAD,
+            options(nostack, readonly, preserves_flags));
     }
 }
 
 /// As [`prefetch_for_read`], for a line that is going to be written.
 #[inline(always)]
-pub fn prefetch_for_write(address: usize) {
+pub fn prefetch_for_write<const AHEAD: usize>(address: usize) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch touches no memory that the program can see.
     unsafe {
-        core::arch::asm!("prefetchw [{0}]", in(reg) address, options(nostack, readonly, preserves_flags));
+        core::arch::asm!("prefetchw [{0} + {1}]", in(reg) address, const AHEAD,
+            options(nostack, readonly, preserves_flags));
     }
     #[cfg(target_arch = "aarch64")]
     // SAFETY: a prefetch touches no memory that the program can see.
     unsafe {
-        core::arch::asm!("prfm pstl1keep, [{0}]", in(reg) address, options(nostack, readonly, preserves_flags));
+        core::arch::asm!("prfm pstl1keep, [{0}, {1}]", in(reg) address, const AHEAD,
+            options(nostack, readonly, preserves_flags));
     }
 }
 
