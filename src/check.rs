@@ -10,6 +10,7 @@
 //! |---|---|
 //! | page | its free list stays on block borders, visits no block twice, ends at the frontier, and holds only dead blocks |
 //! | page | blocks handed out = free + alive + those in runs |
+//! | page | old objects that live = those it counts |
 //! | page | countdown = alive + in runs (partial); = threshold - free (full); = never - free (current) |
 //! | type | objects made - ended = blocks alive with its index |
 //! | segment | free pages are free, pages in use are the heap's |
@@ -18,7 +19,7 @@
 
 use crate::header::{self, Flags};
 use crate::heap::class::Run;
-use crate::heap::page::{Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET};
+use crate::heap::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET};
 use crate::heap::range::{self, RANGE};
 use crate::heap::{Heap, Phase};
 use crate::report;
@@ -102,6 +103,14 @@ unsafe fn validate_small(heap: *mut Heap, page: &Page, alive: u32) {
         holds!(header::count_word(obj) == 0, "page {}: {obj:p} is alive and in the free list", page.index());
         holds!(free <= blocks, "page {}: the free list is a ring", page.index());
     });
+    let mut old = 0;
+    page.each_block(|obj| old += (header::count_word(obj) != 0 && page::is_old(page, obj)) as u32);
+    holds!(
+        page.old_end <= 1 || old == page.span,
+        "page {}: {old} old objects, {} counted",
+        page.index(),
+        page.span
+    );
     let in_runs = blocks_in_runs(heap, page);
     holds!(
         blocks == free + alive + in_runs,

@@ -193,6 +193,9 @@ pub unsafe fn over_release(obj: *mut c_void) -> ! {
 }
 
 /// What a slot holds is at no address of ours, though the memory before it looks like a header.
+///
+/// # Safety
+/// - `obj - 8` is readable.
 #[cold]
 #[inline(never)]
 pub unsafe fn not_an_object(obj: *mut c_void) -> ! {
