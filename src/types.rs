@@ -10,7 +10,7 @@
 //! shares no byte with another unless both are tagged words, or variants, of one shape whose tags exclude
 //! each other.
 
-use crate::header::{Flags, Header};
+use crate::header::{Flags, Header, CARE_FLAGS};
 use crate::heap::class::{class_of, stride_of, Class, Run, NO_CLASS};
 use crate::heap::{range, Heap};
 use crate::report::{CText, Line};
@@ -279,7 +279,7 @@ impl Type {
     pub fn set_paused(&mut self, paused: bool) {
         let quick = self.is_quick() && !paused;
         self.flags.set(TypeFlags::QUICK, quick);
-        self.quick_high = if quick { self.header.high() } else { NO_HIGH };
+        self.quick_high = if quick { self.header.high() & !CARE_FLAGS } else { NO_HIGH };
     }
 
     /// Their bytes, with headers and rounding.

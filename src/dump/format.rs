@@ -372,7 +372,7 @@ mod tests {
         }
         assert_eq!(place_at(3, u64::MAX, 10), None);
         assert_eq!(place_at(3, u64::MAX - 1, 10), None);
-        assert_eq!(place_at(u64::MAX, 4, u64::MAX), Some(2));
+        assert_eq!(place_at(u64::MAX, 4, u64::MAX), None);
     }
 
     #[test]
