@@ -111,6 +111,10 @@ SIZE(gc_lines, 32);
 SIZE(gc_hold_info, 64);
 SIZE(gc_leak_result, 96);
 SIZE(gc_text_options, 40);
+SIZE(gc_series_options, 24);
+SIZE(gc_sample, 104);
+SIZE(gc_series_event, 56);
+SIZE(gc_watch_spec, 56);
 
 /* The header of an object, and the count's number line (rcgc/inline.h). */
 RCGC_STATIC_ASSERT(RCGC_HEADER_BYTES == 8, "the header is 8 bytes");
@@ -131,6 +135,8 @@ struct layout_all {
   gc_scope_stats scope_stats;
   gc_leak_result leak_result;
   gc_text_options text_options;
+  gc_series_options series_options;
+  gc_watch_spec watch_spec;
 };
 extern const struct layout_all layout_all;
 const struct layout_all layout_all = {
@@ -145,6 +151,8 @@ const struct layout_all layout_all = {
     GC_SCOPE_STATS_INIT,
     GC_LEAK_RESULT_INIT,
     GC_TEXT_OPTIONS_INIT,
+    GC_SERIES_OPTIONS_INIT,
+    GC_WATCH_SPEC_INIT,
 };
 
 /* Every kind of field, as a constant initialiser. */

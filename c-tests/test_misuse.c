@@ -367,6 +367,13 @@ static void heap_lines(void *heap) {
   (void)lines;
 }
 
+static void heap_watch(void *heap) {
+  gc_watch_spec spec = GC_WATCH_SPEC_INIT;
+  uint32_t watch;
+  spec.metric = GC_WATCH_LIVE_BYTES, spec.limit = UINT64_MAX;
+  CHECK_EQ(gc_watch(heap, &spec, &watch), RC_OK);
+}
+
 /* Null is the default heap everywhere. */
 #define HEAP_CALLS(X)                                                                                        \
   X(heap_free, "gc_heap_free(heap)", IS_LEGAL, gc_heap_free(arg))                                            \
@@ -414,6 +421,13 @@ static void heap_lines(void *heap) {
   X(leak_check, "gc_leak_check(heap)", IS_LEGAL, heap_leak_check(arg))                                       \
   X(lines_begin, "gc_lines_begin(heap)", IS_LEGAL, heap_lines(arg))                                          \
   X(profile_write, "gc_profile_write(heap)", "RC_ERR_REFUSED", give_status(gc_profile_write(arg, NULL)))     \
+  X(series_start, "gc_series_start(heap)", IS_LEGAL, (void)gc_series_start(arg, NULL))                       \
+  X(series_stop, "gc_series_stop(heap)", IS_LEGAL, gc_series_stop(arg))                                      \
+  X(series_tick, "gc_series_tick(heap)", IS_LEGAL, gc_series_tick(arg))                                      \
+  X(series_samples, "gc_series_samples(heap)", IS_LEGAL, (void)gc_series_samples(arg, 0, NULL, 0, NULL))     \
+  X(series_events, "gc_series_events(heap)", IS_LEGAL, (void)gc_series_events(arg, 0, NULL, 0, NULL))        \
+  X(watch, "gc_watch(heap)", IS_LEGAL, heap_watch(arg))                                                      \
+  X(unwatch, "gc_unwatch(heap)", "RC_ERR_INVALID", give_status(gc_unwatch(arg, 1)))                          \
   X(iter_begin, "gc_iter_begin(heap)", IS_LEGAL, heap_walk(arg))                                             \
   X(common, "gc_most_common_types(heap)", IS_LEGAL, heap_types(arg))                                         \
   X(growth_mark, "gc_growth_mark(heap)", IS_LEGAL, heap_mark(arg))                                       \
@@ -871,6 +885,32 @@ static void profile_write_with(void *arg) {
   give_status(gc_profile_write(NULL, arg));
 }
 
+static void series_from(void *arg) {
+  give_status(gc_series_start(NULL, arg));
+}
+
+static void samples_of_no_size(void *arg) {
+  CHECK_EQ(gc_series_start(NULL, NULL), RC_OK);
+  if (gc_series_samples(NULL, 0, arg, 1, NULL) == 0) give("0");
+}
+
+static void events_of_no_size(void *arg) {
+  CHECK_EQ(gc_series_start(NULL, NULL), RC_OK);
+  (void)gc_collect(NULL);
+  if (gc_series_events(NULL, 0, arg, 1, NULL) == 0) give("0");
+}
+
+static void watch_from(void *arg) {
+  uint32_t watch;
+  give_status(gc_watch(NULL, arg, &watch));
+}
+
+static void watch_of_a_type(void *arg) {
+  gc_watch_spec spec = GC_WATCH_SPEC_INIT;
+  spec.metric = GC_WATCH_TYPE_OBJECTS, spec.type = arg;
+  watch_from(&spec);
+}
+
 static void debug_set(void *arg) {
   (void)arg;
   give_status(gc_set_debug(NULL, (uint32_t)1 << 30));
@@ -956,6 +996,11 @@ static void table_of_other_arguments(void) {
   gc_leak_result leak = GC_LEAK_RESULT_INIT;
   gc_text_options text = GC_TEXT_OPTIONS_INIT, no_part = GC_TEXT_OPTIONS_INIT;
   leak.struct_size = text.struct_size = 0, no_part.parts = (uint32_t)1 << 30;
+  gc_series_options series = GC_SERIES_OPTIONS_INIT, no_series_flag = GC_SERIES_OPTIONS_INIT;
+  gc_watch_spec watch = GC_WATCH_SPEC_INIT, no_metric = GC_WATCH_SPEC_INIT;
+  static gc_sample sample;
+  static gc_series_event event;
+  series.struct_size = watch.struct_size = 0, no_series_flag.flags = (uint32_t)1 << 30;
   dump.struct_size = dumped.struct_size = 0;
   two_sinks.fd = 2, two_sinks.write = heap_dump_write;
   flags.fd = 2, flags.flags = 4;
@@ -1010,6 +1055,15 @@ static void table_of_other_arguments(void) {
       {{"gc_line(lines)", line_of_nothing, NULL}, "null", NULL, "", NULL},
       {{"gc_profile_write(options)", profile_write_with, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &text},
       {{"gc_profile_write(options)", profile_write_with, NULL}, "unknown part", NULL, "RC_ERR_INVALID", &no_part},
+      {{"gc_series_start(options)", series_from, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &series},
+      {{"gc_series_start(options)", series_from, NULL}, "unknown flag", NULL, "RC_ERR_INVALID", &no_series_flag},
+      {{"gc_series_samples(out_rows)", samples_of_no_size, NULL}, "struct_size 0", NULL, "0", &sample},
+      {{"gc_series_events(out_rows)", events_of_no_size, NULL}, "struct_size 0", NULL, "0", &event},
+      {{"gc_watch(spec)", watch_from, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_watch(spec)", watch_from, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &watch},
+      {{"gc_watch(spec)", watch_from, NULL}, "no metric", NULL, "RC_ERR_INVALID", &no_metric},
+      {{"gc_watch(spec.type)", watch_of_a_type, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_watch(spec.type)", watch_of_a_type, NULL}, "an object", "type", NULL, node},
       {{"gc_set_debug(flags)", debug_set, NULL}, "not a flag", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_garbage_get(index)", garbage_past_the_end, NULL}, "past the end", NULL, "null", NULL},
       {{"gc_add_callback(callback)", callback_null, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},

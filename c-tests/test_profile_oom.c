@@ -145,6 +145,28 @@ static void text_under_failure(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+static void series_under_failure(void) {
+  gc_heap *heap = graph_heap("failing");
+  rc_type *type = graph_declared(heap);
+  gc_series_options options = GC_SERIES_OPTIONS_INIT;
+  options.flags = GC_SERIES_THREAD, options.capacity = 16;
+  gc_watch_spec spec = GC_WATCH_SPEC_INIT;
+  spec.metric = GC_WATCH_LIVE_OBJECTS, spec.limit = 3, spec.action = GC_WATCH_DUMP, spec.path = "/dev/null";
+  uint32_t watch = 0;
+  arm();
+  rc_status status = gc_series_start(heap, &options), watched = gc_watch(heap, &spec, &watch);
+  Node *nodes[4];
+  for (size_t i = 0; i < 4; i++) nodes[i] = rc_new(type);
+  gc_series_tick(heap);
+  disarm();
+  CHECK(status == RC_OK || status == RC_ERR_NO_MEMORY);
+  CHECK(watched == RC_OK || (watched == RC_ERR_NO_MEMORY && watch == 0));
+  CHECK_EQ(gc_series_samples(heap, 0, NULL, 0, NULL) != 0, status == RC_OK);
+  for (size_t i = 0; i < 4; i++) rc_xdecref(nodes[i]);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+SWEPT(series_under_failure)
 SWEPT(leak_tests_under_failure)
 SWEPT(text_under_failure)
 SWEPT(start_under_failure)
@@ -156,6 +178,7 @@ static const check_test tests[] = {
     CHECK_TEST(objects_under_failure_swept),
     CHECK_TEST(questions_under_failure_swept),
     CHECK_TEST(leak_tests_under_failure_swept),
+    CHECK_TEST(series_under_failure_swept),
     CHECK_TEST(text_under_failure_swept),
 };
 

@@ -21,6 +21,7 @@
 use crate::cycle::events::{Event, EventFn};
 use crate::heap::Heap;
 use crate::scope;
+use crate::series::watch::Watch;
 use crate::types::{ObjectFn, TraverseFn, VisitFn};
 use crate::weak::{Weak, WeakFn};
 use core::ffi::{c_int, c_void};
@@ -30,6 +31,9 @@ pub type WriteFn = unsafe extern "C" fn(*const c_void, usize, *mut c_void) -> c_
 
 /// What a leak check runs.
 pub type RunFn = unsafe extern "C" fn(*mut Heap, *mut c_void);
+
+/// Told that a watch was set off.
+pub type WatchFn = unsafe extern "C" fn(*mut Heap, u32, u64, *mut c_void);
 
 /// How deep deaths with callbacks may nest before they are put off. Sixteen levels of ours and the host's
 /// frames fit a 64 KiB stack with room for host code in each.
@@ -107,6 +111,16 @@ pub unsafe fn ask(heap: *mut Heap, function: PredicateFn, obj: *mut c_void, ctx:
     let answer = function(obj, ctx);
     leave(heap, border);
     answer != 0
+}
+
+/// Tells that a watch was set off.
+///
+/// # Safety
+/// - As [`call`]; the heap is in no collection.
+pub unsafe fn watch(heap: *mut Heap, function: WatchFn, watch: &Watch, value: u64) {
+    let border = enter(heap);
+    function(heap, watch.number, value, watch.ctx);
+    leave(heap, border);
 }
 
 /// A callback begins: scopes that it leaves open are closed at this border.

@@ -26,6 +26,7 @@
 //! | [`dump`] | a heap at one moment, as a file |
 //! | [`profile`] | who allocates what, when asked |
 //! | [`leaks`] | what is held too long |
+//! | [`series`] | numbers over time, limits |
 //! | [`capi`] | the exported functions, one file per header, and the boundary with every cast |
 //!
 //! The engine is `no_std` and does not use `alloc`: no allocation failure can abort the host, the shared
@@ -56,6 +57,7 @@ pub mod object;
 pub mod profile;
 pub mod report;
 pub mod scope;
+pub mod series;
 pub mod slots;
 pub mod stats;
 pub mod sys;

@@ -12,10 +12,12 @@ use crate::heap::range::{self, GRANULE_BYTES, RANGE};
 use crate::heap::{large_pages, Heap, Phase};
 use crate::profile::{birth, quick};
 use crate::report;
+use crate::series;
 use crate::slots;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
+use core::sync::atomic::Ordering;
 
 /// The bytes that a type is granted at once: few enough that a trigger is not passed by much, enough that
 /// the long way is seldom.
@@ -51,11 +53,11 @@ pub unsafe fn new(kind: *mut Type) -> *mut c_void {
 #[cold]
 #[inline(never)]
 unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
-    if (*kind).flags.contains(TypeFlags::PROFILED) {
-        return quick::new_at(kind, ptr::null());
-    }
-    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        return new_array(kind, 0);
+    if (*kind).flags.intersects(TypeFlags::PROFILED.union(TypeFlags::COUNT_BYTES)) {
+        return match (*kind).flags.contains(TypeFlags::PROFILED) {
+            true => quick::new_at(kind, ptr::null()),
+            false => new_array(kind, 0),
+        };
     }
     loop {
         // Either may run a collection, whose callbacks may make objects of this type.
@@ -239,6 +241,9 @@ pub unsafe fn charge(kind: *mut Type, bytes: usize) {
             (*kind).name(),
             report::CText((*heap).name())
         ));
+    }
+    if (*heap).tick_due.load(Ordering::Relaxed) {
+        series::serve(heap);
     }
     (*heap).budget = (*heap).budget.saturating_sub(bytes as i64);
     if (*heap).budget < 0 {

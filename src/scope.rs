@@ -8,6 +8,7 @@ use crate::count;
 use crate::heap::Heap;
 use crate::profile::measure;
 use crate::report::{self, CText, Level};
+use crate::series::{self, What};
 use crate::sys;
 use core::ffi::{c_char, c_void};
 use core::ptr;
@@ -185,6 +186,7 @@ pub unsafe fn enter(heap: *mut Heap, name: *const c_char) -> u64 {
         return 0;
     }
     measure::enter(heap, mark, name);
+    series::scope(heap, What::Enter, name);
     mark
 }
 
@@ -213,6 +215,7 @@ unsafe fn close_innermost(heap: *mut Heap, start: usize) {
     }
     if let Some(open) = (*heap).scopes.open.pop() {
         measure::leave(heap, open.mark);
+        series::scope(heap, What::Leave, open.name);
     }
 }
 

@@ -45,6 +45,7 @@ c_tests! {
     test_queued
     test_scope
     test_status
+    test_series
     test_stress
     test_type
     test_weak

@@ -162,6 +162,14 @@ pub const AREAS: &[Area] = &[
         before: &[],
         only_if: None,
     },
+    Area {
+        source: "series",
+        header: "series",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
 ];
 
 /// Parameters that must not be null and are only read: `NonNull` cannot say `const`.

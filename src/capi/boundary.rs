@@ -40,6 +40,7 @@ mod leak;
 mod life;
 mod profile;
 mod query;
+mod series;
 
 pub(super) use collector::*;
 pub(super) use dump::*;
@@ -48,6 +49,7 @@ pub(super) use leak::*;
 pub(super) use life::*;
 pub(super) use profile::*;
 pub(super) use query::*;
+pub(super) use series::*;
 
 /// A pointer that must not be null, as the headers say by `RCGC_NONNULL`. Hosts are in C, so it may be null
 /// all the same, which is why this is not `core::ptr::NonNull`.

@@ -20,6 +20,7 @@
 //! | `profile` | `rcgc/profile.h` |
 //! | `lines` | `rcgc/lines.h` |
 //! | `leak` | `rcgc/leak.h` |
+//! | `series` | `rcgc/series.h` |
 #![allow(non_camel_case_types)]
 // The conditions of every function are in its comment, in five labels; a Rust host reads the same ones.
 #![allow(clippy::missing_safety_doc)]
@@ -37,6 +38,7 @@ pub mod object;
 pub mod profile;
 pub mod query;
 pub mod scope;
+pub mod series;
 pub mod status;
 pub mod types;
 pub mod weak;

@@ -70,6 +70,7 @@ use crate::leaks;
 use crate::object;
 use crate::report::{self, CText, Level};
 use crate::scope;
+use crate::series::{self, watch};
 use crate::stats::{Outcome, Status};
 use crate::sys;
 use crate::types::Type;
@@ -157,8 +158,11 @@ unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
         ..Event::start(kind, reason)
     };
     events::notify(heap, &stop);
+    series::collected(heap, kind, &stop);
+    watch::paused(heap, pause);
     (*heap).phase = if ending { Phase::Ending } else { Phase::Idle };
     check::validate(heap);
+    watch::look(heap);
     outcome.reclaimed
 }
 
@@ -214,6 +218,7 @@ pub unsafe fn budget_spent(heap: *mut Heap) {
         }
         _ => (*heap).renew_budget(true),
     }
+    watch::look(heap);
 }
 
 /// Runs the collection that is due, if one is and may run.

@@ -29,6 +29,8 @@ use crate::leaks::{self, Leaks};
 use crate::profile::{self, Profile};
 use crate::report::{Line, LINE_BYTES};
 use crate::scope::{Scopes, Stack};
+use crate::series::watch::Watches;
+use crate::series::{self, Series};
 use crate::stats::GenerationStats;
 use crate::types::Type;
 use crate::weak::WeakTable;
@@ -36,6 +38,7 @@ use class::{stride_of, Class, Run, CLASS_COUNT, EMPTY_PAGE};
 use core::ffi::c_char;
 use core::fmt::Write;
 use core::ptr;
+use core::sync::atomic::AtomicBool;
 use core::sync::atomic::{AtomicU64, Ordering};
 use external::ExternalBytes;
 use page::{Kind, Page, PageFlags, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
@@ -136,6 +139,12 @@ pub struct Heap {
     pub full: GenerationStats,
     /// Who allocates what, while the host wants to know; else null.
     pub profile: *mut Profile,
+    /// Numbers over time, while the host wants them; else null.
+    pub series: *mut Series,
+    /// A tick of the series' thread waits to be served.
+    pub tick_due: AtomicBool,
+    /// Limits.
+    pub watches: Watches,
     /// What the host follows of references and expected deaths; null: nothing.
     pub leaks: *mut Leaks,
     name: [u8; NAME_BYTES],
@@ -391,6 +400,8 @@ pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
 /// # Safety
 /// - `heap` is live, and nobody uses it or anything in it any more.
 pub unsafe fn end(heap: *mut Heap) {
+    series::stop(heap);
+    (*heap).watches.end();
     leaks::end(heap);
     profile::stop(heap);
     while !(*heap).first_type.is_null() {

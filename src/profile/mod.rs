@@ -198,6 +198,7 @@ pub unsafe fn type_made(kind: *mut Type) {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn type_ended(kind: *mut Type) {
+    crate::series::watch::type_ended(kind);
     let profile = (*(*kind).heap).profile;
     if !profile.is_null() {
         (*profile).book.forget_type((*kind).index);

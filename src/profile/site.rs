@@ -125,6 +125,17 @@ pub unsafe fn number_of_type(name: *const c_char) -> u32 {
     number_of(ptr::null(), name, 0)
 }
 
+/// The number of a scope's name.
+///
+/// # Safety
+/// - `name` is a C string.
+pub unsafe fn number_of_scope(name: *const c_char) -> u32 {
+    number_of(SCOPE.as_ptr(), name, 0)
+}
+
+/// The file of what is the name of a scope.
+pub const SCOPE: &CStr = c"(scope)";
+
 unsafe fn number_of(file: *const c_char, function: *const c_char, line: u32) -> u32 {
     let _guard = LIST.lock.lock();
     let list = &mut *LIST.list.get();

@@ -11,6 +11,7 @@ use core::ptr;
 
 pub mod file;
 pub mod reader;
+pub mod thread;
 
 /// Bytes of a page of the operating system.
 pub fn os_page_bytes() -> usize {
@@ -257,6 +258,12 @@ pub fn write_error(text: &[u8]) {
     }
 }
 
+/// Stops for a debugger: SIGTRAP, which ends the process when there is none.
+pub fn trap() {
+    // SAFETY: raise has no preconditions.
+    unsafe { libc::raise(libc::SIGTRAP) };
+}
+
 /// Ends the process, now.
 pub fn abort() -> ! {
     // SAFETY: abort has no preconditions.
@@ -280,6 +287,12 @@ impl Lock {
     /// An open lock.
     pub const fn new() -> Self {
         Lock(core::cell::UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER))
+    }
+
+    /// Closes the lock until the guard goes, if it is open.
+    pub fn try_lock(&self) -> Option<LockGuard<'_>> {
+        // SAFETY: as in lock.
+        (unsafe { libc::pthread_mutex_trylock(self.0.get()) } == 0).then_some(LockGuard(self))
     }
 
     /// Closes the lock until the guard goes.

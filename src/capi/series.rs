@@ -1,0 +1,261 @@
+//! `rcgc/series.h`: numbers over time, and limits. Samples of the engine's bytes beside what the kernel says of the
+//! process, what happened when (collections, named scopes, watches), and watches, which do something when a number
+//! reaches a limit. A null heap means the default heap.
+
+use super::boundary::{self, NonNull};
+use super::status::rc_status;
+use crate::heap::Heap as gc_heap;
+use crate::types::Type as rc_type;
+use core::ffi::{c_char, c_void};
+
+/// Read the private bytes of the process, too. The kernel takes a millisecond and more for each GiB.
+pub const GC_SERIES_PRIVATE: u32 = 1;
+/// Start a thread that says every `interval_ns` that a sample is due. It touches no object and no heap: the heap's
+/// thread takes the sample at its next allocations, and while there are none the thread writes down what the kernel
+/// says.
+pub const GC_SERIES_THREAD: u32 = 2;
+
+/// How a series is made. Start from `GC_SERIES_OPTIONS_INIT`; a field left zero means the default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_series_options {
+    /// `sizeof(gc_series_options)` as the host was compiled.
+    pub struct_size: usize,
+    /// `GC_SERIES_*` together.
+    pub flags: u32,
+    /// Samples that are kept, and events, 96 and 48 bytes each; older ones are written over. 0: 4096.
+    pub capacity: u32,
+    /// Nanoseconds between two samples at least. 0: each tick is one; with a thread 10 ms.
+    pub interval_ns: u64,
+}
+
+/// The engine's numbers in this sample are those of the one before: the heap's thread was busy elsewhere.
+pub const GC_SAMPLE_STALE: u32 = 1;
+
+/// One moment. The library fills it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_sample {
+    /// `sizeof(gc_sample)` as the host was compiled.
+    pub struct_size: usize,
+    /// Nanoseconds of the monotonic clock.
+    pub time_ns: u64,
+    /// The engine: objects that live,
+    pub live_objects: u64,
+    /// their bytes, with headers and rounding,
+    pub live_bytes: u64,
+    /// what they keep elsewhere,
+    pub external_bytes: u64,
+    /// memory taken for objects.
+    pub heap_bytes: u64,
+    /// The process: resident bytes,
+    pub resident_bytes: u64,
+    /// private ones, 0 without `GC_SERIES_PRIVATE`,
+    pub private_bytes: u64,
+    /// and its share where memory is shared, 0 without `GC_SERIES_PRIVATE`.
+    pub share_bytes: u64,
+    /// Young collections so far,
+    pub young_runs: u64,
+    /// full ones,
+    pub full_runs: u64,
+    /// and the nanoseconds of all their pauses.
+    pub pause_ns_total: u64,
+    /// `GC_SAMPLE_STALE`.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// What happened: a young collection ended,
+pub const GC_SERIES_YOUNG: u32 = 1;
+/// a full one ended,
+pub const GC_SERIES_FULL: u32 = 2;
+/// a named scope was entered,
+pub const GC_SERIES_ENTER: u32 = 3;
+/// or left,
+pub const GC_SERIES_LEAVE: u32 = 4;
+/// a watch was set off.
+pub const GC_SERIES_WATCH: u32 = 5;
+
+/// One event. The library fills it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_series_event {
+    /// `sizeof(gc_series_event)` as the host was compiled.
+    pub struct_size: usize,
+    /// When it ended, in nanoseconds of the monotonic clock.
+    pub time_ns: u64,
+    /// How long it took: of a collection.
+    pub duration_ns: u64,
+    /// Live bytes then.
+    pub live_bytes: u64,
+    /// Objects that a collection ended; the number of a watch.
+    pub value: u64,
+    /// One of `GC_SERIES_YOUNG` and those behind it.
+    pub what: u32,
+    /// 0.
+    pub reserved: u32,
+    /// The scope's name, else null.
+    pub name: *const c_char,
+}
+
+/// Starts the series of a heap, with a first sample. It ends with `gc_series_stop`, and with the heap.
+///
+/// Ownership: nothing; the options are copied. Null means the defaults.
+/// Threads: the heap's. With GC_SERIES_THREAD one is started, which blocks all signals.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_IN_USE when there is one; RC_ERR_INVALID for a bad size, flag or capacity; RC_ERR_NO_MEMORY, also when
+/// the system gives no thread.
+#[no_mangle]
+pub unsafe extern "C" fn gc_series_start(heap: *mut gc_heap, options: *const gc_series_options) -> rc_status {
+    boundary::series_start(heap, options)
+}
+
+/// Ends the series of a heap, and its thread, and forgets what it has. Without one, nothing happens.
+///
+/// Ownership: nothing.
+/// Threads: the heap's; in a forked child the thread is gone already.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn gc_series_stop(heap: *mut gc_heap) {
+    boundary::series_stop(heap)
+}
+
+/// A tick of the host's: takes a sample, when the last one is at least `interval_ns` old, and looks at the watches.
+/// About 2 microseconds; without series and watches nothing.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: the callbacks of watches; `traverse` of callback types where a watch writes a dump.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn gc_series_tick(heap: *mut gc_heap) {
+    boundary::series_tick(heap)
+}
+
+/// Writes samples, the oldest first, from the one with the number `from` on, and returns the number behind the newest.
+/// Samples are numbered from 0; those written over are passed. At most `room` are written, each of
+/// `out_rows->struct_size` bytes, which must be set; `out_written`, which may be null, says how many.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: 0, and `gc_error_message`, for a bad size and without a series.
+#[no_mangle]
+pub unsafe extern "C" fn gc_series_samples(
+    heap: *mut gc_heap,
+    from: u64,
+    out_rows: *mut gc_sample,
+    room: usize,
+    out_written: *mut usize,
+) -> u64 {
+    boundary::series_samples(heap, from, out_rows, room, out_written)
+}
+
+/// As `gc_series_samples`, for events.
+///
+/// Ownership: nothing; names live until the program ends.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: 0, and `gc_error_message`, for a bad size and without a series.
+#[no_mangle]
+pub unsafe extern "C" fn gc_series_events(
+    heap: *mut gc_heap,
+    from: u64,
+    out_rows: *mut gc_series_event,
+    room: usize,
+    out_written: *mut usize,
+) -> u64 {
+    boundary::series_events(heap, from, out_rows, room, out_written)
+}
+
+/// What a watch looks at: bytes of live objects,
+pub const GC_WATCH_LIVE_BYTES: u32 = 1;
+/// live objects,
+pub const GC_WATCH_LIVE_OBJECTS: u32 = 2;
+/// bytes that they keep elsewhere,
+pub const GC_WATCH_EXTERNAL_BYTES: u32 = 3;
+/// memory taken for objects,
+pub const GC_WATCH_HEAP_BYTES: u32 = 4;
+/// resident bytes of the process,
+pub const GC_WATCH_RESIDENT_BYTES: u32 = 5;
+/// nanoseconds of a pause,
+pub const GC_WATCH_PAUSE_NS: u32 = 6;
+/// live objects of a type.
+pub const GC_WATCH_TYPE_OBJECTS: u32 = 7;
+
+/// What a watch does: write a line to the log,
+pub const GC_WATCH_LOG: u32 = 0;
+/// call a function,
+pub const GC_WATCH_CALLBACK: u32 = 1;
+/// raise SIGTRAP, for a debugger,
+pub const GC_WATCH_TRAP: u32 = 2;
+/// write a dump.
+pub const GC_WATCH_DUMP: u32 = 3;
+
+/// Told that a watch was set off, with its number and what it looks at. It may do anything, but another watch is not
+/// set off meanwhile.
+pub type gc_watch_fn =
+    Option<unsafe extern "C" fn(heap: *mut gc_heap, watch: u32, value: u64, ctx: *mut c_void)>;
+
+/// A watch. Start from `GC_WATCH_SPEC_INIT`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_watch_spec {
+    /// `sizeof(gc_watch_spec)` as the host was compiled.
+    pub struct_size: usize,
+    /// What is looked at: `GC_WATCH_LIVE_BYTES` and those behind it.
+    pub metric: u32,
+    /// What is done: `GC_WATCH_LOG` and those behind it.
+    pub action: u32,
+    /// It is set off when the number is at least this.
+    pub limit: u64,
+    /// The type, of `GC_WATCH_TYPE_OBJECTS`; a watch ends with its type.
+    pub type_: *mut rc_type,
+    /// The function, of `GC_WATCH_CALLBACK`.
+    pub callback: gc_watch_fn,
+    /// Given to `callback`.
+    pub ctx: *mut c_void,
+    /// The file of `GC_WATCH_DUMP`: `%p` in it is the process, `%n` how often the watch was set off, `%%` a percent
+    /// sign.
+    pub path: *const c_char,
+}
+
+/// Adds a watch, and writes its number.
+///
+/// Watches are looked at when a tick is taken, when a collection has ended, and when an allocation budget is spent,
+/// which is every few MiB at most. One that was set off is set again when the number has fallen below the limit; one
+/// on pauses with each pause.
+///
+/// Ownership: `ctx` stays the host's and must outlive the watch; the path is copied.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_INVALID for a bad size, an unknown number, a missing callback, path or type, and a type of another
+/// heap; RC_ERR_NO_MEMORY; fatal for a type that is not live.
+#[no_mangle]
+pub unsafe extern "C" fn gc_watch(
+    heap: *mut gc_heap,
+    spec: *const gc_watch_spec,
+    out_watch: NonNull<u32>,
+) -> rc_status {
+    boundary::watch(heap, spec, out_watch)
+}
+
+/// Ends a watch.
+///
+/// Ownership: nothing.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: RC_ERR_INVALID for a number that is of no watch.
+#[no_mangle]
+pub unsafe extern "C" fn gc_unwatch(heap: *mut gc_heap, watch: u32) -> rc_status {
+    boundary::unwatch(heap, watch)
+}

@@ -1,0 +1,109 @@
+//! A thread that wakes up now and then, for who asks for one. The only one that the library ever starts.
+
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// A thread that calls a function at every interval until it is stopped. Must not move while it runs.
+pub struct Ticker {
+    thread: libc::pthread_t,
+    mutex: UnsafeCell<libc::pthread_mutex_t>,
+    wake: UnsafeCell<libc::pthread_cond_t>,
+    stopping: AtomicBool,
+    running: bool,
+    interval_ns: u64,
+    tick: Option<unsafe fn(*mut c_void)>,
+    arg: *mut c_void,
+    /// The process that has the thread: a forked child has not.
+    process: libc::pid_t,
+}
+
+impl Ticker {
+    /// Starts the thread. False when the system refuses.
+    ///
+    /// # Safety
+    /// - `ticker` is zeroed memory that stays where it is until [`Ticker::stop`]; `tick(arg)` may be called from any
+    ///   thread until then.
+    pub unsafe fn start(
+        ticker: *mut Ticker,
+        interval_ns: u64,
+        tick: unsafe fn(*mut c_void),
+        arg: *mut c_void,
+    ) -> bool {
+        let mut kind = core::mem::MaybeUninit::<libc::pthread_condattr_t>::uninit();
+        libc::pthread_condattr_init(kind.as_mut_ptr());
+        libc::pthread_condattr_setclock(kind.as_mut_ptr(), libc::CLOCK_MONOTONIC);
+        libc::pthread_cond_init((*ticker).wake.get(), kind.as_ptr());
+        libc::pthread_condattr_destroy(kind.as_mut_ptr());
+        libc::pthread_mutex_init((*ticker).mutex.get(), ptr::null());
+        (*ticker).interval_ns = interval_ns;
+        (*ticker).tick = Some(tick);
+        (*ticker).arg = arg;
+        (*ticker).process = libc::getpid();
+        // The host's signals go to the host's threads.
+        let mut all = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        let mut before = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        let made = libc::pthread_create(&mut (*ticker).thread, ptr::null(), run, ticker as *mut c_void) == 0;
+        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
+        (*ticker).running = made;
+        made
+    }
+
+    /// Changes under the mutex.
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Ends the thread, if there is one in this process: it ticks no more when this returns.
+    ///
+    /// # Safety
+    /// - As [`Ticker::start`].
+    pub unsafe fn stop(ticker: *mut Ticker) {
+        if !(*ticker).running || (*ticker).process != libc::getpid() {
+            return;
+        }
+        (*ticker).running = false;
+        libc::pthread_mutex_lock((*ticker).mutex.get());
+        (*ticker).stopping.store(true, Ordering::Relaxed);
+        libc::pthread_cond_signal((*ticker).wake.get());
+        libc::pthread_mutex_unlock((*ticker).mutex.get());
+        libc::pthread_join((*ticker).thread, ptr::null_mut());
+        libc::pthread_cond_destroy((*ticker).wake.get());
+        libc::pthread_mutex_destroy((*ticker).mutex.get());
+    }
+}
+
+extern "C" fn run(arg: *mut c_void) -> *mut c_void {
+    let ticker = arg as *mut Ticker;
+    // SAFETY: `start` gave the address of a ticker that outlives this thread.
+    unsafe {
+        let mut due = super::now_ns();
+        libc::pthread_mutex_lock((*ticker).mutex.get());
+        while !(*ticker).is_stopping() {
+            due += (*ticker).interval_ns;
+            let time = libc::timespec {
+                tv_sec: (due / 1_000_000_000) as libc::time_t,
+                tv_nsec: (due % 1_000_000_000) as libc::c_long,
+            };
+            let mut result = 0;
+            while !(*ticker).is_stopping() && result != libc::ETIMEDOUT {
+                result = libc::pthread_cond_timedwait((*ticker).wake.get(), (*ticker).mutex.get(), &time);
+            }
+            if (*ticker).is_stopping() {
+                break;
+            }
+            libc::pthread_mutex_unlock((*ticker).mutex.get());
+            if let Some(tick) = (*ticker).tick {
+                tick((*ticker).arg);
+            }
+            // Ticks that were missed are not made up for.
+            due = due.max(super::now_ns().saturating_sub((*ticker).interval_ns));
+            libc::pthread_mutex_lock((*ticker).mutex.get());
+        }
+        libc::pthread_mutex_unlock((*ticker).mutex.get());
+    }
+    ptr::null_mut()
+}
