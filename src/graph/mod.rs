@@ -66,13 +66,13 @@ impl<'a> Graph<'a> {
     /// Asks for what [`Graph::range`] reads of a node, which a search will soon come to.
     #[inline(always)]
     pub fn prefetch(&self, node: u32) {
-        sys::prefetch_for_read(self.starts.as_ptr().wrapping_add(node as usize) as usize);
+        sys::prefetch_for_read::<0>(self.starts.as_ptr().wrapping_add(node as usize) as usize);
     }
 
     /// Asks for a node's first target.
     #[inline(always)]
     pub fn prefetch_targets(&self, node: u32) {
-        sys::prefetch_for_read(self.targets.as_ptr().wrapping_add(self.range(node).start) as usize);
+        sys::prefetch_for_read::<0>(self.targets.as_ptr().wrapping_add(self.range(node).start) as usize);
     }
 
     /// The target of an edge.

@@ -13,7 +13,6 @@ use crate::heap::range;
 use crate::object;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
-use core::ptr;
 use core::sync::atomic::Ordering;
 
 /// As [`birth::new_at`]. No type is quick while a collection judges.
@@ -41,7 +40,9 @@ pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
     {
         return birth::new_at(kind, site);
     }
-    if (*kind).run.is_empty() {
+    // As often as a ration would be granted.
+    let look = ((*kind).granted + 1).is_multiple_of(16) || stride > 256;
+    if (*kind).run.is_empty() || look && (*heap).tick_due.load(Ordering::Relaxed) {
         return birth::new_at(kind, site);
     }
     let place = record::place((*kind).run.page, (*kind).run.peek());
@@ -50,30 +51,6 @@ pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
     }
     let obj = (*kind).run.pop(stride as u32);
     (*kind).granted += 1;
-    // As often as a ration would be granted.
-    let granted = (*kind).granted + 1;
-    let look = granted.is_multiple_of(16) || stride > 256;
-    if look && (*heap).tick_due.load(Ordering::Relaxed) {
-        return birth::new_at(kind, site);
-    }
-    let class = (*kind).class;
-    let current: *mut Page = (*class).page; // small, if it has a block
-    let last = (*class).last;
-    let offset = (*current).free;
-    let obj = match last.is_null() {
-        true if offset >= (*current).end => return birth::new_at(kind, site),
-        true => ((*current).start + offset as usize) as *mut c_void,
-        false => last,
-    };
-    let place = record::place(current, obj);
-    if place.is_null() {
-        return birth::new_at(kind, site);
-    }
-    match last.is_null() {
-        true => drop(object::pop(current, offset)),
-        false => (*class).last = ptr::null_mut(),
-    }
-    (*kind).granted = granted;
     (*heap).budget -= stride as i64;
     if look {
         (*kind).note_peak();
