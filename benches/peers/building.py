@@ -4,6 +4,7 @@ A peer that cannot be had here raises Unavailable with the reason; the others go
 """
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -199,3 +200,43 @@ def gc_arena():
 
 def rust_gc():
     return plain(rust("gc", "gc"))
+
+
+def crate_folder(name, feature):
+    """Where the sources of a crate are, after cargo has fetched it."""
+    need("cargo")
+    text = run("cargo", "metadata", "--format-version", "1", "--locked", "--features", feature,
+               what=f"fetching {name}", cwd=HERE / "rust")
+    packages = json.loads(text[text.index("{"):])["packages"]
+    return next(Path(one["manifest_path"]).parent for one in packages if one["name"] == name)
+
+
+def quickjs():
+    need("cc", "ar")
+    folder = crate_folder("rquickjs-sys", "quickjs") / "quickjs"
+    library = OUT / "libquickjs.a"
+    if not library.exists():
+        say("building QuickJS")
+        objects = []
+        for source in ("quickjs", "libregexp", "libunicode", "dtoa"):
+            objects.append(OUT / f"{source}.o")
+            run(os.environ.get("CC", "cc"), "-O2", "-w", "-D_GNU_SOURCE", f"-I{folder}", "-c",
+                folder / f"{source}.c", "-o", objects[-1], what=f"building {source}.c of QuickJS")
+        run("ar", "rcs", library, *objects, what="building QuickJS")
+    return plain(compiled("quickjs", "quickjs.c", library, f"-isystem{folder}", "-lm", inputs=[library]))
+
+
+def nim():
+    need("cc", "nim")
+    made, source = OUT / "orc", HERE / "orc.nim"
+    if not newer(made, [source]):
+        say("building orc")
+        run("nim", "c", "-d:danger", "--mm:orc", "--hints:off", "--warnings:off", f"--nimcache:{OUT / 'nim'}",
+            f"-o:{made}", source, what="building orc.nim")
+    return plain(made)
+
+
+def php():
+    need("php")
+    script = HERE / "zend.php"
+    return ["php", "-n", "-d", "memory_limit=-1", str(script)], [script]

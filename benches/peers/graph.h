@@ -1,17 +1,18 @@
 /* graph.h: W12 for peers in C: the graph of `make demo`, held 32 times, with churn.
  *
  * A crate has a name, a version, and its edges at both ends: what it needs and what needs it are two growing
- * buffers of owned references, so every edge is a ring. A round drops a random graph and builds it anew from a
- * plan, asks which crate is needed most and how long the longest chain is, replaces a tenth of the crates by a
- * new version of the same name, and asks again.
+ * buffers of owned references, so every edge is a ring. A round drops a random graph and builds it anew from
+ * a plan, asks which crate is needed most and how long the longest chain is, replaces a tenth of the crates
+ * by a new version of the same name, and asks again.
  *
- * Included before workloads.h by a peer which has defined Text, the type of a text object, and what a crate and
- * a graph begin with, if anything: CRATE_HEAD and GRAPH_HEAD. It then defines the functions declared below:
+ * Included before workloads.h by a peer which has defined Text, the type of a text object, and what a crate
+ * and a graph begin with, if anything: CRATE_HEAD and GRAPH_HEAD. It then defines the functions declared
+ * below:
  *
  *     text_keep, crate_keep   one reference more
  *     crate_new, graph_new    all zeros but the head
  *     crate_put               puts an owned reference into a slot, releasing what was there
- *     crate_replaced          a crate to which nothing in its graph refers any more: dead, if there are counts
+ *     crate_replaced          a crate to which nothing in its graph refers any more: dead, if it is counted
  *     graph_drop              releases a graph with all that is in it
  */
 #ifndef RCGC_PEERS_GRAPH_H

@@ -32,5 +32,5 @@ static void peer_open() {}
 #include "pointers.hpp"
 
 #define PEER_NO_THREADS "a plain count may be used by one thread only"
-#define PEER_NO_GRAPH "not yet"
+#define PEER_NO_GRAPH "it has no weak pointers for what needs a crate"
 #include "workloads.h"

@@ -1,6 +1,6 @@
-/* plan.h: what the graphs of W12 are built from, made before anything is measured: names, versions, edges, and
- * which crates are replaced. For C and C++; rust/src/graph.rs, orc.nim and zend.php make the same plans, by the
- * same numbers: MINSTD, which needs no more than 64 bits anywhere.
+/* plan.h: what the graphs of W12 are built from, made before anything is measured: names, versions, edges,
+ * and which crates are replaced. For C and C++; rust/src/graph.rs, orc.nim and zend.php make the same plans,
+ * by the same numbers: MINSTD, which needs no more than 64 bits anywhere.
  */
 #ifndef RCGC_PEERS_PLAN_H
 #define RCGC_PEERS_PLAN_H

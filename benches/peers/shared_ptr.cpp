@@ -47,5 +47,5 @@ static Ref thread_ref_new() {
 }
 #endif
 
-#define PEER_NO_GRAPH "not yet"
+#include "graph.hpp"
 #include "workloads.h"

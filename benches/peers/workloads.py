@@ -84,6 +84,13 @@ CHAPTERS = [
             "20 million pairs on each of two threads, on one shared object, or each on its own; elapsed"
             " ns for the pairs of one thread.",
             ("W11-shared", "pair", "one object, a pair"), ("W11-own", "pair", "each its own, a pair")),
+    chapter("W12", "dependency graphs with churn",
+            "The graph of `make demo`, crates with names, versions and edges kept at both ends: 32 graphs"
+            " of 1,000 crates are held; 1,500 times a random one is dropped and built anew from a plan,"
+            " queried, and a tenth of its crates replaced by a new version. Automatic collection as"
+            " delivered; peers that only count hold their back edges weakly.",
+            ("W12", "crate", "a crate"), ("W12", "longest", "longest round"),
+            ("W12", "peak", "peak resident")),
 ]
 
 MEASURES = [measure for one in CHAPTERS for measure in one.measures]

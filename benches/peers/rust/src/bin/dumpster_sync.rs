@@ -2,7 +2,7 @@
 
 use dumpster::sync::{collect, default_collect_condition, set_collect_condition, Gc};
 use dumpster::{Trace, TraceWith, Visitor};
-use rcgc_peers::{fail, run, workloads::two_threads, Counted, Peer};
+use rcgc_peers::{fail, graph, owned_at_both_ends, run, workloads::two_threads, Counted, Peer};
 use std::sync::{Mutex, MutexGuard};
 
 struct Uncollected(#[allow(dead_code)] Counted);
@@ -24,7 +24,7 @@ struct Node {
     _counted: Uncollected,
 }
 
-fn locked(field: &Field) -> MutexGuard<'_, Option<Gc<Node>>> {
+fn locked<T>(field: &Mutex<T>) -> MutexGuard<'_, T> {
     field.lock().unwrap_or_else(|_| fail("a lock is poisoned"))
 }
 
@@ -63,6 +63,17 @@ fn threads(shared: bool) {
     two_threads(|| if shared { node.clone() } else { Dumpster::node(1) });
 }
 
+#[derive(Trace)]
+struct Crate {
+    name: String,
+    version: String,
+    needs: Mutex<Vec<Gc<Crate>>>,
+    needed_by: Mutex<Vec<Gc<Crate>>>,
+    index: usize,
+}
+
+owned_at_both_ends!(Dumpster, Gc, Gc::ptr_eq, Mutex, locked);
+
 fn main() {
-    run::<Dumpster>(Ok(threads), Err("not yet"));
+    run::<Dumpster>(Ok(threads), Ok(graph::with_churn::<Dumpster>));
 }

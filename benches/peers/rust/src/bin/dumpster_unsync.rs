@@ -2,7 +2,7 @@
 
 use dumpster::unsync::{collect, default_collect_condition, set_collect_condition, Gc};
 use dumpster::{Trace, TraceWith, Visitor};
-use rcgc_peers::{run, Counted, Peer};
+use rcgc_peers::{graph, owned_at_both_ends, run, Counted, Peer};
 use std::cell::RefCell;
 
 struct Uncollected(#[allow(dead_code)] Counted);
@@ -52,6 +52,17 @@ impl Peer for Dumpster {
     }
 }
 
+#[derive(Trace)]
+struct Crate {
+    name: String,
+    version: String,
+    needs: RefCell<Vec<Gc<Crate>>>,
+    needed_by: RefCell<Vec<Gc<Crate>>>,
+    index: usize,
+}
+
+owned_at_both_ends!(Dumpster, Gc, Gc::ptr_eq, RefCell, RefCell::borrow_mut);
+
 fn main() {
-    run::<Dumpster>(Err("unsync is for one thread"), Err("not yet"));
+    run::<Dumpster>(Err("unsync is for one thread"), Ok(graph::with_churn::<Dumpster>));
 }

@@ -4,7 +4,7 @@
 #![allow(non_local_definitions)]
 
 use gc::{configure, force_collect, unsafe_empty_trace, Finalize, Gc, GcCell, Trace};
-use rcgc_peers::{run, Counted, Peer};
+use rcgc_peers::{graph, owned_at_both_ends, run, Counted, Peer};
 
 struct Uncollected(#[allow(dead_code)] Counted);
 
@@ -55,6 +55,17 @@ impl Peer for RustGc {
     }
 }
 
+#[derive(Trace, Finalize)]
+struct Crate {
+    name: String,
+    version: String,
+    needs: GcCell<Vec<Gc<Crate>>>,
+    needed_by: GcCell<Vec<Gc<Crate>>>,
+    index: usize,
+}
+
+owned_at_both_ends!(RustGc, Gc, Gc::ptr_eq, GcCell, GcCell::borrow_mut);
+
 fn main() {
-    run::<RustGc>(Err("its handles are for one thread"), Err("not yet"));
+    run::<RustGc>(Err("its handles are for one thread"), Ok(graph::with_churn::<RustGc>));
 }

@@ -335,7 +335,7 @@ fn main() {
         "W9" => node_bytes(),
         "W10" => gcbench(),
         "W11-shared" | "W11-own" => cannot("a tracing collector keeps no counts"),
-        "W12" => cannot("not yet"),
+        "W12" => cannot("its pointers do not leave a mutation, so the shared definition does not fit"),
         name => fail(&format!("no workload is called \"{name}\"")),
     }
     rcgc_peers::end();

@@ -1,8 +1,9 @@
 //! std::rc::Rc, its fields in RefCells as a program that changes its graph has them.
 
-use rcgc_peers::{run, Counted, Peer};
+use rcgc_peers::graph::{with_churn, Crates};
+use rcgc_peers::{fail, run, Counted, Peer};
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 struct Node {
     left: RefCell<Option<Rc<Node>>>,
@@ -39,6 +40,53 @@ impl Peer for StdRc {
     }
 }
 
+/// What needs a crate is held weakly, or nothing would ever die.
+struct Crate {
+    name: Rc<str>,
+    version: Rc<str>,
+    needs: RefCell<Vec<Rc<Crate>>>,
+    needed_by: RefCell<Vec<Weak<Crate>>>,
+    index: usize,
+}
+
+impl Crates for StdRc {
+    type Ref = Rc<Crate>;
+    type Back = Weak<Crate>;
+    type Text = Rc<str>;
+
+    fn new(name: Rc<str>, version: Rc<str>, index: usize) -> Rc<Crate> {
+        let (needs, needed_by) = (RefCell::default(), RefCell::default());
+        Rc::new(Crate { name, version, needs, needed_by, index })
+    }
+    fn name(of: &Rc<Crate>) -> Rc<str> {
+        of.name.clone()
+    }
+    fn version(of: &Rc<Crate>) -> Rc<str> {
+        of.version.clone()
+    }
+    fn index(of: &Rc<Crate>) -> usize {
+        of.index
+    }
+    fn needs<T>(of: &Rc<Crate>, use_it: impl FnOnce(&mut Vec<Rc<Crate>>) -> T) -> T {
+        use_it(&mut of.needs.borrow_mut())
+    }
+    fn needed_by<T>(of: &Rc<Crate>, use_it: impl FnOnce(&mut Vec<Weak<Crate>>) -> T) -> T {
+        use_it(&mut of.needed_by.borrow_mut())
+    }
+    fn back(of: &Rc<Crate>) -> Weak<Crate> {
+        Rc::downgrade(of)
+    }
+    fn forth(back: &Weak<Crate>) -> Rc<Crate> {
+        back.upgrade().unwrap_or_else(|| fail("a crate in use is dead"))
+    }
+    fn is_same(one: &Rc<Crate>, other: &Rc<Crate>) -> bool {
+        Rc::ptr_eq(one, other)
+    }
+    fn leads_to(back: &Weak<Crate>, other: &Rc<Crate>) -> bool {
+        std::ptr::eq(back.as_ptr(), Rc::as_ptr(other))
+    }
+}
+
 fn main() {
-    run::<StdRc>(Err("Rc may be used by one thread only"), Err("not yet"));
+    run::<StdRc>(Err("Rc may be used by one thread only"), Ok(with_churn::<StdRc>));
 }
