@@ -4,15 +4,26 @@ A workload is such a program with its arguments, as in "rcgc_floating W7". What 
 the head of the program.
 """
 
-from building import ROOT, STATIC_LIBRARY, compiled
+import sys
+
+from building import ROOT, STATIC_LIBRARY, compiled, need
 from goals import at_most, ratio_of
 
 COUNTS = [10**4, 10**5, 10**6, 10**7, 10**8]
 GROWTH = [f"rcgc_growth {count}" for count in COUNTS]
 WORKLOADS = [
     "rcgc_aged", "rcgc_god", "rcgc_fork", "rcgc_big", "rcgc_floating W1", "rcgc_floating W7",
-    "rcgc_floating W10", *GROWTH,
+    "rcgc_floating W10", *GROWTH, "instructions",
 ]
+
+# callgrind counts what one incref and one decref take; the counts are of the program of `make bench`.
+INSTRUCTIONS = ROOT / "benches" / "instructions"
+COUNT_PAIR = """
+import json, subprocess, sys
+command = [*sys.argv[1:], "--json", "--contender", "inline", "pair"]
+out = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+print("pair", json.loads(out.stdout)[0]["instructions"], "instructions")
+"""
 
 GOD = "god object of 1 M live nodes touched at each step"
 FORK = "fork over 4 M live, full collection in the child"
@@ -20,6 +31,7 @@ BIG = "100 M live nodes, full collection"
 FLOATING = "floating garbage beside its bound"
 
 GOALS = [
+    at_most("instructions", "pair", 11, "instructions", "W2 a count up and down, both fast paths"),
     ratio_of("rcgc_aged", "ratio", 1.3, "heap left by W7, full collection, beside the same graph in order"),
     ratio_of("rcgc_god", "ratio", 1.2, f"{GOD}, 200,000 steps, beside the same without it"),
     ratio_of("rcgc_god", "ratio_long", 1.2, f"{GOD}, 20 million steps, beside the same without it"),
@@ -35,6 +47,10 @@ GOALS = [
 
 def build(workload):
     """(command, files) of a workload's program."""
+    if workload == "instructions":
+        need("valgrind")
+        command = [sys.executable, "-c", COUNT_PAIR, sys.executable, str(INSTRUCTIONS)]
+        return command, [INSTRUCTIONS, STATIC_LIBRARY]
     program, *arguments = workload.split()
     headers = [*(ROOT / "include").rglob("*.h"), STATIC_LIBRARY]
     made = compiled(program, f"{program}.c", STATIC_LIBRARY, inputs=headers)
