@@ -5,6 +5,7 @@
 //! | `cli` | the command line: options, commands, exit statuses |
 //! | `dump` | reading a dump: every byte is checked, every failure names the byte |
 //! | `heap` | what is worked out from a dump: references from outside, ways, retained sizes |
+//! | `ways` | how an object is kept, in words |
 //! | `output` | results as text, JSON or CSV |
 //! | `commands` | one file a command |
 //! | `export` | one file a format of other programs |
@@ -24,6 +25,7 @@ mod export;
 mod heap;
 mod output;
 mod progress;
+mod ways;
 
 use std::process::ExitCode;
 

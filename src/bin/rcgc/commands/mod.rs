@@ -1,8 +1,14 @@
 //! The commands, one file each: arguments, and a function from these and the dumps to a report.
 
 mod check;
+mod cycles;
+mod diff;
+mod path;
 mod selection;
 mod summary;
+mod suspects;
+mod types;
+mod why;
 
 use crate::cli::{self, Context, Failure};
 use crate::output::Report;
@@ -12,6 +18,12 @@ use clap::Subcommand;
 #[derive(Subcommand)]
 pub enum Command {
     Summary(summary::Arguments),
+    Types(types::Arguments),
+    Why(why::Arguments),
+    Path(path::Arguments),
+    Suspects(suspects::Arguments),
+    Cycles(cycles::Arguments),
+    Diff(diff::Arguments),
     Check(check::Arguments),
     /// Write completions for a shell to standard output.
     Completions {
@@ -23,6 +35,12 @@ pub enum Command {
 pub fn run(command: &Command, context: &Context) -> Result<Report, Failure> {
     match command {
         Command::Summary(arguments) => summary::run(arguments, context),
+        Command::Types(arguments) => types::run(arguments, context),
+        Command::Why(arguments) => why::run(arguments, context),
+        Command::Path(arguments) => path::run(arguments, context),
+        Command::Suspects(arguments) => suspects::run(arguments, context),
+        Command::Cycles(arguments) => cycles::run(arguments, context),
+        Command::Diff(arguments) => diff::run(arguments, context),
         Command::Check(arguments) => check::run(arguments, context),
         Command::Completions { shell } => {
             cli::completions(*shell);

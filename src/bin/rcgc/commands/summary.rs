@@ -47,8 +47,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     report.fact("frozen", Cell::Count(count(&heap, object_flag::FROZEN)));
     report.fact("untracked", Cell::Count(dump.len() as u64 - count(&heap, object_flag::TRACKED)));
     report.fact("weak_handles", Cell::Count(dump.objects.handles.iter().map(|&(_, handles)| handles).sum()));
-    let owners = heap.owners();
-    let garbage = dump.all().filter(|&object| !owners.is_reached(object));
+    let garbage = dump.all().filter(|&object| !heap.is_alive(object));
     let (garbage, garbage_bytes) = garbage
         .fold((0, 0u64), |(objects, bytes), object| (objects + 1, bytes.saturating_add(heap.size(object))));
     report.fact("garbage", Cell::Count(garbage));

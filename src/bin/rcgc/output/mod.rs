@@ -7,7 +7,7 @@
 mod csv;
 mod json;
 pub mod names;
-mod text;
+pub mod text;
 
 use clap::ValueEnum;
 use std::io::{self, Write};

@@ -7,19 +7,19 @@ use std::io::{self, Write};
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 const FAINT: Style = Style::new().dimmed();
 
-/// Facts, then sentences, then tables, with blank lines between them. Colours are taken out behind this where
+/// Sentences, then facts, then tables, with blank lines between them. Colours are taken out behind this where
 /// they are not wanted.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut first = true;
-    if !report.facts.is_empty() {
-        facts(report, out)?;
-        first = false;
-    }
     if !report.sentences.is_empty() {
         separate(&mut first, out)?;
         for sentence in &report.sentences {
             writeln!(out, "{sentence}")?;
         }
+    }
+    if !report.facts.is_empty() {
+        separate(&mut first, out)?;
+        facts(report, out)?;
     }
     for table in &report.tables {
         separate(&mut first, out)?;
@@ -89,7 +89,7 @@ fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", line(row))?;
     }
     if table.left_out != 0 {
-        writeln!(out, "{FAINT}  and {} more{FAINT:#}", count(table.left_out))?;
+        writeln!(out, "{FAINT}  {} more are left out{FAINT:#}", count(table.left_out))?;
     }
     Ok(())
 }

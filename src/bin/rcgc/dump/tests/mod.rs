@@ -260,7 +260,7 @@ fn retained_sizes_are_what_goes_with_an_object() {
     let one = builder::STRIDE;
     assert_eq!(owners.retained, [5 * one + 1000, one, 2 * one + 1000, one, one + 1000, one]);
     assert_eq!(owners.dominator[2], 0);
-    assert!(owners.is_reached(4) && !owners.is_reached(5));
+    assert!(heap.is_alive(4) && !heap.is_alive(5));
     assert_eq!(heap.outside(0), 1);
     assert_eq!(heap.outside(5), 0);
     assert_eq!(heap.total(), 6 * one + 1000);
