@@ -87,10 +87,6 @@ impl Context {
         }
     }
 
-    #[cfg(test)]
-    pub fn for_tests() -> Context {
-        Context { progress: Progress::hidden(), format: Format::Text, salvage: false, quiet: true }
-    }
 }
 
 /// Runs what the command line says.

@@ -14,8 +14,6 @@
 //! stream. The tool has no unsafe code, and no input makes it crash: what is read is checked where it is
 //! read, so that everything behind `dump` may rely on it.
 #![forbid(unsafe_code)]
-// For the commands that are still to come.
-#![allow(dead_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cli;

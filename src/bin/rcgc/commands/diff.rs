@@ -72,7 +72,10 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     let totals = [heaps[0].total(), heaps[1].total()];
     let change = Sums::change(totals);
     report.fact("bytes", change_text(bytes(totals[0]), bytes(totals[1]), change, bytes));
-    if !same_process {
+    if same_process {
+        let passed = second.preamble.monotonic_ns.saturating_sub(first.preamble.monotonic_ns);
+        report.fact("time_between", Cell::Nanoseconds(passed));
+    } else {
         report.sentence("the dumps are of different processes: objects are compared by type only");
     }
     let sums = compare(&heaps, same_process);

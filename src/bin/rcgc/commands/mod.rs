@@ -3,8 +3,9 @@
 mod check;
 mod cycles;
 mod diff;
+mod export;
 mod path;
-mod selection;
+pub mod selection;
 mod summary;
 mod suspects;
 mod types;
@@ -24,6 +25,7 @@ pub enum Command {
     Suspects(suspects::Arguments),
     Cycles(cycles::Arguments),
     Diff(diff::Arguments),
+    Export(export::Arguments),
     Check(check::Arguments),
     /// Write completions for a shell to standard output.
     Completions {
@@ -41,10 +43,11 @@ pub fn run(command: &Command, context: &Context) -> Result<Report, Failure> {
         Command::Suspects(arguments) => suspects::run(arguments, context),
         Command::Cycles(arguments) => cycles::run(arguments, context),
         Command::Diff(arguments) => diff::run(arguments, context),
+        Command::Export(arguments) => export::run(arguments, context),
         Command::Check(arguments) => check::run(arguments, context),
         Command::Completions { shell } => {
             cli::completions(*shell);
-            Ok(Report::default())
+            Ok(Report::nothing())
         }
     }
 }

@@ -29,6 +29,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     report.fact("written", time(dump.preamble.wall_clock_ns));
     let (major, minor, patch) = dump.preamble.engine;
     report.fact("engine", format!("rcgc {major}.{minor}.{patch}"));
+    report.fact("names_are_hashed", Cell::Flag(dump.preamble.names_are_hashed));
+    report.fact("written_by_a_child", Cell::Flag(dump.preamble.was_forked));
     report.fact("dump_bytes", Cell::Bytes(dump.file_bytes));
     report.fact("whole", Cell::Flag(dump.is_whole));
     report.fact("objects", Cell::Count(dump.len() as u64));

@@ -52,6 +52,10 @@ fn one(heap: &Heap, object: Object, arguments: &Arguments) -> Report {
     report.fact("from_outside", Cell::Change(i64::from(heap.outside(object))));
     report.fact("bytes", Cell::Bytes(dump.bytes_of(object)));
     report.fact("external_bytes", Cell::Bytes(dump.external_of(object)));
+    if let Some(length) = dump.length_of(object) {
+        report.fact("length", Cell::Count(length));
+    }
+    report.fact("weak_handles", Cell::Count(dump.handles_of(object)));
     report.fact("retained", Cell::Bytes(heap.owners().retained[object as usize]));
     report.fact("flags", flags(dump, object));
     if let Some(way) = &way {

@@ -7,8 +7,6 @@ use std::ops::Range;
 /// What the preamble says.
 #[derive(Clone, Debug, Default)]
 pub struct Preamble {
-    pub minor: u16,
-    pub abi_tag: u32,
     /// major, minor, patch
     pub engine: (u32, u32, u32),
     pub process: u64,
@@ -82,8 +80,6 @@ fn preamble(bytes: &[u8]) -> Result<Preamble, ReadError> {
     let engine = u32_at(bytes, 20);
     let flags = u64_at(bytes, 48);
     Ok(Preamble {
-        minor: u16::from_le_bytes(fixed(bytes, 10)),
-        abi_tag: u32_at(bytes, 16),
         engine: (engine >> 16, engine >> 8 & 255, engine & 255),
         process: u64_at(bytes, 24),
         wall_clock_ns: u64_at(bytes, 32),

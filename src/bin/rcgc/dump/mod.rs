@@ -19,7 +19,7 @@ mod objects;
 mod records;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 pub use error::ReadError;
 pub use model::*;

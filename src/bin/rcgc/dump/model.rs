@@ -86,10 +86,6 @@ impl Type {
         self.flags & type_flag::WEAK_MAP != 0
     }
 
-    pub fn is_acyclic(&self) -> bool {
-        self.flags & type_flag::ACYCLIC != 0
-    }
-
     pub fn has(&self, bit: u64) -> bool {
         self.callbacks & bit != 0
     }
@@ -226,12 +222,6 @@ impl Dump {
     pub fn text(&self, number: u64) -> Option<Cow<'_, str>> {
         let range = self.strings.get(usize::try_from(number).ok()?.checked_sub(1)?)?;
         Some(String::from_utf8_lossy(self.bytes.get(range.clone())?))
-    }
-
-    /// A string's bytes.
-    pub fn raw_text(&self, number: u64) -> Option<&[u8]> {
-        let range = self.strings.get(usize::try_from(number).ok()?.checked_sub(1)?)?;
-        self.bytes.get(range.clone())
     }
 
     pub fn type_of(&self, object: Object) -> &Type {

@@ -85,9 +85,16 @@ pub struct Report {
     pub tables: Vec<Table>,
     /// There are findings, in the sense of the command: exit status 1.
     pub has_findings: bool,
+    /// All was written by the command itself.
+    pub is_nothing: bool,
 }
 
 impl Report {
+    /// The report of a command that writes its result by itself.
+    pub fn nothing() -> Report {
+        Report { is_nothing: true, ..Report::default() }
+    }
+
     pub fn fact(&mut self, name: &'static str, value: impl Into<Cell>) {
         self.facts.push((name, value.into()));
     }
@@ -98,6 +105,9 @@ impl Report {
 
     /// Writes the report.
     pub fn write(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
+        if self.is_nothing {
+            return Ok(());
+        }
         match format {
             Format::Text => text::write(self, out),
             Format::Json => json::write(self, out),
@@ -105,6 +115,3 @@ impl Report {
         }
     }
 }
-
-/// Columns of a terminal, or what is taken for it.
-pub const TEXT_COLUMNS: usize = 100;
