@@ -58,6 +58,9 @@ headers: ## rewrites include/rcgc/<area>.h from src/capi/<area>.rs
 readme: ## puts examples/quickstart.c into README.md
 	@scripts/readme
 
+tool-manual: ## puts what its examples give into docs/tool.md
+	@c-tests/tool/run.py --write-manual
+
 misuse-table: ## writes docs/misuse.md, what each function gives for each kind of wrong argument
 	@scripts/misuse-table
 
@@ -69,4 +72,4 @@ $(DEMO)/cargo_graph: examples/cargo_graph.c lib | $(DEMO)
 $(DEMO):
 	@mkdir -p $@
 
-.PHONY: help demo test test-full bench bench-peers lib tool install headers readme misuse-table
+.PHONY: help demo test test-full bench bench-peers lib tool install headers readme tool-manual misuse-table

@@ -4,6 +4,7 @@
 | file | what it tries |
 |---|---|
 | this | unit tests, commands, exit statuses, bad input |
+| readers.py, read_snapshot.mjs | exports, in other programs |
 | make_dumps.c | writes the dumps |
 """
 
@@ -13,6 +14,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+import readers
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -169,7 +172,183 @@ def test_output():
         check(f"completions for {shell}", status == 0 and "summary" in out)
 
 
+def test_types():
+    rows = {row["type"]: row for row in found("types", dump("server-2"))["tables"]["types"]}
+    check("types: objects", (rows["Session"]["objects"], rows["Cache"]["objects"]) == (47, 1), str(rows))
+    check("types: retained bytes", rows["Cache"]["retained"] > rows["Session"]["retained"] > 50000, str(rows))
+    check("types: external bytes", rows["Session"]["external"] == 50000)
+    for order in ["bytes", "objects", "retained", "external", "allocated"]:
+        keys = [row[order] + (row["external"] if order == "bytes" else 0)
+                for row in found("types", dump("server-2"), "--sort", order)["tables"]["types"]]
+        check(f"types --sort {order}", keys == sorted(keys, reverse=True), str(keys))
+    names = [row["type"] for row in found("types", dump("server-2"), "--sort", "name")["tables"]["types"]]
+    check("types --sort name", names == sorted(names), str(names))
+    names = [row["type"] for row in found("types", dump("server-2"), "Session", "User")["tables"]["types"]]
+    check("types of these names", sorted(names) == ["Session", "User"], str(names))
+    status, out, err = rcgc("types", dump("server-2"), "Sesion")
+    check("a misspelt type: usage, and what is near", status == 2 and "Session" in err, err)
+
+
+def sentence(*arguments):
+    return found(*arguments)["sentences"][0]
+
+
+def test_why():
+    text = sentence("why", dump("server-2"), "Cache")
+    check("why: held", text.endswith("held by 1 reference from outside"), text)
+    text = sentence("why", dump("server-2"), "User")
+    check("why: held twice", text.endswith("held by 2 references from outside"), text)
+    rows = found("path", dump("server-1"), "Cache", "Session")["tables"]["steps"]
+    address = rows[-1]["object"].split()[1]
+    text = sentence("why", dump("server-1"), address)
+    check("why: the sentence of the manual",
+          re.fullmatch(r"Session 0x\w+: kept alive by 1 reference from outside, path Cache\.entries\[\d\]", text), text)
+    inside = hex(int(address, 16) + 17)
+    check("an address inside an object names it", sentence("why", dump("server-1"), inside) == text)
+    result = found("why", dump("server-2"), "Session")
+    rows = result["tables"]["paths"]
+    check("why of a type: shapes of ways",
+          [row["path"] for row in rows] == ["Cache.entries[*]", "Cache.entries[*] → Session.next ×n"], str(rows))
+    check("why of a type: all its objects", sum(row["objects"] for row in rows) == 47, str(rows))
+    status, out, err = rcgc("why", dump("server-2"), "Parent")
+    check("why: garbage is a finding", status == 1 and "garbage" in out, out)
+    for what in ["0x10", "0xzz", "#99999", "Nothing"]:
+        status, out, err = rcgc("why", dump("server-2"), what)
+        check(f"why {what}: usage", status == 2 and err.startswith("rcgc: "), err)
+    last = found("summary", dump("list"))["facts"]["objects"] - 1
+    text = sentence("why", dump("list"), "#0")
+    check("why at the end of a long list", f"path Node.a ×{last:,}" in text, text)
+    check("why in a large ring", "path Node.a" in sentence("why", dump("ring"), "#500000"))
+    check("why under a wide object", "path Wide.items[" in sentence("why", dump("wide"), "#500000"))
+    rows = found("why", dump("random-3"), "#7", "--paths", "3")["tables"].get("paths", [])
+    lengths = [row["steps"] for row in rows]
+    check("several ways, shortest first", lengths == sorted(lengths) and len(rows) <= 3, str(rows))
+
+
+def test_path():
+    text = sentence("path", dump("server-1"), "rc_weakmap", "Buffer")
+    check("path: over an entry", "rc_weakmap.entry[0] → Session.buffer" in text, text)
+    status, out, err = rcgc("path", dump("server-1"), "Buffer", "Cache")
+    check("path: none is a finding", status == 1 and "no references lead" in out, out)
+    text = sentence("path", dump("server-1"), "Cache", "Cache")
+    check("path: to itself", text.endswith("is both"), text)
+    count = found("summary", dump("list"))["facts"]["objects"]
+    steps = found("path", dump("list"), f"#{count - 1}", "#0")["facts"]["steps"]
+    check("path along a long list", steps == count - 1, str(steps))
+
+
+def test_suspects():
+    result = found("suspects", dump("server-2"))
+    rows = result["tables"]["suspects"]
+    check("suspects: the cache", len(rows) == 1 and rows[0]["suspect"].startswith("Cache") and rows[0]["share"] > 0.9, str(rows))
+    check("suspects: the reason", "39 Session" in result["sentences"][0], str(result["sentences"]))
+    check("suspects: a finding", rcgc("suspects", dump("server-2"))[0] == 1)
+    check("suspects: none in an empty heap", rcgc("suspects", dump("empty"))[0] == 0)
+    check("suspects --share 0: usage", rcgc("suspects", dump("empty"), "--share", "0")[0] == 2)
+    rows = found("suspects", dump("random-3"))["tables"]["suspects"]
+    check("suspects: a type", any(row["kind"] == "type" for row in rows), str(rows))
+
+
+def test_cycles():
+    result = found("cycles", dump("server-1"))
+    rows = result["tables"]["cycles"]
+    check("cycles: shape, number, garbage",
+          [(row["shape"], row["rings"], row["garbage"]) for row in rows] == [("Parent.child → Parent.friends", 5, 4)],
+          str(rows))
+    check("cycles: what breaks them", rows[0]["leaves_in_rings"] == 0 and rows[0]["weaken"].startswith("Parent."), str(rows))
+    check("cycles --garbage: a finding", rcgc("cycles", dump("server-1"), "--garbage")[0] == 1)
+    check("cycles --garbage: none", rcgc("cycles", dump("random-3"), "--garbage")[0] == 0)
+    facts = found("cycles", dump("ring"))["facts"]
+    check("one large ring", facts["rings"] == 1 and facts["objects"] >= 1_000_000, str(facts))
+    check("no ring in a list", found("cycles", dump("list"))["facts"]["rings"] == 0)
+
+
+def test_diff():
+    rows = {row["type"]: row for row in found("diff", dump("server-1"), dump("server-2"))["tables"]["types"]}
+    row = rows["Session"]
+    check("diff: new, gone, kept", (row["objects"], row["new"], row["gone"], row["kept"]) == (32, 32, 0, 15), str(row))
+    status, out, err = rcgc("--format", "json", "diff", *[dump(f"server-{n}") for n in (1, 2, 3)])
+    rows = json.loads(out)["tables"]["still_there"]
+    check("diff of three: what stays", status == 1 and [(row["type"], row["objects"]) for row in rows] ==
+          [("Buffer", 16), ("Session", 16)], str(rows))
+    check("diff of three: what keeps it", rows[1]["path"] == "Cache.entries[*]", str(rows))
+    rows = found("diff", dump("server-2"), dump("server-2"))["tables"]["types"]
+    check("diff with itself: nothing", rows == [], str(rows))
+    for name in ["list", "ring", "wide"]:
+        check(f"diff of {name}", found("diff", dump(name), dump(name))["tables"]["types"] == [])
+    status, out, err = rcgc("diff", dump("server-1"), dump("random-1"), dump("random-2"))
+    check("three dumps of different heaps: usage", status == 2 and "one heap" in err, err)
+
+
+def test_export():
+    status, out, err = rcgc("-q", "export", dump("server-1"), "--to", "heapsnapshot")
+    check("export to standard output", status == 0 and out.startswith('{"snapshot":'), err)
+    import gzip
+    result = subprocess.run([TOOL, "-q", "export", dump("server-1"), "--to", "heapsnapshot", "--gzip"], capture_output=True)
+    check("export --gzip", gzip.decompress(result.stdout).decode() == out)
+    status, out, err = rcgc("export", dump("server-1"), "--to", "dot", "-o", BUILD / "no" / "such" / "file")
+    check("export where no folder is: exit status 4", status == 4 and "no/such/file" in err, err)
+    for options in [["--only", "Nothing"], ["--root", "#99999"], ["--min-retained", "x"]]:
+        status, out, err = rcgc("export", dump("server-1"), "--to", "dot", *options)
+        check(f"export {' '.join(options)}: usage", status == 2, err)
+    status, out, err = rcgc("export", dump("list"), "--to", "heapsnapshot", "-o", "/dev/full")
+    check("export to a full disk: exit status 4", status == 4, err)
+
+
+def test_readers():
+    def exported(*arguments):
+        status, out, err = rcgc("-q", *arguments)
+        if status != 0:
+            raise AssertionError(err)
+    readers.run(check=check, rcgc=rcgc, found=found, must=exported, dump=dump, build=BUILD, full=FULL)
+
+
+MANUAL = ROOT / "docs" / "tool.md"
+
+
+def settled(text):
+    """The same text in every run: addresses without what differs, one process, one time."""
+    text = re.sub(r"0x7[0-9a-f]{6}([0-9a-f]{5})\b", r"0x7f00000\1", text)
+    text = re.sub(r"(?m)^(process +)\d+$", r"\g<1>4242", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "2026-01-31 12:00:00 UTC", text)
+    return re.sub(r"(?m)^(time between +).*$", r"\g<1>1.2 ms", text)
+
+
+def shown(command):
+    """What a console example of the manual gives; the examples stand in the folder of the dumps."""
+    first = command.removeprefix("$ ")
+    if first.startswith("rcgc "):
+        first = f"{TOOL} {first.removeprefix('rcgc ')}"
+    status, out, err = run("bash", "-c", first, cwd=DUMPS)
+    return settled(out + err).rstrip("\n")
+
+
+def manual():
+    """The manual with what its examples give now."""
+    def example(match):
+        return f"```console\n{match[1]}\n{shown(match[1])}\n```"
+    return re.sub(r"```console\n(\$ [^\n]*)\n.*?```", example, MANUAL.read_text(), flags=re.S)
+
+
+def test_manual():
+    text = MANUAL.read_text()
+    now = manual()
+    import difflib
+    lines = "\n".join(difflib.unified_diff(text.splitlines(), now.splitlines(), "docs/tool.md", "now", lineterm=""))
+    check("docs/tool.md shows what its examples give; `make tool-manual` rewrites it", text == now, lines[:3000])
+    commands = re.findall(r"^  (\w+) ", rcgc("--help")[1].partition("Commands:")[2].partition("Options:")[0], re.M)
+    missing = [name for name in commands if name != "help" and f"rcgc {name}" not in text]
+    check("docs/tool.md has every command", commands and not missing, str(missing))
+    for command in commands:
+        status, out, err = rcgc(command, "--help")
+        check(f"rcgc {command} --help", status == 0 and "Usage:" in out, err)
+
+
 def main():
+    if sys.argv[1:] == ["--write-manual"]:
+        build()
+        MANUAL.write_text(manual())
+        return 0
     build()
     tests = [value for name, value in globals().items() if name.startswith("test_")]
     wanted = sys.argv[1:]

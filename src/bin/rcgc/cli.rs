@@ -86,7 +86,6 @@ impl Context {
             eprintln!("rcgc: warning: {text}");
         }
     }
-
 }
 
 /// Runs what the command line says.

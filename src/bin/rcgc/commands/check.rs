@@ -91,8 +91,11 @@ fn referrers(heap: &Heap, object: Object) -> String {
     sources.dedup();
     let mut shown: Vec<String> = Vec::new();
     for &source in sources.iter().take(3) {
-        for (_, label) in heap.dump.edges_of(source).filter(|&(to, _)| to == object).take(2) {
-            shown.push(format!("{}.{}", names::object(heap.dump, source), names::edge(heap.dump, label)));
+        let labels = heap.dump.edges_of(source).filter(|&(to, _)| to == object).take(2);
+        for (at, (_, label)) in labels.enumerate() {
+            // Named once, with both of its references.
+            let of = if at == 0 { names::object(heap.dump, source) } else { String::new() };
+            shown.push(format!("{of}.{}", names::edge(heap.dump, label)));
         }
     }
     if sources.len() > 3 {

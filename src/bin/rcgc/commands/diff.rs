@@ -10,9 +10,9 @@ use clap::ValueEnum;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-/// Compare two dumps, or three of one process.
+/// Compare two dumps, or three of one heap.
 ///
-/// Types are compared by name. In dumps of one process objects are compared by address and type: new ones,
+/// Types are compared by name. In dumps of one heap objects are compared by address and type: new ones,
 /// gone ones, and those in both. With a third dump: what was not in the first, is in the second and still in
 /// the third, by type, with what keeps it. Exit status 1: there is such a thing.
 ///
@@ -60,7 +60,7 @@ impl Sums {
 
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
     let (first, second) = (context.open(&arguments.first)?, context.open(&arguments.second)?);
-    let same_process = is_same_process(&first, &second);
+    let same_heap = is_same_heap(&first, &second);
     let mut report = Report::default();
     for (name, values) in [
         ("objects", [first.len() as u64, second.len() as u64]),
@@ -72,18 +72,18 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     let totals = [heaps[0].total(), heaps[1].total()];
     let change = Sums::change(totals);
     report.fact("bytes", change_text(bytes(totals[0]), bytes(totals[1]), change, bytes));
-    if same_process {
+    if same_heap {
         let passed = second.preamble.monotonic_ns.saturating_sub(first.preamble.monotonic_ns);
         report.fact("time_between", Cell::Nanoseconds(passed));
     } else {
-        report.sentence("the dumps are of different processes: objects are compared by type only");
+        report.sentence("the dumps are of different heaps: objects are compared by type only");
     }
-    let sums = compare(&heaps, same_process);
-    report.tables.push(types(sums, arguments, same_process));
+    let sums = compare(&heaps, same_heap);
+    report.tables.push(types(sums, arguments, same_heap));
     if let Some(path) = &arguments.third {
         let third = context.open(path)?;
-        if !same_process || !is_same_process(&second, &third) {
-            return Err(Failure::Usage("three dumps must be of one process".to_owned()));
+        if !same_heap || !is_same_heap(&second, &third) {
+            return Err(Failure::Usage("three dumps must be of one heap in one process".to_owned()));
         }
         let table = still_there(&first, &second, &Heap::new(&third, context.progress));
         report.has_findings = !table.rows.is_empty();
@@ -97,12 +97,13 @@ fn change_text(before: String, after: String, change: i64, shown: fn(u64) -> Str
     Cell::Text(format!("{before} → {after} ({sign}{})", shown(change.unsigned_abs())))
 }
 
-fn is_same_process(first: &Dump, second: &Dump) -> bool {
+/// Whether the dumps are of one heap: a number is given again when a heap has ended, so the name must fit, too.
+fn is_same_heap(first: &Dump, second: &Dump) -> bool {
     let of = |dump: &Dump| (dump.preamble.process, dump.books.base, dump.books.number);
-    of(first) == of(second)
+    of(first) == of(second) && first.text(first.books.name) == second.text(second.books.name)
 }
 
-fn compare(heaps: &[Heap; 2], same_process: bool) -> HashMap<String, Sums> {
+fn compare(heaps: &[Heap; 2], same_heap: bool) -> HashMap<String, Sums> {
     let mut all: HashMap<String, Sums> = HashMap::new();
     for (side, heap) in heaps.iter().enumerate() {
         let retained = heap.retained_by_type();
@@ -118,7 +119,7 @@ fn compare(heaps: &[Heap; 2], same_process: bool) -> HashMap<String, Sums> {
             of.retained[side] = of.retained[side].saturating_add(retained[kind as usize]);
         }
     }
-    if same_process {
+    if same_heap {
         let [first, second] = [heaps[0].dump, heaps[1].dump];
         merge(first, second, |before, after| {
             let (dump, object) = match (before, after) {
@@ -176,9 +177,9 @@ fn merge(first: &Dump, second: &Dump, mut each: impl FnMut(Option<Object>, Optio
     }
 }
 
-fn types(sums: HashMap<String, Sums>, arguments: &Arguments, same_process: bool) -> Table {
+fn types(sums: HashMap<String, Sums>, arguments: &Arguments, same_heap: bool) -> Table {
     let mut columns = vec!["type", "objects_before", "objects_after", "objects", "bytes", "retained"];
-    if same_process {
+    if same_heap {
         columns.extend(["new", "gone", "kept"]);
     }
     let mut table = Table::new("types", "Changes by type", &columns);
@@ -208,7 +209,7 @@ fn types(sums: HashMap<String, Sums>, arguments: &Arguments, same_process: bool)
             Cell::ByteChange(Sums::change(of.bytes)),
             Cell::ByteChange(Sums::change(of.retained)),
         ];
-        if same_process {
+        if same_heap {
             row.extend([of.new, of.gone, of.kept].map(Cell::Count));
         }
         table.row(row);

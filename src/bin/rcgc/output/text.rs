@@ -14,7 +14,9 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if !report.sentences.is_empty() {
         separate(&mut first, out)?;
         for sentence in &report.sentences {
-            writeln!(out, "{sentence}")?;
+            for line in wrapped(sentence) {
+                writeln!(out, "{line}")?;
+            }
         }
     }
     if !report.facts.is_empty() {
@@ -26,6 +28,30 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         write_table(table, out)?;
     }
     Ok(())
+}
+
+/// A sentence in lines of at most 100 characters, further ones set in.
+fn wrapped(sentence: &str) -> Vec<String> {
+    const COLUMNS: usize = 100;
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in sentence.split(' ') {
+        let width = word.chars().count();
+        if used != 0 && used + 1 + width > COLUMNS {
+            lines.push(format!("  {word}"));
+            used = 2 + width;
+            continue;
+        }
+        if let Some(line) = lines.last_mut() {
+            if used != 0 {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += width;
+        }
+    }
+    lines
 }
 
 fn separate(first: &mut bool, out: &mut dyn Write) -> io::Result<()> {
@@ -162,6 +188,8 @@ mod tests {
 
     #[test]
     fn numbers_are_set_for_people() {
+        assert_eq!(wrapped("a bc"), ["a bc"]);
+        assert_eq!(wrapped(&"word ".repeat(25)).len(), 2);
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(12031), "12,031");
