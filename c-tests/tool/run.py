@@ -307,8 +307,10 @@ MANUAL = ROOT / "docs" / "tool.md"
 
 
 def settled(text):
-    """The same text in every run: addresses without what differs, one process, one time."""
-    text = re.sub(r"0x7[0-9a-f]{6}([0-9a-f]{5})\b", r"0x7f00000\1", text)
+    """The same text in every run: addresses in the order in which they come, one process, one time."""
+    addresses = dict.fromkeys(re.findall(r"0x7[0-9a-f]{11}\b", text))
+    for number, address in enumerate(addresses, 1):
+        text = text.replace(address, f"0x7f3a5c00{number * 48:04x}")
     text = re.sub(r"(?m)^(process +)\d+$", r"\g<1>4242", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "2026-01-31 12:00:00 UTC", text)
     return re.sub(r"(?m)^(time between +).*$", r"\g<1>1.2 ms", text)
@@ -340,6 +342,8 @@ def test_manual():
     missing = [name for name in commands if name != "help" and f"rcgc {name}" not in text]
     check("docs/tool.md has every command", commands and not missing, str(missing))
     for command in commands:
+        if command == "help":
+            continue
         status, out, err = rcgc(command, "--help")
         check(f"rcgc {command} --help", status == 0 and "Usage:" in out, err)
 

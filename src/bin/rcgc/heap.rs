@@ -238,8 +238,8 @@ impl<'a> Heap<'a> {
         objects.iter().zip(is_head).filter(|(_, &is_head)| is_head).map(|(&object, _)| object)
     }
 
-    /// Dominators and retained sizes. What garbage refers to is no less owned by what is alive; garbage is owned by
-    /// its heads.
+    /// Dominators and retained sizes. What garbage refers to is no less owned by what is alive; garbage is
+    /// owned by its heads.
     pub fn owners(&self) -> &Owners {
         self.owners.get_or_init(|| {
             let (graph, sources) = (self.dump.graph(), self.sources());

@@ -71,8 +71,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     let mut sorted: Vec<(Shape, Group)> = groups.into_iter().collect();
     sorted.sort_by(|a, b| (Reverse(a.1.bytes), &a.0).cmp(&(Reverse(b.1.bytes), &b.0)));
 
-    let mut report = Report::default();
-    report.has_findings = arguments.garbage && !sorted.is_empty();
+    let has_findings = arguments.garbage && !sorted.is_empty();
+    let mut report = Report { has_findings, ..Report::default() };
     report.fact("rings", Cell::Count(sorted.iter().map(|(_, group)| group.rings).sum()));
     report.fact("objects", Cell::Count(sorted.iter().map(|(_, group)| group.objects.len() as u64).sum()));
     report.fact("garbage_rings", Cell::Count(sorted.iter().map(|(_, group)| group.garbage).sum()));

@@ -97,7 +97,8 @@ fn change_text(before: String, after: String, change: i64, shown: fn(u64) -> Str
     Cell::Text(format!("{before} → {after} ({sign}{})", shown(change.unsigned_abs())))
 }
 
-/// Whether the dumps are of one heap: a number is given again when a heap has ended, so the name must fit, too.
+/// Whether the dumps are of one heap: a number is given again when a heap has ended, so the name must fit,
+/// too.
 fn is_same_heap(first: &Dump, second: &Dump) -> bool {
     let of = |dump: &Dump| (dump.preamble.process, dump.books.base, dump.books.number);
     of(first) == of(second) && first.text(first.books.name) == second.text(second.books.name)

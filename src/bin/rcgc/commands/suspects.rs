@@ -176,8 +176,8 @@ fn garbage(heap: &Heap, least: f64) -> Option<Suspect> {
         objects,
         retained,
         reason: format!(
-            "{} objects that nothing keeps take {} ({{share}}): rings that the next full collection ends; `rcgc \
-             cycles --garbage` shows them.",
+            "{} objects that nothing keeps take {} ({{share}}): rings that the next full collection ends; \
+             `rcgc cycles --garbage` shows them.",
             count(objects),
             bytes(retained)
         ),

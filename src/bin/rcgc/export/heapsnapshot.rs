@@ -3,14 +3,16 @@
 //! The format has no specification; DevTools goes by `meta`, and reads digits only. So: the full meta, all
 //! sections in V8's order with `strings` last, no blanks, whole numbers below 2^32.
 //!
-//! | rule | why |
-//! |---|---|
-//! | node 0 is the root, its children are synthetic groups, theirs the objects that are held | with a direct child of another kind everything else would be shown as far from any root |
-//! | the heads of garbage are under "(Cyclic garbage)"; what garbage refers to and is alive by other ways it refers to weakly | garbage has retained sizes, and takes none from what is alive |
-//! | ids are odd and follow from addresses | DevTools compares snapshots by them; sizes and ids have 32 bits there |
-//! | a larger size is written as 2^32 - 1, and in full as the name of an internal reference | DevTools would wrap it |
-//! | external bytes are a native node that the object owns | they count in its retained size, and in the statistics |
-//! | a type called Object, and one that begins with "<", has a prefix | DevTools would name it by its fields, or cut it |
+//! - Node 0 is the root, its children are synthetic groups, theirs the objects that are held: with a direct child
+//!   of another kind everything else would be shown as far from any root.
+//! - The heads of garbage are under "(Cyclic garbage)"; what garbage refers to and is alive by other ways it refers
+//!   to weakly. So garbage has retained sizes, and takes none from what is alive.
+//! - Ids are odd and follow from addresses: DevTools compares snapshots by them.
+//! - Ids and sizes have 32 bits in DevTools; a larger size is written as 2^32 - 1, and in full as the name of an
+//!   internal reference.
+//! - External bytes are a native node that the object owns: they count in its retained size, and in the statistics.
+//! - A type called Object, and one that begins with "<", has a prefix: DevTools would name it by its fields, or cut
+//!   its name.
 
 use super::{Part, Written};
 use crate::dump::{Dump, Label, Object, NO_INDEX};
@@ -27,7 +29,8 @@ const NODE_FIELDS: u64 = 7;
 /// What `meta` says, in V8's words.
 const META: &str = concat!(
     r#"{"node_fields":["type","name","id","self_size","edge_count","trace_node_id","detachedness"],"#,
-    r#""node_types":[["hidden","array","string","object","code","closure","regexp","number","native","synthetic","#,
+    r#""node_types":[["hidden","array","string","object","code","closure","regexp","number","native","#,
+    r#""synthetic","#,
     r#""concatenated string","sliced string","symbol","bigint","object shape"],"#,
     r#""string","number","number","number","number","number"],"#,
     r#""edge_fields":["type","name_or_index","to_node"],"#,
@@ -81,6 +84,9 @@ impl Strings {
     }
 }
 
+/// Takes a node (type, name, id, size) and its edges (type, name, node).
+type EachNode<'f> = dyn FnMut([u64; 4], &[[u64; 3]]) -> io::Result<()> + 'f;
+
 /// A node that is no object.
 struct Extra {
     kind: u64,
@@ -120,11 +126,8 @@ pub fn write(heap: &Heap, part: &Part, out: &mut dyn Write) -> io::Result<Writte
         edges += own.len() as u64;
         Ok(())
     })?;
-    write!(
-        out,
-        r#"{{"snapshot":{{"meta":{META},"node_count":{nodes},"edge_count":{edges},"trace_function_count":0}},"#
-    )?;
-    write!(out, "\n\"nodes\":[")?;
+    write!(out, r#"{{"snapshot":{{"meta":{META},"node_count":{nodes},"edge_count":{edges},"#)?;
+    write!(out, "\"trace_function_count\":0}},\n\"nodes\":[")?;
     let mut is_first = true;
     snapshot.each_node(&mut |node, own| {
         let comma = if std::mem::take(&mut is_first) { "" } else { "\n," };
@@ -169,10 +172,9 @@ impl<'a> Snapshot<'a> {
             fields: vec![None; dump.fields.len()],
             is_wide_id: false,
         };
-        let mut next = FIRST_NODE;
-        for object in dump.all().filter(|&object| part.has(object)) {
-            snapshot.node[object as usize] = next;
-            next += 1;
+        let chosen = dump.all().filter(|&object| part.has(object));
+        for (node, object) in (FIRST_NODE..).zip(chosen) {
+            snapshot.node[object as usize] = node;
         }
         snapshot.is_wide_id = dump.all().any(|object| own_id(dump, object).is_none());
         snapshot.find_groups();
@@ -208,7 +210,7 @@ impl<'a> Snapshot<'a> {
     }
 
     /// Calls `each` with every node, its numbers, and its edges; the same in every pass.
-    fn each_node(&mut self, each: &mut dyn FnMut([u64; 4], &[[u64; 3]]) -> io::Result<()>) -> io::Result<()> {
+    fn each_node(&mut self, each: &mut EachNode) -> io::Result<()> {
         let dump = self.heap.dump;
         self.extras.clear();
         let mut edges: Vec<[u64; 3]> = Vec::new();
@@ -336,8 +338,8 @@ impl<'a> Snapshot<'a> {
             large.filter(|&object| dump.bytes_of(object).max(dump.external_of(object)) > SIZE_MAX).count();
         if large != 0 {
             warnings.push(format!(
-                "{large} objects have 4 GiB or more, which DevTools cannot tell: 4 GiB is written, and the size in full \
-                 as the name of a reference"
+                "{large} objects have 4 GiB or more, which DevTools cannot tell: 4 GiB is written, and the size \
+                 in full as the name of a reference"
             ));
         }
         if !self.part.is_everything() {
