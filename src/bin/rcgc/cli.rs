@@ -41,8 +41,8 @@ struct Cli {
 }
 
 const EXIT_STATUSES: &str = "\
-Exit status: 0 done; 1 done, and there are findings; 2 the command line is wrong, or names what the dump does \
-not have; 3 a dump cannot be read; 4 the result cannot be written.";
+Exit status: 0 done; 1 done, and there are findings; 2 the command line is wrong, or names what the dump \
+does not have; 3 a dump cannot be read; 4 the result cannot be written.";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Colour {

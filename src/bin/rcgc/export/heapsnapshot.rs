@@ -3,16 +3,17 @@
 //! The format has no specification; DevTools goes by `meta`, and reads digits only. So: the full meta, all
 //! sections in V8's order with `strings` last, no blanks, whole numbers below 2^32.
 //!
-//! - Node 0 is the root, its children are synthetic groups, theirs the objects that are held: with a direct child
-//!   of another kind everything else would be shown as far from any root.
-//! - The heads of garbage are under "(Cyclic garbage)"; what garbage refers to and is alive by other ways it refers
-//!   to weakly. So garbage has retained sizes, and takes none from what is alive.
+//! - Node 0 is the root, its children are synthetic groups, theirs the objects that are held: with a direct
+//!   child of another kind everything else would be shown as far from any root.
+//! - The heads of garbage are under "(Cyclic garbage)"; what garbage refers to and is alive by other ways it
+//!   refers to weakly. So garbage has retained sizes, and takes none from what is alive.
 //! - Ids are odd and follow from addresses: DevTools compares snapshots by them.
-//! - Ids and sizes have 32 bits in DevTools; a larger size is written as 2^32 - 1, and in full as the name of an
-//!   internal reference.
-//! - External bytes are a native node that the object owns: they count in its retained size, and in the statistics.
-//! - A type called Object, and one that begins with "<", has a prefix: DevTools would name it by its fields, or cut
-//!   its name.
+//! - Ids and sizes have 32 bits in DevTools; a larger size is written as 2^32 - 1, and in full as the name of
+//!   an internal reference.
+//! - External bytes are a native node that the object owns: they count in its retained size, and in the
+//!   statistics.
+//! - A type called Object, and one that begins with "<", has a prefix: DevTools would name it by its fields, or
+//!   cut its name.
 
 use super::{Part, Written};
 use crate::dump::{Dump, Label, Object, NO_INDEX};
@@ -338,8 +339,8 @@ impl<'a> Snapshot<'a> {
             large.filter(|&object| dump.bytes_of(object).max(dump.external_of(object)) > SIZE_MAX).count();
         if large != 0 {
             warnings.push(format!(
-                "{large} objects have 4 GiB or more, which DevTools cannot tell: 4 GiB is written, and the size \
-                 in full as the name of a reference"
+                "{large} objects have 4 GiB or more, which DevTools cannot tell: 4 GiB is written, and the \
+                 size in full as the name of a reference"
             ));
         }
         if !self.part.is_everything() {
