@@ -31,7 +31,7 @@ typedef struct dump_type {
 } dump_type;
 
 typedef struct dump_object {
-  uint64_t place, type, flags, count, external, handles, length, edges, address, bytes;
+  uint64_t place, type, flags, count, external, handles, length, edges, address, bytes, site, serial;
 } dump_object;
 
 enum { EDGE_OTHER_HEAP = -1, EDGE_NO_OBJECT = -2 };
@@ -46,6 +46,11 @@ typedef struct dump_holder {
   uint64_t kind, name, place;
 } dump_holder;
 
+/* Chunks whose payloads are kept. */
+static const char *const dump_tags[] = {"TYPE", "PAGE", "OBJS", "HOLD", "PROF", "SITE",
+                                        "BRTH", "SCOP", "TIME", "EVNT", "TOKN"};
+enum { DUMP_TAGS = sizeof dump_tags / sizeof *dump_tags };
+
 /* What a dump has. All arrays are malloc's. */
 typedef struct dump_file {
   bool whole, cut; /* END was there; the file ends inside a chunk */
@@ -56,7 +61,7 @@ typedef struct dump_file {
   dump_object *objects;
   dump_edge *edges;
   dump_holder *holders;
-  dump_bytes sequences[4]; /* TYPE, PAGE, OBJS, HOLD */
+  dump_bytes sequences[11]; /* as dump_tags */
 } dump_file;
 
 /* ---- bytes ---- */
@@ -144,7 +149,6 @@ CHECK_FN bool dump_is(const unsigned char *tag, const char *name) {
 }
 
 CHECK_FN void dump_read_chunk(dump_file *file, const unsigned char *tag, dump_cursor cursor) {
-  static const char *const sequences[] = {"TYPE", "PAGE", "OBJS", "HOLD"};
   CHECK(!file->whole); /* nothing behind END */
   if (dump_is(tag, "STRS")) {
     dump_read_strings(file, cursor);
@@ -160,8 +164,8 @@ CHECK_FN void dump_read_chunk(dump_file *file, const unsigned char *tag, dump_cu
     file->whole = true;
   } else {
     size_t which = 0;
-    while (which < 4 && !dump_is(tag, sequences[which])) which++;
-    REQUIRE(which < 4);
+    while (which < DUMP_TAGS && !dump_is(tag, dump_tags[which])) which++;
+    REQUIRE(which < DUMP_TAGS);
     if (which == 2) {
       uint64_t len = (uint64_t)(cursor.end - cursor.at); /* kept: each begins with numbers of its own */
       dump_append(&file->sequences[2], &len, 8);
@@ -358,6 +362,8 @@ CHECK_FN void dump_walk_object(dump_walk *walk) {
       uint64_t value = dump_walk_number(walk);
       if (bit == 1) object.external = value;
       if (bit == 2) object.handles = value;
+      if (bit == 4) object.site = value;
+      if (bit == 8) object.serial = value;
     }
   }
   object.edges = walk->file->edge_count;
@@ -443,7 +449,7 @@ CHECK_FN dump_file *dump_read(const unsigned char *bytes, size_t len) {
 }
 
 CHECK_FN void dump_free(dump_file *file) {
-  for (size_t i = 0; i < 4; i++) free(file->sequences[i].at);
+  for (size_t i = 0; i < DUMP_TAGS; i++) free(file->sequences[i].at);
   free(file->objects);
   free(file->edges);
   free(file->holders);

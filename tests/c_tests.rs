@@ -25,6 +25,7 @@ c_tests! {
     test_count
     test_deep
     test_dump
+    test_dump_profile
     test_fields
     test_growth
     test_heap

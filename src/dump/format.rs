@@ -8,7 +8,7 @@ pub const MAGIC: [u8; 8] = *b"\x89rcgc\r\n\x1a";
 /// A reader refuses another major version.
 pub const MAJOR: u16 = 1;
 /// Larger ones only add.
-pub const MINOR: u16 = 0;
+pub const MINOR: u16 = 1;
 /// Bytes before the first chunk.
 pub const PREAMBLE_BYTES: usize = 64;
 /// Bytes before a chunk's payload.
@@ -37,6 +37,20 @@ pub const PAGES: Tag = *b"PAGE";
 pub const OBJECTS: Tag = *b"OBJS";
 /// What the engine holds.
 pub const HOLDERS: Tag = *b"HOLD";
+/// The running totals of the profile.
+pub const PROFILE: Tag = *b"PROF";
+/// Sites with their counters.
+pub const SITES: Tag = *b"SITE";
+/// When which serial numbers were given.
+pub const CLOCK: Tag = *b"BRTH";
+/// Measured scopes.
+pub const MEASURES: Tag = *b"SCOP";
+/// Numbers over time.
+pub const SAMPLES: Tag = *b"TIME";
+/// What happened when.
+pub const EVENTS: Tag = *b"EVNT";
+/// References that are followed.
+pub const FOLLOWED: Tag = *b"TOKN";
 /// Totals.
 pub const END: Tag = *b"END ";
 
@@ -130,6 +144,66 @@ pub mod extra {
     #![allow(missing_docs)]
     pub const EXTERNAL_BYTES: u64 = 1;
     pub const WEAK_HANDLES: u64 = 2;
+    pub const SITE: u64 = 4;
+    pub const SERIAL: u64 = 8;
+}
+
+/// Keys of `PROF`.
+pub mod profile_key {
+    #![allow(missing_docs)]
+    pub const STARTED_NS: u64 = 1;
+    pub const LIVE_OBJECTS: u64 = 2;
+    pub const LIVE_BYTES: u64 = 3;
+    pub const PEAK_BYTES: u64 = 4;
+    pub const ALLOCATED_OBJECTS: u64 = 5;
+    pub const ALLOCATED_BYTES: u64 = 6;
+    pub const FREED_OBJECTS: u64 = 7;
+    pub const FREED_BYTES: u64 = 8;
+    pub const LOST_OBJECTS: u64 = 9;
+    pub const OWN_BYTES: u64 = 10;
+    pub const SCOPE_VIOLATIONS: u64 = 11;
+    /// Kept for the mean of sampling, in bytes.
+    pub const SAMPLING_BYTES: u64 = 13;
+}
+
+/// Keys of a site.
+pub mod site_key {
+    #![allow(missing_docs)]
+    pub const ALLOCATED_OBJECTS: u64 = 1;
+    pub const ALLOCATED_BYTES: u64 = 2;
+    pub const FREED_OBJECTS: u64 = 3;
+    pub const FREED_BYTES: u64 = 4;
+    pub const RECLAIMED_OBJECTS: u64 = 5;
+    pub const PEAK_OBJECTS: u64 = 6;
+    pub const PEAK_BYTES: u64 = 7;
+    pub const EXTERNAL_BYTES: u64 = 8;
+}
+
+/// Keys of a measured scope.
+pub mod measure_key {
+    #![allow(missing_docs)]
+    pub const ENTERED: u64 = 1;
+    pub const ALLOCATED_OBJECTS: u64 = 2;
+    pub const ALLOCATED_BYTES: u64 = 3;
+    pub const FREED_OBJECTS: u64 = 4;
+    pub const FREED_BYTES: u64 = 5;
+    pub const SURVIVOR_OBJECTS: u64 = 6;
+    pub const SURVIVOR_BYTES: u64 = 7;
+    pub const PEAK_BYTES: u64 = 8;
+    pub const DURATION_NS: u64 = 9;
+}
+
+/// Columns of a row of `TIME`.
+pub const SAMPLE_COLUMNS: usize = 12;
+
+/// What an event of `EVNT` is; the numbers of `series::What`.
+pub mod happening {
+    #![allow(missing_docs)]
+    pub const YOUNG: u64 = 1;
+    pub const FULL: u64 = 2;
+    pub const ENTER: u64 = 3;
+    pub const LEAVE: u64 = 4;
+    pub const WATCH: u64 = 5;
 }
 
 /// Codes of a slot.
@@ -206,6 +280,16 @@ fn decode_long(first: u8, bytes: &[u8]) -> Option<(u64, usize)> {
     let mut word = [0u8; 16];
     word.get_mut(..len)?.copy_from_slice(bytes.get(..len)?);
     u64::try_from(u128::from_le_bytes(word) >> 5).ok().map(|value| (value, len))
+}
+
+/// A number that may be below zero: 2n, and 2 · -n - 1 below zero.
+pub const fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+/// The number that [`zigzag`] made this of.
+pub const fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 /// How far it is from one place to another, as the number behind [`slot::FIRST_OBJECT`]: the shorter way

@@ -7,6 +7,7 @@
 //! | `names` | strings, each written once |
 //! | `places` | from addresses to small numbers |
 //! | `objects` | objects and their edges |
+//! | `profiled` | sites, scopes, series, followed references |
 //! | this | one dump from its options to its end |
 //!
 //! Guarantees: the heap is as it was, whatever fails; all memory is taken before the first byte is written,
@@ -21,6 +22,7 @@ pub mod names;
 pub mod objects;
 pub mod out;
 pub mod places;
+pub mod profiled;
 
 use crate::cycle::Kind;
 use crate::edges;
@@ -114,7 +116,7 @@ pub unsafe fn write(heap: *mut Heap, options: &Options) -> Result<Written, Faile
     let memory = Memory::of(heap, options.key).ok_or(Failed::NoMemory)?;
     let preamble = preamble(options);
     if options.forked {
-        let child = file::fork().map_err(Failed::Fork)?;
+        let child = profiled::fork_quietly(heap).map_err(Failed::Fork)?;
         if child != 0 {
             let duration_ns = sys::now_ns() - start;
             return Ok(Written { objects: 0, edges: 0, bytes: 0, duration_ns, child });
@@ -143,6 +145,8 @@ unsafe fn write_all(
     walk.write_all();
     let (objects, edges) = (walk.objects, walk.edges);
     write_holders(heap, &places, &mut names, &mut buffer, &mut out);
+    let writer = profiled::Writer { names: &mut names, buffer: &mut buffer, out: &mut out };
+    profiled::write(heap, &places, writer);
     put_pairs(
         &mut buffer,
         &[

@@ -14,6 +14,7 @@ use crate::header::{self, Flags, Header, IMMORTAL, LOCAL, QUEUED};
 use crate::heap::page::{is_frozen, is_old, Page, PageFlags};
 use crate::heap::range;
 use crate::heap::Heap;
+use crate::profile::record::{self, Record};
 use crate::slots;
 use crate::types::{Place, SlotKind, Type, TypeFlags, SIMPLE_MAX};
 use crate::weak::{self, Weak};
@@ -22,8 +23,8 @@ use core::ffi::c_void;
 
 /// Bytes of a chunk's payload.
 pub const CHUNK_BYTES: usize = 128 << 10;
-/// Numbers of a record before its slots: head, gap, type, flags, extras with two, trailing length.
-const HEAD_NUMBERS: usize = 8;
+/// Numbers of a record before its slots: head, gap, type, flags, extras with four, trailing length.
+const HEAD_NUMBERS: usize = 10;
 /// A type that no record had yet.
 const NO_TYPE: u32 = 0;
 
@@ -166,14 +167,23 @@ impl<'a> Objects<'a> {
         let bytes = (*self.heap).external.get(range::granule_of(obj));
         let external = bytes != 0;
         let weak = header.has(Flags::WEAK);
+        let profiled = !(*self.heap).profile.is_null();
+        let record = if profiled { record::get(range::page_of(obj as usize), obj) } else { Record::NONE };
+        let bit = |holds: bool, bits: u64| if holds { bits } else { 0 };
         self.buffer.put(
-            if external { extra::EXTERNAL_BYTES } else { 0 } | if weak { extra::WEAK_HANDLES } else { 0 },
+            bit(external, extra::EXTERNAL_BYTES)
+                | bit(weak, extra::WEAK_HANDLES)
+                | bit(record != Record::NONE, extra::SITE | extra::SERIAL),
         );
         if external {
             self.buffer.put(bytes);
         }
         if weak {
             self.buffer.put(weak::count_of(obj) as u64);
+        }
+        if record != Record::NONE {
+            self.buffer.put(record.site() as u64);
+            self.buffer.put(record.serial());
         }
     }
 

@@ -276,6 +276,11 @@ impl Clock {
         self.len as u64 * self.step
     }
 
+    /// Serial numbers between two times, and the times: the first is that of the beginning.
+    pub fn entries(&self) -> (u64, &[u64]) {
+        (self.step, self.times.get(..self.len).unwrap_or(&[]))
+    }
+
     /// About when a serial number was given, never after it and never before the entry before.
     pub fn time_of(&self, serial: u64) -> u64 {
         let index = (serial / self.step.max(1)) as usize;

@@ -149,6 +149,12 @@ pub fn place(id: u32) -> Option<Place> {
     unsafe { (*LIST.list.get()).places.get(id as usize) }
 }
 
+/// Runs something while nobody changes the list.
+pub fn while_quiet<R>(run: impl FnOnce() -> R) -> R {
+    let _guard = LIST.lock.lock();
+    run()
+}
+
 /// How many sites the process has.
 pub fn count() -> usize {
     let _guard = LIST.lock.lock();
