@@ -147,6 +147,8 @@ static void expect_all(const victim *functions, size_t count, const wrong *all, 
 static rc_weakmap *good_map;
 static Node *good_key;
 
+static uint32_t any_number;
+
 static void object_origin(void *obj) {
   gc_origin origin = GC_ORIGIN_INIT;
   (void)gc_object_site(obj, &origin);
@@ -171,6 +173,7 @@ static void object_origin(void *obj) {
   X(object_site, "gc_object_site(obj)", IS_FATAL, object_origin(arg))                                        \
   X(hold_at, "gc_hold_at(obj)", IS_FATAL, (void)gc_release_hold(gc_hold_at(arg, NULL, NULL), NULL))          \
   X(expect_dead, "gc_expect_dead(obj)", IS_FATAL, (void)gc_expect_dead(arg, "tested"))                       \
+  X(object_stack, "gc_object_stack(obj)", IS_FATAL, (void)gc_object_stack(arg, &any_number))                 \
   X(add_external, "rc_add_external_bytes(obj)", IS_FATAL, (void)rc_add_external_bytes(arg, 1))               \
   X(track, "gc_track(obj)", IS_FATAL, (void)gc_track(arg))                                                   \
   X(untrack, "gc_untrack(obj)", IS_FATAL, (void)gc_untrack(arg))                                             \
@@ -428,6 +431,8 @@ static void heap_watch(void *heap) {
   X(series_events, "gc_series_events(heap)", IS_LEGAL, (void)gc_series_events(arg, 0, NULL, 0, NULL))        \
   X(watch, "gc_watch(heap)", IS_LEGAL, heap_watch(arg))                                                      \
   X(unwatch, "gc_unwatch(heap)", "RC_ERR_INVALID", give_status(gc_unwatch(arg, 1)))                          \
+  X(profile_stacks, "gc_profile_stacks(heap)", IS_LEGAL, (void)gc_profile_stacks(arg, NULL, 0))              \
+  X(stack_frames, "gc_stack_frames(heap)", IS_LEGAL, (void)gc_stack_frames(arg, 0, NULL, 0))                 \
   X(iter_begin, "gc_iter_begin(heap)", IS_LEGAL, heap_walk(arg))                                             \
   X(common, "gc_most_common_types(heap)", IS_LEGAL, heap_types(arg))                                         \
   X(growth_mark, "gc_growth_mark(heap)", IS_LEGAL, heap_mark(arg))                                       \
@@ -911,6 +916,40 @@ static void watch_of_a_type(void *arg) {
   watch_from(&spec);
 }
 
+static void sample_stacks(void) {
+  gc_profile_options options = GC_PROFILE_OPTIONS_INIT;
+  options.flags = GC_PROFILE_STACKS, options.sample_bytes = 1;
+  CHECK_EQ(gc_profile_start(NULL, &options), RC_OK);
+}
+
+static void stacks_of_no_size(void *arg) {
+  sample_stacks();
+  rc_decref(graph_node(graph_declared(NULL), 1));
+  if (gc_profile_stacks(NULL, arg, 1) == 0) give("0");
+}
+
+static void frames_of_no_size(void *arg) {
+  sample_stacks();
+  rc_decref(graph_node(graph_declared(NULL), 1));
+  if (gc_stack_frames(NULL, 0, arg, 1) == 0) give("0");
+}
+
+static void frames_of_any_stack(void *arg) {
+  sample_stacks();
+  if (gc_stack_frames(NULL, 4711, arg, 0) == 0) give("0");
+}
+
+static void stack_of_unsampled(void *arg) {
+  sample_stacks();
+  give_status(gc_object_stack(arg, &any_number));
+}
+
+static void stack_into_nothing(void *arg) {
+  sample_stacks();
+  Node *node = graph_node(graph_declared(NULL), 1);
+  give_status(gc_object_stack(node, arg));
+}
+
 static void debug_set(void *arg) {
   (void)arg;
   give_status(gc_set_debug(NULL, (uint32_t)1 << 30));
@@ -996,6 +1035,10 @@ static void table_of_other_arguments(void) {
   gc_leak_result leak = GC_LEAK_RESULT_INIT;
   gc_text_options text = GC_TEXT_OPTIONS_INIT, no_part = GC_TEXT_OPTIONS_INIT;
   leak.struct_size = text.struct_size = 0, no_part.parts = (uint32_t)1 << 30;
+  gc_profile_options no_way = GC_PROFILE_OPTIONS_INIT;
+  static gc_stack_stats stack_row;
+  static gc_frame frame;
+  no_way.stacks = 99;
   gc_series_options series = GC_SERIES_OPTIONS_INIT, no_series_flag = GC_SERIES_OPTIONS_INIT;
   gc_watch_spec watch = GC_WATCH_SPEC_INIT, no_metric = GC_WATCH_SPEC_INIT;
   static gc_sample sample;
@@ -1064,6 +1107,12 @@ static void table_of_other_arguments(void) {
       {{"gc_watch(spec)", watch_from, NULL}, "no metric", NULL, "RC_ERR_INVALID", &no_metric},
       {{"gc_watch(spec.type)", watch_of_a_type, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_watch(spec.type)", watch_of_a_type, NULL}, "an object", "type", NULL, node},
+      {{"gc_profile_start(options)", profile_from, NULL}, "unknown way of stacks", NULL, "RC_ERR_INVALID", &no_way},
+      {{"gc_profile_stacks(out_rows)", stacks_of_no_size, NULL}, "struct_size 0", NULL, "0", &stack_row},
+      {{"gc_stack_frames(out_frames)", frames_of_no_size, NULL}, "struct_size 0", NULL, "0", &frame},
+      {{"gc_stack_frames(stack)", frames_of_any_stack, NULL}, "any number", NULL, "0", NULL},
+      {{"gc_object_stack(obj)", stack_of_unsampled, NULL}, "not sampled", NULL, "RC_ERR_UNSUPPORTED", node},
+      {{"gc_object_stack(out_stack)", stack_into_nothing, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_set_debug(flags)", debug_set, NULL}, "not a flag", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_garbage_get(index)", garbage_past_the_end, NULL}, "past the end", NULL, "null", NULL},
       {{"gc_add_callback(callback)", callback_null, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},

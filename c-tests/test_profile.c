@@ -205,7 +205,7 @@ static void where_an_object_comes_from(void) {
   Node *before = rc_new(type);
   gc_origin origin = GC_ORIGIN_INIT;
   CHECK_EQ(gc_object_site(before, &origin), RC_ERR_REFUSED);
-  CHECK_STR(gc_error_message(heap), "not profiled");
+  CHECK_STR(gc_error_message(heap), "not profiled by sites");
   CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
   Node *first = RC_NEW(type);
   unsigned line = __LINE__ - 1;

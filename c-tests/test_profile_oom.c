@@ -145,6 +145,32 @@ static void text_under_failure(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+static void stacks_under_failure(void) {
+  for (uint32_t exact = 0; exact < 2; exact++) {
+    gc_heap *heap = graph_heap("failing");
+    rc_type *types[] = {graph_declared(heap), graph_watched(heap)};
+    gc_profile_options options = GC_PROFILE_OPTIONS_INIT;
+    options.flags = exact ? GC_PROFILE_STACKS | GC_PROFILE_SITES : GC_PROFILE_STACKS;
+    options.sample_bytes = 1, options.stacks = GC_STACKS_POINTERS, options.seed = 1;
+    Node *nodes[40];
+    static gc_stack_stats rows[8];
+    rows[0].struct_size = sizeof rows[0];
+    arm();
+    rc_status status = gc_profile_start(heap, &options);
+    for (size_t i = 0; i < 40; i++) nodes[i] = rc_new(types[i % 2]);
+    size_t count = gc_profile_stacks(heap, rows, 8);
+    for (size_t i = 0; i < 40; i += 2) rc_xdecref(nodes[i]);
+    disarm();
+    CHECK(status == RC_OK || (status == RC_ERR_NO_MEMORY && gc_profile_flags(heap) == 0 && count == 0));
+    for (size_t i = 1; i < 40; i += 2) rc_xdecref(nodes[i]);
+    count = gc_profile_stacks(heap, rows, 8);
+    for (size_t i = 0; i < count && i < 8; i++) CHECK(rows[i].live_bytes == 0 && rows[i].live_samples == 0);
+    if (status == RC_OK && exact) sums_hold(heap);
+    CHECK_EQ(graph_live(heap), 0);
+    CHECK_EQ(gc_heap_free(heap), 0);
+  }
+}
+
 static void series_under_failure(void) {
   gc_heap *heap = graph_heap("failing");
   rc_type *type = graph_declared(heap);
@@ -167,6 +193,7 @@ static void series_under_failure(void) {
 }
 
 SWEPT(series_under_failure)
+SWEPT(stacks_under_failure)
 SWEPT(leak_tests_under_failure)
 SWEPT(text_under_failure)
 SWEPT(start_under_failure)
@@ -179,6 +206,7 @@ static const check_test tests[] = {
     CHECK_TEST(questions_under_failure_swept),
     CHECK_TEST(leak_tests_under_failure_swept),
     CHECK_TEST(series_under_failure_swept),
+    CHECK_TEST(stacks_under_failure_swept),
     CHECK_TEST(text_under_failure_swept),
 };
 

@@ -58,7 +58,7 @@
  *   rcgc/inspect.h    walks, facts, types, growth         rcgc/query.h      edges, paths, what keeps an object
  *   rcgc/profile.h    who allocates what                  rcgc/site.h       RC_NEW: rc_new with its place
  *   rcgc/lines.h      line tables, a profile as text      rcgc/leak.h       what is held too long
- *   rcgc/series.h     numbers over time, limits
+ *   rcgc/series.h     numbers over time, limits           rcgc/stacks.h     call stacks of samples
  */
 #ifndef RCGC_H
 #define RCGC_H
@@ -80,6 +80,7 @@
 #include <rcgc/query.h>
 #include <rcgc/dump.h>
 #include <rcgc/profile.h>
+#include <rcgc/stacks.h>
 #include <rcgc/lines.h>
 #include <rcgc/leak.h>
 #include <rcgc/series.h>

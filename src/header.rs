@@ -92,6 +92,7 @@ pub const HEADER_BYTES: usize = 8;
 
 /// A header as one word: the count word low, the high word high (little-endian only, as inline.h checks).
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 pub struct Header(pub u64);
 
 impl Header {

@@ -20,6 +20,7 @@
 
 use crate::cycle::events::{Event, EventFn};
 use crate::heap::Heap;
+use crate::profile::site::Site;
 use crate::scope;
 use crate::series::watch::Watch;
 use crate::types::{ObjectFn, TraverseFn, VisitFn};
@@ -34,6 +35,9 @@ pub type RunFn = unsafe extern "C" fn(*mut Heap, *mut c_void);
 
 /// Told that a watch was set off.
 pub type WatchFn = unsafe extern "C" fn(*mut Heap, u32, u64, *mut c_void);
+
+/// Tells the frames of an interpreter.
+pub type FramesFn = unsafe extern "C" fn(*mut *const Site, usize, *mut c_void) -> usize;
 
 /// How deep deaths with callbacks may nest before they are put off. Sixteen levels of ours and the host's
 /// frames fit a 64 KiB stack with room for host code in each.
@@ -111,6 +115,22 @@ pub unsafe fn ask(heap: *mut Heap, function: PredicateFn, obj: *mut c_void, ctx:
     let answer = function(obj, ctx);
     leave(heap, border);
     answer != 0
+}
+
+/// Asks for the frames of an interpreter; how many were given.
+///
+/// # Safety
+/// - As [`call`]; the heap is at an allocation.
+pub unsafe fn frames(
+    heap: *mut Heap,
+    function: FramesFn,
+    sites: &mut [*const Site],
+    ctx: *mut c_void,
+) -> usize {
+    let border = enter(heap);
+    let count = function(sites.as_mut_ptr(), sites.len(), ctx);
+    leave(heap, border);
+    count.min(sites.len())
 }
 
 /// Tells that a watch was set off.

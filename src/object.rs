@@ -6,11 +6,11 @@
 use crate::cycle;
 use crate::finalizers;
 use crate::header::{self, Flags, Header, HEADER_BYTES, IMMORTAL, LOCAL};
-use crate::heap::class::{class_of, Class, Run};
+use crate::heap::class::{class_of, stride_of, Class, Run};
 use crate::heap::page::{Kind, PAGE_BYTES};
 use crate::heap::range::{self, GRANULE_BYTES, RANGE};
 use crate::heap::{large_pages, Heap, Phase};
-use crate::profile::{birth, quick};
+use crate::profile::{birth, quick, sample};
 use crate::report;
 use crate::series;
 use crate::slots;
@@ -21,7 +21,7 @@ use core::sync::atomic::Ordering;
 
 /// The bytes that a type is granted at once: few enough that a trigger is not passed by much, enough that
 /// the long way is seldom.
-const RATION_BYTES: i64 = if cfg!(feature = "check") { 128 } else { 4 << 10 };
+pub const RATION_BYTES: i64 = if cfg!(feature = "check") { 128 } else { 4 << 10 };
 
 /// Makes an object of a type without a trailing array, or one with an empty array. Null for out of memory.
 ///
@@ -53,15 +53,28 @@ pub unsafe fn new(kind: *mut Type) -> *mut c_void {
 #[cold]
 #[inline(never)]
 unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
-    if (*kind).flags.intersects(TypeFlags::PROFILED.union(TypeFlags::COUNT_BYTES)) {
-        return match (*kind).flags.contains(TypeFlags::PROFILED) {
-            true => quick::new_at(kind, ptr::null()),
-            false => new_array(kind, 0),
+    let apart = TypeFlags::PROFILED.union(TypeFlags::SAMPLED).union(TypeFlags::COUNT_BYTES);
+    if (*kind).flags.intersects(apart) {
+        return if (*kind).flags.contains(TypeFlags::PROFILED) {
+            quick::new_at(kind, ptr::null())
+        } else if (*kind).flags.contains(TypeFlags::SAMPLED) {
+            sample::new_slow(kind)
+        } else {
+            new_array(kind, 0)
         };
     }
+    new_within(kind, u32::MAX)
+}
+
+/// Makes an object, the long way; the type is given a ration for `most` objects at most.
+///
+/// # Safety
+/// - As [`new`]; the type's objects have one size.
+#[inline(always)]
+pub unsafe fn new_within(kind: *mut Type, most: u32) -> *mut c_void {
     loop {
         // Either may run a collection, whose callbacks may make objects of this type.
-        if (*kind).ration == 0 && !grant(kind) {
+        if (*kind).ration == 0 && !grant(kind, most) {
             return ptr::null_mut();
         }
         if !(*kind).run.is_empty() {
@@ -73,14 +86,14 @@ unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
     }
 }
 
-/// Gives a type a ration of the heap's budget, for one object at least. False for out of memory.
-unsafe fn grant(kind: *mut Type) -> bool {
+/// Gives a type a ration of the heap's budget, for one object at least, and `most` at most. False for out of memory.
+unsafe fn grant(kind: *mut Type, most: u32) -> bool {
     let heap = (*kind).heap;
     let stride = (*kind).stride as i64;
     (*kind).note_peak();
     charge(kind, stride as usize);
     // What is granted beyond the one object is taken off the budget at once, so no trigger is passed unseen.
-    let more = ((*heap).budget.clamp(0, RATION_BYTES) / stride) as u32;
+    let more = (((*heap).budget.clamp(0, RATION_BYTES) / stride) as u32).min(most.max(1) - 1);
     if finalizers::is_queued(&*heap, &*kind) && !finalizers::reserve(heap, more as usize + 1) {
         return false;
     }
@@ -96,18 +109,22 @@ unsafe fn grant(kind: *mut Type) -> bool {
 /// # Safety
 /// - `kind` is live and only its heap's thread is in the heap; without a tail, `length` is 0.
 pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
-    let sized = (*kind).flags & TypeFlags::COUNT_BYTES.union(TypeFlags::PROFILED);
+    let apart = TypeFlags::PROFILED.union(TypeFlags::SAMPLED);
+    let sized = (*kind).flags & apart.union(TypeFlags::COUNT_BYTES);
     if sized != TypeFlags::COUNT_BYTES {
         return new_apart(kind, length, sized);
     }
     new_sized(kind, length)
 }
 
-/// What [`new_array`] does for types whose objects have one size, and for profiled ones.
+/// What [`new_array`] does for types whose objects have one size, and for profiled and sampled ones.
 unsafe fn new_apart(kind: *mut Type, length: usize, sized: TypeFlags) -> *mut c_void {
-    match sized.is_empty() {
-        true => new(kind),
-        false => birth::new_array(kind, length, ptr::null()),
+    if sized.contains(TypeFlags::PROFILED) {
+        birth::new_array(kind, length, ptr::null())
+    } else if sized.contains(TypeFlags::SAMPLED) {
+        sample::new_array_slow(kind, length)
+    } else {
+        new(kind)
     }
 }
 
@@ -150,6 +167,12 @@ pub unsafe fn new_sized(kind: *mut Type, length: usize) -> *mut c_void {
         (*kind).note_peak();
     }
     obj
+}
+
+/// Bytes that an object with so many trailing elements takes from the heap; None where no heap can hold it.
+pub fn bytes_of(kind: &Type, length: usize) -> Option<usize> {
+    let bytes = block_bytes(kind, length)?;
+    Some(class_of(bytes).map_or_else(|| large_pages(bytes) * PAGE_BYTES, |class| stride_of(class) as usize))
 }
 
 /// Header, struct, trailing elements and, for types that have them, their number.

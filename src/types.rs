@@ -69,6 +69,8 @@ bitflags::bitflags! {
         const WORDS = 512;
         /// Its heap is profiled: each allocation takes the long way, since there is no ration.
         const PROFILED = 1024;
+        /// Stacks are taken of some of its objects.
+        const SAMPLED = 2048;
     }
 }
 

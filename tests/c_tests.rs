@@ -47,6 +47,7 @@ c_tests! {
     test_scope
     test_status
     test_series
+    test_stacks
     test_stress
     test_type
     test_weak

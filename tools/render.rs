@@ -141,6 +141,14 @@ pub const AREAS: &[Area] = &[
         only_if: None,
     },
     Area {
+        source: "stacks",
+        header: "stacks",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
         source: "lines",
         header: "lines",
         includes: &[

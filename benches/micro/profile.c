@@ -1,5 +1,5 @@
 /* profile.c: what a profile costs: an object made and released, off, with the site in the call, and under a profile
- * with exact counters of sites. */
+ * with exact counters of sites, and with sampled stacks. */
 #include "node.h"
 
 static rc_type *type;
@@ -43,7 +43,9 @@ int main(void) {
   Node *node = node_new();
   type = rc_type_of(node);
   enum { ROUNDS = 9, PAIRS = 4000000, NODES = 1000000 };
-  double plain = 0, off = 0, list_off = 0, on = 0, unknown = 0, list_on = 0;
+  double plain = 0, off = 0, list_off = 0, on = 0, unknown = 0, list_on = 0, sampled = 0, list_sampled = 0;
+  gc_profile_options stacks = GC_PROFILE_OPTIONS_INIT;
+  stacks.flags = GC_PROFILE_STACKS;
   (void)list_ns(NODES);
   for (int round = 0; round < ROUNDS; round++) {
     least(&plain, pair_ns(PAIRS, false)), least(&off, pair_ns(PAIRS, true)), least(&list_off, list_ns(NODES));
@@ -51,14 +53,22 @@ int main(void) {
     (void)list_ns(NODES);
     least(&on, pair_ns(PAIRS, true)), least(&unknown, pair_ns(PAIRS, false)), least(&list_on, list_ns(NODES));
     gc_profile_stop(bench_heap);
+    if (gc_profile_start(bench_heap, &stacks) != RC_OK) bench_fail("%s", gc_error_message(bench_heap));
+    (void)list_ns(NODES);
+    least(&sampled, pair_ns(PAIRS, false)), least(&list_sampled, list_ns(NODES));
+    gc_profile_stop(bench_heap);
   }
   bench_report("profile_pair_off_plain", plain, "ns");
   bench_report("profile_pair_off_site", off, "ns");
   bench_report("profile_pair_on_site", on, "ns");
   bench_report("profile_pair_on_plain", unknown, "ns");
   bench_report("profile_pair_adds", on - off, "ns");
+  bench_report("profile_pair_sampled", sampled, "ns");
+  bench_report("profile_pair_sampled_adds", (sampled / plain - 1) * 100, "percent");
   bench_report("profile_list_off", list_off, "ns");
   bench_report("profile_list_on", list_on, "ns");
+  bench_report("profile_list_sampled", list_sampled, "ns");
+  bench_report("profile_list_sampled_adds", (list_sampled / list_off - 1) * 100, "percent");
   bench_report("profile_list_adds", list_on - list_off, "ns");
   node_release(node);
   return 0;

@@ -30,8 +30,26 @@ typedef struct rc_site {
   uint32_t id;
 } rc_site;
 
-/* Count every object by its site. The default. */
+/* Count every object by its site, exactly. The default. */
 #define GC_PROFILE_SITES 1
+/* Take the call stacks of some objects (rcgc/stacks.h). Without `GC_PROFILE_SITES` allocation
+ * goes on at full speed, and only what is sampled is known. */
+#define GC_PROFILE_STACKS 2
+
+/* How stacks are taken: by frame pointers as long as they come as far as unwind tables do, which
+ * is looked at now and then, */
+#define GC_STACKS_AUTO 0
+/* by frame pointers, */
+#define GC_STACKS_POINTERS 1
+/* by unwind tables, some microseconds each, */
+#define GC_STACKS_UNWIND 2
+/* not at all: only the frames that the host tells. */
+#define GC_STACKS_NONE 3
+
+/* Tells the frames of an interpreter at a sample, the innermost first: puts the addresses of
+ * their descriptors into `out_frames`, at most `room`, and returns how many. Called in the
+ * middle of an allocation; what it allocates itself is not sampled. */
+typedef size_t (*gc_frames_fn)(const rc_site **out_frames, size_t room, void *ctx);
 
 /* How a profile is started. Start from `GC_PROFILE_OPTIONS_INIT`; a field left zero means the
  * default. */
@@ -42,12 +60,25 @@ typedef struct gc_profile_options {
   uint32_t flags;
   /* Must be zero. */
   uint32_t reserved;
+  /* With stacks: bytes allocated between two samples, on average. 0: 512 KiB. */
+  uint64_t sample_bytes;
+  /* Frames of a stack at most, up to 128. 0: 64. */
+  uint32_t depth;
+  /* One of `GC_STACKS_*`. */
+  uint32_t stacks;
+  /* Where the random numbers begin that choose the samples. 0: somewhere. */
+  uint64_t seed;
+  /* Tells the frames of an interpreter; null: there are none. */
+  gc_frames_fn frames;
+  /* Given to `frames`. */
+  void *frames_ctx;
 } gc_profile_options;
 
 /* An initialiser: all defaults. */
-#define GC_PROFILE_OPTIONS_INIT { sizeof(gc_profile_options), 0, 0 }
+#define GC_PROFILE_OPTIONS_INIT { sizeof(gc_profile_options), 0, 0, 0, 0, 0, 0, NULL, NULL }
 
-/* The running totals of a profile. Start from `GC_PROFILE_STATS_INIT`. */
+/* The running totals of a profile. Without `GC_PROFILE_SITES` only what lives is known. Start
+ * from `GC_PROFILE_STATS_INIT`. */
 typedef struct gc_profile_stats {
   /* `sizeof(gc_profile_stats)` as the host was compiled. */
   size_t struct_size;
@@ -78,10 +109,15 @@ typedef struct gc_profile_stats {
   uint64_t own_bytes;
   /* Nanoseconds since it began. */
   uint64_t duration_ns;
+  /* Stacks that were taken, */
+  uint64_t samples;
+  /* and those for which there was no memory. */
+  uint64_t lost_samples;
 } gc_profile_stats;
 
 /* An initialiser: all defaults. */
-#define GC_PROFILE_STATS_INIT { sizeof(gc_profile_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define GC_PROFILE_STATS_INIT { sizeof(gc_profile_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+  0, 0 }
 
 /* Starts the profile of a heap. Objects that live now are counted as one site, "made before the
  * profile began"; their headers are written once.

@@ -41,6 +41,7 @@ mod life;
 mod profile;
 mod query;
 mod series;
+mod stacks;
 
 pub(super) use collector::*;
 pub(super) use dump::*;
@@ -50,6 +51,7 @@ pub(super) use life::*;
 pub(super) use profile::*;
 pub(super) use query::*;
 pub(super) use series::*;
+pub(super) use stacks::*;
 
 /// A pointer that must not be null, as the headers say by `RCGC_NONNULL`. Hosts are in C, so it may be null
 /// all the same, which is why this is not `core::ptr::NonNull`.

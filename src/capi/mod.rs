@@ -18,6 +18,7 @@
 //! | `query` | `rcgc/query.h` |
 //! | `dump` | `rcgc/dump.h` |
 //! | `profile` | `rcgc/profile.h` |
+//! | `stacks` | `rcgc/stacks.h` |
 //! | `lines` | `rcgc/lines.h` |
 //! | `leak` | `rcgc/leak.h` |
 //! | `series` | `rcgc/series.h` |
@@ -39,6 +40,7 @@ pub mod profile;
 pub mod query;
 pub mod scope;
 pub mod series;
+pub mod stacks;
 pub mod status;
 pub mod types;
 pub mod weak;

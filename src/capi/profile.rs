@@ -26,8 +26,27 @@ pub struct rc_site {
     pub id: u32,
 }
 
-/// Count every object by its site. The default.
+/// Count every object by its site, exactly. The default.
 pub const GC_PROFILE_SITES: u32 = 1;
+/// Take the call stacks of some objects (rcgc/stacks.h). Without `GC_PROFILE_SITES` allocation goes on at full speed, and
+/// only what is sampled is known.
+pub const GC_PROFILE_STACKS: u32 = 2;
+
+/// How stacks are taken: by frame pointers as long as they come as far as unwind tables do, which is looked at now and
+/// then,
+pub const GC_STACKS_AUTO: u32 = 0;
+/// by frame pointers,
+pub const GC_STACKS_POINTERS: u32 = 1;
+/// by unwind tables, some microseconds each,
+pub const GC_STACKS_UNWIND: u32 = 2;
+/// not at all: only the frames that the host tells.
+pub const GC_STACKS_NONE: u32 = 3;
+
+/// Tells the frames of an interpreter at a sample, the innermost first: puts the addresses of their descriptors into
+/// `out_frames`, at most `room`, and returns how many. Called in the middle of an allocation; what it allocates itself
+/// is not sampled.
+pub type gc_frames_fn =
+    Option<unsafe extern "C" fn(out_frames: *mut *const rc_site, room: usize, ctx: *mut c_void) -> usize>;
 
 /// How a profile is started. Start from `GC_PROFILE_OPTIONS_INIT`; a field left zero means the default.
 #[repr(C)]
@@ -39,9 +58,21 @@ pub struct gc_profile_options {
     pub flags: u32,
     /// Must be zero.
     pub reserved: u32,
+    /// With stacks: bytes allocated between two samples, on average. 0: 512 KiB.
+    pub sample_bytes: u64,
+    /// Frames of a stack at most, up to 128. 0: 64.
+    pub depth: u32,
+    /// One of `GC_STACKS_*`.
+    pub stacks: u32,
+    /// Where the random numbers begin that choose the samples. 0: somewhere.
+    pub seed: u64,
+    /// Tells the frames of an interpreter; null: there are none.
+    pub frames: gc_frames_fn,
+    /// Given to `frames`.
+    pub frames_ctx: *mut c_void,
 }
 
-/// The running totals of a profile. Start from `GC_PROFILE_STATS_INIT`.
+/// The running totals of a profile. Without `GC_PROFILE_SITES` only what lives is known. Start from `GC_PROFILE_STATS_INIT`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct gc_profile_stats {
@@ -73,6 +104,10 @@ pub struct gc_profile_stats {
     pub own_bytes: u64,
     /// Nanoseconds since it began.
     pub duration_ns: u64,
+    /// Stacks that were taken,
+    pub samples: u64,
+    /// and those for which there was no memory.
+    pub lost_samples: u64,
 }
 
 /// Starts the profile of a heap. Objects that live now are counted as one site, "made before the profile

@@ -5,7 +5,7 @@ use crate::cycle::{self, Kind};
 use crate::header;
 use crate::heap::{range, Heap};
 use crate::object;
-use crate::profile::{record, site};
+use crate::profile::{self, record, site};
 use crate::report::{self, CText, Level, Line};
 use crate::scope::Stack;
 use crate::sys;
@@ -108,7 +108,7 @@ unsafe fn say(heap: *mut Heap, obj: *mut c_void, entry: &Entry) {
             let _ = write!(line, "; immortal");
         }
     }
-    if !(*heap).profile.is_null() {
+    if !profile::exact(heap).is_null() {
         let record = record::get(range::page_of(obj as usize), obj);
         if let Some(place) = site::place(record.site()) {
             let _ = write!(line, "; made at {place}");

@@ -9,9 +9,9 @@ use crate::cycle::{self, Kind};
 use crate::header;
 use crate::heap::Heap;
 use crate::host::{self, RunFn};
+use crate::profile;
 use crate::profile::query::{self, Group, Query, Sort};
 use crate::profile::site::Place;
-use crate::profile::{self, SITES};
 use crate::report::{self, CText, Level, Line};
 use crate::scope::Stack;
 use crate::types::Type;
@@ -138,11 +138,11 @@ pub unsafe fn hunt(heap: *mut Heap, function: RunFn, ctx: *mut c_void, warm_ups:
 
 /// One run more under a profile of its own, unless the host has one: the site whose objects are left.
 unsafe fn place_of_leak(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Option<Place> {
-    if !(*heap).profile.is_null() || profile::start(heap, SITES).is_err() {
+    if !(*heap).profile.is_null() || profile::start(heap, &profile::Options::EXACT).is_err() {
         return None;
     }
     run_once(heap, function, ctx);
-    if (*heap).profile.is_null() {
+    if profile::exact(heap).is_null() {
         return None;
     }
     let query = Query {

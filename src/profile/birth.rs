@@ -5,7 +5,7 @@
 
 use super::record::{self, Record};
 use super::site::{self, Site};
-use super::Profile;
+use super::{entry, sample, Profile};
 use crate::finalizers;
 use crate::header;
 use crate::heap::page::Page;
@@ -22,21 +22,30 @@ use core::ptr;
 /// - As `object::new`; `site` is null or a descriptor.
 #[inline(never)]
 pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
-    if (*kind).flags.contains(TypeFlags::PROFILED) {
-        new(kind, site)
-    } else {
-        object::new(kind)
+    if !(*kind).flags.contains(TypeFlags::PROFILED) {
+        return object::new(kind);
+    }
+    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
+        return new_array(kind, 0, site);
+    }
+    match is_due(kind, (*kind).stride as u64) {
+        true => entry::new_sampled(kind, site),
+        false => new(kind, site),
     }
 }
 
-/// Makes an object of a profiled type. Null for out of memory.
+/// Whether a point of the sampler's process falls into the next object.
+#[inline(always)]
+unsafe fn is_due(kind: *mut Type, bytes: u64) -> bool {
+    let profile = (*(*kind).heap).profile;
+    (*profile).allocated_bytes.saturating_add(bytes) >= (*profile).due_bytes
+}
+
+/// Makes an object of a profiled type whose objects have one size. Null for out of memory.
 ///
 /// # Safety
 /// - As `object::new`; `site` is null or a descriptor.
 pub unsafe fn new(kind: *mut Type, site: *const Site) -> *mut c_void {
-    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        return new_array(kind, 0, site);
-    }
     let heap = (*kind).heap;
     let stride = (*kind).stride as usize;
     object::charge(kind, stride);
@@ -57,7 +66,7 @@ pub unsafe fn new(kind: *mut Type, site: *const Site) -> *mut c_void {
     header::store(obj, (*kind).header);
     object::zero(obj, stride);
     // An emergency collection may have stopped it, too.
-    let profile = (*heap).profile;
+    let profile = super::exact(heap);
     if !profile.is_null() {
         made(&mut *profile, obj, kind, stride as u64, site);
     }
@@ -73,8 +82,21 @@ pub unsafe fn new_array(kind: *mut Type, length: usize, site: *const Site) -> *m
     if !(*kind).flags.contains(TypeFlags::COUNT_BYTES) {
         return new_at(kind, site);
     }
+    let sampled = (*kind).flags.contains(TypeFlags::SAMPLED)
+        && object::bytes_of(&*kind, length).is_some_and(|bytes| is_due(kind, bytes as u64));
+    match sampled {
+        true => entry::new_array_sampled(kind, length, site),
+        false => new_array_here(kind, length, site),
+    }
+}
+
+/// As [`new_array`], not sampled.
+///
+/// # Safety
+/// - As [`new_array`]; the type is COUNT_BYTES.
+pub unsafe fn new_array_here(kind: *mut Type, length: usize, site: *const Site) -> *mut c_void {
     let obj = object::new_sized(kind, length);
-    let profile = (*(*kind).heap).profile;
+    let profile = super::exact((*kind).heap);
     if !obj.is_null() && !profile.is_null() {
         let bytes = (*range::page_of(obj as usize)).block_bytes() as u64;
         made(&mut *profile, obj, kind, bytes, site);
@@ -155,11 +177,17 @@ unsafe fn name_site_of_type(profile: &mut Profile, kind: *mut Type) -> u32 {
 #[inline(always)]
 pub unsafe fn ended(heap: *mut Heap, obj: *mut c_void, external: u64) {
     let profile = &mut *(*heap).profile;
+    if profile.options.flags & super::SITES == 0 {
+        return sample::ended(profile, obj);
+    }
     let page: *const Page = range::page_of(obj as usize);
     let bytes = (*page).block_bytes() as u64;
     let place = record::place(page, obj);
     let record = if place.is_null() { Record::NONE } else { ptr::replace(place, Record::NONE) };
     profile.leave(bytes, record);
+    if record.is_sampled() {
+        sample::ended(profile, obj);
+    }
     // The table of working counts tells the dead of a collection from what dies in consequence.
     if (*heap).phase != Phase::Idle && *RANGE.work.add(range::granule_of(obj) as usize) != 0 {
         profile.book.reclaimed(record.site());
@@ -169,12 +197,31 @@ pub unsafe fn ended(heap: *mut Heap, obj: *mut c_void, external: u64) {
     }
 }
 
+/// Whether an object has a record.
+///
+/// # Safety
+/// - The heap counts exactly; `obj` is an object of it.
+pub unsafe fn can_be_marked(obj: *mut c_void) -> bool {
+    !record::place(range::page_of(obj as usize), obj).is_null()
+}
+
+/// An object's stack was taken.
+///
+/// # Safety
+/// - The heap counts exactly; `obj` is an object of it.
+pub unsafe fn mark_sampled(obj: *mut c_void) {
+    let place = record::place(range::page_of(obj as usize), obj);
+    if !place.is_null() {
+        *place = (*place).sampled();
+    }
+}
+
 /// The external bytes of an object changed.
 ///
 /// # Safety
 /// - As [`ended`].
 pub unsafe fn external_changed(heap: *mut Heap, obj: *mut c_void, bytes: i64) {
-    let profile = (*heap).profile;
+    let profile = super::exact(heap);
     if !profile.is_null() {
         let record = record::get(range::page_of(obj as usize), obj);
         (*profile).book.external(record.site(), bytes);

@@ -128,14 +128,10 @@ impl Book {
         ((site as usize) < self.len).then(|| unsafe { &*self.counters.add(site as usize) })
     }
 
-    /// As [`Book::get`], as an address; null when the site has no counters.
+    /// As [`Book::get`], as an address, of a site that has counters.
     #[inline(always)]
-    pub fn place(&self, site: u32) -> *mut Counters {
-        if (site as usize) < self.len {
-            self.counters.wrapping_add(site as usize)
-        } else {
-            ptr::null_mut()
-        }
+    pub fn at(&self, site: u32) -> *mut Counters {
+        self.counters.wrapping_add(site as usize)
     }
 
     /// Whether a site has counters.

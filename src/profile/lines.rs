@@ -97,7 +97,7 @@ impl Lines {
 /// - Only the heap's thread is in the heap; `site` is a descriptor.
 pub unsafe fn begin(heap: *mut Heap, site: *const site::Site) -> Cursor {
     let none = Cursor { heap: core::ptr::null_mut(), allocated_bytes: 0, freed_bytes: 0, started_ns: 0 };
-    if (*heap).profile.is_null() {
+    if super::exact(heap).is_null() {
         return none;
     }
     let mut cursor = Cursor { heap, ..none };
@@ -114,7 +114,7 @@ pub unsafe fn begin(heap: *mut Heap, site: *const site::Site) -> Cursor {
 /// - As [`begin`]; the cursor is from there.
 pub unsafe fn mark(cursor: &mut Cursor, site: *const site::Site) {
     let heap = cursor.heap;
-    if heap.is_null() || (*heap).profile.is_null() || (*(*heap).profile).started_ns != cursor.started_ns {
+    if heap.is_null() || super::exact(heap).is_null() || (*(*heap).profile).started_ns != cursor.started_ns {
         return;
     }
     let profile: &mut Profile = &mut *(*heap).profile;

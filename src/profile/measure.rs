@@ -192,7 +192,7 @@ impl Profile {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn enter(heap: *mut Heap, mark: u64, name: *const c_char) {
-    if (*heap).profile.is_null() {
+    if super::exact(heap).is_null() {
         return;
     }
     let profile = &mut *(*heap).profile;
@@ -221,7 +221,7 @@ pub unsafe fn enter(heap: *mut Heap, mark: u64, name: *const c_char) {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn leave(heap: *mut Heap, mark: u64) {
-    if (*heap).profile.is_null() {
+    if super::exact(heap).is_null() {
         return;
     }
     let profile = &mut *(*heap).profile;
@@ -249,7 +249,7 @@ pub unsafe fn leave(heap: *mut Heap, mark: u64) {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn so_far(heap: *mut Heap, mark: u64) -> Option<(*const c_char, Measured)> {
-    if (*heap).profile.is_null() {
+    if super::exact(heap).is_null() {
         return None;
     }
     let profile = &*(*heap).profile;
@@ -271,7 +271,7 @@ pub unsafe fn so_far(heap: *mut Heap, mark: u64) -> Option<(*const c_char, Measu
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn expect_clean(heap: *mut Heap, mark: u64) -> bool {
-    if (*heap).profile.is_null() {
+    if super::exact(heap).is_null() {
         return false;
     }
     let open = (*(*heap).profile).measures.open.as_mut_slice();

@@ -11,6 +11,10 @@
 //! | `measure` | what happened between the borders of a scope |
 //! | `lines` | what happened at each line of a function |
 //! | `text` | all of that for people to read |
+//! | `sample` | stacks under byte sampling: which objects, and what they stand for |
+//! | `stack` | the call stack of the host |
+//! | `entry` | the way from an allocation into the sampler |
+//! | `math` | exponentials, logarithms, random numbers |
 //! | `query` | sites sorted, filtered, put together, compared |
 //!
 //! **Off** is a null [`Heap::profile`], and costs nothing: no hot path asks for it. **On**, every type of the
@@ -31,21 +35,52 @@ use book::Book;
 use core::ptr;
 use lines::Lines;
 use measure::Measures;
+use sample::Samples;
 
 pub mod birth;
 pub mod book;
+pub mod entry;
 pub mod lines;
+pub mod math;
 pub mod measure;
 pub mod query;
 pub mod quick;
 pub mod record;
+pub mod sample;
 pub mod site;
+pub mod stack;
 pub mod text;
 
 /// Exact counters of sites.
 pub const SITES: u32 = 1;
+/// Stacks under byte sampling.
+pub const STACKS: u32 = 2;
 /// All flags that are known.
-pub const ALL_FLAGS: u32 = SITES;
+pub const ALL_FLAGS: u32 = SITES | STACKS;
+
+/// What a profile is to count, and how.
+#[derive(Clone, Copy)]
+pub struct Options {
+    /// [`SITES`], [`STACKS`].
+    pub flags: u32,
+    /// How stacks are sampled.
+    pub stacks: sample::Options,
+}
+
+impl Options {
+    /// Exact counters, and nothing else.
+    pub const EXACT: Options = Options {
+        flags: SITES,
+        stacks: sample::Options {
+            mean: sample::MEAN_BYTES,
+            mode: stack::Mode::Auto,
+            depth: sample::DEPTH,
+            seed: 0,
+            frames: None,
+            ctx: ptr::null_mut(),
+        },
+    };
+}
 
 /// The profile of one heap. What every allocation and every end touches comes first; that numbers which change
 /// together do not stand side by side has the reason of [`book::Counters`].
@@ -63,6 +98,8 @@ pub struct Profile {
     pub inner_peak_bytes: u64,
     /// Bytes of the objects that live.
     pub live_bytes: u64,
+    /// When so many bytes have been allocated, an object is sampled; with exact counters only.
+    pub due_bytes: u64,
     /// Bytes of the objects that lived when it began.
     pub before_bytes: u64,
     /// Objects that lived when it began.
@@ -79,8 +116,10 @@ pub struct Profile {
     pub lost_objects: u64,
     /// When it began, in nanoseconds of the monotonic clock.
     pub started_ns: u64,
-    /// `GC_PROFILE_*`.
-    pub flags: u32,
+    /// What it counts.
+    pub options: Options,
+    /// Stacks; null: they are not sampled.
+    pub samples: *mut Samples,
     /// When which object was made.
     pub clock: Clock,
 }
@@ -120,14 +159,29 @@ impl Profile {
             + self.book.own_bytes()
             + self.measures.own_bytes()
             + self.lines.own_bytes()
+            // SAFETY: ours.
+            + unsafe { self.samples.as_ref() }.map_or(0, |samples| size_of::<Samples>() as u64 + samples.own_bytes())
     }
+}
+
+/// The profile of a heap if it counts exactly; else null.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+#[inline(always)]
+pub unsafe fn exact(heap: *mut Heap) -> *mut Profile {
+    let profile = (*heap).profile;
+    if profile.is_null() || (*profile).options.flags & SITES == 0 {
+        return ptr::null_mut();
+    }
+    profile
 }
 
 /// Starts the profile of a heap: every object that lives is counted as made before.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
-pub unsafe fn start(heap: *mut Heap, flags: u32) -> Result<(), Refused> {
+pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     if !(*heap).profile.is_null() {
         return Err(Refused::IsOn);
     }
@@ -139,29 +193,55 @@ pub unsafe fn start(heap: *mut Heap, flags: u32) -> Result<(), Refused> {
         return Err(Refused::NoMemory);
     }
     // Zeroed memory is an empty profile.
-    if !record::begin() {
-        sys::free(profile as *mut u8);
+    (*profile).options = *options;
+    (*profile).due_bytes = u64::MAX;
+    if !begin(heap, profile) {
+        free(profile);
         return Err(Refused::NoMemory);
     }
-    if !site::begin() || !(*profile).book.reserve(site::OTHER) {
-        (*profile).book.end();
-        record::end(heap);
-        sys::free(profile as *mut u8);
-        return Err(Refused::NoMemory);
-    }
-    (*profile).flags = flags;
     (*profile).started_ns = sys::now_ns();
     (*profile).clock.start((*profile).started_ns);
     (*profile).clock_serial = 1;
-    watch_all(heap, profile);
+    (*heap).recall_runs();
+    if options.flags & SITES != 0 {
+        watch_all(heap, profile);
+    }
     (*heap).profile = profile;
+    (*heap).each_type(|kind| set_watched(kind, options.flags));
     Ok(())
 }
 
-/// Every type allocates the long way from here on, and every live object ends the long way.
+/// Takes what a profile needs. False for out of memory: then it has less, and [`free`] knows.
+unsafe fn begin(heap: *mut Heap, profile: *mut Profile) -> bool {
+    let options = (*profile).options;
+    if options.flags & STACKS != 0 {
+        let samples = sys::allocate(size_of::<Samples>()) as *mut Samples;
+        if samples.is_null() {
+            return false;
+        }
+        (*profile).samples = samples;
+        let due = (*samples).begin(&options.stacks);
+        if options.flags & SITES != 0 {
+            (*profile).due_bytes = due;
+        }
+    }
+    if !site::begin() {
+        return false;
+    }
+    if options.flags & SITES != 0 {
+        if !record::begin() {
+            return false;
+        }
+        if !(*profile).book.reserve(site::OTHER) {
+            record::end(heap);
+            return false;
+        }
+    }
+    true
+}
+
+/// Every live object ends the long way from here on, and is counted as made before.
 unsafe fn watch_all(heap: *mut Heap, profile: *mut Profile) {
-    (*heap).recall_runs();
-    (*heap).each_type(|kind| set_profiled(kind, true));
     (*heap).each_page(|page| {
         (*page).each_block(|obj| {
             if header::count_word(obj) != 0 {
@@ -178,9 +258,11 @@ unsafe fn watch_all(heap: *mut Heap, profile: *mut Profile) {
     (*profile).inner_peak_bytes = (*profile).before_bytes;
 }
 
-unsafe fn set_profiled(kind: *mut Type, on: bool) {
-    (*kind).flags.set(TypeFlags::PROFILED, on);
-    (*kind).header = (*kind).header.with(Flags::SIDE, on);
+/// A type's objects are counted exactly, sampled, or neither, from here on.
+unsafe fn set_watched(kind: *mut Type, flags: u32) {
+    (*kind).flags.set(TypeFlags::PROFILED, flags & SITES != 0);
+    (*kind).flags.set(TypeFlags::SAMPLED, flags & STACKS != 0);
+    (*kind).header = (*kind).header.with(Flags::SIDE, flags & SITES != 0);
 }
 
 /// A type was made while the heap may be profiled.
@@ -188,8 +270,9 @@ unsafe fn set_profiled(kind: *mut Type, on: bool) {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn type_made(kind: *mut Type) {
-    if !(*(*kind).heap).profile.is_null() {
-        set_profiled(kind, true);
+    let profile = (*(*kind).heap).profile;
+    if !profile.is_null() {
+        set_watched(kind, (*profile).options.flags);
     }
 }
 
@@ -202,6 +285,9 @@ pub unsafe fn type_ended(kind: *mut Type) {
     let profile = (*(*kind).heap).profile;
     if !profile.is_null() {
         (*profile).book.forget_type((*kind).index);
+        if !(*profile).samples.is_null() {
+            (*(*profile).samples).forget_type((*kind).index);
+        }
     }
 }
 
@@ -214,11 +300,22 @@ pub unsafe fn stop(heap: *mut Heap) {
     if profile.is_null() {
         return;
     }
-    (*heap).each_type(|kind| set_profiled(kind, false));
-    record::end(heap);
+    (*heap).recall_runs();
+    (*heap).each_type(|kind| set_watched(kind, 0));
+    if (*profile).options.flags & SITES != 0 {
+        record::end(heap);
+    }
+    free(profile);
+}
+
+unsafe fn free(profile: *mut Profile) {
     (*profile).book.end();
     (*profile).measures.end();
     (*profile).lines.end();
+    if !(*profile).samples.is_null() {
+        (*(*profile).samples).end();
+        sys::free((*profile).samples as *mut u8);
+    }
     sys::free(profile as *mut u8);
 }
 
@@ -227,9 +324,12 @@ pub unsafe fn stop(heap: *mut Heap) {
 /// # Safety
 /// - As [`stop`].
 pub unsafe fn reset(heap: *mut Heap) -> Result<(), Refused> {
-    let flags = (*(*heap).profile).flags;
+    let options = (*(*heap).profile).options;
+    if (*heap).phase != Phase::Idle {
+        return Err(Refused::Collecting);
+    }
     stop(heap);
-    start(heap, flags)
+    start(heap, &options)
 }
 
 /// When objects were made, by their serial numbers: times at [`CLOCK_ENTRIES`] serials at most, evenly

@@ -10,10 +10,9 @@ use crate::death;
 use crate::header::{self, Flags, LOCAL, LOCAL_ONE};
 use crate::heap::page;
 use crate::heap::range;
-use crate::object;
+use crate::object::{self, RATION_BYTES};
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
-use core::sync::atomic::Ordering;
 
 /// As [`birth::new_at`]. No type is quick while a collection judges.
 ///
@@ -32,31 +31,25 @@ pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
         true => (*profile).book.site_of_type((*kind).index),
         false => (*site).known_number(),
     };
+    // As often as a ration would be granted, somebody must look: at the type's peak, the clock, the ticks.
+    let spent = (*kind).granted * stride;
+    let look = (spent ^ (spent + stride)) >= RATION_BYTES as u64;
     // A site without a number, or new in this book, or an allocation at which something is due.
     if id == 0
         || !(*profile).book.has(id)
         || (*heap).budget < stride as i64
-        || (*profile).serial + 1 >= (*profile).clock_serial
+        || (*profile).allocated_bytes + stride >= (*profile).due_bytes
+        || look
+        || (*kind).run.is_empty()
+        || !record::is_committed((*kind).run.page)
     {
-        return birth::new_at(kind, site);
-    }
-    // As often as a ration would be granted.
-    let look = ((*kind).granted + 1).is_multiple_of(16) || stride > 256;
-    if (*kind).run.is_empty() || look && (*heap).tick_due.load(Ordering::Relaxed) {
-        return birth::new_at(kind, site);
-    }
-    let place = record::place((*kind).run.page, (*kind).run.peek());
-    if place.is_null() {
         return birth::new_at(kind, site);
     }
     let obj = (*kind).run.pop(stride as u32);
     (*kind).granted += 1;
     (*heap).budget -= stride as i64;
-    if look {
-        (*kind).note_peak();
-    }
-    (*(*profile).book.place(id)).made(stride, (*kind).index);
-    *place = (*profile).enter(stride, id);
+    (*(*profile).book.at(id)).made(stride, (*kind).index);
+    *record::place_committed((*kind).run.page, obj) = (*profile).enter(stride, id);
     header::store(obj, (*kind).header);
     if stride == 32 {
         *(obj as *mut u128) = 0;
@@ -95,7 +88,7 @@ pub unsafe fn release_last(obj: *mut c_void) {
     }
     let page = range::page_of(obj as usize);
     let place = record::place(page, obj);
-    if place.is_null() {
+    if place.is_null() || (*place).is_sampled() {
         return death::release_rest(obj, (*kind).simple_count as usize);
     }
     let record = *place;

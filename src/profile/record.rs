@@ -1,8 +1,8 @@
 //! The table beside the objects: 8 bytes for each block, its site and its serial number.
 //!
 //! ```text
-//!   63          40 39                    0
-//!   | site's number | serial number        |      0: not made under a profile
+//!   63        62          40 39                    0
+//!   | sampled | site's number | serial number        |      0: not made under a profile
 //!
 //!   records + page * 32 KiB + number of the block in its page * 8
 //! ```
@@ -23,6 +23,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 const SERIAL_BITS: u32 = 40;
+const SAMPLED: u64 = 1 << 63;
 const SERIAL_MASK: u64 = (1 << SERIAL_BITS) - 1;
 /// Records of a page.
 const PAGE_RECORDS: usize = PAGE_BYTES / GRANULE_BYTES;
@@ -47,7 +48,17 @@ impl Record {
 
     /// The site's number; [`super::site::BEFORE`] of nothing.
     pub const fn site(self) -> u32 {
-        (self.0 >> SERIAL_BITS) as u32
+        ((self.0 & !SAMPLED) >> SERIAL_BITS) as u32
+    }
+
+    /// This record, of an object whose stack was taken.
+    pub const fn sampled(self) -> Self {
+        Record(self.0 | SAMPLED)
+    }
+
+    /// Whether the object's stack was taken.
+    pub const fn is_sampled(self) -> bool {
+        self.0 & SAMPLED != 0
     }
 
     /// The serial number; 0 of nothing.
@@ -124,20 +135,38 @@ pub unsafe fn end(heap: *mut Heap) {
     });
 }
 
+/// Whether the records of a page can be written.
+///
+/// # Safety
+/// - `page` is a page of the range.
+#[inline(always)]
+pub unsafe fn is_committed(page: *const Page) -> bool {
+    // ORDERING: with `commit`: who sees the number sees the pages as writable.
+    ((*page).index() as usize) < TABLE.committed_pages.load(Ordering::Acquire)
+}
+
 /// The place of an object's record; null when it was never committed.
 ///
 /// # Safety
 /// - A heap is profiled; `obj` is an object of `page`.
 #[inline(always)]
 pub unsafe fn place(page: *const Page, obj: *mut c_void) -> *mut Record {
-    let index = (*page).index() as usize;
-    // ORDERING: with `commit`: who sees the number sees the pages as writable.
-    if index >= TABLE.committed_pages.load(Ordering::Acquire) {
-        return ptr::null_mut();
+    match is_committed(page) {
+        true => place_committed(page, obj),
+        false => ptr::null_mut(),
     }
+}
+
+/// As [`place`], of a page whose records can be written.
+///
+/// # Safety
+/// - As [`place`].
+#[inline(always)]
+pub unsafe fn place_committed(page: *const Page, obj: *mut c_void) -> *mut Record {
     let offset = (obj as usize - (*page).start) as u64 - FIRST_OFFSET as u64;
     // The one block of a large page has offset 0.
     let number = ((offset * (*page).reciprocal as u64) >> 32) as usize;
+    let index = (*page).index() as usize;
     TABLE.base.load(Ordering::Relaxed).wrapping_add(index * PAGE_RECORDS + number)
 }
 
@@ -207,10 +236,13 @@ mod tests {
 
     #[test]
     fn a_record_keeps_both_numbers() {
-        for site in [0, 1, (1 << 24) - 1] {
+        for site in [0, 1, (1 << 23) - 1] {
             for serial in [0, 1, SERIAL_MASK] {
                 let record = Record::new(site, serial);
                 assert_eq!((record.site(), record.serial()), (site, serial));
+                let sampled = record.sampled();
+                assert_eq!((sampled.site(), sampled.serial()), (site, serial));
+                assert!(sampled.is_sampled() && !record.is_sampled());
             }
         }
         assert_eq!(Record::NONE.site(), super::super::site::BEFORE);

@@ -41,8 +41,8 @@ impl Site {
 pub const BEFORE: u32 = 0;
 /// The site of what could not be numbered for want of memory.
 pub const OTHER: u32 = 1;
-/// Sites of a process: their numbers have 24 bits in a record.
-pub const SITE_COUNT_MAX: usize = 1 << 24;
+/// Sites of a process: their numbers have 23 bits in a record.
+pub const SITE_COUNT_MAX: usize = 1 << 23;
 
 /// One site of the list.
 #[derive(Clone, Copy)]

@@ -2,15 +2,17 @@
 
 use super::*;
 use crate::capi::profile::*;
+use crate::host::FramesFn;
 use crate::profile::measure::{self, Measured};
 use crate::profile::query::{self, Group, Query, Row, Sort};
 use crate::profile::site::Site;
+use crate::profile::stack::{Mode, DEPTH_MAX};
 use crate::profile::{self, quick, record, site, Profile};
 use crate::scope::Stack;
 
 const_assert_eq!(size_of::<Site>(), size_of::<rc_site>());
 const_assert_eq!(GC_AGE_BUCKETS, crate::profile::book::AGE_BUCKETS);
-const_assert_eq!(GC_PROFILE_SITES, profile::SITES);
+const_assert_eq!(GC_PROFILE_SITES | GC_PROFILE_STACKS, profile::ALL_FLAGS);
 
 /// The heap and its profile; err is a status, said.
 pub(super) unsafe fn profiled(call: &str, heap: *mut Heap) -> Result<(*mut Heap, *mut Profile), rc_status> {
@@ -40,7 +42,7 @@ pub(in crate::capi) unsafe fn profile_start(
 ) -> rc_status {
     const CALL: &str = "gc_profile_start";
     let Some(heap) = heap_of(CALL, heap) else { return RC_ERR_NO_MEMORY };
-    let mut flags = GC_PROFILE_SITES;
+    let mut wanted = profile::Options::EXACT;
     if !options.is_null() {
         let options = match read_struct(options, (*options).struct_size, 16) {
             Ok(options) => options,
@@ -56,14 +58,44 @@ pub(in crate::capi) unsafe fn profile_start(
             ));
             return RC_ERR_INVALID;
         }
-        if options.flags != 0 {
-            flags = options.flags;
+        match read_profile_options(&options) {
+            Ok(read) => wanted = read,
+            Err(why) => {
+                (*heap).set_error(format_args!("{CALL}: options: {why}"));
+                return RC_ERR_INVALID;
+            }
         }
     }
-    match profile::start(heap, flags) {
+    match profile::start(heap, &wanted) {
         Ok(()) => RC_OK,
         Err(why) => refuse(heap, CALL, why),
     }
+}
+
+fn read_profile_options(options: &gc_profile_options) -> Result<profile::Options, &'static str> {
+    let mut wanted = profile::Options::EXACT;
+    if options.flags != 0 {
+        wanted.flags = options.flags;
+    }
+    let stacks = &mut wanted.stacks;
+    if options.sample_bytes != 0 {
+        stacks.mean = options.sample_bytes;
+    }
+    if options.depth != 0 {
+        stacks.depth = options.depth;
+    }
+    stacks.mode = [Mode::Auto, Mode::Pointers, Mode::Unwind, Mode::None]
+        .into_iter()
+        .find(|&mode| mode as u32 == options.stacks)
+        .ok_or("stacks is none of GC_STACKS_*")?;
+    if stacks.depth as usize > DEPTH_MAX || stacks.mean > 1 << 40 {
+        return Err("depth is more than 128, or sample_bytes more than a TiB");
+    }
+    stacks.seed = options.seed;
+    // `rc_site` and `Site` are one layout.
+    stacks.frames = unsafe { core::mem::transmute::<gc_frames_fn, Option<FramesFn>>(options.frames) };
+    stacks.ctx = options.frames_ctx;
+    Ok(wanted)
 }
 
 pub(in crate::capi) unsafe fn profile_stop(heap: *mut Heap) {
@@ -75,7 +107,7 @@ pub(in crate::capi) unsafe fn profile_stop(heap: *mut Heap) {
 pub(in crate::capi) unsafe fn profile_flags(heap: *mut Heap) -> u32 {
     heap_of("gc_profile_flags", heap)
         .filter(|&heap| !(*heap).profile.is_null())
-        .map_or(0, |heap| (*(*heap).profile).flags)
+        .map_or(0, |heap| (*(*heap).profile).options.flags)
 }
 
 pub(in crate::capi) unsafe fn profile_clear(heap: *mut Heap) -> rc_status {
@@ -110,10 +142,16 @@ pub(in crate::capi) unsafe fn profile_get(
     }
     let mut sites = 0;
     profile.book.each(|_, _| sites += 1);
+    let exact = profile.options.flags & profile::SITES != 0;
+    let (mut samples, mut lost_samples) = (0, 0);
+    if !profile.samples.is_null() {
+        samples = (*profile.samples).buckets.as_slice().iter().map(|bucket| bucket.samples).sum();
+        lost_samples = (*profile.samples).lost;
+    }
     let stats = gc_profile_stats {
         struct_size: size_of::<gc_profile_stats>(),
-        live_objects: profile.live_objects(),
-        live_bytes: profile.live_bytes,
+        live_objects: if exact { profile.live_objects() } else { (*heap).live_objects() },
+        live_bytes: if exact { profile.live_bytes } else { (*heap).live_bytes() },
         peak_bytes: profile.peak_bytes,
         allocated_objects: profile.serial,
         allocated_bytes: profile.allocated_bytes,
@@ -123,8 +161,10 @@ pub(in crate::capi) unsafe fn profile_get(
         sites,
         lost_objects: profile.lost_objects,
         scope_violations: profile.measures.violations,
-        own_bytes: profile.own_bytes() + record::bytes_of(heap),
+        own_bytes: profile.own_bytes() + if exact { record::bytes_of(heap) } else { 0 },
         duration_ns: crate::sys::now_ns() - profile.started_ns,
+        samples,
+        lost_samples,
     };
     put(heap, CALL, out_stats.0, (*out_stats.0).struct_size, &stats)
 }
@@ -177,10 +217,12 @@ pub(in crate::capi) unsafe fn object_site(obj: NonNull<c_void>, out_origin: NonN
     const CALL: &str = "gc_object_site";
     let header = checked(CALL, obj.0);
     let heap = (*range::type_at(header.type_index())).heap;
-    let profile = match profiled(CALL, heap) {
-        Ok((_, profile)) => &*profile,
-        Err(status) => return status,
-    };
+    let profile = profile::exact(heap);
+    if profile.is_null() {
+        (*heap).set_error(format_args!("{CALL}: heap {} is not profiled by sites", CText((*heap).name())));
+        return RC_ERR_REFUSED;
+    }
+    let profile = &*profile;
     if out_origin.0.is_null() {
         (*heap).set_error(format_args!("{CALL}: out_origin is null"));
         return RC_ERR_INVALID;

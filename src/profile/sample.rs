@@ -1,0 +1,636 @@
+//! Stacks under byte sampling: how many bytes each call stack allocated, and keeps, estimated from few objects.
+//!
+//! **Which objects.** Bytes are passed by a Poisson process with `mean` bytes between two points; an object in which a
+//! point falls is sampled. So an object of s bytes is sampled with probability p(s) = 1 - e^(-s / mean), whatever was
+//! allocated before. With exact counters on, every allocation passes here, and there is one process for the heap. Else
+//! allocation must not be slowed, and each type has a process of its own: its ration ends before the object in which
+//! the next point falls. Independent processes of one rate are together a process of the sum.
+//!
+//! **What it stands for.** Each sample is weighted by 1 / p(s) of its own size before anything is added up: the sum
+//! over a stack is then unbiased whatever sizes are mixed there, which dividing a sum by some p of a mean size is not.
+//! Weights are whole numbers of 2^-20 objects, so that what is added at a birth is taken off at the death exactly.
+//!
+//! **Live samples** are in a table by the object's granule; a sampled object has the flag SIDE, by which its end
+//! comes past [`ended`].
+
+use super::math::{one_minus_exp, Random};
+use super::site::{self, Site};
+use super::stack::{Frames, Mode, Walker, DEPTH_MAX};
+use super::{birth, entry, Profile};
+use crate::header::{self, Flags};
+use crate::heap::range;
+use crate::heap::Heap;
+use crate::host::{self, FramesFn};
+use crate::object;
+use crate::scope::Stack;
+use crate::sys;
+use crate::types::{Type, TypeFlags};
+use core::ffi::c_void;
+use core::ptr;
+
+/// Bytes between two samples on average when the host does not say.
+pub const MEAN_BYTES: u64 = 512 << 10;
+/// Frames of a stack when the host does not say.
+pub const DEPTH: u32 = 64;
+/// Parts of an object that weights are counted in.
+const UNIT: f64 = (1u64 << 20) as f64;
+/// A frame that is a site of the host's, not an address.
+pub const HOST_FRAME: u64 = 1 << 63;
+
+/// How stacks are sampled.
+#[derive(Clone, Copy)]
+pub struct Options {
+    /// Bytes between two samples on average.
+    pub mean: u64,
+    /// See [`Mode`].
+    pub mode: Mode,
+    /// Frames of a stack at most.
+    pub depth: u32,
+    /// Where random numbers begin; 0: somewhere.
+    pub seed: u64,
+    /// What the host says of its own frames.
+    pub frames: Option<FramesFn>,
+    /// Given to it.
+    pub ctx: *mut c_void,
+}
+
+/// One stack: its frames lie in [`Samples::frames`].
+#[derive(Clone, Copy)]
+pub struct StackEntry {
+    /// The first of its frames,
+    pub start: usize,
+    /// and how many.
+    pub len: u32,
+    hash: u32,
+}
+
+/// What one type allocated at one stack.
+#[derive(Clone, Copy)]
+pub struct Bucket {
+    /// The stack's number.
+    pub stack: u32,
+    /// The name of the type, as a site's number.
+    pub name: u32,
+    /// Samples taken,
+    pub samples: u64,
+    /// and those whose object lives.
+    pub live_samples: u64,
+    /// Estimates, in units of 2^-20 objects,
+    pub objects: u64,
+    /// and of bytes.
+    pub bytes: u64,
+    /// The same of what lives.
+    pub live_objects: u64,
+    /// As `live_objects`.
+    pub live_bytes: u64,
+    /// An unbiased estimate of the variance of `bytes`.
+    pub variance: f64,
+}
+
+/// An object that was sampled and lives. A free place has granule 0.
+#[derive(Clone, Copy)]
+pub struct Live {
+    /// The object.
+    pub granule: u64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Its bucket.
+    pub bucket: u32,
+    /// When it was made.
+    pub birth_ns: u64,
+}
+
+/// The samples of one heap. Zeroed memory, then [`Samples::begin`].
+pub struct Samples {
+    options: Options,
+    random: Random,
+    walker: Walker,
+    /// Without exact counters, by type: the number of the object that is sampled next; 0: not drawn yet. Of types whose objects differ in
+    /// size: bytes until the next point.
+    types: Stack<u64>,
+    /// All frames of all stacks.
+    pub frames: Stack<u64>,
+    /// Stacks that differ.
+    pub stacks: Stack<StackEntry>,
+    /// By hash: a stack's number + 1.
+    stack_index: Index,
+    /// Stack and type.
+    pub buckets: Stack<Bucket>,
+    bucket_index: Index,
+    live: *mut Live,
+    live_capacity: usize,
+    live_len: usize,
+    /// Samples that found no memory.
+    pub lost: u64,
+    /// The host is telling its frames.
+    asking: bool,
+}
+
+/// Numbers by hash, with open addressing; at most half full.
+struct Index {
+    places: *mut u32,
+    /// A power of two, or 0.
+    capacity: usize,
+}
+
+impl Index {
+    /// The numbers that may be those of a hash, then the free place where one would be.
+    fn find(&self, hash: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        if self.capacity == 0 {
+            return None;
+        }
+        let mut at = hash as usize & (self.capacity - 1);
+        loop {
+            // SAFETY: below the capacity.
+            let number = unsafe { *self.places.add(at) }.checked_sub(1)?;
+            if is(number) {
+                return Some(number);
+            }
+            at = (at + 1) & (self.capacity - 1);
+        }
+    }
+
+    /// Enters a number, of which there are `count` already. False for out of memory.
+    fn enter(&mut self, hash: u32, number: u32, hash_of: impl Fn(u32) -> u32) -> bool {
+        if (number as usize + 1) * 2 > self.capacity {
+            let capacity = (self.capacity * 2).max(64);
+            let places = sys::allocate(capacity * size_of::<u32>()) as *mut u32;
+            if places.is_null() {
+                return false;
+            }
+            // SAFETY: the old places are ours.
+            unsafe { sys::free(self.places as *mut u8) };
+            (self.places, self.capacity) = (places, capacity);
+            for old in 0..number {
+                self.put(hash_of(old), old);
+            }
+        }
+        self.put(hash, number);
+        true
+    }
+
+    fn put(&mut self, hash: u32, number: u32) {
+        let mut at = hash as usize & (self.capacity - 1);
+        // SAFETY: below the capacity, and there is a free place.
+        unsafe {
+            while *self.places.add(at) != 0 {
+                at = (at + 1) & (self.capacity - 1);
+            }
+            *self.places.add(at) = number + 1;
+        }
+    }
+
+    fn end(&mut self) {
+        // SAFETY: ours.
+        unsafe { sys::free(self.places as *mut u8) };
+        (self.places, self.capacity) = (ptr::null_mut(), 0);
+    }
+}
+
+fn mix(hash: u64, value: u64) -> u64 {
+    let mixed = (hash ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ mixed >> 32
+}
+
+impl Samples {
+    /// Fills zeroed memory.
+    ///
+    /// Returns how many bytes may be allocated before a point falls, if they are all counted.
+    pub fn begin(&mut self, options: &Options) -> u64 {
+        self.options = *options;
+        self.random = Random(match options.seed {
+            0 => sys::now_ns() ^ (self as *const Samples as u64) << 20,
+            seed => seed,
+        });
+        self.walker.begin(options.mode, options.depth as usize);
+        self.random.gap(options.mean) as u64 + 1
+    }
+
+    /// How it was asked to sample.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Bytes of all this.
+    pub fn own_bytes(&self) -> u64 {
+        let tables = (self.stack_index.capacity + self.bucket_index.capacity) * size_of::<u32>()
+            + self.live_capacity * size_of::<Live>();
+        self.types.own_bytes()
+            + self.frames.own_bytes()
+            + self.stacks.own_bytes()
+            + self.buckets.own_bytes()
+            + tables as u64
+    }
+
+    /// The place of a type in `types`; None for out of memory.
+    fn of_type(&mut self, kind: &Type) -> Option<&mut u64> {
+        while self.types.len() <= kind.index as usize {
+            if !self.types.push(0) {
+                return None;
+            }
+        }
+        self.types.get_mut(kind.index as usize)
+    }
+
+    /// Another type has this index.
+    pub fn forget_type(&mut self, index: u32) {
+        self.types.set(index as usize, 0);
+    }
+
+    /// How many objects of a type may be made before the one that is sampled, which may be none.
+    fn objects_left(&mut self, kind: &Type) -> u64 {
+        let mean = self.options.mean;
+        let objects = (self.random.gap(mean) / kind.stride as f64) as u64;
+        let Some(next) = self.of_type(kind) else { return u64::MAX };
+        if *next == 0 {
+            *next = kind.allocated() + objects.min(1 << 62) + 1;
+        }
+        (*next - 1).saturating_sub(kind.allocated())
+    }
+
+    /// Whether a point falls into an object of a type whose objects differ in size.
+    fn falls_into(&mut self, kind: &Type, bytes: u64) -> bool {
+        let gap = self.random.gap(self.options.mean) as u64 + 1;
+        let Some(left) = self.of_type(kind) else { return false };
+        if *left == 0 {
+            *left = gap;
+        }
+        let falls = bytes >= *left;
+        *left -= bytes.min(*left - 1);
+        falls
+    }
+
+    /// The number of a stack; None for out of memory.
+    fn stack_number(&mut self, frames: &[u64]) -> Option<u32> {
+        let hash = frames.iter().fold(0, |hash, &frame| mix(hash, frame)) as u32;
+        let (stacks, all) = (&self.stacks, &self.frames);
+        let same = |number: u32| {
+            stacks.get(number as usize).is_some_and(|stack| {
+                let end = stack.start + stack.len as usize;
+                stack.hash == hash && all.as_slice().get(stack.start..end) == Some(frames)
+            })
+        };
+        if let Some(number) = self.stack_index.find(hash, same) {
+            return Some(number);
+        }
+        let number = self.stacks.len() as u32;
+        let enough = self.frames.reserve(frames.len()) && self.stacks.reserve(1);
+        if !enough || !self.stack_index.enter(hash, number, |old| stacks_hash(&self.stacks, old)) {
+            return None;
+        }
+        let start = self.frames.len();
+        // There is room for all of them.
+        frames.iter().for_each(|&frame| drop_bool(self.frames.push(frame)));
+        drop_bool(self.stacks.push(StackEntry { start, len: frames.len() as u32, hash }));
+        Some(number)
+    }
+
+    fn bucket_number(&mut self, stack: u32, name: u32) -> Option<u32> {
+        let hash_of = |stack: u32, name: u32| mix(stack as u64, name as u64) as u32;
+        let hash = hash_of(stack, name);
+        let buckets = &self.buckets;
+        let same = |number: u32| {
+            buckets.get(number as usize).is_some_and(|bucket| bucket.stack == stack && bucket.name == name)
+        };
+        if let Some(number) = self.bucket_index.find(hash, same) {
+            return Some(number);
+        }
+        let number = self.buckets.len() as u32;
+        if !self.buckets.reserve(1) {
+            return None;
+        }
+        let buckets = &self.buckets;
+        let old_hash = |old: u32| buckets.get(old as usize).map_or(0, |old| hash_of(old.stack, old.name));
+        if !self.bucket_index.enter(hash, number, old_hash) {
+            return None;
+        }
+        drop_bool(self.buckets.push(Bucket {
+            stack,
+            name,
+            samples: 0,
+            live_samples: 0,
+            objects: 0,
+            bytes: 0,
+            live_objects: 0,
+            live_bytes: 0,
+            variance: 0.0,
+        }));
+        Some(number)
+    }
+
+    /// What an object of so many bytes stands for: units of objects, bytes, and its part of the variance.
+    fn weight(&self, bytes: u64) -> (u64, u64, f64) {
+        let size = bytes as f64;
+        let p = one_minus_exp(size / self.options.mean as f64);
+        let weight = 1.0 / p;
+        let variance = (1.0 - p) * size * size * weight * weight;
+        ((weight * UNIT + 0.5) as u64, (weight * size + 0.5) as u64, variance)
+    }
+
+    /// Enters an object that was sampled. False for out of memory.
+    fn enter(&mut self, obj: *mut c_void, bytes: u64, frames: &[u64], name: u32) -> bool {
+        let Some(stack) = self.stack_number(frames) else { return false };
+        let Some(number) = self.bucket_number(stack, name) else { return false };
+        let live = Live { granule: range::granule_of(obj), bytes, bucket: number, birth_ns: sys::now_ns() };
+        if !self.put_live(live) {
+            return false;
+        }
+        let (units, weighted, variance) = self.weight(bytes);
+        if let Some(bucket) = self.buckets.get_mut(number as usize) {
+            bucket.samples += 1;
+            bucket.live_samples += 1;
+            bucket.objects += units;
+            bucket.bytes += weighted;
+            bucket.live_objects += units;
+            bucket.live_bytes += weighted;
+            bucket.variance += variance;
+        }
+        true
+    }
+
+    // ---- the table of live samples: as in `heap/external.rs` ----
+
+    fn home(&self, granule: u64) -> usize {
+        (granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.live_capacity - 1)
+    }
+
+    unsafe fn place_of(&self, granule: u64) -> usize {
+        let mut at = self.home(granule);
+        loop {
+            let found = (*self.live.add(at)).granule;
+            if found == granule || found == 0 {
+                return at;
+            }
+            at = (at + 1) & (self.live_capacity - 1);
+        }
+    }
+
+    fn put_live(&mut self, live: Live) -> bool {
+        if (self.live_len + 1) * 4 > self.live_capacity * 3 && !self.grow_live() {
+            return false;
+        }
+        // SAFETY: there is a free place.
+        unsafe {
+            let at = self.place_of(live.granule);
+            *self.live.add(at) = live;
+        }
+        self.live_len += 1;
+        true
+    }
+
+    fn grow_live(&mut self) -> bool {
+        let capacity = (self.live_capacity * 2).max(64);
+        let live = sys::allocate(capacity * size_of::<Live>()) as *mut Live;
+        if live.is_null() {
+            return false;
+        }
+        let old = core::mem::replace(&mut self.live, live);
+        let old_capacity = core::mem::replace(&mut self.live_capacity, capacity);
+        for index in 0..old_capacity {
+            // SAFETY: below the old capacity, and the new table has room.
+            unsafe {
+                let entry = *old.add(index);
+                if entry.granule != 0 {
+                    let at = self.place_of(entry.granule);
+                    *self.live.add(at) = entry;
+                }
+            }
+        }
+        // SAFETY: ours.
+        unsafe { sys::free(old as *mut u8) };
+        true
+    }
+
+    fn take_live(&mut self, granule: u64) -> Option<Live> {
+        if self.live_capacity == 0 {
+            return None;
+        }
+        // SAFETY: places are below the capacity.
+        unsafe {
+            let mut hole = self.place_of(granule);
+            let found = *self.live.add(hole);
+            if found.granule != granule {
+                return None;
+            }
+            self.live_len -= 1;
+            let mut at = hole;
+            loop {
+                at = (at + 1) & (self.live_capacity - 1);
+                let next = *self.live.add(at);
+                if next.granule == 0 {
+                    break;
+                }
+                let mask = self.live_capacity - 1;
+                if at.wrapping_sub(self.home(next.granule)) & mask >= at.wrapping_sub(hole) & mask {
+                    *self.live.add(hole) = next;
+                    hole = at;
+                }
+            }
+            (*self.live.add(hole)).granule = 0;
+            Some(found)
+        }
+    }
+
+    /// Calls `each` with every sampled object that lives.
+    pub fn each_live(&self, mut each: impl FnMut(&Live)) {
+        for index in 0..self.live_capacity {
+            // SAFETY: below the capacity.
+            let live = unsafe { &*self.live.add(index) };
+            if live.granule != 0 {
+                each(live);
+            }
+        }
+    }
+
+    /// The sample of an object, if it was sampled and lives.
+    ///
+    /// # Safety
+    /// - `obj` lies in the range.
+    pub unsafe fn of_object(&self, obj: *mut c_void) -> Option<Live> {
+        if self.live_capacity == 0 {
+            return None;
+        }
+        let granule = range::granule_of(obj);
+        let found = *self.live.add(self.place_of(granule));
+        (found.granule == granule).then_some(found)
+    }
+
+    /// Gives the memory back.
+    pub fn end(&mut self) {
+        self.types.end();
+        self.frames.end();
+        self.stacks.end();
+        self.stack_index.end();
+        self.buckets.end();
+        self.bucket_index.end();
+        // SAFETY: ours.
+        unsafe { sys::free(self.live as *mut u8) };
+        (self.live, self.live_capacity, self.live_len) = (ptr::null_mut(), 0, 0);
+    }
+}
+
+fn stacks_hash(stacks: &Stack<StackEntry>, number: u32) -> u32 {
+    stacks.get(number as usize).map_or(0, |stack| stack.hash)
+}
+
+/// Ignores an outcome that is known.
+fn drop_bool(_: bool) {}
+
+/// What `object::new_slow` does for a type that is sampled and not counted exactly: its ration ends before the object
+/// that is sampled.
+///
+/// # Safety
+/// - As `object::new`; the type is SAMPLED and not PROFILED.
+#[inline(never)]
+pub unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
+    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
+        return new_array_slow(kind, 0);
+    }
+    match objects_left(kind) {
+        0 if (*kind).ration == 0 => entry::new_sampled(kind, ptr::null()),
+        left => object::new_within(kind, left.min(u32::MAX as u64) as u32),
+    }
+}
+
+unsafe fn objects_left(kind: *mut Type) -> u64 {
+    let samples = (*(*(*kind).heap).profile).samples;
+    match (*samples).asking {
+        // What the host allocates while it tells its frames is not sampled.
+        true => u64::MAX,
+        false => (*samples).objects_left(&*kind),
+    }
+}
+
+/// What `object::new_array` does for such types.
+///
+/// # Safety
+/// - As `object::new_array`; the type is SAMPLED and not PROFILED.
+#[inline(never)]
+pub unsafe fn new_array_slow(kind: *mut Type, length: usize) -> *mut c_void {
+    if !(*kind).flags.contains(TypeFlags::COUNT_BYTES) {
+        return object::new(kind);
+    }
+    let samples = (*(*(*kind).heap).profile).samples;
+    let falls = !(*samples).asking
+        && object::bytes_of(&*kind, length).is_some_and(|bytes| (*samples).falls_into(&*kind, bytes as u64));
+    match falls {
+        true => entry::new_array_sampled(kind, length, ptr::null()),
+        false => object::new_sized(kind, length),
+    }
+}
+
+/// Makes an object and enters its stack. From [`entry`].
+///
+/// # Safety
+/// - As `birth::new_at`.
+pub unsafe fn new(kind: *mut Type, site: *const Site, frame: usize, back: usize) -> *mut c_void {
+    let mut frames = Frames::new();
+    take_stack((*kind).heap, frame, back, &mut frames);
+    let obj = match (*kind).flags.contains(TypeFlags::PROFILED) {
+        true => birth::new(kind, site),
+        false => object::new_within(kind, 1),
+    };
+    enter(kind, obj, &frames);
+    obj
+}
+
+/// As [`new`], with a trailing array.
+///
+/// # Safety
+/// - As `birth::new_array`.
+pub unsafe fn new_array(
+    kind: *mut Type,
+    length: usize,
+    site: *const Site,
+    frame: usize,
+    back: usize,
+) -> *mut c_void {
+    let mut frames = Frames::new();
+    take_stack((*kind).heap, frame, back, &mut frames);
+    let obj = match (*kind).flags.contains(TypeFlags::PROFILED) {
+        true => birth::new_array_here(kind, length, site),
+        false => object::new_sized(kind, length),
+    };
+    enter(kind, obj, &frames);
+    obj
+}
+
+/// Host's frames first, which are inside, then native ones.
+unsafe fn take_stack(heap: *mut Heap, frame: usize, back: usize, frames: &mut Frames) {
+    let samples = (*(*heap).profile).samples;
+    let options = *(*samples).options();
+    if let Some(function) = options.frames {
+        let mut sites = [ptr::null::<Site>(); DEPTH_MAX];
+        (*samples).asking = true;
+        // Nothing that is allocated meanwhile is sampled.
+        (*(*heap).profile).due_bytes = u64::MAX;
+        let count = host::frames(heap, function, &mut sites, options.ctx);
+        for &site in sites.get(..count.min(DEPTH_MAX)).unwrap_or(&[]) {
+            if !site.is_null() {
+                frames.push(HOST_FRAME | site::number(site) as u64, options.depth as usize);
+            }
+        }
+        // It may have stopped the profile, and started another one.
+        if (*heap).profile.is_null() || (*(*heap).profile).samples != samples {
+            return;
+        }
+        (*samples).asking = false;
+    }
+    let mut native = Frames::new();
+    (*samples).walker.take(frame, back, &mut native);
+    for &address in native.as_slice() {
+        frames.push(address, options.depth as usize);
+    }
+}
+
+/// Enters an object that was sampled, and draws where the next point falls.
+unsafe fn enter(kind: *mut Type, obj: *mut c_void, frames: &Frames) {
+    let profile = (*(*kind).heap).profile;
+    if profile.is_null() || (*profile).samples.is_null() {
+        return;
+    }
+    let samples = &mut *(*profile).samples;
+    let exact = (*kind).flags.contains(TypeFlags::PROFILED);
+    if exact {
+        let gap = samples.random.gap(samples.options.mean) as u64 + 1;
+        (*profile).due_bytes = (*profile).allocated_bytes + gap;
+    } else {
+        samples.forget_type((*kind).index);
+    }
+    if obj.is_null() {
+        return;
+    }
+    let bytes = (*range::page_of(obj as usize)).block_bytes() as u64;
+    let name = site::number_of_type((*kind).name().0);
+    // With exact counters the record tells at the end that there is a sample.
+    if (exact && !birth::can_be_marked(obj)) || !samples.enter(obj, bytes, frames.as_slice(), name) {
+        samples.lost += 1;
+        return;
+    }
+    header::set_flags(obj, Flags::SIDE);
+    if exact {
+        birth::mark_sampled(obj);
+    }
+}
+
+/// A sampled object ends.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap, which is sampled.
+#[cold]
+#[inline(never)]
+pub unsafe fn ended(profile: &mut Profile, obj: *mut c_void) {
+    let samples = &mut *profile.samples;
+    let Some(live) = samples.take_live(range::granule_of(obj)) else { return };
+    let (units, weighted, _) = samples.weight(live.bytes);
+    if let Some(bucket) = samples.buckets.get_mut(live.bucket as usize) {
+        bucket.live_samples -= 1;
+        bucket.live_objects -= units;
+        bucket.live_bytes -= weighted;
+    }
+}
+
+/// Estimates count objects in this unit.
+pub fn objects_of(units: u64) -> u64 {
+    (units as f64 / UNIT + 0.5) as u64
+}
