@@ -415,14 +415,17 @@ static void each_reason_is_told(void) {
   rc_type *type = graph_declared(heap);
   CHECK_EQ(gc_add_callback(heap, on_event, &a), RC_OK);
   gc_policy policy = GC_POLICY_INIT;
-  policy.young_bytes = 64 << 10;
+  policy.young_bytes = 32 << 10;
   CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
   for (size_t i = 0; i < 20000 && seen_count == 0; i++) rc_decref(graph_ring(type, 2));
   REQUIRE(seen_count >= 2);
   CHECK_EQ(seen[0].event.reason, GC_REASON_TRIGGER);
   CHECK_EQ(seen[0].event.generation, GC_GENERATION_YOUNG);
+  Node *kept = graph_chain(type, 2000, false);
+  (void)gc_collect(heap);
   policy.limit_bytes = graph_stats(heap).heap_bytes;
   policy.young_bytes = (uint64_t)1 << 40;
+  policy.growth = 100; /* nothing is due before the limit */
   CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
   seen_count = 0;
   for (size_t i = 0; i < 1000000 && seen_count == 0; i++) {
@@ -434,6 +437,7 @@ static void each_reason_is_told(void) {
   REQUIRE(seen_count >= 2);
   CHECK_EQ(seen[0].event.reason, GC_REASON_EMERGENCY);
   CHECK_EQ(seen[0].event.generation, GC_GENERATION_FULL);
+  rc_decref(kept);
   seen_count = 0;
   CHECK_EQ(gc_heap_free(heap), 0);
   REQUIRE(seen_count == 2);

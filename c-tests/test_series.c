@@ -304,7 +304,7 @@ static void watches_without_ticks(void) {
   Node *more = graph_chain(type, 700000, false);
   CHECK_EQ(bytes.calls, 1);
   CHECK(bytes.value >= 20 << 20);
-  if (!check_env("RCGC_TEST_CHECKED")) CHECK(bytes.value < (20 << 20) + (5 << 20));
+  if (!check_env("RCGC_TEST_CHECKED")) CHECK(bytes.value < (20 << 20) + (2 << 20));
   size_t pauses = pause.calls;
   (void)gc_collect(heap);
   CHECK_EQ(pause.calls, pauses + 1);

@@ -30,7 +30,7 @@ typedef struct gc_policy {
   /* Must be zero. */
   uint32_t reserved;
   /* A full collection runs when the bytes in use (objects and external) have grown by this
-   * factor over what the last one left, and by 32 MiB: 1.0, the default, lets the heap double.
+   * factor over what the last one left, and by 16 MiB: 1.0, the default, lets the heap double.
    * At most 100. */
   double growth;
   /* A young collection runs after this many bytes were allocated, freed since or not. 0: about 4

@@ -24,7 +24,7 @@ pub struct gc_policy {
     /// Must be zero.
     pub reserved: u32,
     /// A full collection runs when the bytes in use (objects and external) have grown by this factor over
-    /// what the last one left, and by 32 MiB: 1.0, the default, lets the heap double. At most 100.
+    /// what the last one left, and by 16 MiB: 1.0, the default, lets the heap double. At most 100.
     pub growth: f64,
     /// A young collection runs after this many bytes were allocated, freed since or not. 0: about 4 MiB,
     /// stretched while young collections find little.

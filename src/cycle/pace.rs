@@ -63,7 +63,7 @@ pub const YOUNG_BYTES_MAX: u64 = 64 * YOUNG_BYTES;
 /// A collection was worth its while if it found at least one in so many dead.
 const WORTH_A_LOOK: u64 = 10;
 /// How far beyond its factor a heap may grow before a full collection, so that small heaps are left alone.
-pub const FULL_SLACK: u64 = 8 * YOUNG_BYTES;
+pub const FULL_SLACK: u64 = 4 * YOUNG_BYTES;
 /// Growth by default.
 pub const GROWTH: f64 = 1.0;
 /// Largest growth accepted.
@@ -103,6 +103,8 @@ pub struct Pace {
     pub young_interval: u64,
     /// See the file's head.
     pub base: u64,
+    /// Somebody has watches, and wants to look at them every so many bytes; 0: nobody.
+    pub look_bytes: u64,
     /// Bytes allocated since the last collection, without what is gone of the present budget.
     allocated: u64,
     /// The present budget when it was given.
@@ -159,6 +161,7 @@ impl Pace {
             (false, true) => 0,
             (false, false) => young.min(full.max(BUDGET_MIN)),
         };
+        let next = if self.look_bytes == 0 { next } else { next.min(self.look_bytes) };
         self.given = next as i64;
         self.given
     }
@@ -229,6 +232,7 @@ mod tests {
             young_bytes: 0,
             young_interval: 0,
             base: 0,
+            look_bytes: 0,
             allocated: 0,
             given: 0,
         };

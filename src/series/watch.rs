@@ -103,6 +103,9 @@ impl Watch {
     }
 }
 
+/// Watches are looked at after so many bytes were allocated, if nothing else makes them be looked at before.
+const LOOK_BYTES: u64 = 1 << 20;
+
 impl Watches {
     /// Gives the memory back.
     pub fn end(&mut self) {
@@ -127,6 +130,10 @@ pub unsafe fn add(heap: *mut Heap, watch: &Watch) -> Option<u32> {
         return None;
     }
     watches.last_number = number;
+    (*heap).pace.look_bytes = LOOK_BYTES;
+    // The budget that was given already may be much larger.
+    (*heap).recall_rations();
+    (*heap).renew_budget(false);
     Some(number)
 }
 
@@ -143,6 +150,9 @@ pub unsafe fn remove(heap: *mut Heap, number: u32) -> bool {
         sys::free(watch.path as *mut u8);
     }
     watches.all.remove(index);
+    if watches.all.as_slice().is_empty() {
+        (*heap).pace.look_bytes = 0;
+    }
     true
 }
 
