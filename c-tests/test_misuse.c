@@ -340,6 +340,16 @@ static void heap_query(void *heap) {
   if (gc_query_begin(heap, &query) == RC_OK) (void)gc_query_end(query);
 }
 
+static void heap_rings(void *heap) {
+  gc_ring_watch *watch;
+  if (gc_watch_rings(heap, 0, &watch) == RC_OK) (void)gc_watch_rings_end(watch);
+}
+
+static void heap_verify(void *heap) {
+  size_t count;
+  (void)gc_verify(heap, NULL, NULL, &count);
+}
+
 static void heap_mark(void *heap) {
   gc_mark *mark;
   if (gc_growth_mark(heap, GC_MARK_TYPES, &mark) == RC_OK) gc_growth_free(mark);
@@ -436,7 +446,10 @@ static void heap_watch(void *heap) {
   X(iter_begin, "gc_iter_begin(heap)", IS_LEGAL, heap_walk(arg))                                             \
   X(common, "gc_most_common_types(heap)", IS_LEGAL, heap_types(arg))                                         \
   X(growth_mark, "gc_growth_mark(heap)", IS_LEGAL, heap_mark(arg))                                       \
-  X(query_begin, "gc_query_begin(heap)", IS_LEGAL, heap_query(arg))
+  X(query_begin, "gc_query_begin(heap)", IS_LEGAL, heap_query(arg))                                          \
+  X(watch_rings, "gc_watch_rings(heap)", IS_LEGAL, heap_rings(arg))                                          \
+  X(verify, "gc_verify(heap)", IS_LEGAL, heap_verify(arg))                                                   \
+  X(watch_traverse, "gc_watch_traverse(heap)", IS_LEGAL, (void)gc_watch_traverse(arg, false))
 
 HEAP_CALLS(DEFINE_CALL)
 static const victim heap_calls[] = {HEAP_CALLS(VICTIM)};
@@ -607,6 +620,42 @@ static void table_of_growth_marks(void) {
   rc_decref(node);
 }
 
+/* ---- watches on rings ---- */
+
+static void watch_read(void *watch) {
+  size_t count;
+  (void)gc_watched_rings(watch, NULL, 0, &count);
+}
+
+#define WATCH_CALLS(X)                                                                                       \
+  X(watched, "gc_watched_rings(watch)", IS_FATAL, watch_read(arg))                                           \
+  X(watch_end, "gc_watch_rings_end(watch)", "RC_OK", give_status(gc_watch_rings_end(arg)))
+
+WATCH_CALLS(DEFINE_CALL)
+static const victim watch_calls[] = {WATCH_CALLS(VICTIM)};
+
+static void table_of_ring_watches(void) {
+  static char in_data[64];
+  gc_heap *one = graph_heap("one"), *two = graph_heap("two");
+  Node *node = graph_node(graph_declared(NULL), 1);
+  gc_ring_watch *ended = NULL, *alive = NULL;
+  REQUIRE(gc_watch_rings(one, 0, &ended) == RC_OK && gc_watch_rings(two, 0, &alive) == RC_OK);
+  REQUIRE(gc_watch_rings_end(ended) == RC_OK);
+  const wrong all[] = {
+      {"ended", "not a watch", ended},
+      {"an object", "not a watch", node},
+      {"static", "not a watch", in_data},
+      {"absurd", "not a watch", (void *)(uintptr_t)0x7fff00000000f0},
+      {"a heap", "not a watch", one},
+      {"interior", "not a watch", (char *)alive + 8},
+  };
+  EXPECT_ALL("Watches on rings", watch_calls, all, "0x0 is not a watch");
+  REQUIRE(gc_watch_rings_end(alive) == RC_OK);
+  rc_decref(node);
+  CHECK_EQ(gc_heap_free(one), 0);
+  CHECK_EQ(gc_heap_free(two), 0);
+}
+
 /* ---- query sessions ---- */
 
 static int accept_any(void *obj, void *ctx) {
@@ -661,6 +710,11 @@ static void query_dominator(void *query) {
   (void)gc_dominator(query, good_key, &dominator);
 }
 
+static void query_cycles(void *query) {
+  size_t count;
+  (void)gc_cycles(query, NULL, 0, &count);
+}
+
 #define QUERY_CALLS(X)                                                                                       \
   X(query_end, "gc_query_end(query)", "RC_OK", give_status(gc_query_end(arg)))                               \
   X(query_info, "gc_query_info(query)", IS_FATAL, query_facts(arg))                                          \
@@ -673,7 +727,8 @@ static void query_dominator(void *query) {
   X(why_not, "gc_why_not_collected(query)", IS_FATAL, query_why(arg, false))                                 \
   X(why_text, "gc_why_text(query)", IS_FATAL, query_text(arg))                                               \
   X(retained, "gc_retained_size(query)", IS_FATAL, query_size(arg))                                          \
-  X(dominator, "gc_dominator(query)", IS_FATAL, query_dominator(arg))
+  X(dominator, "gc_dominator(query)", IS_FATAL, query_dominator(arg))                                        \
+  X(cycles, "gc_cycles(query)", IS_FATAL, query_cycles(arg))
 
 QUERY_CALLS(DEFINE_CALL)
 static const victim query_calls[] = {QUERY_CALLS(VICTIM)};
@@ -1577,6 +1632,7 @@ static const check_test tests[] = {
     CHECK_TEST(table_of_weak_maps),
     CHECK_TEST(table_of_growth_marks),
     CHECK_TEST(table_of_query_sessions),
+    CHECK_TEST(table_of_ring_watches),
     CHECK_TEST(table_of_scope_marks),
     CHECK_TEST(table_of_other_arguments),
     CHECK_TEST(null_is_nothing_where_the_name_has_an_x),

@@ -74,16 +74,47 @@ static void sessions(void) {
     if (done(gc_retained_size(query, (void *[]){held[0]}, 1, &size))) CHECK_EQ(size.objects, 300);
     if (done(gc_retained_size(query, (void *[]){held[0], held[4]}, 2, &size))) CHECK_EQ(size.objects, 600);
     if (done(gc_dominator(query, last, &dominator))) CHECK(dominator != NULL);
+    gc_ring_shape row = GC_RING_SHAPE_INIT;
+    if (done(gc_cycles(query, &row, 1, &count))) {
+      CHECK_EQ(count, 1);
+      CHECK_EQ(row.rings, 5);
+    }
     CHECK_EQ(gc_query_end(query), RC_OK);
   }
   end_heap();
 }
 
+/* A collection ends what is dead although nobody could learn of what shape it was, and deaths go on unwatched. */
+static void checks_and_watches(void) {
+  make_heap();
+  arm();
+  gc_ring_watch *watch = NULL;
+  gc_ring_shape row = GC_RING_SHAPE_INIT;
+  size_t count = 0;
+  if (done(gc_verify(heap, NULL, NULL, &count))) CHECK_EQ(count, 0);
+  bool watching = done(gc_watch_traverse(heap, true));
+  if (done(gc_watch_rings(heap, 0, &watch))) {
+    Node *before = graph_ring(declared, 0 + 3);
+    rc_decref(before);
+    size_t ended = gc_collect(heap);
+    CHECK(ended == 43 || graph_stats(heap).full.last_status == RC_ERR_NO_MEMORY);
+    if (done(gc_watched_rings(watch, &row, 1, &count)) && count) CHECK_EQ(row.rings, 2);
+    CHECK_EQ(gc_watch_rings_end(watch), RC_OK);
+  }
+  disarm();
+  (void)gc_collect(heap);
+  rc_decref(graph_ring(declared, 40)); /* as it was */
+  if (watching) CHECK_EQ(gc_watch_traverse(heap, false), RC_OK);
+  end_heap();
+}
+
 SWEPT(marks_and_tables)
+SWEPT(checks_and_watches)
 SWEPT(sessions)
 
 static const check_test tests[] = {
     CHECK_TEST(marks_and_tables_swept),
     CHECK_TEST(sessions_swept),
+    CHECK_TEST(checks_and_watches_swept),
 };
 CHECK_MAIN(tests)

@@ -59,6 +59,7 @@
  *   rcgc/profile.h    who allocates what                  rcgc/site.h       RC_NEW: rc_new with its place
  *   rcgc/lines.h      line tables, a profile as text      rcgc/leak.h       what is held too long
  *   rcgc/series.h     numbers over time, limits           rcgc/stacks.h     call stacks of samples
+ *   rcgc/rings.h      rings by shape, checking a heap
  */
 #ifndef RCGC_H
 #define RCGC_H
@@ -78,6 +79,7 @@
 #include <rcgc/auto.h>
 #include <rcgc/inspect.h>
 #include <rcgc/query.h>
+#include <rcgc/rings.h>
 #include <rcgc/dump.h>
 #include <rcgc/profile.h>
 #include <rcgc/stacks.h>

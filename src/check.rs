@@ -32,80 +32,109 @@ use core::ptr;
 #[inline(always)]
 pub unsafe fn validate(heap: *mut Heap) {
     if cfg!(feature = "check") {
-        validate_all(heap);
+        validate_all(heap, &mut |text| report::fatal(format_args!("check failed: {text}")));
     }
 }
 
+/// Tells what does not hold, and goes on.
 macro_rules! holds {
-    ($condition:expr, $($text:tt)+) => {
+    ($wrong:expr, $condition:expr, $($text:tt)+) => {
         if !$condition {
-            report::fatal(format_args!("check failed: {}", format_args!($($text)+)));
+            $wrong(format_args!($($text)+));
         }
     };
 }
 
-unsafe fn validate_all(heap: *mut Heap) {
+/// Checks the structures of a heap completely and tells `wrong` which equations do not hold.
+///
+/// # Safety
+/// - As [`validate`].
+pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arguments<'_>)) {
     (*heap).each_type(|kind| (*kind).found = 0);
     let mut external = 0u64;
     let mut small_pages = 0;
     (*heap).each_page(|page| {
-        holds!((*page).heap == heap, "page {} belongs to another heap", (*page).index());
+        holds!(wrong, (*page).heap == heap, "page {} belongs to another heap", (*page).index());
         let mut here = 0;
         (*page).each_block(|obj| {
             let header = header::load(obj);
             if header.count_word() != 0 {
                 here += 1;
-                let kind = range::type_at(header.type_index());
-                holds!((*kind).is_live() && (*kind).heap == heap, "{obj:p} has no type of its heap");
-                (*kind).found += 1;
+                let index = header.type_index();
+                let kind = range::type_at(index);
+                let known = index < RANGE.types_used && (*kind).is_live() && (*kind).heap == heap;
+                holds!(wrong, known, "{obj:p} has no type of its heap: its header was overwritten");
+                if known {
+                    (*kind).found += 1;
+                }
                 if header.has(Flags::SIDE) {
                     external += (*heap).external.get(range::granule_of(obj));
                 }
             }
             if (*heap).phase == Phase::Idle {
                 let work = *RANGE.work.add(range::granule_of(obj) as usize);
-                holds!(work == 0, "{obj:p} has a working count ({work}) outside a collection");
+                holds!(wrong, work == 0, "{obj:p} has a working count ({work}) outside a collection");
             }
         });
         if (*page).kind == Kind::Small {
             small_pages += 1;
-            validate_small(heap, &*page, here);
+            validate_small(heap, &*page, here, wrong);
         }
     });
     (*heap).each_type(|kind| {
         let (live, found) = ((*kind).live(), (*kind).found);
-        holds!(live == found, "{}: the books say {live} objects, the pages have {found}", (*kind).name());
+        holds!(
+            wrong,
+            live == found,
+            "{}: the books say {live} objects, the pages have {found}",
+            (*kind).name()
+        );
     });
     holds!(
+        wrong,
         external == (*heap).external.total,
         "external bytes: objects have {external}, the table {}",
         (*heap).external.total
     );
     holds!(
+        wrong,
         small_pages == (*heap).small_pages,
         "{small_pages} small pages, the heap counts {}",
         (*heap).small_pages
     );
 }
 
-unsafe fn validate_small(heap: *mut Heap, page: &Page, alive: u32) {
+unsafe fn validate_small(
+    heap: *mut Heap,
+    page: &Page,
+    alive: u32,
+    wrong: &mut dyn FnMut(core::fmt::Arguments<'_>),
+) {
     let class = &(&(*heap).classes)[page.class as usize];
     let blocks = page.count_handed_out();
     let mut free = 0;
-    page.each_free(u32::MAX, |obj| {
+    // One more than there can be, so that a ring ends.
+    page.each_free(blocks + 1, |obj| {
         free += 1;
         let offset = obj as usize - page.start;
         holds!(
+            wrong,
             (offset - FIRST_OFFSET as usize).is_multiple_of(page.stride as usize),
             "page {}: free list leaves the blocks at {obj:p}",
             page.index()
         );
-        holds!(header::count_word(obj) == 0, "page {}: {obj:p} is alive and in the free list", page.index());
-        holds!(free <= blocks, "page {}: the free list is a ring", page.index());
+        holds!(
+            wrong,
+            header::count_word(obj) == 0,
+            "page {}: {obj:p} is alive and in the free list",
+            page.index()
+        );
+        holds!(wrong, free <= blocks, "page {}: the free list is a ring", page.index());
     });
     let mut old = 0;
     page.each_block(|obj| old += (header::count_word(obj) != 0 && page::is_old(page, obj)) as u32);
     holds!(
+        wrong,
         page.old_end <= 1 || old == page.span,
         "page {}: {old} old objects, {} counted",
         page.index(),
@@ -113,17 +142,20 @@ unsafe fn validate_small(heap: *mut Heap, page: &Page, alive: u32) {
     );
     let in_runs = blocks_in_runs(heap, page);
     holds!(
+        wrong,
         blocks == free + alive + in_runs,
         "page {}: {blocks} blocks, {free} free, {alive} alive, {in_runs} in runs",
         page.index()
     );
     if page.flags.contains(PageFlags::CURRENT) {
         holds!(
+            wrong,
             class.page as *const Page == page,
             "page {} says it is current, its class does not",
             page.index()
         );
         holds!(
+            wrong,
             COUNTDOWN_NEVER - page.countdown == free,
             "current page {}: {free} free, {} counted",
             page.index(),
@@ -132,6 +164,7 @@ unsafe fn validate_small(heap: *mut Heap, page: &Page, alive: u32) {
     } else if page.flags.contains(PageFlags::PARTIAL) {
         let empty = alive + in_runs == 0 && page.countdown == COUNTDOWN_NEVER;
         holds!(
+            wrong,
             page.countdown == alive + in_runs || empty,
             "partial page {}: countdown {}, {alive} alive",
             page.index(),
@@ -140,7 +173,8 @@ unsafe fn validate_small(heap: *mut Heap, page: &Page, alive: u32) {
     } else {
         let threshold = page.frees_until_partial();
         holds!(
-            page.countdown == threshold - free,
+            wrong,
+            page.countdown == threshold.wrapping_sub(free),
             "full page {}: countdown {}, {free} free of {threshold}",
             page.index(),
             page.countdown

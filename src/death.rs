@@ -425,7 +425,7 @@ unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queu
     }
     empty(obj, kind, queue);
     if let Some(destroy) = (*kind).destroy {
-        host::call(heap, destroy, obj);
+        host::destroy(heap, destroy, obj);
         take_deferred(heap, queue);
     }
     check_hold(obj, kind);

@@ -43,7 +43,7 @@ pub type FramesFn = unsafe extern "C" fn(*mut *const Site, usize, *mut c_void) -
 /// frames fit a 64 KiB stack with room for host code in each.
 pub const DEATH_DEPTH_MAX: u32 = if cfg!(feature = "check") { 4 } else { 16 };
 
-/// Calls `finalize` or `destroy`.
+/// Calls `finalize`.
 ///
 /// # Safety
 /// - `obj` is held by the engine; only the heap's thread is in the heap, and no reference to it is held
@@ -54,14 +54,49 @@ pub unsafe fn call(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
     leave(heap, border);
 }
 
+/// When a heap's `around_callbacks` is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Around {
+    /// Before a `clear` or a `destroy`.
+    Before,
+    /// After a `clear`.
+    AfterClear,
+    /// After a `destroy`.
+    AfterDestroy,
+    /// The heap ends.
+    HeapEnds,
+}
+
+/// The engine's own, not the host's: see `inspect/lint.rs`.
+pub type AroundFn = unsafe fn(*mut Heap, *mut c_void, Around);
+
 /// Calls `clear`.
 ///
 /// # Safety
 /// - As [`call`].
 pub unsafe fn clear(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
     (*heap).clearing += 1;
-    call(heap, function, obj);
+    call_watched(heap, function, obj, Around::AfterClear);
     (*heap).clearing -= 1;
+}
+
+/// Calls `destroy`.
+///
+/// # Safety
+/// - As [`call`].
+pub unsafe fn destroy(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
+    call_watched(heap, function, obj, Around::AfterDestroy);
+}
+
+#[inline(always)]
+unsafe fn call_watched(heap: *mut Heap, function: ObjectFn, obj: *mut c_void, after: Around) {
+    let Some(around) = (*heap).around_callbacks else { return call(heap, function, obj) };
+    around(heap, obj, Around::Before);
+    call(heap, function, obj);
+    // The callback may have ended the watch.
+    if let Some(around) = (*heap).around_callbacks {
+        around(heap, obj, after);
+    }
 }
 
 /// Calls a weak handle's callback.

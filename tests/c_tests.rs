@@ -44,6 +44,7 @@ c_tests! {
     test_profile_oom
     test_query
     test_queued
+    test_rings
     test_scope
     test_status
     test_series

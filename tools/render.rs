@@ -125,6 +125,21 @@ pub const AREAS: &[Area] = &[
         only_if: None,
     },
     Area {
+        source: "rings",
+        header: "rings",
+        includes: &[
+            "<stdbool.h>",
+            "<rcgc/config.h>",
+            "<rcgc/heap.h>",
+            "<rcgc/query.h>",
+            "<rcgc/status.h>",
+            "<rcgc/type.h>",
+        ],
+        opaque: &["gc_ring_watch"],
+        before: &[],
+        only_if: None,
+    },
+    Area {
         source: "dump",
         header: "dump",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],

@@ -40,6 +40,7 @@ mod leak;
 mod life;
 mod profile;
 mod query;
+mod rings;
 mod series;
 mod stacks;
 
@@ -50,6 +51,7 @@ pub(super) use leak::*;
 pub(super) use life::*;
 pub(super) use profile::*;
 pub(super) use query::*;
+pub(super) use rings::*;
 pub(super) use series::*;
 pub(super) use stacks::*;
 

@@ -16,6 +16,7 @@
 //! | `scope` | `rcgc/scope.h` |
 //! | `inspect` | `rcgc/inspect.h` |
 //! | `query` | `rcgc/query.h` |
+//! | `rings` | `rcgc/rings.h` |
 //! | `dump` | `rcgc/dump.h` |
 //! | `profile` | `rcgc/profile.h` |
 //! | `stacks` | `rcgc/stacks.h` |
@@ -38,6 +39,7 @@ pub mod lines;
 pub mod object;
 pub mod profile;
 pub mod query;
+pub mod rings;
 pub mod scope;
 pub mod series;
 pub mod stacks;

@@ -137,6 +137,9 @@ unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
             if (*heap).debug & events::DEBUG_COLLECTABLE != 0 {
                 release::each_dead(heap, |obj, _| events::log_object("collectable", obj));
             }
+            if let Some(learn) = (*heap).on_verdict.filter(|_| judge.dead() != 0) {
+                learn(heap, (*heap).on_verdict_ctx);
+            }
             let released =
                 if judge.dead() == 0 { Released::default() } else { release::release_dead(&mut judge) };
             Outcome {

@@ -234,7 +234,7 @@ unsafe fn empty_dead(heap: *mut Heap, queue: &mut Queue) {
 unsafe fn destroy_dead(heap: *mut Heap, queue: &mut Queue) {
     each_dead(heap, |obj, kind| {
         if let Some(destroy) = (*kind).destroy {
-            host::call(heap, destroy, obj);
+            host::destroy(heap, destroy, obj);
             death::take_deferred(heap, queue);
         }
     });

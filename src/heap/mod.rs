@@ -25,6 +25,7 @@ use crate::cycle::events::Listener;
 use crate::cycle::pace::Pace;
 use crate::death::Queue;
 use crate::finalizers::Finalizers;
+use crate::host::{Around, AroundFn};
 use crate::leaks::{self, Leaks};
 use crate::profile::{self, Profile};
 use crate::report::{Line, LINE_BYTES};
@@ -35,7 +36,7 @@ use crate::stats::GenerationStats;
 use crate::types::Type;
 use crate::weak::WeakTable;
 use class::{stride_of, Class, Run, CLASS_COUNT, EMPTY_PAGE};
-use core::ffi::c_char;
+use core::ffi::{c_char, c_void};
 use core::fmt::Write;
 use core::ptr;
 use core::sync::atomic::AtomicBool;
@@ -75,6 +76,14 @@ pub struct Heap {
     pub index: u32,
     /// A number that no other heap of the process has or had.
     pub serial: u64,
+    /// Told of each verdict that found something dead, with [`Heap::on_verdict_ctx`], before anything is released.
+    pub on_verdict: Option<unsafe fn(*mut Heap, *mut c_void)>,
+    /// See [`Heap::on_verdict`].
+    pub on_verdict_ctx: *mut c_void,
+    /// Told before and after each `clear` and `destroy`, and when the heap ends; with [`Heap::around_callbacks_ctx`].
+    pub around_callbacks: Option<AroundFn>,
+    /// See [`Heap::around_callbacks`].
+    pub around_callbacks_ctx: *mut c_void,
     /// Serial of the growth mark whose objects are marked (`inspect/growth.rs`); 0: none.
     pub mark_serial: u64,
     /// What the heap is doing.
@@ -402,6 +411,9 @@ pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
 /// # Safety
 /// - `heap` is live, and nobody uses it or anything in it any more.
 pub unsafe fn end(heap: *mut Heap) {
+    if let Some(around) = (*heap).around_callbacks {
+        around(heap, ptr::null_mut(), Around::HeapEnds);
+    }
     series::stop(heap);
     (*heap).watches.end();
     leaks::end(heap);

@@ -74,6 +74,13 @@ impl<T: Number> Array<T> {
         true
     }
 
+    /// Takes the last number off.
+    pub fn pop(&mut self) -> Option<T> {
+        let last = self.last().copied();
+        self.len = self.len.saturating_sub(1);
+        last
+    }
+
     /// Forgets all numbers and keeps the memory.
     pub fn clear(&mut self) {
         self.len = 0;
@@ -82,6 +89,12 @@ impl<T: Number> Array<T> {
     /// Bytes of memory taken from the system.
     pub fn bytes(&self) -> usize {
         self.room * size_of::<T>()
+    }
+}
+
+impl<T: Number> Default for Array<T> {
+    fn default() -> Self {
+        Self::empty()
     }
 }
 

@@ -18,8 +18,11 @@ pub struct Places {
     heap: *const Heap,
     /// Number of the first page between the heap's first and last segment.
     low: usize,
-    /// For each page from there on, the place of its first block; pages of others have none.
+    /// For each page from there on, the place of its first block; pages that are not counted have none. One element
+    /// more, the end.
     first: Array<u32>,
+    /// Only pages under examination are counted.
+    examined: bool,
     /// How many places there are.
     pub count: usize,
 }
@@ -34,16 +37,16 @@ pub enum Refused {
 }
 
 impl Places {
-    /// Counts the blocks of a heap.
+    /// Counts the blocks of a heap, or only those of the pages under examination.
     ///
     /// # Safety
     /// - `heap` is live and only its thread is in it.
-    pub unsafe fn of(heap: *const Heap) -> Result<Self, Refused> {
+    pub unsafe fn of(heap: *const Heap, examined: bool) -> Result<Self, Refused> {
         let low = (*heap).segment_low.min((*heap).segment_high) * SEGMENT_PAGES;
         let pages = (*heap).segment_high * SEGMENT_PAGES - low;
-        let mut first = Array::zeros(pages).ok_or(Refused::NoMemory)?;
+        let mut first = Array::zeros(pages + 1).ok_or(Refused::NoMemory)?;
         // Numbers of blocks for now.
-        (*heap).each_page(|page| first[(*page).index() as usize - low] = blocks_of(&*page));
+        each_page(heap, examined, |page| first[(*page).index() as usize - low] = blocks_of(&*page));
         let mut count = 0u64;
         for place in first.iter_mut() {
             let blocks = core::mem::replace(place, count as u32);
@@ -52,7 +55,7 @@ impl Places {
         if count > PLACES_MAX {
             return Err(Refused::Limit);
         }
-        Ok(Places { heap, low, first, count: count as usize })
+        Ok(Places { heap, low, first, examined, count: count as usize })
     }
 
     /// The place of an address; None when no block of the heap begins there.
@@ -63,7 +66,7 @@ impl Places {
     pub unsafe fn find(&self, address: usize) -> Option<u32> {
         let offset = range::offset_of(address);
         let number = (offset / PAGE_BYTES).wrapping_sub(self.low);
-        let &first = self.first.get(number)?;
+        let &[first, end] = self.first.get(number..)?.first_chunk()?;
         let page = &*RANGE.pages.add(offset / PAGE_BYTES);
         let inside = (offset % PAGE_BYTES) as u32;
         if !core::ptr::eq(page.heap, self.heap) || inside < FIRST_OFFSET {
@@ -72,10 +75,10 @@ impl Places {
         match page.kind {
             Kind::Small => {
                 let block = (((inside - FIRST_OFFSET) as u64 * page.reciprocal as u64) >> 32) as u32;
-                let exact = block * page.stride + FIRST_OFFSET == inside && inside < page.end;
+                let exact = block * page.stride + FIRST_OFFSET == inside && first + block < end;
                 exact.then_some(first + block)
             }
-            Kind::Large => (inside == FIRST_OFFSET).then_some(first),
+            Kind::Large => (inside == FIRST_OFFSET && first < end).then_some(first),
             _ => None,
         }
     }
@@ -97,7 +100,7 @@ impl Places {
     /// - As [`Places::find`].
     #[inline(always)]
     pub unsafe fn each_block(&self, mut each: impl FnMut(u32, *mut c_void)) {
-        (*self.heap).each_page(|page| {
+        each_page(self.heap, self.examined, |page| {
             let mut place = self.first[(*page).index() as usize - self.low];
             (*page).each_block(|obj| {
                 each(place, obj);
@@ -109,6 +112,14 @@ impl Places {
     /// Bytes of memory.
     pub fn bytes(&self) -> usize {
         self.first.bytes()
+    }
+}
+
+#[inline(always)]
+unsafe fn each_page(heap: *const Heap, examined: bool, each: impl FnMut(*mut Page)) {
+    match examined {
+        true => (*heap).each_examined_page(each),
+        false => (*heap).each_page(each),
     }
 }
 

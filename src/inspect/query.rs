@@ -20,9 +20,11 @@ use super::array::Array;
 use super::facts;
 use super::places::{Places, Refused};
 use super::registry::{self, Purpose, Ticket};
+use crate::cycle::working::CLEAR;
 use crate::edges::{self, is_listed, Edge, NO_INDEX};
 use crate::graph::Graph;
 use crate::header::{self, Flags};
+use crate::heap::range::{self, RANGE};
 use crate::heap::{Heap, Phase};
 use crate::object;
 use crate::sys;
@@ -106,14 +108,26 @@ impl Query {
     /// Begins a session.
     ///
     /// # Safety
-    /// - `heap` is live, only its thread is in it, and every listed object is walkable.
+    /// - `heap` is live, only its thread is in it, and every object is walkable.
     pub unsafe fn new(heap: *mut Heap) -> Result<Self, Failure> {
+        Query::of(heap, false)
+    }
+
+    /// Begins a session that lists what a collection has just judged dead, and nothing else.
+    ///
+    /// # Safety
+    /// - As [`Query::new`]; working counts are those of a verdict.
+    pub unsafe fn of_dead(heap: *mut Heap) -> Result<Self, Failure> {
+        Query::of(heap, true)
+    }
+
+    unsafe fn of(heap: *mut Heap, only_dead: bool) -> Result<Self, Failure> {
         if (*heap).phase == Phase::Judging {
             return Err(Failure::InTraverse);
         }
         let mut has_traverse = false;
         (*heap).each_type(|kind| has_traverse |= (*kind).traverse.is_some() && (*kind).live() != 0);
-        let places = Places::of(heap)?;
+        let places = Places::of(heap, only_dead)?;
         let nodes = places.count;
         let zeros = |len| Array::<u32>::zeros(len).ok_or(Failure::NoMemory);
         let mut query = Query {
@@ -134,7 +148,11 @@ impl Query {
             retained: Default::default(),
             rings: Default::default(),
         };
-        query.list_objects();
+        if only_dead {
+            query.list_objects(|obj| *RANGE.work.add(range::granule_of(obj) as usize) != CLEAR);
+        } else {
+            query.list_objects(|_| true);
+        }
         query.quietly(|query| query.list_edges())??;
         query.in_sources = zeros(query.out_targets.len())?;
         let Query { out_starts, out_targets, in_starts, in_sources, .. } = &mut query;
@@ -174,11 +192,10 @@ impl Query {
         sys::free(query as *mut u8);
     }
 
-    unsafe fn list_objects(&mut self) {
+    unsafe fn list_objects(&mut self, mut also: impl FnMut(*mut c_void) -> bool) {
         let Query { places, count, objects, .. } = self;
         places.each_block(|place, obj| {
-            let header = header::load(obj);
-            if is_listed(header) {
+            if is_listed(header::load(obj)) && also(obj) {
                 count[place as usize] = match facts::counted(obj) {
                     u32::MAX => IMMORTAL_COUNT,
                     references => references + 1,

@@ -13,6 +13,8 @@ pub enum Purpose {
     Mark,
     /// A query session.
     Query,
+    /// A watch on the rings that are found dead.
+    Watch,
 }
 
 /// The head of everything that is in the list.

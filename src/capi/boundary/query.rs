@@ -10,7 +10,7 @@ use crate::inspect::retained;
 use crate::inspect::text::{self, Text};
 use crate::object::NotAnObject;
 
-fn status_and_reason(failure: Failure) -> (rc_status, &'static str) {
+pub(super) fn status_and_reason(failure: Failure) -> (rc_status, &'static str) {
     match failure {
         Failure::NoMemory => (RC_ERR_NO_MEMORY, "no memory"),
         Failure::Limit => (RC_ERR_LIMIT, "the heap has 2^31 blocks, or 2^32 edges, or more"),
@@ -23,7 +23,7 @@ fn status_and_reason(failure: Failure) -> (rc_status, &'static str) {
 }
 
 /// Keeps the sentence of a failure and gives its status.
-unsafe fn failed(call: &str, query: *const Query, failure: Failure) -> rc_status {
+pub(super) unsafe fn failed(call: &str, query: *const Query, failure: Failure) -> rc_status {
     let (status, why) = status_and_reason(failure);
     told(query, status, format_args!("{call}: {why}"))
 }
@@ -45,10 +45,10 @@ unsafe fn query_checked(call: &str, query: *mut Query) -> *mut Query {
 }
 
 /// What keeps a call from its answer: a status that was told already.
-type Answer<T> = Result<T, rc_status>;
+pub(super) type Answer<T> = Result<T, rc_status>;
 
 /// The session and its heap, if it can answer.
-unsafe fn open(call: &str, query: NonNull<Query>) -> Answer<(*mut Query, *mut Heap)> {
+pub(super) unsafe fn open(call: &str, query: NonNull<Query>) -> Answer<(*mut Query, *mut Heap)> {
     let query = query_checked(call, query.0);
     match (*query).heap() {
         Ok(heap) => Ok((query, heap)),
@@ -85,7 +85,7 @@ unsafe fn listed(call: &str, query: *const Query, obj: *const c_void) -> Answer<
     }
 }
 
-fn status_of(answer: Answer<()>) -> rc_status {
+pub(super) fn status_of(answer: Answer<()>) -> rc_status {
     match answer {
         Ok(()) => RC_OK,
         Err(status) => status,
@@ -93,7 +93,7 @@ fn status_of(answer: Answer<()>) -> rc_status {
 }
 
 /// Rows that the host has room for, each as large as the first says.
-struct Rows<T> {
+pub(super) struct Rows<T> {
     start: *mut T,
     room: usize,
     size: usize,
@@ -117,7 +117,7 @@ impl<T> Rows<T> {
         Ok(Rows { start, room, size })
     }
 
-    unsafe fn put(&self, number: usize, row: &T) {
+    pub(super) unsafe fn put(&self, number: usize, row: &T) {
         if number < self.room {
             let to = (self.start as *mut u8).add(number * self.size) as *mut T;
             // The size was looked at.
@@ -127,7 +127,7 @@ impl<T> Rows<T> {
     }
 }
 
-unsafe fn rows<T>(call: &str, query: *const Query, start: *mut T, room: usize) -> Answer<Rows<T>> {
+pub(super) unsafe fn rows<T>(call: &str, query: *const Query, start: *mut T, room: usize) -> Answer<Rows<T>> {
     match Rows::new(start, room) {
         Ok(rows) => Ok(rows),
         Err(why) => invalid(query, format_args!("{call}: {why}")),
@@ -144,7 +144,7 @@ unsafe fn put_struct<T>(call: &str, query: *const Query, to: *mut T, value: &T) 
     }
 }
 
-unsafe fn not_null<T>(call: &str, query: *const Query, to: NonNull<T>) -> Answer<*mut T> {
+pub(super) unsafe fn not_null<T>(call: &str, query: *const Query, to: NonNull<T>) -> Answer<*mut T> {
     match to.0.is_null() {
         true => invalid(query, format_args!("{call}: an output is null")),
         false => Ok(to.0),

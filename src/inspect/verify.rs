@@ -1,0 +1,167 @@
+//! Whether counts, edges and the structures of a heap fit together.
+//!
+//! Structures first: when one of them is damaged, nothing that is read from the heap can be relied on, and the edges
+//! are left out. Then each edge: does it lead to an object? Then each object: has it as many references as edges?
+
+use super::lint;
+use super::query::{Failure, Query};
+use super::text::EdgeText;
+use crate::check;
+use crate::edges::Edge;
+use crate::heap::Heap;
+use crate::object::{self, NotAnObject};
+use crate::report::Line;
+use crate::types::Type;
+use core::ffi::c_void;
+use core::fmt::Write;
+use core::ptr;
+
+/// What is wrong; the numbers of `GC_FINDING_*`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Wrong {
+    /// More edges than references lead to an object.
+    TooManyEdges = 1,
+    /// An edge leads to a dead object.
+    DeadTarget = 2,
+    /// An edge leads to no object.
+    NoObject = 3,
+    /// Something was ended that was never reported.
+    Unreported = 4,
+    /// A structure of the heap is damaged.
+    Structure = 5,
+}
+
+/// One thing that is wrong.
+pub struct Finding<'a> {
+    /// What.
+    pub wrong: Wrong,
+    /// The object that it is about; null: none.
+    pub object: *mut c_void,
+    /// The type that it is about; null: none.
+    pub kind: *mut Type,
+    /// References to the object.
+    pub count: u64,
+    /// Edges to the object.
+    pub edges: u64,
+    /// All of it in one line.
+    pub text: &'a Line,
+}
+
+/// Referrers that a line names.
+const NAMED_MAX: usize = 4;
+
+/// Checks a heap and gives every finding to `tell`. Returns how many there were.
+///
+/// # Safety
+/// - `heap` is live, only its thread is in it, and every object is walkable; `tell` does not call the library.
+pub unsafe fn verify(heap: *mut Heap, tell: &mut dyn FnMut(&Finding<'_>)) -> Result<usize, Failure> {
+    if (*heap).phase == crate::heap::Phase::Judging {
+        return Err(Failure::InTraverse);
+    }
+    let mut findings = 0;
+    check::validate_all(heap, &mut |text| {
+        findings += 1;
+        let text = &Line::of(format_args!("the heap is damaged: {text}"));
+        let none = ptr::null_mut();
+        tell(&Finding {
+            wrong: Wrong::Structure,
+            object: none,
+            kind: ptr::null_mut(),
+            count: 0,
+            edges: 0,
+            text,
+        });
+    });
+    if findings != 0 {
+        return Ok(findings);
+    }
+    let mut query = Query::new(heap)?;
+    findings += query.quietly(|query| verify_targets(query, tell))?;
+    findings += query.quietly(|query| verify_counts(query, tell))?;
+    findings += lint::each_finding(heap, |kind, text| {
+        let none = ptr::null_mut();
+        tell(&Finding { wrong: Wrong::Unreported, object: none, kind, count: 0, edges: 0, text });
+    });
+    Ok(findings)
+}
+
+/// Looks where each edge leads.
+unsafe fn verify_targets(query: &Query, tell: &mut dyn FnMut(&Finding<'_>)) -> usize {
+    let mut findings = 0;
+    query.each_object(|_, obj| {
+        let kind = object::type_of(obj);
+        query.each_edge(obj, |edge, to| {
+            if to.is_some() {
+                return;
+            }
+            let (wrong, what) = match object::check(edge.target) {
+                // Another heap's, or one whose end has begun.
+                Ok(_) => return,
+                Err(NotAnObject::Dead) => {
+                    (Wrong::DeadTarget, "which is dead: it was released once too often")
+                }
+                Err(_) => (Wrong::NoObject, "which is no object"),
+            };
+            findings += 1;
+            let text = &Line::of(format_args!(
+                "{} {obj:p} refers by {} to {:p}, {what}",
+                (*kind).name(),
+                edge_text(kind, &edge),
+                edge.target
+            ));
+            tell(&Finding { wrong, object: obj, kind, count: 0, edges: 0, text });
+        });
+    });
+    findings
+}
+
+/// Compares counts with edges.
+unsafe fn verify_counts(query: &Query, tell: &mut dyn FnMut(&Finding<'_>)) -> usize {
+    let mut findings = 0;
+    query.each_object(|place, obj| {
+        if query.external(place) >= 0 {
+            return;
+        }
+        findings += 1;
+        let kind = object::type_of(obj);
+        let (count, edges) = (query.count(place) as u64, query.inner(place) as u64);
+        let mut text = Line::of(format_args!(
+            "{} {obj:p} has {count} references, and {edges} edges lead to it: a traverse reports an edge twice, or an incref is missing; edges:",
+            (*kind).name()
+        ));
+        name_referrers(query, place, obj, &mut text);
+        let text = &text;
+        tell(&Finding { wrong: Wrong::TooManyEdges, object: obj, kind, count, edges, text });
+    });
+    findings
+}
+
+/// Appends the first edges that lead to an object.
+unsafe fn name_referrers(query: &Query, place: u32, obj: *mut c_void, text: &mut Line) {
+    let mut named = 0;
+    let mut before = None;
+    for &source in query.turned().of(place) {
+        if before.replace(source) == Some(source) {
+            continue;
+        }
+        let holder = query.places.address(source);
+        query.each_edge(holder, |edge, _| {
+            if edge.target == obj {
+                named += 1;
+                if named <= NAMED_MAX {
+                    let comma = if named == 1 { "" } else { "," };
+                    // A cut line is still a line.
+                    let _ = write!(text, "{comma} {holder:p} {}", edge_text(object::type_of(holder), &edge));
+                }
+            }
+        });
+    }
+    if named > NAMED_MAX {
+        let _ = write!(text, ", and {} more", named - NAMED_MAX);
+    }
+}
+
+unsafe fn edge_text(kind: *const Type, edge: &Edge) -> EdgeText {
+    EdgeText { kind: (*kind).name, name: edge.name, index: edge.index }
+}
