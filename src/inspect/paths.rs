@@ -96,8 +96,8 @@ pub unsafe fn find(
     steps: &mut Steps<'_>,
 ) -> Result<usize, Failure> {
     (*query).prepare_search()?;
-    let mut came_from = core::mem::replace(&mut (*query).came_from, Array::empty());
-    let mut queue = core::mem::replace(&mut (*query).queue, Array::empty());
+    let mut came_from = core::mem::take(&mut (*query).came_from);
+    let mut queue = core::mem::take(&mut (*query).queue);
     let mut changed = false;
     (*query).busy = true;
     let graph = match direction {
@@ -332,10 +332,10 @@ unsafe fn search(
         query.reached()?;
     }
     query.prepare_search()?;
-    let mut came_from = core::mem::replace(&mut query.came_from, Array::empty());
-    let mut queue = core::mem::replace(&mut query.queue, Array::empty());
+    let mut came_from = core::mem::take(&mut query.came_from);
+    let mut queue = core::mem::take(&mut query.queue);
     let mut holders = Array::<u32>::empty();
-    let reached = core::mem::replace(&mut query.reached, Array::empty());
+    let reached = core::mem::take(&mut query.reached);
     let mut failed = false;
     breadth_first(
         query.turned(),

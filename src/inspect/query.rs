@@ -395,7 +395,7 @@ impl Query {
         if self.reached.len() != self.places.count {
             self.prepare_search()?;
             let mut reached = Array::zeros(self.places.count).ok_or(Failure::NoMemory)?;
-            let mut queue = core::mem::replace(&mut self.queue, Array::empty());
+            let mut queue = core::mem::take(&mut self.queue);
             Reach { query: self, reached: &mut reached, queue: &mut queue, len: 0, mark: 1 }.all();
             self.queue = queue;
             self.reached = reached;
@@ -410,7 +410,7 @@ impl Query {
     /// - The session is fresh.
     pub unsafe fn mark_around(&mut self, marks: &mut [u8]) -> Result<(), Failure> {
         self.prepare_search()?;
-        let mut queue = core::mem::replace(&mut self.queue, Array::empty());
+        let mut queue = core::mem::take(&mut self.queue);
         Reach { query: self, reached: marks, queue: &mut queue, len: 0, mark: 2 }.all();
         self.queue = queue;
         Ok(())

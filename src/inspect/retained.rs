@@ -15,6 +15,7 @@ use crate::heap::range;
 use core::ffi::c_void;
 
 /// What a session knows of dominators. Empty until asked.
+#[derive(Default)]
 pub struct Retained {
     /// By place: the place of the immediate dominator.
     idom: Array<u32>,
@@ -22,12 +23,6 @@ pub struct Retained {
     bytes: Array<u64>,
     /// and objects.
     objects: Array<u32>,
-}
-
-impl Default for Retained {
-    fn default() -> Self {
-        Retained { idom: Array::empty(), bytes: Array::empty(), objects: Array::empty() }
-    }
 }
 
 /// Sizes together.
