@@ -48,7 +48,8 @@ typedef struct dump_holder {
 
 /* Chunks whose payloads are kept. */
 static const char *const dump_tags[] = {"TYPE", "PAGE", "OBJS", "HOLD", "PROF", "SITE",
-                                        "BRTH", "SCOP", "TIME", "EVNT", "TOKN"};
+                                        "BRTH", "SCOP", "TIME", "EVNT", "TOKN", "STAK",
+                                        "SMPL", "MAPS"};
 enum { DUMP_TAGS = sizeof dump_tags / sizeof *dump_tags };
 
 /* What a dump has. All arrays are malloc's. */
@@ -61,7 +62,7 @@ typedef struct dump_file {
   dump_object *objects;
   dump_edge *edges;
   dump_holder *holders;
-  dump_bytes sequences[11]; /* as dump_tags */
+  dump_bytes sequences[DUMP_TAGS]; /* as dump_tags */
 } dump_file;
 
 /* ---- bytes ---- */

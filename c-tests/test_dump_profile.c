@@ -388,6 +388,102 @@ static void references_that_are_followed(void) {
   gc_heap_free(heap);
 }
 
+static size_t two_frames(const rc_site **out_frames, size_t room, void *ctx) {
+  static rc_site fib = {"main.lox", "fib", 12, 0};
+  out_frames[0] = &fib, out_frames[1] = ctx;
+  return room < 2 ? 0 : 2;
+}
+
+/* Stacks, estimates and mappings are those that the functions give; alone, and beside exact counters. */
+static void sampled_stacks(void) {
+  for (uint32_t exact = 0; exact < 2; exact++) {
+    gc_heap *heap = graph_heap("stacks");
+    rc_type *types[] = {graph_declared(heap), graph_watched(heap)};
+    static rc_site run = {"main.lox", "run", 40, 0};
+    gc_profile_options options = GC_PROFILE_OPTIONS_INIT;
+    options.flags = GC_PROFILE_STACKS | (exact ? GC_PROFILE_SITES : 0);
+    options.sample_bytes = 100, options.seed = 5, options.frames = two_frames, options.frames_ctx = &run;
+    CHECK_EQ(gc_profile_start(heap, &options), RC_OK);
+    Node *nodes[200];
+    for (size_t i = 0; i < 200; i++) nodes[i] = rc_new(types[i % 2]);
+    for (size_t i = 0; i < 200; i += 4) rc_decref(nodes[i]);
+    sink to = {0};
+    dump_file *file = dump_of(heap, &to, 0);
+    gc_stack_stats rows[16];
+    rows[0].struct_size = sizeof rows[0];
+    size_t count = gc_profile_stacks(heap, rows, 16);
+    REQUIRE(count >= 2 && count <= 16);
+
+    dump_cursor cursor = sequence(file, "STAK");
+    size_t stacks = 0;
+    for (; cursor.at < cursor.end; stacks++) {
+      uint64_t number = dump_number(&cursor), frames = dump_number(&cursor);
+      gc_frame told[128];
+      told[0].struct_size = sizeof told[0];
+      CHECK_EQ(gc_stack_frames(heap, (uint32_t)number, told, 128), frames);
+      REQUIRE(frames >= 2 && frames <= 128);
+      for (uint64_t i = 0; i < frames; i++) {
+        uint64_t kind = dump_number(&cursor);
+        CHECK_EQ(kind, i < 2);
+        if (kind == 0) {
+          CHECK_EQ(dump_number(&cursor), told[i].address);
+          continue;
+        }
+        CHECK(name_fits(file, dump_number(&cursor), told[i].function));
+        CHECK(name_fits(file, dump_number(&cursor), told[i].file));
+        CHECK_EQ(dump_number(&cursor), told[i].line);
+      }
+    }
+    cursor = sequence(file, "SMPL");
+    size_t buckets = 0;
+    for (; cursor.at < cursor.end; buckets++) {
+      uint64_t stack = dump_number(&cursor), type = dump_number(&cursor), pairs = dump_number(&cursor), values[6] = {0};
+      CHECK_EQ(pairs, 5);
+      for (uint64_t i = 0; i < pairs; i++) {
+        uint64_t key = dump_number(&cursor);
+        REQUIRE(key < 6);
+        values[key] = dump_number(&cursor);
+      }
+      size_t found = 0;
+      for (size_t i = 0; i < count; i++) {
+        const dump_type *known = dump_type_by_number(file, type - 1);
+        if (rows[i].stack != stack || !known || !dump_name_is(file, known->name, rows[i].type_name)) continue;
+        found++;
+        CHECK(values[1] == rows[i].allocated_objects && values[2] == rows[i].allocated_bytes);
+        CHECK(values[3] == rows[i].live_objects && values[4] == rows[i].live_bytes && values[5] == rows[i].samples);
+      }
+      CHECK_EQ(found, 1);
+    }
+    CHECK_EQ(buckets, count);
+    CHECK(stacks >= 1 && stacks <= buckets);
+    cursor = sequence(file, "MAPS");
+    size_t own = 0, ids = 0;
+    union { void (*function)(void); void *address; } here = {sampled_stacks};
+    while (cursor.at < cursor.end) {
+      uint64_t start = dump_number(&cursor), bytes = dump_number(&cursor);
+      (void)dump_number(&cursor);
+      uint64_t path = dump_number(&cursor);
+      ids += dump_number(&cursor) != 0;
+      if ((uint64_t)(uintptr_t)here.address - start < bytes) own += path != 0;
+    }
+    CHECK_EQ(own, 1);
+    (void)ids;
+    cursor = sequence(file, "PROF");
+    uint64_t pairs = dump_number(&cursor), mean = 0;
+    CHECK_EQ(pairs, exact ? 12 : 2);
+    for (uint64_t i = 0; i < pairs; i++) {
+      uint64_t key = dump_number(&cursor), value = dump_number(&cursor);
+      if (key == 13) mean = value;
+    }
+    CHECK_EQ(mean, 100);
+    CHECK_EQ(is_empty(file, "SITE"), !exact);
+    dump_end(file, &to);
+    for (size_t i = 0; i < 200; i++)
+      if (i % 4) rc_decref(nodes[i]);
+    gc_heap_free(heap);
+  }
+}
+
 static void nothing_without_them(void) {
   gc_heap *heap = graph_heap("bare");
   plain(graph_declared(heap));
@@ -408,6 +504,7 @@ static const check_test tests[] = {
     CHECK_TEST(samples_and_events),
     CHECK_TEST(a_forked_child_finds_no_lock_closed),
     CHECK_TEST(references_that_are_followed),
+    CHECK_TEST(sampled_stacks),
     CHECK_TEST(nothing_without_them),
 };
 

@@ -51,6 +51,12 @@ pub const SAMPLES: Tag = *b"TIME";
 pub const EVENTS: Tag = *b"EVNT";
 /// References that are followed.
 pub const FOLLOWED: Tag = *b"TOKN";
+/// Sampled stacks.
+pub const STACKS: Tag = *b"STAK";
+/// What was allocated at them.
+pub const SAMPLED: Tag = *b"SMPL";
+/// Where code lies.
+pub const MAPPINGS: Tag = *b"MAPS";
 /// Totals.
 pub const END: Tag = *b"END ";
 
@@ -148,6 +154,23 @@ pub mod extra {
     pub const SERIAL: u64 = 8;
 }
 
+/// Kinds of a frame of a stack.
+pub mod frame {
+    #![allow(missing_docs)]
+    pub const ADDRESS: u64 = 0;
+    pub const HOST: u64 = 1;
+}
+
+/// Keys of `SMPL`.
+pub mod sample_key {
+    #![allow(missing_docs)]
+    pub const ALLOCATED_OBJECTS: u64 = 1;
+    pub const ALLOCATED_BYTES: u64 = 2;
+    pub const LIVE_OBJECTS: u64 = 3;
+    pub const LIVE_BYTES: u64 = 4;
+    pub const SAMPLES: u64 = 5;
+}
+
 /// Keys of `PROF`.
 pub mod profile_key {
     #![allow(missing_docs)]
@@ -162,7 +185,6 @@ pub mod profile_key {
     pub const LOST_OBJECTS: u64 = 9;
     pub const OWN_BYTES: u64 = 10;
     pub const SCOPE_VIOLATIONS: u64 = 11;
-    /// Kept for the mean of sampling, in bytes.
     pub const SAMPLING_BYTES: u64 = 13;
 }
 

@@ -23,6 +23,7 @@ pub mod objects;
 pub mod out;
 pub mod places;
 pub mod profiled;
+pub mod stacks;
 
 use crate::cycle::Kind;
 use crate::edges;

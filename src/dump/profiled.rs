@@ -8,14 +8,14 @@ use super::format::{self, happening, measure_key, profile_key, site_key};
 use super::names::Names;
 use super::out::{Buffer, Out};
 use super::places::Places;
-use super::{make_room, put_pairs};
+use super::{make_room, put_pairs, stacks};
 use crate::heap::range;
 use crate::heap::Heap;
 use crate::leaks::holds::Hold;
 use crate::profile::book::Counters;
 use crate::profile::measure::Total;
 use crate::profile::site::{self, Place};
-use crate::profile::Profile;
+use crate::profile::{Profile, SITES};
 use crate::series::{Happening, Sample, Series, What};
 use crate::sys::file::{self, Errno};
 use core::ffi::c_char;
@@ -55,8 +55,13 @@ pub unsafe fn write(heap: *mut Heap, places: &Places, mut writer: Writer) {
         let profile = &*(*heap).profile;
         writer.put_totals(profile);
         writer.put_sites(profile);
-        writer.put_clock(profile);
+        if profile.options.flags & SITES != 0 {
+            writer.put_clock(profile);
+        }
         writer.put_measures(profile);
+        if let Some(samples) = profile.samples.as_ref() {
+            stacks::write(samples, &mut writer);
+        }
     }
     if !(*heap).series.is_null() {
         writer.put_samples((*heap).series);
@@ -71,37 +76,47 @@ pub unsafe fn write(heap: *mut Heap, places: &Places, mut writer: Writer) {
 }
 
 impl Writer<'_> {
-    unsafe fn room(&mut self, numbers: usize, tag: format::Tag) {
+    /// See its use in `profiled.rs`.
+    pub(super) unsafe fn room(&mut self, numbers: usize, tag: format::Tag) {
         make_room(numbers, tag, self.names, self.buffer, self.out);
     }
 
-    unsafe fn put_name(&mut self, name: *const c_char) {
+    /// See its use in `profiled.rs`.
+    pub(super) unsafe fn put_name(&mut self, name: *const c_char) {
         let number = self.names.number_of(self.out, name);
         self.buffer.put(number);
     }
 
-    unsafe fn end(&mut self, tag: format::Tag) {
+    /// See its use in `profiled.rs`.
+    pub(super) unsafe fn end(&mut self, tag: format::Tag) {
         self.names.flush(self.out);
         self.out.write_chunk(tag, self.buffer);
     }
 
     unsafe fn put_totals(&mut self, profile: &Profile) {
-        put_pairs(
-            self.buffer,
-            &[
-                (profile_key::STARTED_NS, profile.started_ns),
-                (profile_key::LIVE_OBJECTS, profile.live_objects()),
-                (profile_key::LIVE_BYTES, profile.live_bytes),
-                (profile_key::PEAK_BYTES, profile.peak_bytes),
-                (profile_key::ALLOCATED_OBJECTS, profile.serial),
-                (profile_key::ALLOCATED_BYTES, profile.allocated_bytes),
-                (profile_key::FREED_OBJECTS, profile.freed_objects),
-                (profile_key::FREED_BYTES, profile.freed_bytes()),
-                (profile_key::LOST_OBJECTS, profile.lost_objects),
-                (profile_key::OWN_BYTES, profile.own_bytes()),
-                (profile_key::SCOPE_VIOLATIONS, profile.measures.violations),
-            ],
-        );
+        let all = [
+            (profile_key::STARTED_NS, profile.started_ns),
+            (profile_key::LIVE_OBJECTS, profile.live_objects()),
+            (profile_key::LIVE_BYTES, profile.live_bytes),
+            (profile_key::PEAK_BYTES, profile.peak_bytes),
+            (profile_key::ALLOCATED_OBJECTS, profile.serial),
+            (profile_key::ALLOCATED_BYTES, profile.allocated_bytes),
+            (profile_key::FREED_OBJECTS, profile.freed_objects),
+            (profile_key::FREED_BYTES, profile.freed_bytes()),
+            (profile_key::LOST_OBJECTS, profile.lost_objects),
+            (profile_key::OWN_BYTES, profile.own_bytes()),
+            (profile_key::SCOPE_VIOLATIONS, profile.measures.violations),
+        ];
+        let exact = profile.options.flags & SITES != 0;
+        let sampled = profile.samples.as_ref();
+        // What is not counted is not told.
+        let counted = if exact { all.len() } else { 1 };
+        self.buffer.put(counted as u64 + sampled.is_some() as u64);
+        let mean = sampled.map(|samples| (profile_key::SAMPLING_BYTES, samples.options().mean));
+        for (key, value) in all.into_iter().take(counted).chain(mean) {
+            self.buffer.put(key);
+            self.buffer.put(value);
+        }
         self.end(format::PROFILE);
     }
 

@@ -34,6 +34,8 @@ pub const MEAN_BYTES: u64 = 512 << 10;
 pub const DEPTH: u32 = 64;
 /// Parts of an object that weights are counted in.
 const UNIT: f64 = (1u64 << 20) as f64;
+/// No type.
+pub const NO_TYPE: u32 = u32::MAX;
 /// A frame that is a site of the host's, not an address.
 pub const HOST_FRAME: u64 = 1 << 63;
 
@@ -71,6 +73,8 @@ pub struct Bucket {
     pub stack: u32,
     /// The name of the type, as a site's number.
     pub name: u32,
+    /// The type's index; [`NO_TYPE`] when it has ended.
+    pub type_index: u32,
     /// Samples taken,
     pub samples: u64,
     /// and those whose object lives.
@@ -232,9 +236,24 @@ impl Samples {
         self.types.get_mut(kind.index as usize)
     }
 
-    /// Another type has this index.
-    pub fn forget_type(&mut self, index: u32) {
+    /// Where the next point falls is drawn anew.
+    fn draw_anew(&mut self, index: u32) {
         self.types.set(index as usize, 0);
+    }
+
+    /// A type ends; another one may get its index.
+    pub fn forget_type(&mut self, index: u32) {
+        self.draw_anew(index);
+        for bucket in self.buckets.as_mut_slice() {
+            if bucket.type_index == index {
+                bucket.type_index = NO_TYPE;
+            }
+        }
+    }
+
+    /// Where code lies.
+    pub fn walker(&self) -> &Walker {
+        &self.walker
     }
 
     /// How many objects of a type may be made before the one that is sampled, which may be none.
@@ -285,12 +304,14 @@ impl Samples {
         Some(number)
     }
 
-    fn bucket_number(&mut self, stack: u32, name: u32) -> Option<u32> {
+    fn bucket_number(&mut self, stack: u32, name: u32, type_index: u32) -> Option<u32> {
         let hash_of = |stack: u32, name: u32| mix(stack as u64, name as u64) as u32;
         let hash = hash_of(stack, name);
         let buckets = &self.buckets;
         let same = |number: u32| {
-            buckets.get(number as usize).is_some_and(|bucket| bucket.stack == stack && bucket.name == name)
+            buckets.get(number as usize).is_some_and(|bucket| {
+                bucket.stack == stack && bucket.name == name && bucket.type_index == type_index
+            })
         };
         if let Some(number) = self.bucket_index.find(hash, same) {
             return Some(number);
@@ -307,6 +328,7 @@ impl Samples {
         drop_bool(self.buckets.push(Bucket {
             stack,
             name,
+            type_index,
             samples: 0,
             live_samples: 0,
             objects: 0,
@@ -328,9 +350,11 @@ impl Samples {
     }
 
     /// Enters an object that was sampled. False for out of memory.
-    fn enter(&mut self, obj: *mut c_void, bytes: u64, frames: &[u64], name: u32) -> bool {
+    unsafe fn enter(&mut self, obj: *mut c_void, bytes: u64, frames: &[u64]) -> bool {
+        let kind = &*object::type_of(obj);
+        let name = site::number_of_type(kind.name().0);
         let Some(stack) = self.stack_number(frames) else { return false };
-        let Some(number) = self.bucket_number(stack, name) else { return false };
+        let Some(number) = self.bucket_number(stack, name, kind.index) else { return false };
         let live = Live { granule: range::granule_of(obj), bytes, bucket: number, birth_ns: sys::now_ns() };
         if !self.put_live(live) {
             return false;
@@ -458,6 +482,7 @@ impl Samples {
     /// Gives the memory back.
     pub fn end(&mut self) {
         self.types.end();
+        self.walker.end();
         self.frames.end();
         self.stacks.end();
         self.stack_index.end();
@@ -595,15 +620,14 @@ unsafe fn enter(kind: *mut Type, obj: *mut c_void, frames: &Frames) {
         let gap = samples.random.gap(samples.options.mean) as u64 + 1;
         (*profile).due_bytes = (*profile).allocated_bytes + gap;
     } else {
-        samples.forget_type((*kind).index);
+        samples.draw_anew((*kind).index);
     }
     if obj.is_null() {
         return;
     }
     let bytes = (*range::page_of(obj as usize)).block_bytes() as u64;
-    let name = site::number_of_type((*kind).name().0);
     // With exact counters the record tells at the end that there is a sample.
-    if (exact && !birth::can_be_marked(obj)) || !samples.enter(obj, bytes, frames.as_slice(), name) {
+    if (exact && !birth::can_be_marked(obj)) || !samples.enter(obj, bytes, frames.as_slice()) {
         samples.lost += 1;
         return;
     }

@@ -12,8 +12,9 @@
 //! The engine itself has no frame pointers. So the way in from an allocation is a jump through a few instructions of
 //! assembly ([`super::entry`]), which hands over the host's frame pointer and return address as they are there.
 
+use crate::leaks;
 use crate::sys;
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 
 /// Frames of one stack at most.
@@ -21,8 +22,10 @@ pub const DEPTH_MAX: usize = 128;
 /// Frames that unwinding may reach further at the bottom of a stack, where libc is, before frame pointers are taken
 /// for broken.
 const SLACK: usize = 4;
-/// Ranges of code that are known.
-const RANGES: usize = 256;
+/// Mappings of code that are known.
+const MAPPINGS: usize = 256;
+/// Bytes of a build id at most.
+const BUILD_ID_BYTES: usize = 20;
 
 /// How stacks are taken; the numbers of `GC_STACKS_*`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,14 +79,29 @@ impl Default for Frames {
     }
 }
 
+/// A piece of a program or library that holds code.
+#[derive(Clone, Copy)]
+pub struct Mapping {
+    /// Its first address,
+    pub start: usize,
+    /// and the one behind its last.
+    pub end: usize,
+    /// Where it lies in its file.
+    pub offset: u64,
+    /// The file; ours, null for out of memory.
+    pub path: *const c_char,
+    /// The file's build id in hexadecimal digits; empty when it has none.
+    pub build_id: [u8; 2 * BUILD_ID_BYTES + 1],
+}
+
 /// What taking stacks needs to know. Zeroed memory, then [`Walker::begin`].
 pub struct Walker {
     mode: u32,
     /// Frames of one stack.
     depth: usize,
     /// Where code lies.
-    ranges: [(usize, usize); RANGES],
-    range_count: usize,
+    mappings: [Mapping; MAPPINGS],
+    mapping_count: usize,
     /// The thread whose stack is known, and that stack.
     thread: usize,
     low: usize,
@@ -189,8 +207,7 @@ impl Walker {
 
     /// Whether an address lies in code, behind an instruction that calls.
     unsafe fn is_behind_call(&mut self, back: usize) -> bool {
-        let known = self.ranges.get(..self.range_count).unwrap_or(&[]);
-        let in_code = known.iter().any(|&(start, end)| back >= start + 8 && back <= end);
+        let in_code = self.mappings().iter().any(|map| back >= map.start + 8 && back <= map.end);
         if !in_code {
             self.missed |= back > 4096;
             return false;
@@ -198,26 +215,79 @@ impl Walker {
         follows_call(back)
     }
 
+    /// Where code lies, as far as it was looked for.
+    pub fn mappings(&self) -> &[Mapping] {
+        self.mappings.get(..self.mapping_count).unwrap_or(&[])
+    }
+
     fn find_code(&mut self) {
-        self.range_count = 0;
+        self.end();
         // SAFETY: the function below gets this walker, and nothing is held.
         unsafe { libc::dl_iterate_phdr(Some(note_code), self as *mut Walker as *mut c_void) };
+    }
+
+    /// Gives the memory back.
+    pub fn end(&mut self) {
+        for mapping in self.mappings() {
+            // SAFETY: our copy.
+            unsafe { sys::free(mapping.path as *mut u8) };
+        }
+        self.mapping_count = 0;
     }
 }
 
 unsafe extern "C" fn note_code(info: *mut libc::dl_phdr_info, _size: usize, data: *mut c_void) -> c_int {
     let walker = &mut *(data as *mut Walker);
-    for index in 0..(*info).dlpi_phnum as usize {
-        let part = &*(*info).dlpi_phdr.add(index);
-        if part.p_type == libc::PT_LOAD && part.p_flags & libc::PF_X != 0 {
-            let start = ((*info).dlpi_addr + part.p_vaddr) as usize;
-            if let Some(place) = walker.ranges.get_mut(walker.range_count) {
-                *place = (start, start + part.p_memsz as usize);
-                walker.range_count += 1;
-            }
+    let parts = core::slice::from_raw_parts((*info).dlpi_phdr, (*info).dlpi_phnum as usize);
+    let mut build_id = [0; 2 * BUILD_ID_BYTES + 1];
+    for part in parts.iter().filter(|part| part.p_type == libc::PT_NOTE) {
+        let notes = ((*info).dlpi_addr + part.p_vaddr) as *const u8;
+        find_build_id(core::slice::from_raw_parts(notes, part.p_memsz as usize), &mut build_id);
+    }
+    for part in parts.iter().filter(|part| part.p_type == libc::PT_LOAD && part.p_flags & libc::PF_X != 0) {
+        let start = ((*info).dlpi_addr + part.p_vaddr) as usize;
+        if let Some(place) = walker.mappings.get_mut(walker.mapping_count) {
+            let (end, offset) = (start + part.p_memsz as usize, part.p_offset);
+            *place = Mapping { start, end, offset, path: path_of((*info).dlpi_name), build_id };
+            walker.mapping_count += 1;
         }
     }
     0
+}
+
+/// A copy of a library's path; the program itself has none in the list.
+unsafe fn path_of(name: *const c_char) -> *const c_char {
+    let mut path = [0u8; 4096];
+    if !name.is_null() && *name != 0 {
+        return leaks::copy_text(name).unwrap_or(ptr::null());
+    }
+    let room = path.len() - 1;
+    let len = libc::readlink(c"/proc/self/exe".as_ptr(), path.as_mut_ptr() as *mut c_char, room);
+    match len > 0 {
+        true => leaks::copy_text(path.as_ptr() as *const c_char).unwrap_or(ptr::null()),
+        false => ptr::null(),
+    }
+}
+
+/// Looks for a build id among notes: name's length, contents' length, type, name, contents, each padded to 4 bytes.
+fn find_build_id(notes: &[u8], digits: &mut [u8; 2 * BUILD_ID_BYTES + 1]) {
+    let mut rest = notes;
+    let number = |bytes: &[u8], at: usize| {
+        let four = bytes.get(at..at + 4).and_then(|four| <[u8; 4]>::try_from(four).ok());
+        four.map(|four| u32::from_le_bytes(four) as usize)
+    };
+    while let (Some(name), Some(len), Some(kind)) = (number(rest, 0), number(rest, 4), number(rest, 8)) {
+        let contents = 12 + name.next_multiple_of(4);
+        if let (3, Some(b"GNU\0"), Some(id)) = (kind, rest.get(12..16), rest.get(contents..contents + len)) {
+            for (index, byte) in id.iter().take(BUILD_ID_BYTES).enumerate() {
+                for (place, digit) in [(2 * index, byte >> 4), (2 * index + 1, byte & 15)] {
+                    digits[place] = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+                }
+            }
+            return;
+        }
+        rest = rest.get(contents + len.next_multiple_of(4)..).unwrap_or(&[]);
+    }
 }
 
 /// Whether the instruction before an address calls.
@@ -261,5 +331,30 @@ fn unwind(back: usize, depth: usize, frames: &mut Frames) {
         }
         // Not even the caller is known to the tables.
         None => drop(frames.push(back as u64, depth)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_id_is_found_among_notes() {
+        let mut notes = Vec::new();
+        for (kind, id) in [(1u32, vec![9u8; 5]), (3, vec![0xab, 0x01, 0xf0])] {
+            notes.extend(4u32.to_le_bytes());
+            notes.extend((id.len() as u32).to_le_bytes());
+            notes.extend(kind.to_le_bytes());
+            notes.extend(b"GNU\0");
+            notes.extend(&id);
+            notes.resize(notes.len().next_multiple_of(4), 0);
+        }
+        let mut digits = [0; 2 * BUILD_ID_BYTES + 1];
+        find_build_id(&notes, &mut digits);
+        assert_eq!(&digits[..7], b"ab01f0\0");
+        for cut in 0..notes.len() {
+            find_build_id(&notes[..cut], &mut digits);
+        }
+        find_build_id(&[0xff; 64], &mut digits);
     }
 }
