@@ -1,4 +1,4 @@
-/* What a dump has of the profile, the series and the followed references: the same as their functions give. */
+/* What a dump has of the profile, the series and the followed references is what their functions give. */
 #include "check.h"
 #include "graph.h"
 #include "dump_reader.h"

@@ -5,7 +5,7 @@
 |---|---|
 | this | unit tests, commands, exit statuses, bad input |
 | readers.py, read_snapshot.mjs | exports, in other programs |
-| make_dumps.c | writes the dumps |
+| make_dumps.c, make_profile_dumps.c | write the dumps |
 """
 
 import json
@@ -72,10 +72,12 @@ def build():
     must("make", "-C", ROOT, "tool")
     must(ROOT / "scripts/build-libs", ROOT / "build/lib")
     DUMPS.mkdir(parents=True, exist_ok=True)
-    program = BUILD / "make_dumps"
-    must("cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", ROOT / "include",
-         HERE / "make_dumps.c", ROOT / "build/lib/librcgc.a", "-pthread", "-o", program)
-    must(program, DUMPS, 10_000_000 if FULL else 1_000_000)
+    for name, *arguments in [("make_dumps", 10_000_000 if FULL else 1_000_000), ("make_profile_dumps",)]:
+        program = BUILD / name
+        # Sites name files as the compiler was given them.
+        must("cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", ROOT / "include",
+             f"{name}.c", ROOT / "build/lib/librcgc.a", "-pthread", "-o", program, cwd=HERE)
+        must(program, DUMPS, *arguments)
 
 
 def dump(name):

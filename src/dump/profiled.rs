@@ -194,7 +194,7 @@ impl Writer<'_> {
         self.end(format::MEASURES);
     }
 
-    /// The lock is taken for each sample: the sink may be a function of the host's, which may look at the series.
+    /// The lock is taken for each sample: the sink may be a function of the host's that looks at the series.
     unsafe fn put_samples(&mut self, series: *mut Series) {
         let numbers = {
             let _guard = (*series).lock.lock();

@@ -7,20 +7,26 @@
 //! | `numbers` | numbers of a sequence of chunks |
 //! | `model` | what a dump has, in arrays |
 //! | `tables` | strings, books, types, pages, holders, totals |
+//! | `accounts`, `read_accounts` | what profile and series have counted |
 //! | `records` | the records of objects, as calls |
 //! | `objects` | from records to arrays |
 //! | this | one file from its name to a [`Dump`] |
 
+// For exports and commands that are still to come.
+#[allow(dead_code)]
+mod accounts;
 mod chunks;
 mod error;
 mod model;
 mod numbers;
 mod objects;
+mod read_accounts;
 mod records;
 mod tables;
 #[cfg(test)]
 pub mod tests;
 
+pub use accounts::*;
 pub use error::ReadError;
 pub use model::*;
 
@@ -79,6 +85,7 @@ pub fn read(bytes: Vec<u8>, path: &str, salvage: bool, progress: &Progress) -> R
         objects: Objects::default(),
         edges: Edges::default(),
         holders: Vec::new(),
+        accounts: Accounts::default(),
         bytes: Vec::new(),
         strings: Vec::new(),
     };
@@ -88,6 +95,7 @@ pub fn read(bytes: Vec<u8>, path: &str, salvage: bool, progress: &Progress) -> R
     tables::read_pages(&bytes, &frame, &mut dump)?;
     objects::read(&bytes, &frame, &mut dump, progress)?;
     tables::read_holders(&bytes, &frame, &mut dump)?;
+    read_accounts::read(&bytes, &frame, &mut dump)?;
     tables::check_totals(&bytes, &frame, &dump)?;
     dump.bytes = bytes;
     Ok(dump)

@@ -4,6 +4,7 @@
 //! source and holder is a number below the length of its array; `starts` rises from 0 to the number of edges;
 //! places rise.
 
+use super::accounts::Accounts;
 use super::chunks::Preamble;
 use super::error::ReadError;
 use rcgc::dump::format::{self, callback, object_flag, type_flag};
@@ -165,7 +166,14 @@ pub struct Objects {
     pub handles: Vec<(Object, u64)>,
     /// Lengths of trailing arrays, as `external`.
     pub lengths: Vec<(Object, u64)>,
+    /// Numbers of sites, [`NO_SITE`] for none; empty when no object has one.
+    pub site: Vec<u32>,
+    /// Serial numbers, 0 for none; empty when no object has one.
+    pub serial: Vec<u64>,
 }
+
+/// No site of an object.
+pub const NO_SITE: u32 = u32::MAX;
 
 /// Counted references between objects.
 #[derive(Default)]
@@ -204,6 +212,7 @@ pub struct Dump {
     pub objects: Objects,
     pub edges: Edges,
     pub holders: Vec<Holder>,
+    pub accounts: Accounts,
     pub(super) bytes: Vec<u8>,
     pub(super) strings: Vec<Range<usize>>,
 }

@@ -114,7 +114,21 @@ impl Sink for Census<'_> {
                 entries.push((object, value));
             }
         }
+        if let Some(site) = head.site {
+            // A number that is none is that of no site.
+            let site = u32::try_from(site).unwrap_or(NO_SITE);
+            put_behind(&mut self.objects.site, object, site, NO_SITE);
+        }
+        if let Some(serial) = head.serial {
+            put_behind(&mut self.objects.serial, object, serial, 0);
+        }
     }
+}
+
+/// Puts a value at an object; those before it that have none get `none`.
+fn put_behind<T: Copy>(values: &mut Vec<T>, object: Object, value: T, none: T) {
+    values.resize(object as usize, none);
+    values.push(value);
 }
 
 /// From places to objects.

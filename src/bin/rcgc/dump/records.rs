@@ -40,6 +40,8 @@ pub struct Head {
     pub count: u64,
     pub external: Option<u64>,
     pub handles: Option<u64>,
+    pub site: Option<u64>,
+    pub serial: Option<u64>,
     pub length: Option<u64>,
 }
 
@@ -188,6 +190,8 @@ impl<'a> Records<'a> {
                 match bit {
                     extra::EXTERNAL_BYTES => record.external = Some(value),
                     extra::WEAK_HANDLES => record.handles = Some(value),
+                    extra::SITE => record.site = Some(value),
+                    extra::SERIAL => record.serial = Some(value),
                     _ => {}
                 }
             }

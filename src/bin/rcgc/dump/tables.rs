@@ -1,4 +1,4 @@
-//! All chunks but those of objects.
+//! All chunks but those of objects, profile and series.
 
 use super::chunks::Frame;
 use super::error::ReadError;
@@ -7,13 +7,23 @@ use super::numbers::{each_record, NoNumber, Numbers};
 use rcgc::dump::format::{self, end_key, group, heap_key, type_key, Tag};
 
 /// The types of chunks that this reader knows.
-pub const KNOWN: [Tag; 7] = [
+pub const KNOWN: [Tag; 17] = [
     format::STRINGS,
     format::HEAP,
     format::TYPES,
     format::PAGES,
     format::OBJECTS,
     format::HOLDERS,
+    format::PROFILE,
+    format::SITES,
+    format::CLOCK,
+    format::MEASURES,
+    format::SAMPLES,
+    format::EVENTS,
+    format::FOLLOWED,
+    format::STACKS,
+    format::SAMPLED,
+    format::MAPPINGS,
     format::END,
 ];
 
@@ -36,7 +46,7 @@ pub fn read_strings(bytes: &[u8], frame: &Frame, dump: &mut Dump) -> Result<(), 
 }
 
 /// A string's number, which must be one that was defined.
-fn string(numbers: &mut Numbers<'_>, dump: &Dump) -> Result<u64, NoNumber> {
+pub fn string(numbers: &mut Numbers<'_>, dump: &Dump) -> Result<u64, NoNumber> {
     let number = numbers.more()?;
     check_string(number, numbers, dump)
 }

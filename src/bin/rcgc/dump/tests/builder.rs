@@ -54,6 +54,9 @@ pub struct Builder {
     pub kinds: Vec<Kind>,
     pub objects: Vec<Object>,
     pub holders: Vec<(u64, String, usize)>,
+    /// Strings and chunks before the end: of a profile, or of a later version.
+    pub strings: Vec<String>,
+    pub chunks: Vec<(Tag, Vec<u8>)>,
     /// Bytes of a chunk of objects, at most about.
     pub chunk_bytes: usize,
 }
@@ -214,6 +217,11 @@ impl Builder {
             out.put(places[*object]);
         }
         out.chunk(format::HOLDERS);
+        out.strings.extend(self.strings.iter().cloned());
+        for (tag, payload) in &self.chunks {
+            out.payload.extend(payload);
+            out.chunk(*tag);
+        }
         let (chunks, bytes) = (out.chunks, out.file.len() as u64);
         let totals = [
             (end_key::OBJECTS, self.objects.len() as u64),
