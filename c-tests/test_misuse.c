@@ -443,6 +443,8 @@ static void heap_watch(void *heap) {
   X(unwatch, "gc_unwatch(heap)", "RC_ERR_INVALID", give_status(gc_unwatch(arg, 1)))                          \
   X(profile_stacks, "gc_profile_stacks(heap)", IS_LEGAL, (void)gc_profile_stacks(arg, NULL, 0))              \
   X(stack_frames, "gc_stack_frames(heap)", IS_LEGAL, (void)gc_stack_frames(arg, 0, NULL, 0))                 \
+  X(profile_plan, "gc_profile_plan(heap)", IS_LEGAL, (void)gc_profile_plan(arg, "sites"))                    \
+  X(on_signal, "gc_dump_on_signal(heap)", IS_LEGAL, (void)gc_dump_on_signal(arg, 0, NULL))                   \
   X(iter_begin, "gc_iter_begin(heap)", IS_LEGAL, heap_walk(arg))                                             \
   X(common, "gc_most_common_types(heap)", IS_LEGAL, heap_types(arg))                                         \
   X(growth_mark, "gc_growth_mark(heap)", IS_LEGAL, heap_mark(arg))                                       \
@@ -1005,6 +1007,18 @@ static void stack_into_nothing(void *arg) {
   give_status(gc_object_stack(node, arg));
 }
 
+static void plan_of(void *arg) {
+  give_status(gc_profile_plan(NULL, arg));
+}
+
+static void signal_to(void *arg) {
+  give_status(gc_dump_on_signal(NULL, SIGUSR2, arg));
+}
+
+static void kill_to(void *arg) {
+  give_status(gc_dump_on_signal(NULL, SIGKILL, arg));
+}
+
 static void debug_set(void *arg) {
   (void)arg;
   give_status(gc_set_debug(NULL, (uint32_t)1 << 30));
@@ -1090,6 +1104,7 @@ static void table_of_other_arguments(void) {
   gc_leak_result leak = GC_LEAK_RESULT_INIT;
   gc_text_options text = GC_TEXT_OPTIONS_INIT, no_part = GC_TEXT_OPTIONS_INIT;
   leak.struct_size = text.struct_size = 0, no_part.parts = (uint32_t)1 << 30;
+  static char unknown_item[] = "sitse", nothing_to_write[] = "oom";
   gc_profile_options no_way = GC_PROFILE_OPTIONS_INIT;
   static gc_stack_stats stack_row;
   static gc_frame frame;
@@ -1168,6 +1183,11 @@ static void table_of_other_arguments(void) {
       {{"gc_stack_frames(stack)", frames_of_any_stack, NULL}, "any number", NULL, "0", NULL},
       {{"gc_object_stack(obj)", stack_of_unsampled, NULL}, "not sampled", NULL, "RC_ERR_UNSUPPORTED", node},
       {{"gc_object_stack(out_stack)", stack_into_nothing, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_profile_plan(plan)", plan_of, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_profile_plan(plan)", plan_of, NULL}, "unknown item", NULL, "RC_ERR_INVALID", unknown_item},
+      {{"gc_profile_plan(plan)", plan_of, NULL}, "nothing to write", NULL, "RC_ERR_INVALID", nothing_to_write},
+      {{"gc_dump_on_signal(path)", signal_to, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_dump_on_signal(signal)", kill_to, NULL}, "SIGKILL", NULL, "RC_ERR_INVALID", unknown_item},
       {{"gc_set_debug(flags)", debug_set, NULL}, "not a flag", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_garbage_get(index)", garbage_past_the_end, NULL}, "past the end", NULL, "null", NULL},
       {{"gc_add_callback(callback)", callback_null, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},

@@ -59,6 +59,7 @@
  *   rcgc/profile.h    who allocates what                  rcgc/site.h       RC_NEW: rc_new with its place
  *   rcgc/lines.h      line tables, a profile as text      rcgc/leak.h       what is held too long
  *   rcgc/series.h     numbers over time, limits           rcgc/stacks.h     call stacks of samples
+ *   rcgc/plan.h       what is written by itself
  *   rcgc/rings.h      rings by shape, checking a heap
  */
 #ifndef RCGC_H
@@ -85,6 +86,7 @@
 #include <rcgc/stacks.h>
 #include <rcgc/lines.h>
 #include <rcgc/leak.h>
+#include <rcgc/plan.h>
 #include <rcgc/series.h>
 #include <rcgc/site.h>
 

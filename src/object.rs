@@ -10,7 +10,7 @@ use crate::heap::class::{class_of, stride_of, Class, Run};
 use crate::heap::page::{Kind, PAGE_BYTES};
 use crate::heap::range::{self, GRANULE_BYTES, RANGE};
 use crate::heap::{large_pages, Heap, Phase};
-use crate::profile::{birth, quick, sample};
+use crate::profile::{birth, plan, quick, sample};
 use crate::report;
 use crate::series;
 use crate::slots;
@@ -220,6 +220,7 @@ pub unsafe fn fill(kind: *mut Type, class: *mut Class, run: *mut Run) -> bool {
     let mut trimmed = false;
     while (*run).is_empty() {
         if !(*class).refill(run) && !make_memory((*kind).heap, &mut trimmed) {
+            plan::out_of_memory((*kind).heap);
             return false;
         }
     }
@@ -237,6 +238,7 @@ unsafe fn allocate_large(kind: *mut Type, bytes: usize) -> *mut c_void {
             return ((*page).start + crate::heap::page::FIRST_OFFSET as usize) as *mut c_void;
         }
         if !make_memory(heap, &mut trimmed) {
+            plan::out_of_memory(heap);
             return ptr::null_mut();
         }
     }

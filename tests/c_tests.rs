@@ -40,6 +40,7 @@ c_tests! {
     test_oom_life
     test_oom_query
     test_pace
+    test_plan
     test_profile
     test_profile_oom
     test_query

@@ -186,6 +186,14 @@ pub const AREAS: &[Area] = &[
         only_if: None,
     },
     Area {
+        source: "plan",
+        header: "plan",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
         source: "series",
         header: "series",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],

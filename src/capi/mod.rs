@@ -22,6 +22,7 @@
 //! | `stacks` | `rcgc/stacks.h` |
 //! | `lines` | `rcgc/lines.h` |
 //! | `leak` | `rcgc/leak.h` |
+//! | `plan` | `rcgc/plan.h` |
 //! | `series` | `rcgc/series.h` |
 #![allow(non_camel_case_types)]
 // The conditions of every function are in its comment, in five labels; a Rust host reads the same ones.
@@ -37,6 +38,7 @@ pub mod inspect;
 pub mod leak;
 pub mod lines;
 pub mod object;
+pub mod plan;
 pub mod profile;
 pub mod query;
 pub mod rings;

@@ -68,12 +68,14 @@ use crate::heap::range::RANGE;
 use crate::heap::{self, page, Heap, Phase};
 use crate::leaks;
 use crate::object;
+use crate::profile::plan;
 use crate::report::{self, CText, Level};
 use crate::scope;
 use crate::series::{self, watch};
 use crate::stats::{Outcome, Status};
 use crate::sys;
 use crate::types::Type;
+use core::sync::atomic::Ordering;
 use events::{Event, Reason};
 use judge::Judge;
 use pace::Mode;
@@ -165,6 +167,9 @@ unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
     watch::paused(heap, pause);
     (*heap).phase = if ending { Phase::Ending } else { Phase::Idle };
     check::validate(heap);
+    if (*heap).tick_due.load(Ordering::Relaxed) {
+        series::serve(heap);
+    }
     watch::look(heap);
     outcome.reclaimed
 }
@@ -296,6 +301,7 @@ const ENDING_ROUNDS: u32 = 1000;
 /// # Safety
 /// - `heap` is live and idle, nobody else is in it, and nobody uses it or anything in it afterwards.
 pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
+    plan::write_out(heap);
     garbage_clear(heap);
     scope::end(heap);
     drain_finalizers(heap);

@@ -27,6 +27,7 @@ use crate::death::Queue;
 use crate::finalizers::Finalizers;
 use crate::host::{Around, AroundFn};
 use crate::leaks::{self, Leaks};
+use crate::profile::plan::{self, Plan};
 use crate::profile::{self, Profile};
 use crate::report::{Line, LINE_BYTES};
 use crate::scope::{Scopes, Stack};
@@ -154,6 +155,12 @@ pub struct Heap {
     pub series: *mut Series,
     /// A tick of the series' thread waits to be served.
     pub tick_due: AtomicBool,
+    /// A signal came that asks for a dump.
+    pub dump_due: AtomicBool,
+    /// Such signals are listened to.
+    pub on_signal: AtomicBool,
+    /// What is written by itself; null: nothing.
+    pub plan: *mut Plan,
     /// Limits.
     pub watches: Watches,
     /// What the host follows of references and expected deaths; null: nothing.
@@ -403,6 +410,7 @@ pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
     static HEAPS_MADE: AtomicU64 = AtomicU64::new(0);
     heap.serial = HEAPS_MADE.fetch_add(1, Ordering::Relaxed) + 1;
     heap.signature = SIGNATURE;
+    plan::at_birth(slot);
     Some(slot)
 }
 
@@ -414,6 +422,7 @@ pub unsafe fn end(heap: *mut Heap) {
     if let Some(around) = (*heap).around_callbacks {
         around(heap, ptr::null_mut(), Around::HeapEnds);
     }
+    plan::end(heap);
     series::stop(heap);
     (*heap).watches.end();
     leaks::end(heap);

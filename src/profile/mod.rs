@@ -15,6 +15,7 @@
 //! | `stack` | the call stack of the host |
 //! | `entry` | the way from an allocation into the sampler |
 //! | `math` | exponentials, logarithms, random numbers |
+//! | `plan` | what is written by itself: at the end, at exit, out of memory, at a signal |
 //! | `query` | sites sorted, filtered, put together, compared |
 //!
 //! **Off** is a null [`Heap::profile`], and costs nothing: no hot path asks for it. **On**, every type of the
@@ -43,6 +44,7 @@ pub mod entry;
 pub mod lines;
 pub mod math;
 pub mod measure;
+pub mod plan;
 pub mod query;
 pub mod quick;
 pub mod record;

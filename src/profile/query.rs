@@ -123,7 +123,7 @@ pub unsafe fn fits(pattern: *const c_char, text: *const c_char) -> bool {
 
 /// `*` is any bytes, `?` is one, all else is itself. Goes back to the last star only, so it takes no more
 /// than the product of the lengths.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
+pub fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut pat) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while at < text.len() {

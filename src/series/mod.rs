@@ -16,7 +16,7 @@
 use crate::cycle::events::Event;
 use crate::cycle::Kind;
 use crate::heap::{Heap, Phase};
-use crate::profile::site;
+use crate::profile::{plan, site};
 use crate::sys;
 use crate::sys::thread::Ticker;
 use core::ffi::{c_char, c_void};
@@ -246,6 +246,9 @@ pub unsafe fn tick(heap: *mut Heap) {
     if !series.is_null() && sys::now_ns() - (*series).sampled_ns >= (*series).interval_ns {
         sample(heap);
     }
+    if (*heap).dump_due.load(Ordering::Relaxed) {
+        plan::serve_signal(heap);
+    }
     watch::look(heap);
 }
 
@@ -259,6 +262,9 @@ pub unsafe fn serve(heap: *mut Heap) {
     (*heap).tick_due.store(false, Ordering::Relaxed);
     if !(*heap).series.is_null() {
         sample(heap);
+    }
+    if (*heap).dump_due.load(Ordering::Relaxed) {
+        plan::serve_signal(heap);
     }
     watch::look(heap);
 }

@@ -13,7 +13,7 @@ use crate::scope::Stack;
 use crate::sys;
 use crate::sys::file;
 use crate::types::Type;
-use core::ffi::{c_char, c_void, CStr};
+use core::ffi::{c_char, c_int, c_void, CStr};
 
 /// A number of the heap's; the numbers of `GC_WATCH_*`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -256,23 +256,46 @@ unsafe fn act(heap: *mut Heap, watch: &Watch, value: u64) {
 /// Longest path of a dump.
 const PATH_BYTES: usize = 4096;
 
-/// Writes a dump to a file whose name is made of a pattern: `%p` is the process, `%n` a number. What fails is said in
-/// the log. Whether it was written.
+/// Writes a dump to a file whose name is made of a pattern: `%p` is the process, `%h` the heap, `%n` a number. What
+/// fails is said in the log. Whether it was written.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap, in no collection; `pattern` is a C string; every tracked object is
 ///   walkable.
 pub unsafe fn dump_to(heap: *mut Heap, pattern: *const c_char, number: u32) -> bool {
+    to_file(heap, pattern, number, "dump", |fd| {
+        let options = Options { sink: Sink::Descriptor(fd), key: None, label: pattern, forked: false };
+        match dump::write(heap, &options) {
+            Ok(_) => true,
+            Err(dump::Failed::NoMemory) => {
+                file::set_errno(libc::ENOMEM);
+                false
+            }
+            Err(_) => false,
+        }
+    })
+}
+
+/// Writes to a file whose name is made of a pattern, as [`dump_to`].
+///
+/// # Safety
+/// - `pattern` is a C string.
+pub unsafe fn to_file(
+    heap: *mut Heap,
+    pattern: *const c_char,
+    number: u32,
+    what: &str,
+    write: impl FnOnce(c_int) -> bool,
+) -> bool {
     let mut path = [0u8; PATH_BYTES];
-    if !fill_path(CStr::from_ptr(pattern).to_bytes(), number, &mut path) {
-        report::log(Level::Warning, format_args!("the path of a dump is too long: {}", CText(pattern)));
+    if !fill_path(CStr::from_ptr(pattern).to_bytes(), (*heap).index, number, &mut path) {
+        report::log(Level::Warning, format_args!("the path of a {what} is too long: {}", CText(pattern)));
         return false;
     }
     let path = path.as_ptr() as *const c_char;
     let written = match file::create(path) {
         Ok(fd) => {
-            let options = Options { sink: Sink::Descriptor(fd), key: None, label: pattern, forked: false };
-            let written = dump::write(heap, &options).is_ok();
+            let written = write(fd);
             file::close(fd).is_ok() && written
         }
         Err(_) => false,
@@ -281,7 +304,7 @@ pub unsafe fn dump_to(heap: *mut Heap, pattern: *const c_char, number: u32) -> b
         report::log(
             Level::Warning,
             format_args!(
-                "heap {}: the dump {} was not written: errno {}",
+                "heap {}: the {what} {} was not written: errno {}",
                 CText((*heap).name()),
                 CText(path),
                 file::errno()
@@ -292,7 +315,7 @@ pub unsafe fn dump_to(heap: *mut Heap, pattern: *const c_char, number: u32) -> b
 }
 
 /// Fills a pattern in. False when the path is too long; it ends with NUL.
-fn fill_path(pattern: &[u8], number: u32, path: &mut [u8]) -> bool {
+fn fill_path(pattern: &[u8], heap: u32, number: u32, path: &mut [u8]) -> bool {
     let mut len = 0;
     let room = path.len() - 1;
     let mut put = |bytes: &[u8], path: &mut [u8]| {
@@ -309,6 +332,7 @@ fn fill_path(pattern: &[u8], number: u32, path: &mut [u8]) -> bool {
         rest = behind;
         let value = match (byte, behind.first()) {
             (b'%', Some(b'p')) => Some(file::process_id()),
+            (b'%', Some(b'h')) => Some(heap as u64),
             (b'%', Some(b'n')) => Some(number as u64),
             (b'%', Some(b'%')) => None,
             _ => {
@@ -333,11 +357,11 @@ mod tests {
     fn paths_are_filled_in() {
         let fill = |pattern: &str, room: usize| {
             let mut path = vec![0u8; room];
-            let fits = fill_path(pattern.as_bytes(), 7, &mut path);
+            let fits = fill_path(pattern.as_bytes(), 3, 7, &mut path);
             fits.then(|| String::from_utf8(path.split(|&b| b == 0).next().unwrap().to_vec()).unwrap())
         };
         let process = std::process::id();
-        assert_eq!(fill("a.%p.%n", 64), Some(format!("a.{process}.7")));
+        assert_eq!(fill("a.%p.%h.%n", 64), Some(format!("a.{process}.3.7")));
         assert_eq!(fill("100%% %x %", 64), Some("100% %x %".to_owned()));
         assert_eq!(fill("abcdef", 7), Some("abcdef".to_owned()));
         assert_eq!(fill("abcdef", 6), None);

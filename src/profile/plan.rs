@@ -1,0 +1,498 @@
+//! What is written by itself: a dump, a text, or both, of a heap when it ends, when the process exits, when memory runs
+//! out, when a signal comes. As the host asks, or the variable `RCGC_PROFILE` of the environment, which every heap looks
+//! at when it is made, so that a program is profiled without a change of its source.
+//!
+//! A plan is items between commas; [`parse`] has them. Memory for a dump when there is none is put aside beforehand and
+//! given back just then.
+//!
+//! **Signals.** The handler sets two flags of the heaps concerned, and nothing else; the heap's thread writes the dump
+//! at its next allocation that goes the long way, at a tick, or after a collection.
+
+use super::query::glob;
+use super::text;
+use super::{Options, SITES, STACKS};
+use crate::dump::out::Sink;
+use crate::heap::range::{self, RANGE};
+use crate::heap::Heap;
+use crate::leaks;
+use crate::report::{self, CText, Level};
+use crate::series::watch::{self, Action, Metric, Watch};
+use crate::series::{self, THREAD};
+use crate::sys;
+use crate::sys::file;
+use core::ffi::{c_char, c_int, CStr};
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+/// Bytes put aside for a dump when memory has run out.
+const ASIDE_BYTES: usize = 4 << 20;
+/// Rows of a table in a text.
+const TEXT_ROWS: usize = 50;
+/// The variable.
+const VARIABLE: &CStr = c"RCGC_PROFILE";
+
+/// What a heap writes by itself.
+pub struct Plan {
+    /// The dump's path with its patterns; ours, null: none.
+    dump: *const c_char,
+    /// The text's; ours, null: none.
+    report: *const c_char,
+    /// A text to standard error.
+    to_stderr: bool,
+    /// Also when memory runs out: what was put aside.
+    aside: *mut u8,
+    at_oom: bool,
+    /// How often something was written.
+    number: u32,
+    /// The process that asked: a forked child writes only what has its own name.
+    process: u64,
+    /// The dump's path when a signal comes; ours, null: none.
+    signalled: *const c_char,
+}
+
+/// A plan as it is asked for.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// What the profile counts; `flags` 0: there is none.
+    pub options: Options,
+    /// Milliseconds between two samples of the series; 0: none.
+    pub series_ms: u64,
+    /// Paths.
+    pub dump: Option<&'a [u8]>,
+    /// Empty: standard error.
+    pub report: Option<&'a [u8]>,
+    /// Only heaps whose names fit.
+    pub heap: Option<&'a [u8]>,
+    /// Write when memory runs out.
+    pub oom: bool,
+    /// Write a dump when so many bytes live; 0: not.
+    pub limit: u64,
+}
+
+/// Why a plan was not carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused<'a> {
+    /// An item is unknown, or has a value that it cannot have.
+    Item(&'a [u8]),
+    /// `oom` or `limit` without a dump or text to write.
+    NothingToWrite,
+    /// No memory, or what was asked for is on already.
+    NotNow,
+}
+
+/// Reads a plan: `sites`, `stacks`, `stacks=BYTES`, `series`, `series=MS`, `dump=PATH`, `report`, `report=PATH`, `oom`,
+/// `limit=BYTES`, `heap=PATTERN`, between commas. BYTES may end in K, M, G.
+pub fn parse(text: &[u8]) -> Result<Wanted<'_>, Refused<'_>> {
+    let mut wanted = Wanted {
+        options: Options { flags: 0, ..Options::EXACT },
+        series_ms: 0,
+        dump: None,
+        report: None,
+        heap: None,
+        oom: false,
+        limit: 0,
+    };
+    for item in text.split(|&byte| byte == b',').map(|item| item.trim_ascii()) {
+        let (name, value) = match item.iter().position(|&byte| byte == b'=') {
+            Some(at) => (item.get(..at).unwrap_or(&[]), item.get(at + 1..)),
+            None => (item, None),
+        };
+        let bytes = || value.and_then(number).filter(|&bytes| bytes != 0).ok_or(Refused::Item(item));
+        match (name, value) {
+            (b"", None) => {}
+            (b"sites", None) => wanted.options.flags |= SITES,
+            (b"stacks", None) => wanted.options.flags |= STACKS,
+            (b"stacks", Some(_)) => {
+                wanted.options.flags |= STACKS;
+                wanted.options.stacks.mean = bytes()?.min(1 << 40);
+            }
+            (b"series", None) => wanted.series_ms = 10,
+            (b"series", Some(_)) => wanted.series_ms = bytes()?.min(1 << 30),
+            (b"report", None) => wanted.report = Some(b""),
+            (b"report", Some(path)) if !path.is_empty() => wanted.report = Some(path),
+            (b"dump", Some(path)) if !path.is_empty() => wanted.dump = Some(path),
+            (b"heap", Some(pattern)) => wanted.heap = Some(pattern),
+            (b"oom", None) => wanted.oom = true,
+            (b"limit", Some(_)) => wanted.limit = bytes()?,
+            _ => return Err(Refused::Item(item)),
+        }
+    }
+    if (wanted.oom && wanted.dump.is_none() && wanted.report.is_none())
+        || (wanted.limit != 0 && wanted.dump.is_none())
+    {
+        return Err(Refused::NothingToWrite);
+    }
+    if wanted.report.is_some() {
+        wanted.options.flags |= SITES;
+    }
+    Ok(wanted)
+}
+
+/// A whole number, of K, M or G if one of these letters follows.
+fn number(text: &[u8]) -> Option<u64> {
+    let (digits, factor) = match text.split_last()? {
+        (b'K' | b'k', digits) => (digits, 1 << 10),
+        (b'M' | b'm', digits) => (digits, 1 << 20),
+        (b'G' | b'g', digits) => (digits, 1 << 30),
+        _ => (text, 1u64),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut value = 0u64;
+    for &byte in digits {
+        let digit = byte.checked_sub(b'0').filter(|&digit| digit < 10)?;
+        value = value.checked_mul(10)?.checked_add(digit as u64)?;
+    }
+    value.checked_mul(factor)
+}
+
+/// A heap was made: does what the environment says.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn at_birth(heap: *mut Heap) {
+    let text = libc::getenv(VARIABLE.as_ptr());
+    if text.is_null() || *text == 0 {
+        return;
+    }
+    let bytes = CStr::from_ptr(text).to_bytes();
+    let refused = match parse(bytes) {
+        Ok(wanted) => carry_out(heap, &wanted).err(),
+        Err(refused) => Some(refused),
+    };
+    match refused {
+        None => {}
+        Some(Refused::Item(item)) => report::log(
+            Level::Warning,
+            format_args!("RCGC_PROFILE: \"{}\" is unknown, or its value is; nothing was started", Show(item)),
+        ),
+        Some(Refused::NothingToWrite) => report::log(
+            Level::Warning,
+            format_args!("RCGC_PROFILE: oom and limit need a dump; nothing was started"),
+        ),
+        Some(Refused::NotNow) => report::log(
+            Level::Warning,
+            format_args!("RCGC_PROFILE: heap {} was not profiled: no memory", CText((*heap).name())),
+        ),
+    }
+}
+
+/// Bytes for a message.
+pub struct Show<'a>(pub &'a [u8]);
+
+impl core::fmt::Display for Show<'_> {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let cut = self.0.get(..self.0.len().min(100)).unwrap_or(&[]);
+        cut.utf8_chunks().try_for_each(|chunk| out.write_str(chunk.valid()))
+    }
+}
+
+/// Does what a plan says, if the heap's name fits.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn carry_out<'a>(heap: *mut Heap, wanted: &Wanted<'a>) -> Result<(), Refused<'a>> {
+    let name = CStr::from_ptr((*heap).name()).to_bytes();
+    if wanted.heap.is_some_and(|pattern| !glob(pattern, name)) {
+        return Ok(());
+    }
+    let mut done = true;
+    if wanted.options.flags != 0 {
+        done &= super::start(heap, &wanted.options).is_ok();
+    }
+    if wanted.series_ms != 0 {
+        let options = series::Options {
+            flags: THREAD,
+            capacity: series::SAMPLES as usize,
+            interval_ns: wanted.series_ms * 1_000_000,
+        };
+        done &= series::start(heap, &options).is_ok();
+    }
+    if wanted.dump.is_some() || wanted.report.is_some() {
+        done &= write_at_end(heap, wanted);
+    }
+    match done {
+        true => Ok(()),
+        false => Err(Refused::NotNow),
+    }
+}
+
+unsafe fn plan_of(heap: *mut Heap) -> *mut Plan {
+    if (*heap).plan.is_null() {
+        (*heap).plan = sys::allocate(size_of::<Plan>()) as *mut Plan;
+        if !(*heap).plan.is_null() {
+            (*(*heap).plan).process = file::process_id();
+        }
+    }
+    (*heap).plan
+}
+
+unsafe fn write_at_end(heap: *mut Heap, wanted: &Wanted) -> bool {
+    let plan = plan_of(heap);
+    if plan.is_null() {
+        return false;
+    }
+    let (dump, report) = (copy(wanted.dump), copy(wanted.report.filter(|path| !path.is_empty())));
+    let (Some(dump), Some(report)) = (dump, report) else { return false };
+    sys::free(core::mem::replace(&mut (*plan).dump, dump) as *mut u8);
+    sys::free(core::mem::replace(&mut (*plan).report, report) as *mut u8);
+    (*plan).to_stderr = wanted.report.is_some_and(|path| path.is_empty());
+    (*plan).at_oom = wanted.oom;
+    if wanted.oom && (*plan).aside.is_null() {
+        (*plan).aside = sys::allocate_raw(ASIDE_BYTES);
+    }
+    static AT_EXIT: AtomicBool = AtomicBool::new(false);
+    if !AT_EXIT.swap(true, Ordering::Relaxed) {
+        libc::atexit(at_exit);
+    }
+    if wanted.limit != 0 {
+        let mut limit = Watch::new(Metric::LiveBytes, wanted.limit, Action::Dump);
+        limit.path = dump;
+        return watch::add(heap, &limit).is_some();
+    }
+    true
+}
+
+/// A copy with a NUL; null of nothing. None for out of memory.
+unsafe fn copy(text: Option<&[u8]>) -> Option<*const c_char> {
+    let Some(text) = text else { return Some(ptr::null()) };
+    let copy = sys::allocate(text.len() + 1);
+    if copy.is_null() {
+        return None;
+    }
+    ptr::copy_nonoverlapping(text.as_ptr(), copy, text.len());
+    Some(copy as *const c_char)
+}
+
+/// Writes what the plan of a heap says: it ends, or the process does.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap; every tracked object is walkable.
+pub unsafe fn write_out(heap: *mut Heap) {
+    let plan = (*heap).plan;
+    if plan.is_null() || !series::is_idle(heap) {
+        return;
+    }
+    (*plan).number += 1;
+    for (path, is_dump) in [((*plan).dump, true), ((*plan).report, false)] {
+        if path.is_null() || !is_ours(&*plan, path) {
+            continue;
+        }
+        match is_dump {
+            true => drop_bool(watch::dump_to(heap, path, (*plan).number)),
+            false => drop_bool(watch::to_file(heap, path, (*plan).number, "text", |fd| write_text(heap, fd))),
+        }
+    }
+    if (*plan).to_stderr && (*plan).process == file::process_id() {
+        drop_bool(write_text(heap, 2));
+    }
+}
+
+/// Ignores an outcome that was said.
+fn drop_bool(_: bool) {}
+
+/// Whether a process may write to a path: a forked child only to what has its number in the name.
+unsafe fn is_ours(plan: &Plan, path: *const c_char) -> bool {
+    plan.process == file::process_id() || CStr::from_ptr(path).to_bytes().windows(2).any(|two| two == b"%p")
+}
+
+unsafe fn write_text(heap: *mut Heap, fd: c_int) -> bool {
+    let options =
+        text::Options { parts: text::ALL, limit: TEXT_ROWS, decimals: 0, sink: Sink::Descriptor(fd) };
+    super::exact(heap).is_null() || text::write(heap, &options).is_ok()
+}
+
+/// The process exits: heaps that live are written.
+extern "C" fn at_exit() {
+    // SAFETY: slots below `heaps_used` are committed; a host that exits while another thread is in a heap has been told.
+    unsafe {
+        for index in 1..RANGE.heaps_used {
+            let heap = range::heap_at(index);
+            if (*heap).is_live() {
+                write_out(heap);
+            }
+        }
+    }
+}
+
+/// No memory is to be had for an object: writes once what the plan says.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap, at an allocation.
+#[cold]
+#[inline(never)]
+pub unsafe fn out_of_memory(heap: *mut Heap) {
+    let plan = (*heap).plan;
+    if plan.is_null() || !(*plan).at_oom || !series::is_idle(heap) {
+        return;
+    }
+    (*plan).at_oom = false;
+    sys::free(core::mem::replace(&mut (*plan).aside, ptr::null_mut()));
+    report::log(Level::Error, format_args!("heap {}: memory has run out", CText((*heap).name())));
+    write_out(heap);
+}
+
+/// The heap ends: the plan does, too.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn end(heap: *mut Heap) {
+    let plan = (*heap).plan;
+    if plan.is_null() {
+        return;
+    }
+    drop_bool(on_signal(heap, 0, ptr::null()).is_ok());
+    sys::free((*plan).dump as *mut u8);
+    sys::free((*plan).report as *mut u8);
+    sys::free((*plan).aside);
+    sys::free(plan as *mut u8);
+    (*heap).plan = ptr::null_mut();
+}
+
+// ---- signals ----
+
+/// The signal that the process listens to; 0: none.
+static SIGNAL: AtomicI32 = AtomicI32::new(0);
+/// What the signal did before.
+static BEFORE: Before = Before(core::cell::UnsafeCell::new(core::mem::MaybeUninit::uninit()));
+/// Guards both.
+static SIGNAL_LOCK: sys::Lock = sys::Lock::new();
+
+struct Before(core::cell::UnsafeCell<core::mem::MaybeUninit<libc::sigaction>>);
+
+// SAFETY: read and written under the lock.
+unsafe impl Sync for Before {}
+
+/// Why a signal is not listened to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoSignal {
+    /// It has a handler, or another one is listened to.
+    InUse,
+    /// The system refuses, or no memory.
+    Refused,
+}
+
+/// A dump is written to a path when a signal comes; 0: no more.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap; `path` is a C string, or null with 0.
+pub unsafe fn on_signal(heap: *mut Heap, signal: c_int, path: *const c_char) -> Result<(), NoSignal> {
+    let _guard = SIGNAL_LOCK.lock();
+    if signal == 0 {
+        (*heap).on_signal.store(false, Ordering::Relaxed);
+        if !(*heap).plan.is_null() {
+            sys::free(core::mem::replace(&mut (*(*heap).plan).signalled, ptr::null()) as *mut u8);
+        }
+        let used = (1..RANGE.heaps_used).any(|index| {
+            let heap = range::heap_at(index);
+            (*heap).is_live() && (*heap).on_signal.load(Ordering::Relaxed)
+        });
+        let listening = SIGNAL.load(Ordering::Relaxed);
+        if !used && listening != 0 {
+            libc::sigaction(listening, (*BEFORE.0.get()).as_ptr(), ptr::null_mut());
+            SIGNAL.store(0, Ordering::Relaxed);
+        }
+        return Ok(());
+    }
+    let plan = plan_of(heap);
+    let Some(path) = leaks::copy_text(path).filter(|_| !plan.is_null()) else {
+        return Err(NoSignal::Refused);
+    };
+    match listen(signal) {
+        Ok(()) => {
+            sys::free(core::mem::replace(&mut (*plan).signalled, path) as *mut u8);
+            (*heap).on_signal.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        Err(why) => {
+            sys::free(path as *mut u8);
+            Err(why)
+        }
+    }
+}
+
+/// Installs the handler, if nobody else has one.
+unsafe fn listen(signal: c_int) -> Result<(), NoSignal> {
+    match SIGNAL.load(Ordering::Relaxed) {
+        0 => {}
+        known if known == signal => return Ok(()),
+        _ => return Err(NoSignal::InUse),
+    }
+    let before = (*BEFORE.0.get()).as_mut_ptr();
+    if libc::sigaction(signal, ptr::null(), before) != 0 {
+        return Err(NoSignal::Refused);
+    }
+    if (*before).sa_sigaction != libc::SIG_DFL && (*before).sa_sigaction != libc::SIG_IGN {
+        return Err(NoSignal::InUse);
+    }
+    let mut action = core::mem::MaybeUninit::<libc::sigaction>::zeroed().assume_init();
+    action.sa_sigaction = handle as extern "C" fn(c_int) as usize;
+    action.sa_flags = libc::SA_RESTART;
+    libc::sigemptyset(&mut action.sa_mask);
+    if libc::sigaction(signal, &action, ptr::null_mut()) != 0 {
+        return Err(NoSignal::Refused);
+    }
+    SIGNAL.store(signal, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Only sets flags: nothing else may be done here.
+extern "C" fn handle(_signal: c_int) {
+    // SAFETY: slots below `heaps_used` are committed, and flags are all that is touched.
+    unsafe {
+        for index in 1..RANGE.heaps_used {
+            let heap = range::heap_at(index);
+            if (*heap).on_signal.load(Ordering::Relaxed) {
+                (*heap).dump_due.store(true, Ordering::Relaxed);
+                (*heap).tick_due.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// A signal came: writes the dump, or waits until that may be done.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap, where every tracked object is walkable.
+#[cold]
+pub unsafe fn serve_signal(heap: *mut Heap) {
+    if !series::is_idle(heap) {
+        (*heap).tick_due.store(true, Ordering::Relaxed);
+        return;
+    }
+    (*heap).dump_due.store(false, Ordering::Relaxed);
+    let plan = (*heap).plan;
+    if !plan.is_null() && !(*plan).signalled.is_null() {
+        (*plan).number += 1;
+        drop_bool(watch::dump_to(heap, (*plan).signalled, (*plan).number));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_are_read() {
+        let wanted =
+            parse(b"sites, stacks=256K,series=100,dump=/tmp/%p.rcgc,heap=main*,oom,limit=2G").unwrap();
+        assert_eq!(wanted.options.flags, SITES | STACKS);
+        assert_eq!(wanted.options.stacks.mean, 256 << 10);
+        assert_eq!((wanted.series_ms, wanted.oom, wanted.limit), (100, true, 2 << 30));
+        assert_eq!(wanted.dump, Some(&b"/tmp/%p.rcgc"[..]));
+        assert_eq!(wanted.heap, Some(&b"main*"[..]));
+        assert_eq!(parse(b"").unwrap().options.flags, 0);
+        assert_eq!(parse(b"report").unwrap().options.flags, SITES);
+        assert_eq!(parse(b"report=a=b").unwrap().report, Some(&b"a=b"[..]));
+        for bad in
+            ["site", "stacks=", "stacks=0", "stacks=12x", "sites=1", "dump", "dump=", "limit=M", "series=-1"]
+        {
+            assert!(matches!(parse(bad.as_bytes()), Err(Refused::Item(_))), "{bad}");
+        }
+        assert!(matches!(parse(b"stacks=99999999999999999999"), Err(Refused::Item(_))));
+        for bad in ["oom", "sites,limit=1M", "limit=1M,report"] {
+            assert!(matches!(parse(bad.as_bytes()), Err(Refused::NothingToWrite)), "{bad}");
+        }
+    }
+}
