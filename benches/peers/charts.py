@@ -11,9 +11,9 @@ import sys
 import building
 from building import HERE, OUT, Unavailable
 from extras import COUNTS
-from measuring import say, shown
+from measuring import say
 from peers import GROUPS, PEERS
-from report import marks_of
+from report import marks_of, median_text
 from workloads import CHAPTERS
 
 MATPLOTLIB = "matplotlib>=3.8"
@@ -37,8 +37,7 @@ def interpreter():
 def panel(store, measure, peers):
     """The bars of one measure: a value and its text, or nothing, for each peer."""
     values = [store.median(measure.workload, peer.key, measure.metric) for peer in peers]
-    units = [store.unit(measure.workload, peer.key, measure.metric) for peer in peers]
-    texts = [shown(value, unit) if value is not None else "–" for value, unit in zip(values, units)]
+    texts = [median_text(store, measure, peer) for peer in peers]
     return {"title": measure.title, "values": values, "texts": texts}
 
 

@@ -70,15 +70,20 @@ def summary(lines):
     return text
 
 
-def cell(store, measure, peer):
-    """A median and how many times that of rcgc it is."""
+def median_text(store, measure, peer):
+    """What a peer takes, next to nothing being said as such."""
     value = store.median(measure.workload, peer.key, measure.metric)
+    unit = store.unit(measure.workload, peer.key, measure.metric)
     if value is None:
         return "–"
-    unit = store.unit(measure.workload, peer.key, measure.metric)
-    if unit == "ns" and value < 0.01:
-        return "~0"
-    text = shown(value, unit)
+    return "~0" if unit == "ns" and value < 0.01 else shown(value, unit)
+
+
+def cell(store, measure, peer):
+    """A median and how many times that of rcgc it is."""
+    value, text = store.median(measure.workload, peer.key, measure.metric), median_text(store, measure, peer)
+    if text in ("–", "~0"):
+        return text
     own = store.median(measure.workload, "rcgc", measure.metric)
     if peer.key == "rcgc" or not own:
         return text
