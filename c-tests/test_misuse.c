@@ -369,6 +369,11 @@ static void no_run(gc_heap *heap, void *ctx) {
   (void)heap, (void)ctx;
 }
 
+static void heap_measure(void *heap) {
+  gc_scope_stats stats = GC_SCOPE_STATS_INIT;
+  CHECK_EQ(gc_measure(heap, no_run, NULL, &stats), RC_OK);
+}
+
 static void heap_leak_check(void *heap) {
   gc_leak_result result = GC_LEAK_RESULT_INIT;
   CHECK_EQ(gc_leak_check(heap, no_run, NULL, 0, 1, &result), RC_OK);
@@ -445,6 +450,7 @@ static void heap_watch(void *heap) {
   X(stack_frames, "gc_stack_frames(heap)", IS_LEGAL, (void)gc_stack_frames(arg, 0, NULL, 0))                 \
   X(profile_plan, "gc_profile_plan(heap)", IS_LEGAL, (void)gc_profile_plan(arg, "sites"))                    \
   X(on_signal, "gc_dump_on_signal(heap)", IS_LEGAL, (void)gc_dump_on_signal(arg, 0, NULL))                   \
+  X(measure, "gc_measure(heap)", IS_LEGAL, heap_measure(arg))                                                \
   X(iter_begin, "gc_iter_begin(heap)", IS_LEGAL, heap_walk(arg))                                             \
   X(common, "gc_most_common_types(heap)", IS_LEGAL, heap_types(arg))                                         \
   X(growth_mark, "gc_growth_mark(heap)", IS_LEGAL, heap_mark(arg))                                       \
@@ -1019,6 +1025,15 @@ static void kill_to(void *arg) {
   give_status(gc_dump_on_signal(NULL, SIGKILL, arg));
 }
 
+static void measure_nothing(void *arg) {
+  gc_scope_stats stats = GC_SCOPE_STATS_INIT;
+  give_status(gc_measure(NULL, NULL, arg, &stats));
+}
+
+static void measure_into(void *arg) {
+  give_status(gc_measure(NULL, no_run, NULL, arg));
+}
+
 static void debug_set(void *arg) {
   (void)arg;
   give_status(gc_set_debug(NULL, (uint32_t)1 << 30));
@@ -1188,6 +1203,9 @@ static void table_of_other_arguments(void) {
       {{"gc_profile_plan(plan)", plan_of, NULL}, "nothing to write", NULL, "RC_ERR_INVALID", nothing_to_write},
       {{"gc_dump_on_signal(path)", signal_to, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_dump_on_signal(signal)", kill_to, NULL}, "SIGKILL", NULL, "RC_ERR_INVALID", unknown_item},
+      {{"gc_measure(function)", measure_nothing, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_measure(out_stats)", measure_into, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_measure(out_stats)", measure_into, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &scope},
       {{"gc_set_debug(flags)", debug_set, NULL}, "not a flag", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_garbage_get(index)", garbage_past_the_end, NULL}, "past the end", NULL, "null", NULL},
       {{"gc_add_callback(callback)", callback_null, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},

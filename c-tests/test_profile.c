@@ -602,6 +602,55 @@ static void scopes_across_the_borders_of_a_profile(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+typedef struct Work {
+  rc_type *type;
+  Node *left;
+  int how; /* 1: keeps one; 2: stops the profile; 3: opens scopes and leaves them open */
+} Work;
+
+static void work_to_measure(gc_heap *heap, void *ctx) {
+  Work *work = ctx;
+  rc_decref(graph_chain(work->type, 50, false));
+  (void)rc_scope_keep(heap, RC_NEW(work->type));
+  if (work->how == 1) work->left = RC_NEW(work->type);
+  if (work->how == 2) gc_profile_stop(heap);
+  if (work->how == 3) CHECK(rc_scope_enter(heap) != RC_SCOPE_NONE);
+}
+
+static void functions_are_measured(void) {
+  for (int profiled = 0; profiled < 2; profiled++) {
+    gc_heap *heap = graph_heap("measured");
+    if (profiled) CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
+    Work work = {graph_declared(heap), NULL, 0};
+    gc_scope_stats stats = GC_SCOPE_STATS_INIT;
+    CHECK_EQ(gc_measure(heap, work_to_measure, &work, &stats), RC_OK);
+    CHECK_EQ(stats.allocated_objects, 51);
+    CHECK_EQ(stats.freed_objects, 51);
+    CHECK_EQ(stats.peak_bytes, 50 * 32);
+    CHECK_EQ(stats.survivor_objects, 0);
+    CHECK_EQ(stats.entered, 1);
+    work.how = 1;
+    CHECK_EQ(gc_measure(heap, work_to_measure, &work, &stats), RC_OK);
+    CHECK_EQ(stats.survivor_bytes, 32);
+    CHECK_EQ(stats.net_bytes, 32);
+    rc_decref(work.left);
+    CHECK_EQ(gc_profile_flags(heap) != 0, profiled);
+    work.how = 2;
+    CHECK_EQ(gc_measure(heap, work_to_measure, &work, &stats), RC_ERR_REFUSED);
+    CHECK_STR(gc_error_message(heap), "stopped the profile");
+    CHECK_EQ(gc_profile_flags(heap), 0);
+    work.how = 3;
+    CHECK_EQ(gc_measure(heap, work_to_measure, &work, &stats), RC_ERR_REFUSED);
+    CHECK_EQ(gc_measure(heap, NULL, &work, &stats), RC_ERR_INVALID);
+    CHECK_EQ(gc_measure(heap, work_to_measure, &work, check_null()), RC_ERR_INVALID);
+    gc_profile_options options = GC_PROFILE_OPTIONS_INIT;
+    options.flags = GC_PROFILE_STACKS;
+    CHECK_EQ(gc_profile_start(heap, &options), RC_OK);
+    CHECK_EQ(gc_measure(heap, work_to_measure, &work, &stats), RC_ERR_REFUSED);
+    CHECK_EQ(gc_heap_free(heap), 0);
+  }
+}
+
 /* ---- host code in the middle ---- */
 
 static void stop_in_callback(gc_heap *heap, const gc_event *event, void *ctx) {
@@ -733,6 +782,7 @@ static const check_test tests[] = {
     CHECK_TEST(peaks_of_nested_scopes),
     CHECK_TEST(scopes_that_leave_something_behind),
     CHECK_TEST(clean_blocks),
+    CHECK_TEST(functions_are_measured),
     CHECK_TEST(scopes_across_the_borders_of_a_profile),
     CHECK_TEST(stopped_in_the_middle_of_an_allocation),
     CHECK_TEST(automatic_collections_go_on),

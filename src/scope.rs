@@ -206,13 +206,29 @@ pub unsafe fn leave(heap: *mut Heap, mark: u64) -> bool {
     true
 }
 
-unsafe fn close_innermost(heap: *mut Heap, start: usize) {
-    // The scope stays open while it is emptied: what a death keeps meanwhile is released too.
+/// Releases what the innermost scope keeps, if `mark` is its mark; it stays open. False if not.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn release_kept(heap: *mut Heap, mark: u64) -> bool {
+    let scopes = &mut (*heap).scopes;
+    let top = scopes.open.len().checked_sub(1).and_then(|index| scopes.open.get(index));
+    let Some(open) = top.filter(|open| open.mark == mark) else { return false };
+    empty_to(heap, open.start);
+    true
+}
+
+unsafe fn empty_to(heap: *mut Heap, start: usize) {
     while (*heap).scopes.kept.len() > start {
         if let Some(obj) = (*heap).scopes.kept.pop() {
             count::decref(obj);
         }
     }
+}
+
+unsafe fn close_innermost(heap: *mut Heap, start: usize) {
+    // The scope stays open while it is emptied: what a death keeps meanwhile is released too.
+    empty_to(heap, start);
     if let Some(open) = (*heap).scopes.open.pop() {
         measure::leave(heap, open.mark);
         series::scope(heap, What::Leave, open.name);

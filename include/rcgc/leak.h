@@ -108,9 +108,6 @@ RCGC_API rc_status gc_expect_dead(void *RCGC_NONNULL obj, const char *why);
  */
 RCGC_API size_t gc_check_expected(gc_heap *heap);
 
-/* What `gc_leak_check` runs. */
-typedef void (*gc_leak_fn)(gc_heap *heap, void *ctx);
-
 /* What a leak check found. Start from `GC_LEAK_RESULT_INIT`. */
 typedef struct gc_leak_result {
   /* `sizeof(gc_leak_result)` as the host was compiled. */
@@ -159,7 +156,7 @@ typedef struct gc_leak_result {
  * Fails: RC_ERR_INVALID for a null function, no runs and a bad size; RC_ERR_REFUSED inside a
  *   callback. A leak is `RC_OK`: `leaks` tells.
  */
-RCGC_API rc_status gc_leak_check(gc_heap *heap, gc_leak_fn function, void *ctx, uint32_t warm_ups,
+RCGC_API rc_status gc_leak_check(gc_heap *heap, gc_run_fn function, void *ctx, uint32_t warm_ups,
                                  uint32_t runs, gc_leak_result *RCGC_NONNULL out_result);
 
 RCGC_END_DECLS

@@ -397,6 +397,9 @@ RCGC_API size_t gc_profile_compare(const gc_site_stats *before, size_t before_co
                                    const gc_site_stats *after, size_t after_count,
                                    gc_site_diff *out_rows, size_t room);
 
+/* What `gc_measure` and `gc_leak_check` run. */
+typedef void (*gc_run_fn)(gc_heap *heap, void *ctx);
+
 /* What happened in a scope. Start from `GC_SCOPE_STATS_INIT`. */
 typedef struct gc_scope_stats {
   /* `sizeof(gc_scope_stats)` as the host was compiled. */
@@ -441,6 +444,20 @@ typedef struct gc_scope_stats {
  */
 RCGC_API rc_status gc_scope_get(gc_heap *heap, rc_scope_mark mark,
                                 gc_scope_stats *RCGC_NONNULL out_stats);
+
+/* Runs a function as a scope of its own and writes what happened in it: the peak is exact, and
+ * it runs once. The heap is profiled meanwhile, if it is not already.
+ *
+ * Ownership: what the function does.
+ * Threads: the heap's.
+ * May collect: what the function does.
+ * Runs host code: the function, and what it runs.
+ * Fails: RC_ERR_INVALID for a null function and a bad size; RC_ERR_REFUSED inside a callback,
+ *   when the heap is profiled without `GC_PROFILE_SITES`, and when the function stops the
+ *   profile or leaves the scope; RC_ERR_NO_MEMORY: then it was not run.
+ */
+RCGC_API rc_status gc_measure(gc_heap *heap, gc_run_fn function, void *ctx,
+                              gc_scope_stats *RCGC_NONNULL out_stats);
 
 /* Writes what is known of named scopes that were left since the profile began, a row for each
  * name, and returns how many there are. At most `room` are written, each of

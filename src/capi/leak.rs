@@ -3,7 +3,7 @@
 //! heap means the default heap.
 
 use super::boundary::{self, NonNull};
-use super::profile::rc_site;
+use super::profile::{gc_run_fn, rc_site};
 use super::status::rc_status;
 use crate::heap::Heap as gc_heap;
 use core::ffi::{c_char, c_void};
@@ -111,9 +111,6 @@ pub unsafe extern "C" fn gc_check_expected(heap: *mut gc_heap) -> usize {
     boundary::check_expected(heap)
 }
 
-/// What `gc_leak_check` runs.
-pub type gc_leak_fn = Option<unsafe extern "C" fn(heap: *mut gc_heap, ctx: *mut c_void)>;
-
 /// What a leak check found. Start from `GC_LEAK_RESULT_INIT`.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -162,7 +159,7 @@ pub struct gc_leak_result {
 #[no_mangle]
 pub unsafe extern "C" fn gc_leak_check(
     heap: *mut gc_heap,
-    function: gc_leak_fn,
+    function: gc_run_fn,
     ctx: *mut c_void,
     warm_ups: u32,
     runs: u32,

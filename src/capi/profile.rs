@@ -420,6 +420,9 @@ pub unsafe extern "C" fn gc_profile_compare(
     boundary::profile_compare(before, before_count, after, after_count, out_rows, room)
 }
 
+/// What `gc_measure` and `gc_leak_check` run.
+pub type gc_run_fn = Option<unsafe extern "C" fn(heap: *mut gc_heap, ctx: *mut c_void)>;
+
 /// What happened in a scope. Start from `GC_SCOPE_STATS_INIT`.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -465,6 +468,26 @@ pub unsafe extern "C" fn gc_scope_get(
     out_stats: NonNull<gc_scope_stats>,
 ) -> rc_status {
     boundary::scope_get(heap, mark, out_stats)
+}
+
+/// Runs a function as a scope of its own and writes what happened in it: the peak is exact, and it runs once. The heap
+/// is profiled meanwhile, if it is not already.
+///
+/// Ownership: what the function does.
+/// Threads: the heap's.
+/// May collect: what the function does.
+/// Runs host code: the function, and what it runs.
+/// Fails: RC_ERR_INVALID for a null function and a bad size; RC_ERR_REFUSED inside a callback, when the heap is profiled
+/// without `GC_PROFILE_SITES`, and when the function stops the profile or leaves the scope; RC_ERR_NO_MEMORY: then it
+/// was not run.
+#[no_mangle]
+pub unsafe extern "C" fn gc_measure(
+    heap: *mut gc_heap,
+    function: gc_run_fn,
+    ctx: *mut c_void,
+    out_stats: NonNull<gc_scope_stats>,
+) -> rc_status {
+    boundary::measure(heap, function, ctx, out_stats)
 }
 
 /// Writes what is known of named scopes that were left since the profile began, a row for each name, and returns how

@@ -13,10 +13,11 @@ use super::site;
 use super::Profile;
 use crate::header;
 use crate::heap::Heap;
+use crate::host::{self, RunFn};
 use crate::report::{self, CText, Level, Line};
-use crate::scope::Stack;
+use crate::scope::{self, Stack};
 use crate::sys;
-use core::ffi::{c_char, CStr};
+use core::ffi::{c_char, c_void, CStr};
 use core::fmt::Write;
 use core::ptr;
 
@@ -264,6 +265,55 @@ pub unsafe fn so_far(heap: *mut Heap, mark: u64) -> Option<(*const c_char, Measu
         measured.survivor_bytes -= inner.ended_bytes;
     }
     Some((open.name, measured))
+}
+
+/// Why a function was not measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotMeasured {
+    /// No memory; it was not run.
+    NoMemory,
+    /// The heap is profiled, but not exactly; it was not run.
+    NotExact,
+    /// The function stopped the profile, or left the scope.
+    Lost,
+}
+
+/// Runs a function in a scope of its own, under a profile of its own if the heap has none.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap, in no callback.
+pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Result<Measured, NotMeasured> {
+    let own = (*heap).profile.is_null();
+    if own {
+        super::start(heap, &super::Options::EXACT).map_err(|_| NotMeasured::NoMemory)?;
+    }
+    if super::exact(heap).is_null() {
+        return Err(NotMeasured::NotExact);
+    }
+    let mark = scope::enter(heap, ptr::null());
+    let measured = match mark != 0 && so_far(heap, mark).is_some() {
+        false => Err(NotMeasured::NoMemory),
+        true => {
+            host::run(heap, function, ctx);
+            // What the scope keeps is released before it is looked at.
+            let left = so_far_empty(heap, mark);
+            left.ok_or(NotMeasured::Lost)
+        }
+    };
+    if mark != 0 {
+        scope::leave(heap, mark);
+    }
+    if own {
+        super::stop(heap);
+    }
+    measured
+}
+
+unsafe fn so_far_empty(heap: *mut Heap, mark: u64) -> Option<Measured> {
+    if !scope::release_kept(heap, mark) {
+        return None;
+    }
+    so_far(heap, mark).map(|(_, measured)| measured)
 }
 
 /// An open scope is to leave nothing behind. False without a measure.

@@ -4,7 +4,7 @@ use super::profile::{profiled, put, put_all};
 use super::*;
 use crate::capi::leak::*;
 use crate::capi::lines::*;
-use crate::capi::profile::rc_site;
+use crate::capi::profile::{gc_run_fn, rc_site};
 use crate::dump::out::Sink;
 use crate::host::RunFn;
 use crate::leaks::holds::{self, Hold, Wrong};
@@ -96,7 +96,7 @@ pub(in crate::capi) unsafe fn check_expected(heap: *mut Heap) -> usize {
 
 pub(in crate::capi) unsafe fn leak_check(
     heap: *mut Heap,
-    function: gc_leak_fn,
+    function: gc_run_fn,
     ctx: *mut c_void,
     warm_ups: u32,
     runs: u32,

@@ -467,6 +467,49 @@ pub(in crate::capi) unsafe fn scope_get(
     put(heap, CALL, out_stats.0, (*out_stats.0).struct_size, &scope_stats(name, 1, &measured))
 }
 
+pub(in crate::capi) unsafe fn measure(
+    heap: *mut Heap,
+    function: gc_run_fn,
+    ctx: *mut c_void,
+    out_stats: NonNull<gc_scope_stats>,
+) -> rc_status {
+    const CALL: &str = "gc_measure";
+    let Some(heap) = heap_of(CALL, heap) else { return RC_ERR_NO_MEMORY };
+    let refused = |status: rc_status, why: &str| {
+        (*heap).set_error(format_args!("{CALL}: {why}"));
+        status
+    };
+    let (Some(function), false) = (function, out_stats.0.is_null()) else {
+        return refused(RC_ERR_INVALID, "function or out_stats is null");
+    };
+    if let Err(why) = write_struct(
+        out_stats.0,
+        (*out_stats.0).struct_size,
+        &scope_stats(core::ptr::null(), 0, &Measured::default()),
+    ) {
+        return refused(RC_ERR_INVALID, why);
+    }
+    if (*heap).phase != Phase::Idle || (*heap).death_depth != 0 {
+        return refused(RC_ERR_REFUSED, "a callback of the heap is running");
+    }
+    match measure::run(heap, function, ctx) {
+        Ok(measured) => put(
+            heap,
+            CALL,
+            out_stats.0,
+            (*out_stats.0).struct_size,
+            &scope_stats(core::ptr::null(), 1, &measured),
+        ),
+        Err(measure::NotMeasured::NoMemory) => refused(RC_ERR_NO_MEMORY, "no memory"),
+        Err(measure::NotMeasured::NotExact) => {
+            refused(RC_ERR_REFUSED, "the heap is profiled, but not by sites")
+        }
+        Err(measure::NotMeasured::Lost) => {
+            refused(RC_ERR_REFUSED, "the function stopped the profile, or left the scope that it ran in")
+        }
+    }
+}
+
 pub(in crate::capi) unsafe fn profile_scopes(
     heap: *mut Heap,
     out_rows: *mut gc_scope_stats,
