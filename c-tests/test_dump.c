@@ -393,6 +393,27 @@ static void random_heaps(void) {
 
 /* ---- width, depth, size, time ---- */
 
+/* Bytes of memory that the process has now. */
+static size_t resident_bytes(void) {
+  char text[128] = {0};
+  int fd = open("/proc/self/statm", O_RDONLY);
+  REQUIRE(fd >= 0 && read(fd, text, sizeof text - 1) > 0 && close(fd) == 0);
+  size_t pages = (size_t)strtoull(strchr(text, ' '), NULL, 10);
+  return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+typedef struct weighed {
+  size_t before, most;
+} weighed;
+
+static int write_weighed(const void *bytes, size_t len, void *ctx) {
+  weighed *of = ctx;
+  (void)bytes, (void)len;
+  size_t now = resident_bytes();
+  if (now > of->most) of->most = now;
+  return 0;
+}
+
 /* Nodes in a root table, made in order, both references to random ones. */
 static void size_and_time(void) {
   uint64_t seed = check_seed("size_and_time");
@@ -408,9 +429,14 @@ static void size_and_time(void) {
     nodes[i]->b = rc_newref(nodes[check_below(&seed, n)]);
   }
   sink to = {0};
-  dump_append(&to.bytes, NULL, 0);
-  gc_dump_options options = sink_options(&to);
+  gc_dump_options options = GC_DUMP_OPTIONS_INIT;
   gc_dump_result result = GC_DUMP_RESULT_INIT;
+  weighed weight = {resident_bytes(), 0};
+  options.write = write_weighed, options.write_ctx = &weight;
+  REQUIRE(gc_dump(heap, &options, &result) == RC_OK);
+  printf("  %zu KiB more memory\n", weight.most > weight.before ? (weight.most - weight.before) >> 10 : 0);
+  CHECK(weight.most < weight.before + ((size_t)16 << 20));
+  options = sink_options(&to);
   REQUIRE(gc_dump(heap, &options, &result) == RC_OK);
   CHECK_EQ(result.objects, n);
   CHECK_EQ(result.edges, 2 * n);

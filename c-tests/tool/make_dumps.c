@@ -14,12 +14,36 @@ static void must(int holds, const char *what) {
 
 static const char *folder;
 
+/* What the library says of the same objects: a line each with address, references from outside, retained bytes. */
+static void expect(gc_heap *heap, const char *name) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/%s.expected", folder, name);
+  FILE *file = fopen(path, "w");
+  must(file != NULL, path);
+  gc_query *query = NULL;
+  must(gc_query_begin(heap, &query) == RC_OK, "gc_query_begin");
+  gc_iter_filter all = GC_ITER_FILTER_INIT;
+  gc_iter iter;
+  void *obj = NULL;
+  must(gc_iter_begin(heap, &all, &iter) == RC_OK, "gc_iter_begin");
+  while (gc_iter_next(&iter, &obj) == RC_OK && obj) {
+    gc_size size = GC_SIZE_INIT;
+    int64_t outside = 0;
+    must(gc_retained_size(query, &obj, 1, &size) == RC_OK, "gc_retained_size");
+    must(gc_external_references(query, obj, &outside) == RC_OK, "gc_external_references");
+    fprintf(file, "%p %lld %llu\n", obj, (long long)outside, (unsigned long long)size.bytes);
+  }
+  must(gc_iter_end(&iter) == RC_OK && gc_query_end(query) == RC_OK, "gc_query_end");
+  must(fclose(file) == 0, path);
+}
+
 static void dump(gc_heap *heap, const char *name, const char *label) {
   char path[4096];
   snprintf(path, sizeof path, "%s/%s.dump", folder, name);
   gc_dump_options options = GC_DUMP_OPTIONS_INIT;
   options.path = path, options.label = label;
   must(gc_dump(heap, &options, NULL) == RC_OK, path);
+  if (label || strncmp(name, "random", 6) == 0) expect(heap, name);
 }
 
 static gc_heap *heap_of(const char *name) {

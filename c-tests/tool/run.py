@@ -8,6 +8,7 @@
 | make_dumps.c, make_profile_dumps.c | write the dumps |
 """
 
+import itertools
 import json
 import os
 import re
@@ -295,6 +296,35 @@ def test_export():
         check(f"export {' '.join(options)}: usage", status == 2, err)
     status, out, err = rcgc("export", dump("list"), "--to", "heapsnapshot", "-o", "/dev/full")
     check("export to a full disk: exit status 4", status == 4, err)
+
+
+def test_library():
+    """The tool finds what the library finds of the same heap."""
+    for name in ["server-1", "server-2", "server-3", "random-1", "random-2", "random-3"]:
+        lines = [line.split() for line in (DUMPS / f"{name}.expected").read_text().splitlines()]
+        total = found("summary", dump(name))["facts"]["objects"]
+        check(f"{name}: as many objects", len(lines) == total, f"{len(lines)}, the tool {total}")
+        wrong = []
+        for address, outside, retained in lines[::max(1, len(lines) // 40)]:
+            result = found("why", dump(name), address)
+            facts = result["facts"]
+            is_garbage = "garbage" in result["sentences"][0]
+            same = is_garbage == (retained == "0") and (is_garbage or facts["retained"] == int(retained))
+            if not same or facts["from_outside"] != int(outside):
+                wrong.append(f"{address}: {outside} {retained}, the tool: {facts}")
+        check(f"{name}: references from outside and retained sizes", not wrong, "\n".join(wrong[:5]))
+
+
+def test_small_stack():
+    """Every command on large shapes with a stack of 128 KiB: the tool does not recurse."""
+    for name, command in itertools.product(["list", "ring", "wide"], [
+            "summary", "types", "why '#0'", "why Node", "path '#0' '#9'", "suspects", "cycles", "check", "diff",
+            "export --to heapsnapshot", "export --to dot"]):
+        words = command.split()
+        more = dump(name) if words[0] == "diff" else ""
+        line = f"ulimit -s 128; {TOOL} -q {words[0]} {dump(name)} {more} {' '.join(words[1:])} > /dev/null"
+        status, out, err = run("bash", "-c", line)
+        check(f"{command} of {name} on a small stack", status in (0, 1), f"{status} {err}")
 
 
 def test_readers():

@@ -151,7 +151,13 @@ pub struct Shapes<'a> {
     numbers: HashMap<(u32, u32, u32, bool), u32>,
     /// By object: its shape; NONE while it is not known.
     of: Vec<u32>,
+    /// The references of objects that have many, by target: looked up for each of a million elements, the
+    /// list would be gone through a million times.
+    wide: HashMap<Object, HashMap<Object, Label>>,
 }
+
+/// Objects with more references than this have a table of their own.
+const WIDE: usize = 64;
 
 struct Shape {
     before: u32,
@@ -164,7 +170,7 @@ struct Shape {
 impl<'a> Shapes<'a> {
     pub fn new(heap: &'a Heap<'a>) -> Shapes<'a> {
         let of = vec![NONE; heap.dump.len()];
-        Shapes { heap, shapes: Vec::new(), numbers: HashMap::new(), of }
+        Shapes { heap, shapes: Vec::new(), numbers: HashMap::new(), of, wide: HashMap::new() }
     }
 
     /// The shape of the shortest way to an object; NONE for garbage.
@@ -206,8 +212,23 @@ impl<'a> Shapes<'a> {
         self.intern(Shape { before: NONE, kind, label, repeats: false, steps: 0 })
     }
 
+    fn label_between(&mut self, from: Object, to: Object) -> Option<Label> {
+        let dump = self.heap.dump;
+        if dump.graph().range(from).len() <= WIDE {
+            return label_between(dump, from, to);
+        }
+        let table = self.wide.entry(from).or_insert_with(|| {
+            let mut labels = HashMap::new();
+            for (target, label) in dump.edges_of(from) {
+                labels.entry(target).or_insert(label);
+            }
+            labels
+        });
+        table.get(&to).copied()
+    }
+
     fn step(&mut self, before: u32, from: Object, to: Object) -> u32 {
-        let Some(label) = label_between(self.heap.dump, from, to) else { return before };
+        let Some(label) = self.label_between(from, to) else { return before };
         let kind = self.heap.dump.objects.kind[from as usize];
         let last = &mut self.shapes[before as usize];
         let same = last.before != NONE
