@@ -189,6 +189,36 @@ static void filters(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* Serial numbers are given by a profile, in the order in which objects are made. */
+static void filters_by_age(void) {
+  gc_heap *heap = graph_heap("aged");
+  rc_type *type = graph_declared(heap);
+  gc_iter_filter filter = GC_ITER_FILTER_INIT;
+  gc_iter iter;
+  filter.serial_min = 1;
+  CHECK_EQ(gc_iter_begin(heap, &filter, &iter), RC_ERR_REFUSED);
+  CHECK_STR(gc_error_message(heap), "not profiled");
+  Node *before = graph_chain(type, 5, false);
+  REQUIRE(gc_profile_start(heap, NULL) == RC_OK);
+  Node *nodes[10];
+  for (size_t i = 0; i < 10; i++) nodes[i] = graph_node(type, i);
+  gc_origin origin = GC_ORIGIN_INIT;
+  CHECK_EQ(gc_object_site(nodes[3], &origin), RC_OK);
+  filter.serial_min = origin.serial;
+  CHECK_EQ(walk_count(heap, &filter), 7);
+  filter.serial_max = origin.serial + 1;
+  CHECK_EQ(walk_count(heap, &filter), 2);
+  filter.serial_min = 0;
+  CHECK_EQ(walk_count(heap, &filter), 5 + 5); /* those made before have none: they are the oldest */
+  rc_decref(nodes[3]);
+  nodes[3] = graph_node(type, 3); /* another one, whatever its address */
+  CHECK_EQ(walk_count(heap, &filter), 9);
+  gc_profile_stop(heap);
+  for (size_t i = 0; i < 10; i++) rc_decref(nodes[i]);
+  rc_decref(before);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 static void bad_walks(void) {
   gc_heap *heap = graph_heap("bad"), *other = graph_heap("other");
   rc_type *foreign = graph_declared(other);
@@ -473,6 +503,7 @@ static const check_test tests[] = {
     CHECK_TEST(a_walk_stands_in_a_page_that_changes_its_size),
     CHECK_TEST(two_walks_and_a_copy_do_not_meet),
     CHECK_TEST(filters),
+    CHECK_TEST(filters_by_age),
     CHECK_TEST(bad_walks),
     CHECK_TEST(a_walk_outlives_its_heap),
     CHECK_TEST(dying_objects_are_not_listed),

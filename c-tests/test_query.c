@@ -383,6 +383,51 @@ static void the_sentence(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* Names are the host's: any bytes, any length. Texts stay one line of UTF-8. */
+static void hostile_names(void) {
+  static char huge[20 * 1024 + 1];
+  memset(huge, 'n', sizeof huge - 1);
+  const char *names[] = {"quo\"te", "new\nline\ttab", "\xff\xfe not UTF-8 \xc3", huge, "%s%n{}", "\x1b[31m"};
+  for (size_t i = 0; i < RC_COUNT_OF(names); i++) {
+    gc_heap *heap = graph_heap(names[i]);
+    graph_policy(heap, GC_POLICY_NEVER);
+    rc_field fields[] = {RC_FIELD(Node, a), RC_FIELD(Node, b)};
+    fields[0].name = fields[1].name = names[i];
+    rc_type_spec spec = RC_TYPE_SPEC_INIT;
+    spec.name = names[i], spec.size = sizeof(Node), spec.fields = fields, spec.field_count = 2;
+    rc_type *type = graph_type(heap, &spec);
+    Node *node = graph_chain(type, 3, false);
+    node->a->a->a = rc_newref(node);
+    node->b = node->a; /* an incref is missing */
+    gc_query *query = begin(heap);
+    gc_step rows[ROWS];
+    gc_type_facts facts = GC_TYPE_FACTS_INIT;
+    gc_ring_shape shape = GC_RING_SHAPE_INIT;
+    size_t count;
+    CHECK_EQ(gc_type_stats(type, &facts), RC_OK);
+    CHECK(strcmp(facts.name, names[i]) == 0);
+    CHECK_EQ(neighbours(gc_referents, query, node, rows), 2);
+    CHECK(strcmp(rows[0].name, names[i]) == 0);
+    const char *texts[] = {text_of(query, node->a->a), NULL};
+    CHECK_EQ(gc_cycles(query, &shape, 1, &count), RC_OK);
+    CHECK_EQ(count, 1);
+    texts[1] = shape.shape;
+    for (size_t t = 0; t < 2; t++) {
+      for (const unsigned char *at = (const unsigned char *)texts[t]; *at; at++) CHECK(*at >= ' ' && *at < 0x7f);
+      CHECK(strlen(texts[t]) < 1024);
+    }
+    end(query);
+    check_log_start();
+    CHECK_EQ(gc_verify(heap, NULL, NULL, &count), RC_OK);
+    CHECK_EQ(count, 1);
+    CHECK_EQ(check_log.lines[GC_LOG_ERROR], 1);
+    node->b = NULL;
+    rc_decref(node);
+    CHECK_EQ(gc_collect(heap), 3);
+    CHECK_EQ(gc_heap_free(heap), 0);
+  }
+}
+
 static void keep(void *obj) {
   rc_incref(obj);
 }
@@ -892,6 +937,7 @@ static const check_test tests[] = {
     CHECK_TEST(random_graphs_against_a_model),
     CHECK_TEST(dominators_of_a_diamond),
     CHECK_TEST(the_sentence),
+    CHECK_TEST(hostile_names),
     CHECK_TEST(every_verdict),
     CHECK_TEST(more_edges_than_references),
     CHECK_TEST(references_from_other_heaps_and_scopes_are_outside),

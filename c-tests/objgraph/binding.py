@@ -54,7 +54,7 @@ class ObjectFacts(Sized):
 
 class IterFilter(Sized):
     _fields_ = [("struct_size", c_size_t), ("type", c_void_p), ("with_", c_uint32), ("without", c_uint32),
-                ("newer_than", c_void_p)]
+                ("newer_than", c_void_p), ("serial_min", c_uint64), ("serial_max", c_uint64)]
 
 
 class TypeFacts(Sized):

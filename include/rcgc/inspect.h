@@ -118,10 +118,15 @@ typedef struct gc_iter_filter {
   /* Made since this mark, which must be the heap's latest one with `GC_MARK_OBJECTS`; null: of
    * any age. */
   gc_mark *newer_than;
+  /* The least serial number that a profile of the heap has given them (see `gc_object_site`); 0:
+   * any. */
+  uint64_t serial_min;
+  /* The greatest; 0: any. */
+  uint64_t serial_max;
 } gc_iter_filter;
 
 /* An initialiser: all defaults. */
-#define GC_ITER_FILTER_INIT { sizeof(gc_iter_filter), NULL, 0, 0, NULL }
+#define GC_ITER_FILTER_INIT { sizeof(gc_iter_filter), NULL, 0, 0, NULL, 0, 0 }
 
 /* A walk over the objects of a heap. The host owns the memory and may copy and move it; what is
  * in it is the library's. */
@@ -143,8 +148,9 @@ typedef struct gc_iter {
  * May collect: no.
  * Runs host code: no.
  * Fails: RC_ERR_INVALID for null `out_iter`, a bad filter, or a type or mark that is not the
- *   heap's; RC_ERR_STALE when the mark is not the latest one with `GC_MARK_OBJECTS`;
- *   RC_ERR_NO_MEMORY only where the default heap cannot be made.
+ *   heap's; RC_ERR_REFUSED for serial numbers of a heap that is not profiled; RC_ERR_STALE when
+ *   the mark is not the latest one with `GC_MARK_OBJECTS`; RC_ERR_NO_MEMORY only where the
+ *   default heap cannot be made.
  */
 RCGC_API rc_status gc_iter_begin(gc_heap *heap, const gc_iter_filter *filter,
                                  gc_iter *RCGC_NONNULL out_iter);

@@ -116,6 +116,10 @@ pub struct gc_iter_filter {
     pub without: u32,
     /// Made since this mark, which must be the heap's latest one with `GC_MARK_OBJECTS`; null: of any age.
     pub newer_than: *mut gc_mark,
+    /// The least serial number that a profile of the heap has given them (see `gc_object_site`); 0: any.
+    pub serial_min: u64,
+    /// The greatest; 0: any.
+    pub serial_max: u64,
 }
 
 /// A walk over the objects of a heap. The host owns the memory and may copy and move it; what is in it is the
@@ -137,8 +141,8 @@ pub struct gc_iter {
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: RC_ERR_INVALID for null `out_iter`, a bad filter, or a type or mark that is not the heap's; RC_ERR_STALE when
-/// the mark is not the latest one with `GC_MARK_OBJECTS`; RC_ERR_NO_MEMORY only where the default heap cannot be made.
+/// Fails: RC_ERR_INVALID for null `out_iter`, a bad filter, or a type or mark that is not the heap's; RC_ERR_REFUSED for
+/// serial numbers of a heap that is not profiled; RC_ERR_STALE when the mark is not the latest one with `GC_MARK_OBJECTS`; RC_ERR_NO_MEMORY only where the default heap cannot be made.
 #[no_mangle]
 pub unsafe extern "C" fn gc_iter_begin(
     heap: *mut gc_heap,

@@ -15,6 +15,7 @@ use crate::heap::range::{self, RANGE};
 use crate::heap::segment::SEGMENT_BYTES;
 use crate::heap::Heap;
 use crate::object;
+use crate::profile::record;
 use crate::types::Type;
 use core::ffi::c_void;
 
@@ -105,6 +106,10 @@ pub struct Filter {
     pub without: Traits,
     /// Serial of the growth mark that they are newer than; 0: of any age.
     pub mark_serial: u64,
+    /// The least serial number that a profile has given them,
+    pub serial_min: u64,
+    /// and the greatest; both 0: any, or none.
+    pub serial_max: u64,
 }
 
 /// Why a walk cannot go on.
@@ -193,6 +198,12 @@ impl Filter {
         let page = range::page_of(obj as usize);
         if self.mark_serial != 0 && !is_new(page, obj) {
             return false;
+        }
+        if self.serial_max != 0 {
+            let serial = record::get(page, obj).serial();
+            if serial < self.serial_min || serial > self.serial_max {
+                return false;
+            }
         }
         let asked = self.with | self.without;
         if asked.is_empty() {

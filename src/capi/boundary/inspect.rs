@@ -7,6 +7,7 @@ use crate::inspect::facts::{self, Facts, Traits};
 use crate::inspect::growth::{self, Growth, Mark, Since};
 use crate::inspect::registry::{self, Purpose, Ticket};
 use crate::inspect::walk::{Broken, Filter, Walk};
+use crate::profile;
 
 const_assert_eq!(Traits::all().bits(), 2 * GC_OBJECT_NEW - 1);
 const _: () = assert!(size_of::<Walk>() <= size_of::<gc_iter>());
@@ -73,6 +74,8 @@ pub(in crate::capi) unsafe fn iter_begin(
         with: Traits::empty(),
         without: Traits::empty(),
         mark_serial: 0,
+        serial_min: 0,
+        serial_max: 0,
     };
     if !filter.is_null() {
         let filter = match read_struct(filter, (*filter).struct_size, 16) {
@@ -87,7 +90,18 @@ pub(in crate::capi) unsafe fn iter_begin(
         if !filter.type_.is_null() && (*type_checked(CALL, filter.type_)).heap != heap {
             return refuse_in(heap, RC_ERR_INVALID, format_args!("{CALL}: the type is another heap's"));
         }
-        wanted = Filter { kind: filter.type_, with, without, mark_serial: 0 };
+        (wanted.kind, wanted.with, wanted.without) = (filter.type_, with, without);
+        if filter.serial_min != 0 || filter.serial_max != 0 {
+            if profile::exact(heap).is_null() {
+                let text = format_args!(
+                    "{CALL}: serial numbers, and heap {} is not profiled by sites",
+                    CText((*heap).name())
+                );
+                return refuse_in(heap, RC_ERR_REFUSED, text);
+            }
+            let most = if filter.serial_max == 0 { u64::MAX } else { filter.serial_max };
+            (wanted.serial_min, wanted.serial_max) = (filter.serial_min, most);
+        }
         if !filter.newer_than.is_null() {
             let mark = mark_checked(CALL, filter.newer_than);
             if (*mark).heap() != Some(heap) {
