@@ -5,13 +5,12 @@
 //! | `format` | the format's constants and codes, for readers too |
 //! | `out` | buffers, chunks, the sink |
 //! | `names` | strings, each written once |
-//! | `places` | from addresses to small numbers |
 //! | `objects` | objects and their edges |
 //! | `profiled` | sites, scopes, series, followed references |
 //! | this | one dump from its options to its end |
 //!
 //! Guarantees: the heap is as it was, whatever fails; all memory is taken before the first byte is written,
-//! and only the table of `places` grows with the heap (40 bytes a MiB); no file offset, length or number is
+//! and only the table of `heap/places.rs` grows with the heap (40 bytes a MiB); no file offset, length or number is
 //! limited to 32 bits; what reached the sink can be read up to its last whole chunk.
 //!
 //! While a dump is written the heap's phase is `Judging`, as in a collection: host code that runs (a
@@ -21,7 +20,6 @@ pub mod format;
 pub mod names;
 pub mod objects;
 pub mod out;
-pub mod places;
 pub mod profiled;
 pub mod stacks;
 
@@ -30,6 +28,7 @@ use crate::edges;
 use crate::finalizers;
 use crate::header::ABI_TAG;
 use crate::heap::page::{Kind as PageKind, Page};
+use crate::heap::places::{blocks_of, Places};
 use crate::heap::range::RANGE;
 use crate::heap::{Heap, Phase};
 use crate::scope;
@@ -41,7 +40,6 @@ use format::{callback, end_key, group, heap_key, holder, type_flag, type_key};
 use names::Names;
 use objects::Objects;
 use out::{Buffer, Out, Sink};
-use places::{blocks_of, Places};
 
 /// Bytes of a chunk that has neither objects nor strings.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -97,7 +95,7 @@ impl Memory {
     unsafe fn of(heap: *const Heap, key: Option<u64>) -> Option<Memory> {
         Some(Memory {
             names: Names::new(key)?,
-            places: Places::of(heap)?,
+            places: Places::of(heap, false)?,
             buffer: Buffer::new(CHUNK_BYTES)?,
             objects: Buffer::new(objects::CHUNK_BYTES)?,
         })
@@ -343,7 +341,7 @@ unsafe fn write_holders(
 ) {
     let mut put = |kind: u64, name: *const c_char, obj: *mut c_void| {
         // Of another heap: it is held there from outside, like by any program.
-        let Ok(place) = places.find(obj as usize) else { return };
+        let Some(place) = places.find(obj as usize) else { return };
         let name = names.number_of(out, name);
         make_room(3, format::HOLDERS, names, buffer, out);
         buffer.put(kind);

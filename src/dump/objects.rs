@@ -8,12 +8,13 @@
 use super::format::{self, extra, head, object_flag, slot};
 use super::names::Names;
 use super::out::{Buffer, Out};
-use super::places::Places;
 use crate::edges::{self, Edge};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL, QUEUED};
 use crate::heap::page::{is_frozen, is_old, Page, PageFlags};
+use crate::heap::places::{self, Places};
 use crate::heap::range;
 use crate::heap::Heap;
+use crate::object;
 use crate::profile::record::{self, Record};
 use crate::slots;
 use crate::types::{Place, SlotKind, Type, TypeFlags, SIMPLE_MAX};
@@ -72,7 +73,7 @@ impl<'a> Objects<'a> {
     pub unsafe fn write_all(&mut self) {
         let heap = self.heap;
         (*heap).each_page(|page| {
-            if super::places::blocks_of(&*page) == 0 || self.out.has_failed() {
+            if places::blocks_of(&*page) == 0 || self.out.has_failed() {
                 return;
             }
             let mut place = self.places.first_of(&*page);
@@ -270,8 +271,8 @@ impl<'a> Objects<'a> {
     #[inline(always)]
     unsafe fn code_of(&self, word: usize) -> u64 {
         match self.places.find(word) {
-            Ok(target) => slot::FIRST_OBJECT + format::distance(self.place, target, self.places.count),
-            Err(code) => code,
+            Some(target) => slot::FIRST_OBJECT + format::distance(self.place, target, self.places.count),
+            None => elsewhere(word),
         }
     }
 
@@ -326,5 +327,17 @@ unsafe fn flags_of(page: &Page, obj: *mut c_void, header: Header) -> u64 {
         IMMORTAL => flags | object_flag::IMMORTAL,
         word if word & (LOCAL | QUEUED) == QUEUED => flags | object_flag::QUEUED,
         _ => flags,
+    }
+}
+
+/// What stands for an address that no block of the heap begins at.
+#[cold]
+#[inline(never)]
+unsafe fn elsewhere(address: usize) -> u64 {
+    // Looks at memory of another heap, as counting through such an edge does: the host serialises.
+    if object::check(address as *mut c_void).is_ok() {
+        slot::OTHER_HEAP
+    } else {
+        slot::NO_OBJECT
     }
 }

@@ -7,8 +7,8 @@
 use super::format::{self, happening, measure_key, profile_key, site_key};
 use super::names::Names;
 use super::out::{Buffer, Out};
-use super::places::Places;
 use super::{make_room, put_pairs, stacks};
+use crate::heap::places::Places;
 use crate::heap::range;
 use crate::heap::Heap;
 use crate::leaks::holds::Hold;
@@ -250,7 +250,7 @@ impl Writer<'_> {
     }
 
     unsafe fn put_hold(&mut self, hold: &Hold, places: &Places) {
-        let (Ok(place), Some(taken_at)) = (places.find(hold.obj as usize), site::place(hold.site)) else {
+        let (Some(place), Some(taken_at)) = (places.find(hold.obj as usize), site::place(hold.site)) else {
             return;
         };
         self.room(6, format::FOLLOWED);

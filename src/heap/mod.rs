@@ -6,6 +6,7 @@
 //! | `segment` | 1 MiB of the range, given to one heap; taking and giving back pages |
 //! | `page` | 64 KiB of blocks of one size; the free list; the count of frees |
 //! | `class` | size classes; where the next block comes from |
+//! | `places` | blocks counted through: objects as numbers |
 //! | `external` | bytes that objects keep elsewhere |
 //! | this | the heap itself, made and ended; large objects |
 //!
@@ -18,6 +19,7 @@
 pub mod class;
 pub mod external;
 pub mod page;
+pub mod places;
 pub mod range;
 pub mod segment;
 

@@ -8,7 +8,7 @@
 //! | `growth` | what became more |
 //! | `registry` | what the host has open |
 //! | `query` | a session: the objects and edges of one moment |
-//! | `places`, `array` | objects as small numbers; large arrays of numbers |
+//! | `array` | large arrays of numbers |
 //! | `paths` | how one object leads to another, and what keeps it |
 //! | `retained` | what would go with it |
 //! | `rings`, `kinds` | rings by their shapes; kinds of edges |
@@ -26,7 +26,6 @@ pub mod growth;
 pub mod kinds;
 pub mod lint;
 pub mod paths;
-pub mod places;
 pub mod query;
 pub mod registry;
 pub mod retained;

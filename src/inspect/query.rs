@@ -18,12 +18,12 @@
 
 use super::array::Array;
 use super::facts;
-use super::places::{Places, Refused};
 use super::registry::{self, Purpose, Ticket};
 use crate::cycle::working::CLEAR;
 use crate::edges::{self, is_listed, Edge, NO_INDEX};
 use crate::graph::Graph;
 use crate::header::{self, Flags};
+use crate::heap::places::Places;
 use crate::heap::range::{self, RANGE};
 use crate::heap::{Heap, Phase};
 use crate::object;
@@ -50,7 +50,7 @@ pub struct Query {
     /// Objects listed.
     pub objects: u64,
     /// Numbers of blocks.
-    pub places: Places,
+    pub places: Nodes,
     /// One more than the count, so that 0 says that no object is listed.
     count: Array<u32>,
     out_starts: Array<u32>,
@@ -88,12 +88,50 @@ pub enum Failure {
     NotListed,
 }
 
-impl From<Refused> for Failure {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::NoMemory => Failure::NoMemory,
-            Refused::Limit => Failure::Limit,
+/// The most places: the algorithms of `graph` mark numbers in their top bit.
+const PLACES_MAX: u64 = 1 << 31;
+
+/// Places as the nodes of a graph.
+pub struct Nodes {
+    places: Places,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Nodes {
+    unsafe fn of(heap: *mut Heap, only_dead: bool) -> Result<Self, Failure> {
+        let places = Places::of(heap, only_dead).ok_or(Failure::NoMemory)?;
+        if places.count >= PLACES_MAX {
+            return Err(Failure::Limit);
         }
+        let count = places.count as usize;
+        Ok(Nodes { places, count })
+    }
+
+    /// See [`Places::find`].
+    ///
+    /// # Safety
+    /// - The session is fresh.
+    #[inline(always)]
+    pub unsafe fn find(&self, address: usize) -> Option<u32> {
+        self.places.find(address).map(|place| place as u32)
+    }
+
+    /// See [`Places::address`].
+    ///
+    /// # Safety
+    /// - The session is fresh and lists an object there.
+    pub unsafe fn address(&self, place: u32) -> *mut c_void {
+        self.places.address(place as u64)
+    }
+
+    /// See [`Places::each_block`].
+    ///
+    /// # Safety
+    /// - The session is fresh.
+    #[inline(always)]
+    unsafe fn each_block(&self, mut each: impl FnMut(u32, *mut c_void)) {
+        self.places.each_block(|place, obj| each(place as u32, obj));
     }
 }
 
@@ -127,7 +165,7 @@ impl Query {
         }
         let mut has_traverse = false;
         (*heap).each_type(|kind| has_traverse |= (*kind).traverse.is_some() && (*kind).live() != 0);
-        let places = Places::of(heap, only_dead)?;
+        let places = Nodes::of(heap, only_dead)?;
         let nodes = places.count;
         let zeros = |len| Array::<u32>::zeros(len).ok_or(Failure::NoMemory);
         let mut query = Query {
@@ -439,7 +477,7 @@ impl Query {
             &self.queue,
         ];
         let numbers: usize = numbers.iter().map(|array| array.bytes()).sum();
-        numbers + self.places.bytes() + self.reached.bytes()
+        numbers + self.places.places.bytes() + self.reached.bytes()
     }
 }
 
