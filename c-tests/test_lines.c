@@ -111,6 +111,27 @@ static void increments_add_up(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* Two calls that take turns, as coroutines do: each has its own mark before. */
+static void marks_of_two_functions_in_turns(void) {
+  static rc_site sites[] = {{"turns.c", "one", 1, 0}, {"turns.c", "one", 2, 0}, {"turns.c", "two", 1, 0},
+                            {"turns.c", "two", 2, 0}};
+  gc_heap *heap = graph_heap("turns");
+  rc_type *type = graph_declared(heap);
+  CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
+  gc_lines one = gc_lines_begin(heap, &sites[0]);
+  Node *first = graph_chain(type, 10, false);
+  gc_lines two = gc_lines_begin(heap, &sites[2]);
+  Node *second = graph_chain(type, 5, false);
+  gc_line(&one, &sites[1]); /* 15 since it began */
+  Node *third = graph_chain(type, 1, false);
+  gc_line(&two, &sites[3]); /* 6 since it began */
+  const char *table = written(heap, GC_TEXT_LINES, 0);
+  CHECK_EQ(line_of(table, "one", 2).increment, 15 * 32);
+  CHECK_EQ(line_of(table, "two", 2).increment, 6 * 32);
+  rc_decref(first), rc_decref(second), rc_decref(third);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 /* A mark of a function that began under another profile, or none. */
 static void marks_across_profiles(void) {
   gc_heap *heap = graph_heap("across");
@@ -135,6 +156,9 @@ static void marks_across_profiles(void) {
 #else
 
 static void increments_add_up(void) {
+}
+
+static void marks_of_two_functions_in_turns(void) {
 }
 
 static void marks_across_profiles(void) {
@@ -203,6 +227,7 @@ static void sinks_and_their_failures(void) {
 
 static const check_test tests[] = {
     CHECK_TEST(increments_add_up),
+    CHECK_TEST(marks_of_two_functions_in_turns),
     CHECK_TEST(marks_across_profiles),
     CHECK_TEST(all_parts),
     CHECK_TEST(sinks_and_their_failures),

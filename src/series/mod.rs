@@ -17,8 +17,8 @@ use crate::cycle::events::Event;
 use crate::cycle::Kind;
 use crate::heap::{Heap, Phase};
 use crate::profile::{plan, site};
-use crate::sys;
 use crate::sys::thread::Ticker;
+use crate::sys::{self, file, LockGuard};
 use core::ffi::{c_char, c_void};
 use core::ptr;
 use core::sync::atomic::Ordering;
@@ -154,6 +154,8 @@ pub struct Series {
     /// What happened.
     pub happenings: Ring<Happening>,
     flags: u32,
+    /// The process that has the thread.
+    process: u64,
     /// Samples are at least so far apart.
     interval_ns: u64,
     last: Sample,
@@ -161,6 +163,16 @@ pub struct Series {
     sampled_ns: u64,
     meters: Meters,
     ticker: Ticker,
+}
+
+impl Series {
+    /// Closes the lock. None in a forked child where it is closed for good.
+    fn close(&self) -> Option<LockGuard<'_>> {
+        match self.process == file::process_id() {
+            true => Some(self.lock.lock()),
+            false => self.lock.try_lock(),
+        }
+    }
 }
 
 /// How a series is made.
@@ -196,6 +208,7 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     }
     ptr::addr_of_mut!((*series).lock).write(sys::Lock::new());
     (*series).flags = options.flags;
+    (*series).process = file::process_id();
     (*series).interval_ns = options.interval_ns;
     (*series).meters.begin();
     let begun = (*series).samples.begin(options.capacity) && (*series).happenings.begin(options.capacity);
@@ -305,9 +318,8 @@ unsafe fn sample(heap: *mut Heap) {
         ..Sample::default()
     };
     read_meters(series, &mut sample);
-    // In a forked child the lock may be closed for good.
     series.sampled_ns = sample.time_ns;
-    let Some(_guard) = (*(*heap).series).lock.try_lock() else { return };
+    let Some(_guard) = (*(*heap).series).close() else { return };
     series.samples.put(sample);
     series.last = sample;
 }
@@ -321,7 +333,7 @@ pub unsafe fn note(heap: *mut Heap, what: What, duration_ns: u64, value: u64, na
         return;
     }
     let live_bytes = (*heap).live_bytes();
-    let Some(_guard) = (*(*heap).series).lock.try_lock() else { return };
+    let Some(_guard) = (*(*heap).series).close() else { return };
     let time_ns = sys::now_ns();
     (*(*heap).series).happenings.put(Happening { time_ns, duration_ns, live_bytes, value, what, name });
 }
