@@ -9,6 +9,7 @@
 //! | `output` | results as text, JSON or CSV |
 //! | `commands` | one file a command |
 //! | `export` | one file a format of other programs |
+//! | `report` | all of it as one HTML page, one file a panel |
 //!
 //! A command takes dumps and options and gives a [`output::Report`]; it does not print. An export writes to a
 //! stream. The tool has no unsafe code, and no input makes it crash: what is read is checked where it is
@@ -23,6 +24,7 @@ mod export;
 mod heap;
 mod output;
 mod progress;
+mod report;
 mod ways;
 
 use std::process::ExitCode;

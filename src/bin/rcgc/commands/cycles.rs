@@ -37,7 +37,7 @@ struct Shape {
 }
 
 /// References of one kind in a ring: from a type, by a field (elements of arrays together), to a type.
-type Relation = (u32, u32, u32);
+pub type Relation = (u32, u32, u32);
 
 /// Shapes with more relations than this are not tried for their weakest one.
 const RELATIONS_TRIED: usize = 16;
@@ -55,14 +55,75 @@ struct Group {
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
     let dump = context.open(&arguments.dump)?;
     let heap = Heap::new(&dump, context.progress);
-    let rings = Rings::of(&heap);
+    let found = find(&heap, arguments.garbage, arguments.limit);
+    let has_findings = arguments.garbage && found.rings != 0;
+    let mut report = Report { has_findings, ..Report::default() };
+    report.fact("rings", Cell::Count(found.rings));
+    report.fact("objects", Cell::Count(found.objects));
+    report.fact("garbage_rings", Cell::Count(found.garbage));
+    let mut table = Table::new(
+        "cycles",
+        "",
+        &["shape", "rings", "objects", "bytes", "garbage", "weaken", "leaves_in_rings", "example"],
+    );
+    table.left_out = found.left_out;
+    for of in found.shapes {
+        let (weaken, left) = match of.weakest {
+            Some((relation, left)) => (relation_text(&dump, relation).into(), Cell::Count(left)),
+            None => (Cell::None, Cell::None),
+        };
+        table.row(vec![
+            of.text.into(),
+            Cell::Count(of.rings),
+            Cell::Count(of.objects),
+            Cell::Bytes(of.bytes),
+            Cell::Count(of.garbage),
+            weaken,
+            left,
+            of.example.map_or(Cell::None, |object| names::object(&dump, object).into()),
+        ]);
+    }
+    report.tables.push(table);
+    Ok(report)
+}
+
+/// All rings of one shape.
+pub struct OfShape {
+    pub text: String,
+    pub relations: Vec<Relation>,
+    /// The relations as they follow each other, when each object refers to one other of its ring.
+    pub order: Option<Vec<Relation>>,
+    pub rings: u64,
+    pub objects: u64,
+    pub bytes: u64,
+    /// Rings that nothing keeps.
+    pub garbage: u64,
+    /// The relation to weaken, and how many objects would be left in rings.
+    pub weakest: Option<(Relation, u64)>,
+    pub example: Option<Object>,
+}
+
+/// The rings of a heap.
+pub struct Found {
+    pub rings: u64,
+    pub objects: u64,
+    pub garbage: u64,
+    /// Those with most bytes first.
+    pub shapes: Vec<OfShape>,
+    pub left_out: u64,
+}
+
+/// Finds rings; of the shapes at most `limit`.
+pub fn find(heap: &Heap, only_garbage: bool, limit: usize) -> Found {
+    let dump = heap.dump;
+    let rings = Rings::of(heap);
     let mut groups: HashMap<Shape, Group> = HashMap::new();
     for ring in rings.all() {
         let is_garbage = !ring.iter().any(|&object| heap.is_alive(object));
-        if arguments.garbage && !is_garbage {
+        if only_garbage && !is_garbage {
             continue;
         }
-        let group = groups.entry(rings.shape(&dump, ring)).or_default();
+        let group = groups.entry(rings.shape(dump, ring)).or_default();
         group.rings += 1;
         group.garbage += u64::from(is_garbage);
         group.bytes = ring.iter().fold(group.bytes, |sum, &object| sum.saturating_add(heap.size(object)));
@@ -70,39 +131,29 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     }
     let mut sorted: Vec<(Shape, Group)> = groups.into_iter().collect();
     sorted.sort_by(|a, b| (Reverse(a.1.bytes), &a.0).cmp(&(Reverse(b.1.bytes), &b.0)));
-
-    let has_findings = arguments.garbage && !sorted.is_empty();
-    let mut report = Report { has_findings, ..Report::default() };
-    report.fact("rings", Cell::Count(sorted.iter().map(|(_, group)| group.rings).sum()));
-    report.fact("objects", Cell::Count(sorted.iter().map(|(_, group)| group.objects.len() as u64).sum()));
-    report.fact("garbage_rings", Cell::Count(sorted.iter().map(|(_, group)| group.garbage).sum()));
-    let mut table = Table::new(
-        "cycles",
-        "",
-        &["shape", "rings", "objects", "bytes", "garbage", "weaken", "leaves_in_rings", "example"],
-    );
-    table.left_out = sorted.len().saturating_sub(arguments.limit) as u64;
+    let mut found = Found {
+        rings: sorted.iter().map(|(_, group)| group.rings).sum(),
+        objects: sorted.iter().map(|(_, group)| group.objects.len() as u64).sum(),
+        garbage: sorted.iter().map(|(_, group)| group.garbage).sum(),
+        shapes: Vec::new(),
+        left_out: sorted.len().saturating_sub(limit) as u64,
+    };
     let mut locals = vec![0; dump.len()];
-    for (shape, group) in sorted.iter().take(arguments.limit) {
-        let weakest = weakest(&dump, &shape.relations, &group.objects, &rings, &mut locals);
-        let (weaken, left) = match weakest {
-            Some((relation, left)) => (relation_text(&dump, relation).into(), Cell::Count(left)),
-            None => (Cell::None, Cell::None),
-        };
-        let example = group.objects.first().map_or(Cell::None, |&object| names::object(&dump, object).into());
-        table.row(vec![
-            rings.shape_text(&dump, shape, &group.objects).into(),
-            Cell::Count(group.rings),
-            Cell::Count(group.objects.len() as u64),
-            Cell::Bytes(group.bytes),
-            Cell::Count(group.garbage),
-            weaken,
-            left,
-            example,
-        ]);
+    for (shape, group) in sorted.into_iter().take(limit) {
+        let order = rings.order(dump, &shape, &group.objects);
+        found.shapes.push(OfShape {
+            text: shape_text(dump, &shape.relations, order.as_deref()),
+            weakest: weakest(dump, &shape.relations, &group.objects, &rings, &mut locals),
+            order,
+            relations: shape.relations,
+            rings: group.rings,
+            objects: group.objects.len() as u64,
+            bytes: group.bytes,
+            garbage: group.garbage,
+            example: group.objects.first().copied(),
+        });
     }
-    report.tables.push(table);
-    Ok(report)
+    found
 }
 
 /// The components of a heap, and which of them are rings.
@@ -173,35 +224,40 @@ impl Rings {
         Shape { relations, is_simple }
     }
 
-    /// "Parent.child → Child.parent": the references of a simple ring as they follow each other, each kind
-    /// once; else all kinds with their targets.
-    fn shape_text(&self, dump: &Dump, shape: &Shape, objects: &[Object]) -> String {
+    /// The references of a simple ring as they follow each other, each kind once.
+    fn order(&self, dump: &Dump, shape: &Shape, objects: &[Object]) -> Option<Vec<Relation>> {
         let first = shape.relations.first();
         // Begins where the same relation begins in every dump.
         let begins =
             |&&object: &&Object| self.inside(dump, object).next().map(|(_, of)| of).as_ref() == first;
-        if let Some(&start) = objects.iter().find(begins).filter(|_| shape.is_simple) {
-            let mut order: Vec<Relation> = Vec::new();
-            let mut at = start;
-            while let Some((to, relation)) = self.inside(dump, at).next() {
-                if !order.contains(&relation) {
-                    order.push(relation);
-                }
-                at = to;
-                if at == start || order.len() == shape.relations.len() {
-                    break;
-                }
+        let &start = objects.iter().find(begins).filter(|_| shape.is_simple)?;
+        let mut order: Vec<Relation> = Vec::new();
+        let mut at = start;
+        while let Some((to, relation)) = self.inside(dump, at).next() {
+            if !order.contains(&relation) {
+                order.push(relation);
             }
-            return order.iter().map(|&of| relation_text(dump, of)).collect::<Vec<_>>().join(" → ");
+            at = to;
+            if at == start || order.len() == shape.relations.len() {
+                break;
+            }
         }
-        let text =
-            |&of: &Relation| format!("{} → {}", relation_text(dump, of), names::line(&dump.type_name(of.2)));
-        let mut parts: Vec<String> = shape.relations.iter().take(RELATIONS_SHOWN).map(text).collect();
-        if shape.relations.len() > RELATIONS_SHOWN {
-            parts.push(format!("and {} more", count((shape.relations.len() - RELATIONS_SHOWN) as u64)));
-        }
-        parts.join(", ")
+        Some(order)
     }
+}
+
+/// "Parent.child → Child.parent": of a simple ring; else all kinds of references with their targets.
+fn shape_text(dump: &Dump, relations: &[Relation], order: Option<&[Relation]>) -> String {
+    if let Some(order) = order {
+        return order.iter().map(|&of| relation_text(dump, of)).collect::<Vec<_>>().join(" → ");
+    }
+    let text =
+        |&of: &Relation| format!("{} → {}", relation_text(dump, of), names::line(&dump.type_name(of.2)));
+    let mut parts: Vec<String> = relations.iter().take(RELATIONS_SHOWN).map(text).collect();
+    if relations.len() > RELATIONS_SHOWN {
+        parts.push(format!("and {} more", count((relations.len() - RELATIONS_SHOWN) as u64)));
+    }
+    parts.join(", ")
 }
 
 /// The relation without which the fewest of these objects are in rings, and how many these are; the less
@@ -255,7 +311,7 @@ fn in_rings(graph: Graph) -> u64 {
         .count() as u64
 }
 
-fn relation_text(dump: &Dump, (kind, field, _): Relation) -> String {
+pub fn relation_text(dump: &Dump, (kind, field, _): Relation) -> String {
     let label = Label { field, index: NO_INDEX };
     format!("{}.{}", names::line(&dump.type_name(kind)), names::edge(dump, label))
 }

@@ -42,18 +42,20 @@ enum Order {
     Name,
 }
 
+/// What a type had in the first dump and in the second.
 #[derive(Clone, Copy, Default)]
-struct Sums {
-    objects: [u64; 2],
-    bytes: [u64; 2],
-    retained: [u64; 2],
-    new: u64,
-    gone: u64,
-    kept: u64,
+pub struct Sums {
+    pub objects: [u64; 2],
+    pub bytes: [u64; 2],
+    pub retained: [u64; 2],
+    /// Of objects, in dumps of one process.
+    pub new: u64,
+    pub gone: u64,
+    pub kept: u64,
 }
 
 impl Sums {
-    fn change(values: [u64; 2]) -> i64 {
+    pub fn change(values: [u64; 2]) -> i64 {
         i64::try_from(i128::from(values[1]) - i128::from(values[0])).unwrap_or(i64::MAX)
     }
 }
@@ -78,7 +80,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     } else {
         report.sentence("the dumps are of different heaps: objects are compared by type only");
     }
-    let sums = compare(&heaps, same_heap);
+    let sums = compare([&heaps[0], &heaps[1]], same_heap);
     report.tables.push(types(sums, arguments, same_heap));
     if let Some(path) = &arguments.third {
         let third = context.open(path)?;
@@ -99,12 +101,13 @@ fn change_text(before: String, after: String, change: i64, shown: fn(u64) -> Str
 
 /// Whether the dumps are of one heap: a number is given again when a heap has ended, so the name must fit,
 /// too.
-fn is_same_heap(first: &Dump, second: &Dump) -> bool {
+pub fn is_same_heap(first: &Dump, second: &Dump) -> bool {
     let of = |dump: &Dump| (dump.preamble.process, dump.books.base, dump.books.number);
     of(first) == of(second) && first.text(first.books.name) == second.text(second.books.name)
 }
 
-fn compare(heaps: &[Heap; 2], same_heap: bool) -> HashMap<String, Sums> {
+/// What types have, by name.
+pub fn compare(heaps: [&Heap; 2], same_heap: bool) -> HashMap<String, Sums> {
     let mut all: HashMap<String, Sums> = HashMap::new();
     for (side, heap) in heaps.iter().enumerate() {
         let retained = heap.retained_by_type();

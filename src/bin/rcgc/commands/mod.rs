@@ -1,14 +1,15 @@
 //! The commands, one file each: arguments, and a function from these and the dumps to a report.
 
 mod check;
-mod cycles;
-mod diff;
+pub mod cycles;
+pub mod diff;
 mod export;
 mod path;
+mod report;
 pub mod selection;
-mod summary;
-mod suspects;
-mod types;
+pub mod summary;
+pub mod suspects;
+pub mod types;
 mod why;
 
 use crate::cli::{self, Context, Failure};
@@ -26,6 +27,7 @@ pub enum Command {
     Cycles(cycles::Arguments),
     Diff(diff::Arguments),
     Export(export::Arguments),
+    Report(report::Arguments),
     Check(check::Arguments),
     /// Write completions for a shell to standard output.
     Completions {
@@ -44,6 +46,7 @@ pub fn run(command: &Command, context: &Context) -> Result<Report, Failure> {
         Command::Cycles(arguments) => cycles::run(arguments, context),
         Command::Diff(arguments) => diff::run(arguments, context),
         Command::Export(arguments) => export::run(arguments, context),
+        Command::Report(arguments) => report::run(arguments, context),
         Command::Check(arguments) => check::run(arguments, context),
         Command::Completions { shell } => {
             cli::completions(*shell);

@@ -18,7 +18,12 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
     let dump = context.open(&arguments.dump)?;
-    let heap = Heap::new(&dump, context.progress);
+    Ok(of(&Heap::new(&dump, context.progress), arguments.limit))
+}
+
+/// The page about a heap.
+pub fn of(heap: &Heap, limit: usize) -> Report {
+    let dump = heap.dump;
     let books = &dump.books;
     let mut report = Report::default();
     report.fact("heap", dump.text(books.name).map_or(Cell::None, |name| names::line(&name).into()));
@@ -35,8 +40,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     report.fact("whole", Cell::Flag(dump.is_whole));
     report.fact("objects", Cell::Count(dump.len() as u64));
     report.fact("references", Cell::Count(dump.edges.targets.len() as u64));
-    report.fact("bytes", Cell::Bytes(heap.total().saturating_sub(external(&heap))));
-    report.fact("external_bytes", Cell::Bytes(external(&heap)));
+    report.fact("bytes", Cell::Bytes(heap.total().saturating_sub(external(heap))));
+    report.fact("external_bytes", Cell::Bytes(external(heap)));
     report.fact("pages", Cell::Bytes(books.heap_bytes));
     report.fact("pages_peak", Cell::Bytes(books.heap_bytes_peak));
     let held = dump.all().filter(|&object| heap.outside(object) > 0);
@@ -44,10 +49,10 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         held.fold((0, 0), |(objects, sum), object| (objects + 1, sum + heap.outside(object) as u64));
     report.fact("held_objects", Cell::Count(objects));
     report.fact("references_from_outside", Cell::Count(references));
-    report.fact("immortal", Cell::Count(count(&heap, object_flag::IMMORTAL)));
-    report.fact("young", Cell::Count(count(&heap, object_flag::YOUNG)));
-    report.fact("frozen", Cell::Count(count(&heap, object_flag::FROZEN)));
-    report.fact("untracked", Cell::Count(dump.len() as u64 - count(&heap, object_flag::TRACKED)));
+    report.fact("immortal", Cell::Count(count(heap, object_flag::IMMORTAL)));
+    report.fact("young", Cell::Count(count(heap, object_flag::YOUNG)));
+    report.fact("frozen", Cell::Count(count(heap, object_flag::FROZEN)));
+    report.fact("untracked", Cell::Count(dump.len() as u64 - count(heap, object_flag::TRACKED)));
     report.fact("weak_handles", Cell::Count(dump.objects.handles.iter().map(|&(_, handles)| handles).sum()));
     let garbage = dump.all().filter(|&object| !heap.is_alive(object));
     let (garbage, garbage_bytes) = garbage
@@ -61,11 +66,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     for (tag, chunks) in &dump.skipped {
         report.sentence(format!("{chunks} chunks {} are not known to this tool", tag.escape_ascii()));
     }
-    report.tables.push(types(&heap, arguments.limit));
+    report.tables.push(types(heap, limit));
     if !dump.holders.is_empty() {
-        report.tables.push(holders(&heap));
+        report.tables.push(holders(heap));
     }
-    Ok(report)
+    report
 }
 
 fn external(heap: &Heap) -> u64 {

@@ -6,6 +6,7 @@ use crate::heap::{Heap, Owned};
 use crate::output::text::{bytes, count};
 use crate::output::{names, Cell, Report, Table};
 use crate::ways;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 /// Name what keeps a large share of the heap.
@@ -22,7 +23,8 @@ pub struct Arguments {
     share: f64,
 }
 
-fn percent(text: &str) -> Result<f64, String> {
+/// For the command line.
+pub fn percent(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if share > 0.0 && share <= 100.0 => Ok(share),
         _ => Err("a number above 0, at most 100".to_owned()),
@@ -32,41 +34,27 @@ fn percent(text: &str) -> Result<f64, String> {
 /// What keeps so much of what the suspect keeps is where it accumulates.
 const ACCUMULATES: f64 = 0.8;
 
-struct Suspect {
-    what: String,
-    kind: &'static str,
-    objects: u64,
-    retained: u64,
-    reason: String,
+/// What keeps much.
+pub struct Suspect {
+    pub what: String,
+    pub kind: &'static str,
+    pub objects: u64,
+    pub retained: u64,
+    pub reason: String,
+    /// The object, or the objects of the type that keep most; none for garbage.
+    pub tops: Vec<Object>,
+    /// Of an object: where what it keeps comes together.
+    pub accumulates: Option<Object>,
 }
+
+/// Objects of a type that are named.
+const TOPS: usize = 6;
 
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
     let dump = context.open(&arguments.dump)?;
     let heap = Heap::new(&dump, context.progress);
     let total = heap.total();
-    let least = (total as f64 * arguments.share / 100.0).max(1.0);
-    let owners = heap.owners();
-    let owned = owners.owned();
-    let mut suspects = Vec::new();
-    let mut by_type: HashMap<u32, (u64, u64, Object)> = HashMap::new();
-    for top in owners.tops().filter(|&top| heap.is_alive(top)) {
-        let retained = owners.retained[top as usize];
-        if retained as f64 >= least {
-            suspects.push(single(&heap, &owned, top));
-            continue;
-        }
-        let of = by_type.entry(dump.objects.kind[top as usize]).or_insert((0, 0, top));
-        let largest = if owners.retained[of.2 as usize] < retained { top } else { of.2 };
-        *of = (of.0 + 1, of.1.saturating_add(retained), largest);
-    }
-    for (kind, (objects, retained, largest)) in by_type {
-        if retained as f64 >= least {
-            suspects.push(of_type(&heap, kind, objects, retained, largest));
-        }
-    }
-    suspects.extend(garbage(&heap, least));
-    suspects.sort_by(|a, b| b.retained.cmp(&a.retained).then_with(|| a.what.cmp(&b.what)));
-
+    let suspects = find(&heap, arguments.share);
     let mut report = Report { has_findings: !suspects.is_empty(), ..Report::default() };
     report.fact("bytes", Cell::Bytes(total));
     report.fact("suspects", Cell::Count(suspects.len() as u64));
@@ -74,14 +62,14 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         Table::new("suspects", "", &["suspect", "kind", "objects", "retained", "share", "reason"]);
     for of in suspects {
         let share = of.retained as f64 / total.max(1) as f64;
-        report.sentence(format!("{}: {}", of.what, of.reason.replace("{share}", &percents(share))));
+        report.sentence(format!("{}: {}", of.what, of.reason));
         table.row(vec![
             of.what.into(),
             of.kind.into(),
             Cell::Count(of.objects),
             Cell::Bytes(of.retained),
             Cell::Share(share),
-            of.reason.replace("{share}", &percents(share)).into(),
+            of.reason.into(),
         ]);
     }
     // For people the sentences say it all.
@@ -91,8 +79,37 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     Ok(report)
 }
 
-fn percents(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
+/// The suspects, those that keep most first.
+pub fn find(heap: &Heap, percent: f64) -> Vec<Suspect> {
+    let dump = heap.dump;
+    let least = (heap.total() as f64 * percent / 100.0).max(1.0);
+    let owners = heap.owners();
+    let owned = owners.owned();
+    let mut suspects = Vec::new();
+    let mut by_type: HashMap<u32, (u64, u64, Object)> = HashMap::new();
+    for top in owners.tops().filter(|&top| heap.is_alive(top)) {
+        let retained = owners.retained[top as usize];
+        if retained as f64 >= least {
+            suspects.push(single(heap, &owned, top));
+            continue;
+        }
+        let of = by_type.entry(dump.objects.kind[top as usize]).or_insert((0, 0, top));
+        let largest = if owners.retained[of.2 as usize] < retained { top } else { of.2 };
+        *of = (of.0 + 1, of.1.saturating_add(retained), largest);
+    }
+    for (kind, (objects, retained, largest)) in by_type {
+        if retained as f64 >= least {
+            suspects.push(of_type(heap, kind, objects, retained, largest));
+        }
+    }
+    suspects.extend(garbage(heap, least));
+    suspects.sort_by(|a, b| b.retained.cmp(&a.retained).then_with(|| a.what.cmp(&b.what)));
+    suspects
+}
+
+/// "34.0 %" of the heap's bytes.
+fn percents(heap: &Heap, bytes: u64) -> String {
+    format!("{:.1} %", bytes as f64 * 100.0 / heap.total().max(1) as f64)
 }
 
 /// One object keeps much.
@@ -111,7 +128,7 @@ fn single(heap: &Heap, owned: &Owned, top: Object) -> Suspect {
         }
         at = below;
     }
-    let mut reason = format!("it alone keeps {} ({{share}}). ", bytes(retained));
+    let mut reason = format!("it alone keeps {} ({}). ", bytes(retained), percents(heap, retained));
     reason += &sentence(&ways::why(heap, top, ways::shortest(heap, top).as_deref()));
     if at != top {
         reason += &format!(
@@ -128,7 +145,8 @@ fn single(heap: &Heap, owned: &Owned, top: Object) -> Suspect {
     if external as f64 >= ACCUMULATES * owners.retained[at as usize] as f64 {
         reason += &format!(" {} of it are its external bytes.", bytes(external));
     }
-    Suspect { what: names::object(heap.dump, top), kind: "object", objects: 1, retained, reason }
+    let what = names::object(heap.dump, top);
+    Suspect { what, kind: "object", objects: 1, retained, reason, tops: vec![top], accumulates: Some(at) }
 }
 
 /// The type of which an object owns most directly.
@@ -150,7 +168,8 @@ fn of_type(heap: &Heap, kind: u32, objects: u64, retained: u64, largest: Object)
         tops.filter(move |&top| heap.dump.objects.kind[top as usize] == kind && heap.is_alive(top))
     };
     let held = of_kind().filter(|&object| heap.is_held(object)).count() as u64;
-    let mut reason = format!("{} objects keep {} ({{share}}) together. ", count(objects), bytes(retained));
+    let (sum, share) = (bytes(retained), percents(heap, retained));
+    let mut reason = format!("{} objects keep {sum} ({share}) together. ", count(objects));
     if held != 0 {
         reason += &format!("{} of them are held from outside. ", count(held));
     }
@@ -163,7 +182,10 @@ fn of_type(heap: &Heap, kind: u32, objects: u64, retained: u64, largest: Object)
         names::object(heap.dump, largest),
         ways::why(heap, largest, way.as_deref())
     );
-    Suspect { what: name, kind: "type", objects, retained, reason }
+    let mut tops: Vec<Object> = of_kind().collect();
+    tops.sort_by_key(|&top| (Reverse(heap.owners().retained[top as usize]), top));
+    tops.truncate(TOPS);
+    Suspect { what: name, kind: "type", objects, retained, reason, tops, accumulates: None }
 }
 
 fn garbage(heap: &Heap, least: f64) -> Option<Suspect> {
@@ -175,6 +197,8 @@ fn garbage(heap: &Heap, least: f64) -> Option<Suspect> {
         kind: "garbage",
         objects,
         retained,
+        tops: Vec::new(),
+        accumulates: None,
         reason: format!(
             "{} objects that nothing keeps take {} ({{share}}): rings that the next full collection ends; \
              `rcgc cycles --garbage` shows them.",

@@ -23,8 +23,9 @@ pub struct Arguments {
     limit: usize,
 }
 
+/// What comes first.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Order {
+pub enum Order {
     /// Bytes of their objects, with external ones.
     Bytes,
     /// Objects.
@@ -39,12 +40,14 @@ enum Order {
     Name,
 }
 
+/// What the objects of a type have.
 #[derive(Clone, Copy, Default)]
-struct Sums {
-    objects: u64,
-    bytes: u64,
-    external: u64,
-    held: u64,
+pub struct Sums {
+    pub objects: u64,
+    pub bytes: u64,
+    pub external: u64,
+    /// How many of them are held from outside.
+    pub held: u64,
 }
 
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
@@ -57,16 +60,16 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     if arguments.types.is_empty() {
         kinds = (0..dump.types.len() as u32).collect();
     }
-    let mut sums = vec![Sums::default(); dump.types.len()];
-    for object in dump.all() {
-        let of = &mut sums[dump.objects.kind[object as usize] as usize];
-        of.objects += 1;
-        of.bytes += dump.bytes_of(object);
-        of.external = of.external.saturating_add(dump.external_of(object));
-        of.held += u64::from(heap.is_held(object));
-    }
+    let table = table(&heap, kinds, arguments.sort, arguments.limit);
+    Ok(Report { tables: vec![table], ..Report::default() })
+}
+
+/// What these types have; at most `limit` of them, 0: all.
+pub fn table(heap: &Heap, mut kinds: Vec<u32>, order: Order, limit: usize) -> Table {
+    let dump = heap.dump;
+    let sums = sums(heap);
     let retained = heap.retained_by_type();
-    sort(&heap, &mut kinds, &sums, &retained, arguments.sort);
+    sort(heap, &mut kinds, &sums, &retained, order);
     let mut table = Table::new(
         "types",
         "",
@@ -83,7 +86,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
             "reclaimed",
         ],
     );
-    let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
+    let limit = if limit == 0 { usize::MAX } else { limit };
     table.left_out = kinds.len().saturating_sub(limit) as u64;
     let total = heap.total().max(1) as f64;
     for kind in kinds.into_iter().take(limit) {
@@ -102,7 +105,21 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
             Cell::Count(of.reclaimed),
         ]);
     }
-    Ok(Report { tables: vec![table], ..Report::default() })
+    table
+}
+
+/// By type.
+pub fn sums(heap: &Heap) -> Vec<Sums> {
+    let dump = heap.dump;
+    let mut sums = vec![Sums::default(); dump.types.len()];
+    for object in dump.all() {
+        let of = &mut sums[dump.objects.kind[object as usize] as usize];
+        of.objects += 1;
+        of.bytes += dump.bytes_of(object);
+        of.external = of.external.saturating_add(dump.external_of(object));
+        of.held += u64::from(heap.is_held(object));
+    }
+    sums
 }
 
 fn sort(heap: &Heap, kinds: &mut [u32], sums: &[Sums], retained: &[u64], order: Order) {
