@@ -1,6 +1,6 @@
-/* make_report_dumps: writes the dumps of which reports are tested: make_report_dumps FOLDER [N]. `service-1.dump` and
- * `service-2.dump` are of one heap with many kinds of objects, `many.dump` is of N objects of hundreds of types whose
- * names are markup and script. */
+/* make_report_dumps: writes the dumps of which reports are tested: make_report_dumps FOLDER [N]. `service-1` and
+ * `service-2` are of one heap with many kinds of objects, `many` is of N objects of hundreds of types whose names
+ * are markup and script. */
 #include <rcgc.h>
 
 #include <stdio.h>
@@ -105,7 +105,8 @@ static Value *document_of(const service *all, int depth, Value *above) {
 static void fill(service *all, size_t from, size_t to) {
   for (size_t i = from; i < to; i++) {
     Value *document = document_of(all, 6, NULL), *user = make(all->user);
-    if (i % 5 == 0) must(rc_add_external_bytes(document, 3000 + (ptrdiff_t)below(20000)) == RC_OK, "external");
+    ptrdiff_t bytes = 3000 + (ptrdiff_t)below(20000);
+    if (i % 5 == 0) must(rc_add_external_bytes(document, bytes) == RC_OK, "external");
     for (size_t k = below(20); k; k--) {
       Value *visit = make(all->visit);
       visit->a = user->a, visit->b = rc_newref(document);
@@ -151,7 +152,8 @@ static void many(size_t n) {
   enum { TYPES = 400 };
   static const char *const hostile[] = {
       "</script><script>document.title='owned'</script>", "<img src=x onerror=\"document.title='owned'\">",
-      "\" onfocus=\"document.title='owned'\" x=\"", "' style='position:fixed", "</title><b>", "<!--", "]]>", "&lt;&#60;",
+      "\" onfocus=\"document.title='owned'\" x=\"", "' style='position:fixed", "</title><b>", "<!--", "]]>",
+      "&lt;&#60;",
       "\xe2\x80\xae" "drawkcab", "{share}", "javascript:alert(1)", "\xff\xfe\xfd",
   };
   gc_heap *heap = heap_of("</title><script>document.title='owned'</script>");
@@ -169,8 +171,9 @@ static void many(size_t n) {
     if (above->a && above->b) above = values[i - 1]; /* which has none below it yet */
     Value **slot = above->a ? &above->b : &above->a;
     *slot = rc_newref(values[i]);
-    if (below(10) == 0) above->c = rc_newref(values[below(n)]);
-    if (below(100) == 0) must(rc_add_external_bytes(values[i], 64 + (ptrdiff_t)below(4096)) == RC_OK, "external");
+    if (below(10) == 0) rc_setref(&above->c, rc_newref(values[below(n)]));
+    ptrdiff_t bytes = 64 + (ptrdiff_t)below(4096);
+    if (below(100) == 0) must(rc_add_external_bytes(values[i], bytes) == RC_OK, "external");
   }
   for (size_t i = 500; i < n; i++) rc_decref(values[i]);
   dump(heap, "many", "<script>document.title='owned'</script>");

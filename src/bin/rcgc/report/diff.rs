@@ -41,7 +41,7 @@ fn write(subject: &Subject, html: &mut Html) {
     let mut steps: Vec<Step> = diff::compare([before, subject.heap], same_heap)
         .into_iter()
         .filter(|(_, of)| {
-            of.bytes[0] != of.bytes[1] || of.objects[0] != of.objects[1] || of.new + of.gone != 0
+            of.new + of.gone != 0 || of.bytes[0] != of.bytes[1] || of.retained[0] != of.retained[1]
         })
         .map(|(name, of)| Step {
             name: names::line(&name),

@@ -96,9 +96,8 @@ fn table(html: &mut Html, tree: &Tree, words: &Words) {
     let cut = tree.cut(ROWS + 1, SHARE_MIN, DEPTH_MAX);
     let depths = cut.depths();
     let children = cut.children();
-    html.markup(
-        "<details><summary>As a table</summary><div class=\"wide\" tabindex=\"0\"><table><thead><tr>",
-    );
+    html.markup("<details><summary>As a table</summary><div class=\"wide\" tabindex=\"0\">");
+    html.open("table", &[("id", &format_args!("{}-table", words.id))]).markup("<thead><tr>");
     html.element("th", &[("scope", &"col")], words.column);
     html.markup("<th scope=\"col\" class=\"n\">bytes</th><th scope=\"col\" class=\"n\">share</th>");
     html.markup("<th scope=\"col\" class=\"n\">objects</th></tr></thead><tbody>\n");

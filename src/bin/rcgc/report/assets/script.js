@@ -216,7 +216,8 @@ function map(boxes) {
       const [width, height] = box.size;
       const open = below.find((child) => within(zoomed, child));
       if (open) {
-        for (const child of below) child.element.hidden = true;
+        // Not the open one, not even for a moment: it would lose the focus.
+        for (const child of below) if (child !== open) child.element.hidden = true;
         place(open, 0, 0, width, height);
         continue;
       }
