@@ -1,6 +1,7 @@
-/* make_profile_dumps: writes dumps of heaps that were profiled: make_profile_dumps FOLDER. A shop serves orders;
- * its baskets are kept by mistake. `shop-1` to `shop-3` are one heap over time, `shop-small` is a few objects with
- * everything that a dump may have, `hostile-sites` has names that break formats. */
+/* make_profile_dumps: writes dumps of heaps that were profiled: make_profile_dumps FOLDER. A shop serves
+ * orders; its baskets are kept by mistake. `shop-1` to `shop-3` are one heap over time, `shop-small` is a few
+ * objects with everything that a dump may have but stacks, which `stacks` has, `hostile-sites` has names that
+ * break formats. */
 #include <rcgc.h>
 
 #include <stdio.h>
@@ -153,6 +154,18 @@ static void small(void) {
   gc_heap_free(all.heap);
 }
 
+/* Stacks are sampled: about one object in 256 bytes, a stack for nearly each. */
+static void stacks(void) {
+  shop all = shop_of("stacks");
+  gc_profile_options options = GC_PROFILE_OPTIONS_INIT;
+  options.flags = GC_PROFILE_SITES | GC_PROFILE_STACKS, options.sample_bytes = 256, options.seed = 7;
+  must(gc_profile_start(all.heap, &options) == RC_OK, "gc_profile_start");
+  serve(&all, 2000);
+  dump(all.heap, "stacks", NULL);
+  rc_decref(all.kept);
+  gc_heap_free(all.heap);
+}
+
 /* ---- names that break formats ---- */
 
 static void hostile(void) {
@@ -190,6 +203,7 @@ int main(int argc, char **argv) {
   folder = argv[1];
   run_shop();
   small();
+  stacks();
   hostile();
   return 0;
 }

@@ -4,7 +4,9 @@
 | file | what it tries |
 |---|---|
 | this | unit tests, commands, exit statuses, bad input |
+| profiles.py | commands over profiles, and those that choose, judge and draw |
 | readers.py, read_snapshot.mjs | exports, in other programs |
+| exports.py, read_exports.mjs | exports of profiles and series, in other programs: a part of its own |
 | make_dumps.c, make_profile_dumps.c | write the dumps |
 """
 
@@ -14,8 +16,10 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
+import profiles
 import readers
 
 HERE = Path(__file__).resolve().parent
@@ -23,6 +27,7 @@ ROOT = HERE.parent.parent
 BUILD = ROOT / "build" / "tests" / "tool"
 DUMPS = BUILD / "dumps"
 TOOL = ROOT / "build" / "rcgc"
+MANUAL = ROOT / "docs" / "tool.md"
 FULL = os.environ.get("RCGC_TEST_FULL", "0") not in ("", "0")
 
 passed = failed = 0
@@ -68,17 +73,24 @@ def found(*arguments, **keywords):
     return json.loads(out)
 
 
+def make_dumps(name, *arguments):
+    program = BUILD / name
+    # Sites name files as the compiler was given them.
+    must("cc", "-std=c11", "-O2", "-g", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
+         "-I", ROOT / "include", f"{name}.c", ROOT / "build/lib/librcgc.a", "-pthread", "-o", program, cwd=HERE)
+    must(program, DUMPS, *arguments)
+
+
 def build():
     """The tool, the library and the dumps."""
     must("make", "-C", ROOT, "tool")
     must(ROOT / "scripts/build-libs", ROOT / "build/lib")
     DUMPS.mkdir(parents=True, exist_ok=True)
-    for name, *arguments in [("make_dumps", 10_000_000 if FULL else 1_000_000), ("make_profile_dumps",)]:
-        program = BUILD / name
-        # Sites name files as the compiler was given them.
-        must("cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", ROOT / "include",
-             f"{name}.c", ROOT / "build/lib/librcgc.a", "-pthread", "-o", program, cwd=HERE)
-        must(program, DUMPS, *arguments)
+    make_dumps("make_dumps", 10_000_000 if FULL else 1_000_000)
+    make_dumps("make_profile_dumps")
+    # The budget of the manual's example stands in the manual.
+    rules = re.search(r"(?m)^    # heap\.budget\n((?:    .*\n)+)", MANUAL.read_text())[1]
+    (DUMPS / "heap.budget").write_text(textwrap.dedent(rules))
 
 
 def dump(name):
@@ -336,7 +348,9 @@ def test_readers():
     readers.run(check=check, rcgc=rcgc, found=found, must=exported, dump=dump, build=BUILD, full=FULL)
 
 
-MANUAL = ROOT / "docs" / "tool.md"
+def test_profiles():
+    profiles.run(check=check, rcgc=rcgc, found=found, dump=dump, build=BUILD, tool=TOOL)
+
 
 
 def settled(text):
@@ -346,7 +360,14 @@ def settled(text):
         text = text.replace(address, f"0x7f3a5c00{number * 48:04x}")
     text = re.sub(r"(?m)^(process +)\d+$", r"\g<1>4242", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "2026-01-31 12:00:00 UTC", text)
-    return re.sub(r"(?m)^(time between +).*$", r"\g<1>1.2 ms", text)
+    text = re.sub(r"(?m)^(time between +|profiled for +|time +)\d.*$", r"\g<1>1.2 ms", text)
+    # Of watch: the time without a zone, and a pause in a column of fixed width.
+    text = re.sub(r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?=  )", "2026-01-31 12:00:00", text)
+    text = re.sub(r" *[1-9][\d.]* µs(?=  )", lambda match: "12.3 µs".rjust(len(match[0])), text)
+    # Of plot: how the time goes by, and slopes.
+    text = re.sub(r"│[^│\n]*│", "│▁▁▂▂▃▃▄▄▅▅▆▆▇▇██│", text)
+    text = re.sub(r"(?m)^( +0 +)[\d.]+ (ms|s)$", "          0          1.2 ms", text)
+    return re.sub(r"(?m)^(  (?:live|external) .*?)  +[+-][\d.]+ \w*B$", r"\g<1>        +1.0 MiB", text)
 
 
 def shown(command):

@@ -6,6 +6,8 @@
 //! | `dump` | reading a dump: every byte is checked, every failure names the byte |
 //! | `heap` | what is worked out from a dump: references from outside, ways, retained sizes |
 //! | `ways` | how an object is kept, in words |
+//! | `query`, `budget` | expressions that choose objects, rules about numbers |
+//! | `glob`, `chart` | patterns, drawings |
 //! | `output` | results as text, JSON or CSV |
 //! | `commands` | one file a command |
 //! | `export` | one file a format of other programs |
@@ -17,13 +19,17 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod budget;
+mod chart;
 mod cli;
 mod commands;
 mod dump;
 mod export;
+mod glob;
 mod heap;
 mod output;
 mod progress;
+mod query;
 mod report;
 mod ways;
 

@@ -16,7 +16,7 @@ impl Progress {
         Progress { shown: wanted && std::io::stderr().is_terminal() }
     }
 
-    #[cfg(test)]
+    /// Never shown.
     pub fn hidden() -> Progress {
         Progress { shown: false }
     }

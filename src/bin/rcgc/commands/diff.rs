@@ -62,7 +62,7 @@ impl Sums {
 
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
     let (first, second) = (context.open(&arguments.first)?, context.open(&arguments.second)?);
-    let same_heap = is_same_heap(&first, &second);
+    let same_heap = first.is_same_heap(&second);
     let mut report = Report::default();
     for (name, values) in [
         ("objects", [first.len() as u64, second.len() as u64]),
@@ -84,7 +84,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     report.tables.push(types(sums, arguments, same_heap));
     if let Some(path) = &arguments.third {
         let third = context.open(path)?;
-        if !same_heap || !is_same_heap(&second, &third) {
+        if !same_heap || !second.is_same_heap(&third) {
             return Err(Failure::Usage("three dumps must be of one heap in one process".to_owned()));
         }
         let table = still_there(&first, &second, &Heap::new(&third, context.progress));
@@ -97,13 +97,6 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
 fn change_text(before: String, after: String, change: i64, shown: fn(u64) -> String) -> Cell {
     let sign = if change < 0 { "-" } else { "+" };
     Cell::Text(format!("{before} → {after} ({sign}{})", shown(change.unsigned_abs())))
-}
-
-/// Whether the dumps are of one heap: a number is given again when a heap has ended, so the name must fit,
-/// too.
-pub fn is_same_heap(first: &Dump, second: &Dump) -> bool {
-    let of = |dump: &Dump| (dump.preamble.process, dump.books.base, dump.books.number);
-    of(first) == of(second) && first.text(first.books.name) == second.text(second.books.name)
 }
 
 /// What types have, by name.

@@ -1,7 +1,13 @@
 //! `rcgc export`: dumps for other programs.
 
 use crate::cli::{Context, Failure};
-use crate::export::{choose, dot, heapsnapshot, Wanted, Written};
+use crate::dump::Dump;
+use crate::export::mprof::Meter;
+use crate::export::stacks::{self, Of, Value};
+use crate::export::timeline::Timeline;
+use crate::export::{
+    choose, dot, folded, heapsnapshot, massif, mprof, pprof, speedscope, trace, Wanted, Written,
+};
 use crate::heap::Heap;
 use crate::output::{Cell, Report};
 use clap::ValueEnum;
@@ -13,11 +19,20 @@ use std::io::{self, BufWriter, Write};
 /// dot: a drawing for Graphviz, of at most --max-nodes nodes. heapsnapshot: for Chrome's DevTools (Memory,
 /// Load), VS Code and memlab; all objects, or the part that --root, --only and --min-retained choose.
 ///
-/// Examples: rcgc export app.dump --to heapsnapshot -o app.heapsnapshot; rcgc export app.dump --to dot --root
-/// Cache | dot -Tsvg -o cache.svg
+/// pprof (go tool pprof, Pyroscope, Grafana), folded (flame graphs), speedscope: what --of says, by default
+/// the best that the dump has: sampled call stacks, the sites of a profile, or else what owns the objects.
+///
+/// massif (ms_print, massif-visualizer), mprof (mprof plot), trace (Perfetto, Chrome's Performance): the
+/// series of the heap, and of several dumps of it, the oldest first.
+///
+/// Examples: rcgc export app.dump --to heapsnapshot -o app.heapsnapshot; rcgc export app.dump --to dot
+/// --root Cache | dot -Tsvg -o cache.svg; rcgc export app.dump --to pprof -o app.pb.gz && go tool pprof
+/// -http : app.pb.gz
 #[derive(clap::Args)]
 pub struct Arguments {
-    dump: String,
+    /// One dump; for massif, mprof and trace as many as there are of one heap.
+    #[arg(required = true, value_name = "DUMP")]
+    dumps: Vec<String>,
     #[arg(long, value_enum)]
     to: To,
     /// The file; without it the export goes to standard output.
@@ -28,21 +43,67 @@ pub struct Arguments {
     /// dot: nodes of the drawing.
     #[arg(long, default_value_t = 150)]
     max_nodes: usize,
-    /// Compress the result.
+    /// pprof, folded, speedscope: what the stacks are of.
+    #[arg(long, value_enum)]
+    of: Option<Of>,
+    /// folded: what is counted; the others have all.
+    #[arg(long, value_enum, default_value_t = Value::LiveBytes)]
+    value: Value,
+    /// mprof: which memory is plotted.
+    #[arg(long, value_enum, default_value_t = Meter::Live)]
+    meter: Meter,
+    /// Compress the result; that of pprof always is.
     #[arg(long)]
     gzip: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum To {
     Dot,
     Heapsnapshot,
+    Pprof,
+    Folded,
+    Speedscope,
+    Massif,
+    Mprof,
+    Trace,
+}
+
+impl To {
+    fn is_over_time(self) -> bool {
+        matches!(self, To::Massif | To::Mprof | To::Trace)
+    }
+}
+
+/// What is found before the first byte is written: wrong options leave no file behind.
+enum Source<'a> {
+    Part(crate::export::Part),
+    Stacks(stacks::Stacks<'a>),
+    Time(Timeline<'a>),
+}
+
+fn source<'a>(arguments: &Arguments, heap: &Heap<'a>, dumps: &'a [Dump]) -> Result<Source<'a>, Failure> {
+    if arguments.to.is_over_time() {
+        return Timeline::of(dumps).map(Source::Time);
+    }
+    let part = choose(heap, &arguments.wanted)?;
+    match arguments.to {
+        To::Dot | To::Heapsnapshot => Ok(Source::Part(part)),
+        _ => stacks::of(heap, arguments.of, &part, &arguments.wanted).map(Source::Stacks),
+    }
 }
 
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
-    let dump = context.open(&arguments.dump)?;
-    let heap = Heap::new(&dump, context.progress);
-    let part = choose(&heap, &arguments.wanted)?;
+    let mut dumps = Vec::new();
+    for path in &arguments.dumps {
+        dumps.push(context.open(path)?);
+    }
+    let (Some(dump), one) = (dumps.first(), dumps.len() == 1) else { return Ok(Report::nothing()) };
+    if !one && !arguments.to.is_over_time() {
+        return Err(Failure::Usage("only massif, mprof and trace take several dumps".to_owned()));
+    }
+    let heap = Heap::new(dump, context.progress);
+    let source = source(arguments, &heap, &dumps)?;
     let name = arguments.output.as_deref().unwrap_or("standard output");
     let failed = |error: io::Error| Failure::Output(format!("{name}: {error}"));
     let sink: Box<dyn Write> = match &arguments.output {
@@ -50,11 +111,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         None => Box::new(io::stdout().lock()),
     };
     let mut out = Counted { sink: BufWriter::with_capacity(1 << 16, sink), bytes: 0 };
-    let write = |out: &mut dyn Write| match arguments.to {
-        To::Dot => dot::write(&heap, &part, arguments.max_nodes, out),
-        To::Heapsnapshot => heapsnapshot::write(&heap, &part, out),
-    };
-    let written = match arguments.gzip {
+    let write = |out: &mut dyn Write| write(arguments, &heap, source, out);
+    let written = match arguments.gzip && arguments.to != To::Pprof {
         true => {
             let mut packed = flate2::write::GzEncoder::new(&mut out, flate2::Compression::default());
             write(&mut packed).and_then(|written| packed.finish().map(|_| written))
@@ -70,6 +128,19 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     }
 }
 
+fn write(arguments: &Arguments, heap: &Heap, source: Source, out: &mut dyn Write) -> io::Result<Written> {
+    match (source, arguments.to) {
+        (Source::Part(part), To::Dot) => dot::write(heap, &part, arguments.max_nodes, out),
+        (Source::Part(part), _) => heapsnapshot::write(heap, &part, out),
+        (Source::Stacks(stacks), To::Pprof) => pprof::write(&stacks, out),
+        (Source::Stacks(stacks), To::Folded) => folded::write(&stacks, arguments.value, out),
+        (Source::Stacks(mut stacks), _) => speedscope::write(&mut stacks, out),
+        (Source::Time(line), To::Massif) => massif::write(&line, heap.progress, out),
+        (Source::Time(line), To::Mprof) => mprof::write(&line, arguments.meter, out),
+        (Source::Time(line), _) => trace::write(&line, out),
+    }
+}
+
 fn report(arguments: &Arguments, context: &Context, written: &Written, bytes: u64) -> Report {
     for warning in &written.warnings {
         context.warn(warning);
@@ -77,8 +148,13 @@ fn report(arguments: &Arguments, context: &Context, written: &Written, bytes: u6
     let Some(path) = &arguments.output else { return Report::nothing() };
     let mut report = Report::default();
     report.fact("file", path.as_str());
-    report.fact("nodes", Cell::Count(written.nodes));
-    report.fact("edges", Cell::Count(written.edges));
+    if written.more.is_empty() {
+        report.fact("nodes", Cell::Count(written.nodes));
+        report.fact("edges", Cell::Count(written.edges));
+    }
+    for (name, value) in &written.more {
+        report.fact(name, value.clone());
+    }
     report.fact("bytes", Cell::Bytes(bytes));
     report
 }

@@ -1,15 +1,21 @@
 //! The commands, one file each: arguments, and a function from these and the dumps to a report.
 
 mod check;
+mod ci;
 pub mod cycles;
 pub mod diff;
 mod export;
 mod path;
+mod plot;
+mod query;
 mod report;
 pub mod selection;
+mod sites;
 pub mod summary;
 pub mod suspects;
+mod top;
 pub mod types;
+mod watch;
 mod why;
 
 use crate::cli::{self, Context, Failure};
@@ -21,13 +27,19 @@ use clap::Subcommand;
 pub enum Command {
     Summary(summary::Arguments),
     Types(types::Arguments),
+    Sites(sites::Arguments),
+    Top(top::Arguments),
+    Query(query::Arguments),
     Why(why::Arguments),
     Path(path::Arguments),
     Suspects(suspects::Arguments),
     Cycles(cycles::Arguments),
     Diff(diff::Arguments),
+    Plot(plot::Arguments),
+    Watch(watch::Arguments),
     Export(export::Arguments),
     Report(report::Arguments),
+    Ci(ci::Arguments),
     Check(check::Arguments),
     /// Write completions for a shell to standard output.
     Completions {
@@ -40,13 +52,19 @@ pub fn run(command: &Command, context: &Context) -> Result<Report, Failure> {
     match command {
         Command::Summary(arguments) => summary::run(arguments, context),
         Command::Types(arguments) => types::run(arguments, context),
+        Command::Sites(arguments) => sites::run(arguments, context),
+        Command::Top(arguments) => top::run(arguments, context),
+        Command::Query(arguments) => query::run(arguments, context),
         Command::Why(arguments) => why::run(arguments, context),
         Command::Path(arguments) => path::run(arguments, context),
         Command::Suspects(arguments) => suspects::run(arguments, context),
         Command::Cycles(arguments) => cycles::run(arguments, context),
         Command::Diff(arguments) => diff::run(arguments, context),
+        Command::Plot(arguments) => plot::run(arguments, context),
+        Command::Watch(arguments) => watch::run(arguments, context),
         Command::Export(arguments) => export::run(arguments, context),
         Command::Report(arguments) => report::run(arguments, context),
+        Command::Ci(arguments) => ci::run(arguments, context),
         Command::Check(arguments) => check::run(arguments, context),
         Command::Completions { shell } => {
             cli::completions(*shell);

@@ -70,6 +70,12 @@ pub fn of(heap: &Heap, limit: usize) -> Report {
     if !dump.holders.is_empty() {
         report.tables.push(holders(heap));
     }
+    if !dump.accounts.followed.is_empty() {
+        report.tables.push(followed(heap));
+    }
+    if !dump.accounts.scopes.is_empty() {
+        report.tables.push(scopes(heap));
+    }
     report
 }
 
@@ -121,6 +127,58 @@ fn holders(heap: &Heap) -> Table {
         };
         let name = heap.dump.text(name).map_or(Cell::None, |name| names::line(&name).into());
         table.row(vec![by.into(), name, Cell::Count(references)]);
+    }
+    table
+}
+
+/// References with a token, the oldest first.
+fn followed(heap: &Heap) -> Table {
+    let dump = heap.dump;
+    let mut table = Table::new("followed", "Followed references", &["tag", "object", "age", "taken_at"]);
+    let mut all = dump.accounts.followed.clone();
+    all.sort_by_key(|of| of.taken_ns);
+    for of in all {
+        let tag = dump.text(of.tag).map_or(Cell::None, |tag| names::line(&tag).into());
+        let age = dump.preamble.monotonic_ns.saturating_sub(of.taken_ns);
+        let place = match of.place.file {
+            0 => Cell::None,
+            _ => names::line(&dump.place_text(of.place)).into(),
+        };
+        table.row(vec![tag, names::object(dump, of.object).into(), Cell::Nanoseconds(age), place]);
+    }
+    table
+}
+
+/// Measured scopes, those that left most behind first.
+fn scopes(heap: &Heap) -> Table {
+    let mut table = Table::new(
+        "scopes",
+        "Scopes",
+        &[
+            "scope",
+            "entered",
+            "allocated_bytes",
+            "freed_bytes",
+            "survivors",
+            "survivor_bytes",
+            "peak_bytes",
+            "time",
+        ],
+    );
+    let mut all = heap.dump.accounts.scopes.clone();
+    all.sort_by_key(|of| (std::cmp::Reverse(of.survivor_bytes), of.name));
+    for of in all {
+        let name = heap.dump.text(of.name).map_or("(unnamed)".to_owned(), |name| names::line(&name));
+        table.row(vec![
+            name.into(),
+            Cell::Count(of.entered),
+            Cell::Bytes(of.allocated_bytes),
+            Cell::Bytes(of.freed_bytes),
+            Cell::Count(of.survivor_objects),
+            Cell::Bytes(of.survivor_bytes),
+            Cell::Bytes(of.peak_bytes),
+            Cell::Nanoseconds(of.duration_ns),
+        ]);
     }
     table
 }

@@ -12,8 +12,6 @@
 //! | `objects` | from records to arrays |
 //! | this | one file from its name to a [`Dump`] |
 
-// For exports and commands that are still to come.
-#[allow(dead_code)]
 mod accounts;
 mod chunks;
 mod error;

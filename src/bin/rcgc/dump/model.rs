@@ -227,6 +227,13 @@ impl Dump {
         0..self.len() as Object
     }
 
+    /// Whether another dump is of the same heap: a number is given again when a heap has ended, so the name
+    /// must fit, too.
+    pub fn is_same_heap(&self, other: &Dump) -> bool {
+        let of = |dump: &Dump| (dump.preamble.process, dump.books.base, dump.books.number);
+        of(self) == of(other) && self.text(self.books.name) == other.text(other.books.name)
+    }
+
     /// A string as it was given; None for no name.
     pub fn text(&self, number: u64) -> Option<Cow<'_, str>> {
         let range = self.strings.get(usize::try_from(number).ok()?.checked_sub(1)?)?;

@@ -21,6 +21,13 @@ pub struct Wanted {
     pub min_retained: u64,
 }
 
+impl Wanted {
+    /// Whether no option leaves anything out.
+    pub fn is_everything(&self) -> bool {
+        self.only.is_empty() && self.root.is_empty() && self.min_retained == 0
+    }
+}
+
 /// A part of a heap.
 pub struct Part {
     /// By object.

@@ -24,16 +24,22 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn line(out: &mut dyn Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
+    writeln!(out, "{}", line_of(cells))
+}
+
+/// A line without its end.
+pub fn line_of(cells: impl Iterator<Item = String>) -> String {
     let quoted: Vec<String> = cells
         .map(|cell| match cell.contains(['"', ',', '\n', '\r']) {
             true => format!("\"{}\"", cell.replace('"', "\"\"")),
             false => cell,
         })
         .collect();
-    writeln!(out, "{}", quoted.join(","))
+    quoted.join(",")
 }
 
-fn csv_of(cell: &Cell) -> String {
+/// A value for programs.
+pub fn csv_of(cell: &Cell) -> String {
     match cell {
         Cell::Text(text) => text.clone(),
         Cell::Count(number) | Cell::Bytes(number) | Cell::Nanoseconds(number) => number.to_string(),

@@ -25,7 +25,8 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn json_of(cell: &Cell) -> Value {
+/// A value for programs.
+pub fn json_of(cell: &Cell) -> Value {
     match cell {
         Cell::Text(text) => json!(text),
         Cell::Count(number) | Cell::Bytes(number) | Cell::Nanoseconds(number) => json!(number),

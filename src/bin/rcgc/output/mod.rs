@@ -6,6 +6,8 @@
 
 mod csv;
 mod json;
+pub use csv::{csv_of, line_of as csv_line};
+pub use json::json_of;
 pub mod names;
 pub mod text;
 
@@ -64,11 +66,20 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// Rows that were left out, for the last line.
     pub left_out: u64,
+    /// Text leaves it out.
+    pub is_for_programs: bool,
 }
 
 impl Table {
     pub fn new(name: &'static str, title: impl Into<String>, columns: &[&'static str]) -> Table {
-        Table { name, title: title.into(), columns: columns.to_vec(), rows: Vec::new(), left_out: 0 }
+        Table {
+            name,
+            title: title.into(),
+            columns: columns.to_vec(),
+            rows: Vec::new(),
+            left_out: 0,
+            is_for_programs: false,
+        }
     }
 
     pub fn row(&mut self, cells: Vec<Cell>) {
@@ -82,6 +93,8 @@ impl Table {
 pub struct Report {
     pub facts: Vec<(&'static str, Cell)>,
     pub sentences: Vec<String>,
+    /// Lines that only text has.
+    pub drawing: Vec<String>,
     pub tables: Vec<Table>,
     /// There are findings, in the sense of the command: exit status 1.
     pub has_findings: bool,

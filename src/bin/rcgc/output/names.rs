@@ -7,9 +7,14 @@ const SHOWN_CHARS: usize = 60;
 
 /// A name on one line: control characters are written as escapes, long names are cut.
 pub fn line(name: &str) -> String {
+    line_within(name, SHOWN_CHARS)
+}
+
+/// As [`line`], with so many characters at most.
+pub fn line_within(name: &str, most: usize) -> String {
     let mut text = String::new();
     for (at, character) in name.chars().enumerate() {
-        if at == SHOWN_CHARS {
+        if at == most {
             text.push('…');
             break;
         }

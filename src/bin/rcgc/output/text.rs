@@ -7,8 +7,8 @@ use std::io::{self, Write};
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 const FAINT: Style = Style::new().dimmed();
 
-/// Sentences, then facts, then tables, with blank lines between them. Colours are taken out behind this where
-/// they are not wanted.
+/// Sentences, then facts, then the drawing, then tables, with blank lines between them. Colours are taken
+/// out behind this where they are not wanted.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut first = true;
     if !report.sentences.is_empty() {
@@ -23,7 +23,13 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         separate(&mut first, out)?;
         facts(report, out)?;
     }
-    for table in &report.tables {
+    if !report.drawing.is_empty() {
+        separate(&mut first, out)?;
+        for line in &report.drawing {
+            writeln!(out, "{line}")?;
+        }
+    }
+    for table in report.tables.iter().filter(|table| !table.is_for_programs) {
         separate(&mut first, out)?;
         write_table(table, out)?;
     }

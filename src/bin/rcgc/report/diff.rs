@@ -32,7 +32,7 @@ fn write(subject: &Subject, html: &mut Html) {
         html.markup("<code>rcgc report earlier.dump later.dump</code>.</p>\n");
         return;
     };
-    let same_heap = diff::is_same_heap(before.dump, subject.heap.dump);
+    let same_heap = before.dump.is_same_heap(subject.heap.dump);
     if !same_heap {
         html.markup(
             "<p class=\"warning\">The dumps are of different heaps: objects are compared by type only.</p>\n",
