@@ -327,6 +327,141 @@ def test_mprof():
     check("mprof: what was not sampled is said", status == 0 and "no samples" in err, err)
 
 
+# ---- Parquet ----
+
+SESSION = """
+import json, os, sys
+import duckdb
+connection = duckdb.connect()
+rows = []
+for text in json.load(sys.stdin):
+    cursor = connection.execute(text)
+    names = [of[0] for of in cursor.description or []]
+    rows.append([names, [[str(cell) for cell in row] for row in cursor.fetchall()]])
+print(json.dumps(rows))
+"""
+
+
+def duckdb(programs, texts, folder):
+    """Names of columns and rows of each text."""
+    status, out, err = base.run(
+        programs / "python", "-c", SESSION, stdin=json.dumps(texts).encode(), cwd=folder
+    )
+    if status != 0:
+        raise AssertionError(err[-2000:])
+    return json.loads(out)
+
+
+def tables(name, *options):
+    folder = BUILD / f"{name}{''.join(map(str, options))}"
+    shutil.rmtree(folder, ignore_errors=True)
+    status, out, err = rcgc(
+        "--format", "json", "export", dump(name), "--to", "parquet", "-o", folder, *options
+    )
+    if status != 0 or err:
+        raise AssertionError(f"{name}: {status} {err}")
+    return folder, json.loads(out)["facts"]
+
+
+def test_parquet():
+    programs = venv()
+    if programs is None:
+        return skip("Parquet: pip has no packages")
+    for name in ["shop-3", "stacks", "hostile-sites", "server-2", "random-2", "empty"]:
+        folder, facts = tables(name)
+        (_, types), (_, [totals]), (_, [edges]), (_, [sites]), (_, [tops]) = duckdb(
+            programs,
+            [
+                "SELECT type, count(*), sum(bytes), sum(external) FROM 'nodes.parquet' GROUP BY type",
+                "SELECT count(*), coalesce(sum(bytes), 0), coalesce(sum(external), 0),"
+                " count(*) FILTER (garbage), coalesce(sum(outside) FILTER (outside > 0), 0)"
+                " FROM 'nodes.parquet'",
+                "SELECT count(*) FILTER (counted), count(*) FROM 'edges.parquet'",
+                "SELECT coalesce(sum(live_bytes), 0), coalesce(sum(allocated_objects), 0)"
+                " FROM 'sites.parquet'",
+                "SELECT coalesce(sum(retained), 0) FROM 'nodes.parquet' WHERE owner IS NULL",
+            ],
+            folder,
+        )
+        ours = found("summary", dump(name))["facts"]
+        keys = ["objects", "bytes", "external_bytes", "garbage", "references_from_outside"]
+        check(
+            f"{name}: DuckDB has our totals",
+            [int(of) for of in totals] == [ours[key] for key in keys],
+            str(totals),
+        )
+        check(
+            f"{name}: and our references",
+            int(edges[0]) == ours["references"],
+            f"{edges} {ours['references']}",
+        )
+        check(
+            f"{name}: and as many rows", int(edges[1]) == facts["edges"] and ours["objects"] == facts["nodes"]
+        )
+        rows = found("types", dump(name), "--limit", "0")["tables"]["types"]
+        by_type = {
+            row["type"]: [row["objects"], row["bytes"], row["external"]] for row in rows if row["objects"]
+        }
+        read = {row[0]: [int(of) for of in row[1:]] for row in types}
+        check(f"{name}: and our types", read == by_type, f"{read}\n{by_type}")
+        # Owners form a forest over all objects.
+        check(
+            f"{name}: what nothing owns retains all",
+            int(tops[0]) == ours["bytes"] + ours["external_bytes"],
+            str(tops),
+        )
+        if name in PROFILED:
+            known = found("sites", dump(name), "--limit", "0")["tables"]["sites"]
+            expected = [sum(row[key] for row in known) for key in ["live_bytes", "allocated_objects"]]
+            check(f"{name}: and our sites", [int(of) for of in sites] == expected, f"{sites} {expected}")
+    folder, facts = tables("server-2", "--only", "Session")
+    check("a part of a heap: only its objects", facts["nodes"] == 47 and facts["edges"] < 20, str(facts))
+    status, out, err = rcgc("export", dump("server-2"), "--to", "parquet")
+    check("parquet without a folder: usage", status == 2 and "-o" in err, err)
+    status, out, err = rcgc("export", dump("server-2"), "--to", "parquet", "-o", dump("server-2"))
+    check("parquet into a file: exit status 4", status == 4 and "server-2" in err, f"{status} {err}")
+
+
+GUIDE = base.ROOT / "docs" / "duckdb.md"
+
+
+def guide(programs):
+    """docs/duckdb.md with what its session gives now."""
+    base.make_dumps("make_large_dump", 200_000)
+    text = GUIDE.read_text()
+    commands = re.findall(r"```console\n\$ rcgc (.*)\n```", text)
+    for command in commands:
+        status, out, err = rcgc("-q", *command.split(), cwd=base.DUMPS)
+        if status != 0:
+            raise AssertionError(err)
+    blocks = re.findall(r"```sql\n(.*?)```\n\n```text\n.*?```", text, re.S)
+    results = iter(duckdb(programs, blocks, base.DUMPS))
+
+    def shown(match):
+        names, rows = next(results)
+        lines = [names, *rows]
+        widths = [max(len(line[at]) for line in lines) for at in range(len(names))]
+        number = [all(re.fullmatch(r"-?[\d.]+", row[at]) for row in rows) for at in range(len(names))]
+        cells = [
+            "  ".join(
+                cell.rjust(width) if right else cell.ljust(width)
+                for cell, width, right in zip(line, widths, number)
+            ).rstrip()
+            for line in lines
+        ]
+        return f"```sql\n{match[1]}```\n\n```text\n" + "\n".join(cells) + "\n```"
+
+    return re.sub(r"```sql\n(.*?)```\n\n```text\n.*?```", shown, text, flags=re.S), len(blocks)
+
+
+def test_guide():
+    programs = venv()
+    if programs is None:
+        return skip("the DuckDB session: pip has no packages")
+    now, blocks = guide(programs)
+    check("docs/duckdb.md shows what its session gives", now == GUIDE.read_text() and blocks > 5, now[-3000:])
+
+
 # ---- refusals ----
 
 
@@ -356,6 +491,9 @@ def test_refusals():
 
 def main():
     build()
+    if sys.argv[1:] == ["--write-manual"]:
+        GUIDE.write_text(guide(venv())[0])
+        return 0
     wanted = sys.argv[1:]
     for name, test in list(globals().items()):
         if name.startswith("test_") and (not wanted or any(word in name for word in wanted)):

@@ -37,7 +37,7 @@ const LEFT: f64 = 80.0;
 const RIGHT: f64 = 20.0;
 const TOP: f64 = 50.0;
 const BOTTOM: f64 = 40.0;
-/// Points of a line in an SVG, and marks; more cannot be told apart.
+/// Points of a line in an SVG, and the longest marks; more cannot be told apart.
 const POINTS_MAX: usize = 2000;
 const MARKS_MAX: usize = 200;
 
@@ -90,7 +90,9 @@ impl Chart {
                 x(seconds)
             );
         }
-        for mark in self.marks.iter().take(MARKS_MAX) {
+        let mut marks: Vec<&Mark> = self.marks.iter().collect();
+        marks.sort_by(|left, right| (right.to - right.from).total_cmp(&(left.to - left.from)));
+        for mark in marks.into_iter().take(MARKS_MAX) {
             let (from, to) = (x(mark.from), x(mark.to));
             let (width, at) = ((to - from).max(0.5), TOP - 14.0 + 5.0 * mark.depth.min(4) as f64);
             let _ = writeln!(
@@ -185,13 +187,21 @@ fn nice_above(value: f64) -> f64 {
     steps.into_iter().map(|step| step * scale).find(|&of| of >= value).unwrap_or(value)
 }
 
+/// A time on an axis that ends there, exact to a hundredth of the axis.
 fn seconds_text(seconds: f64, end: f64) -> String {
-    match end {
-        0.0..1e-3 => format!("{:.0} µs", seconds * 1e6),
-        1e-3..1.0 => format!("{:.0} ms", seconds * 1e3),
-        1.0..120.0 => format!("{seconds:.1} s"),
-        _ => format!("{:.1} min", seconds / 60.0),
-    }
+    let (factor, unit) = match end {
+        0.0..1e-3 => (1e6, "µs"),
+        1e-3..1.0 => (1e3, "ms"),
+        1.0..120.0 => (1.0, "s"),
+        120.0..7200.0 => (1.0 / 60.0, "min"),
+        _ => (1.0 / 3600.0, "h"),
+    };
+    let digits = match end * factor {
+        0.0..4.0 => 2,
+        4.0..40.0 => 1,
+        _ => 0,
+    };
+    format!("{:.digits$} {unit}", seconds * factor)
 }
 
 fn escaped(text: &str) -> String {
@@ -221,6 +231,17 @@ mod tests {
         assert!((slope(&line).unwrap() - 3.0).abs() < 1e-9);
         assert_eq!(slope(&line[..1]), None);
         assert_eq!(slope(&[]), None);
+    }
+
+    #[test]
+    fn times_on_an_axis_differ() {
+        for end in [2e-6, 5e-4, 2e-3, 0.014, 0.9, 1.5, 30.0, 500.0, 1e5] {
+            let texts: Vec<String> =
+                (0..=4).map(|step| seconds_text(end * f64::from(step) / 4.0, end)).collect();
+            let mut different = texts.clone();
+            different.dedup();
+            assert_eq!(texts, different);
+        }
     }
 
     #[test]

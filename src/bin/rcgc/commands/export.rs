@@ -6,7 +6,7 @@ use crate::export::mprof::Meter;
 use crate::export::stacks::{self, Of, Value};
 use crate::export::timeline::Timeline;
 use crate::export::{
-    choose, dot, folded, heapsnapshot, massif, mprof, pprof, speedscope, trace, Wanted, Written,
+    choose, dot, folded, heapsnapshot, massif, mprof, parquet, pprof, speedscope, trace, Wanted, Written,
 };
 use crate::heap::Heap;
 use crate::output::{Cell, Report};
@@ -25,6 +25,8 @@ use std::io::{self, BufWriter, Write};
 /// massif (ms_print, massif-visualizer), mprof (mprof plot), trace (Perfetto, Chrome's Performance): the
 /// series of the heap, and of several dumps of it, the oldest first.
 ///
+/// parquet (DuckDB, Spark, pandas): tables of nodes, edges, types and sites, into the folder that -o names.
+///
 /// Examples: rcgc export app.dump --to heapsnapshot -o app.heapsnapshot; rcgc export app.dump --to dot
 /// --root Cache | dot -Tsvg -o cache.svg; rcgc export app.dump --to pprof -o app.pb.gz && go tool pprof
 /// -http : app.pb.gz
@@ -35,7 +37,7 @@ pub struct Arguments {
     dumps: Vec<String>,
     #[arg(long, value_enum)]
     to: To,
-    /// The file; without it the export goes to standard output.
+    /// The file, of parquet the folder; without it the export goes to standard output.
     #[arg(long, short)]
     output: Option<String>,
     #[command(flatten)]
@@ -67,6 +69,7 @@ enum To {
     Massif,
     Mprof,
     Trace,
+    Parquet,
 }
 
 impl To {
@@ -103,6 +106,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         return Err(Failure::Usage("only massif, mprof and trace take several dumps".to_owned()));
     }
     let heap = Heap::new(dump, context.progress);
+    if arguments.to == To::Parquet {
+        return tables(arguments, &heap, context);
+    }
     let source = source(arguments, &heap, &dumps)?;
     let name = arguments.output.as_deref().unwrap_or("standard output");
     let failed = |error: io::Error| Failure::Output(format!("{name}: {error}"));
@@ -126,6 +132,18 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         Err(error) => Err(failed(error)),
         Ok(written) => Ok(report(arguments, context, &written, out.bytes)),
     }
+}
+
+/// Parquet is several files.
+fn tables(arguments: &Arguments, heap: &Heap, context: &Context) -> Result<Report, Failure> {
+    let Some(folder) = &arguments.output else {
+        return Err(Failure::Usage("parquet is written into a folder: -o names it".to_owned()));
+    };
+    let part = choose(heap, &arguments.wanted)?;
+    let written = parquet::write(heap, &part, folder).map_err(Failure::Output)?;
+    let mut report = report(arguments, context, &written, 0);
+    report.facts.retain(|(name, _)| *name != "bytes");
+    Ok(report)
 }
 
 fn write(arguments: &Arguments, heap: &Heap, source: Source, out: &mut dyn Write) -> io::Result<Written> {

@@ -2,7 +2,7 @@
 //!
 //! | of | formats |
 //! |---|---|
-//! | a heap, or a `part` of it | `dot`, `heapsnapshot` |
+//! | a heap, or a `part` of it | `dot`, `heapsnapshot`, `parquet` |
 //! | `stacks` with values, by `retention`, and by code that has `symbols` | `pprof`, `folded`, `speedscope` |
 //! | a `timeline` | `massif`, `mprof`, `trace` |
 
@@ -11,6 +11,7 @@ pub mod folded;
 pub mod heapsnapshot;
 pub mod massif;
 pub mod mprof;
+pub mod parquet;
 mod part;
 pub mod pprof;
 mod retention;
