@@ -2,11 +2,15 @@
  * orders; its baskets are kept by mistake. `shop-1` to `shop-3` are one heap over time, `shop-small` is a few
  * objects with everything that a dump may have but stacks, which `stacks` has, `hostile-sites` has names that
  * break formats. */
+#define _GNU_SOURCE
 #include <rcgc.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 static void must(int holds, const char *what) {
   if (holds) return;
@@ -195,12 +199,30 @@ static void hostile(void) {
   gc_heap_free(all.heap);
 }
 
+/* Serves for at most half a minute, and writes a dump when it is asked by SIGUSR1. */
+static void wait_for_signals(void) {
+  shop all = shop_of("waiting");
+  char path[4096];
+  snprintf(path, sizeof path, "%s/%%p-%%n.dump", folder);
+  must(gc_dump_on_signal(all.heap, SIGUSR1, path) == RC_OK, "gc_dump_on_signal");
+  puts("ready");
+  fflush(stdout);
+  for (time_t end = time(NULL) + 30; time(NULL) < end;) {
+    serve(&all, 100);
+    usleep(1000);
+  }
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) {
-    fprintf(stderr, "usage: make_profile_dumps FOLDER\n");
+    fprintf(stderr, "usage: make_profile_dumps FOLDER [wait]\n");
     return 2;
   }
   folder = argv[1];
+  if (argc > 2) {
+    wait_for_signals();
+    return 0;
+  }
   run_shop();
   small();
   stacks();

@@ -285,7 +285,7 @@ class Profiles:
             str(verdict(rules, new, "--base", old)),
         )
         rules = (
-            'site "*:83" live_objects <= 300  # the place of the leak\n'
+            'site "fill_*" live_objects = 300  # the place of the leak\n'
             'site fill_basket made_objects <= 1199\n'
             'query "type=Item and held" objects <= 1\nquery "type=Item" bytes <= 1\nlongest_pause <= 1 h\n'
             'garbage = 0\nfollowed <= 1\nexternal <= 300000\n'
@@ -362,6 +362,7 @@ class Profiles:
         )
         self.on_a_terminal()
         self.process(folder)
+        self.signals(folder)
         for name, words, arguments in [
             ("nothing there", "no such folder", [self.build / "nowhere"]),
             ("no such process", "no process", ["4194304"]),
@@ -410,6 +411,29 @@ class Profiles:
             process.returncode == 0 and not out and "ended" in err,
             out + err,
         )
+
+    def signals(self, folder):
+        """A process that writes dumps at a signal, found by its RCGC_PROFILE, asked again and again."""
+        environment = {**os.environ, "RCGC_PROFILE": f"sites,dump={folder}/%p-end.dump"}
+        command = [str(self.build / "make_profile_dumps"), str(folder), "wait"]
+        host = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        ready = host.stdout.readline()
+        options = ["--signal", "USR1", "--interval", "0.2", "--count", "3"]
+        status, out, err = self.rcgc("--format", "json", "watch", host.pid, *options)
+        host.kill()
+        host.wait()
+        rows = [json.loads(line) for line in out.splitlines()]
+        names = [row["file"] for row in rows]
+        self.check(
+            "watch --signal: the process writes dumps",
+            status == 0 and ready and len(set(names)) == 3,
+            f"{out}{err}",
+        )
+        own = all(name.startswith(f"{host.pid}-") for name in names)
+        grows = sorted(row["objects"] for row in rows) == [row["objects"] for row in rows]
+        self.check("watch --signal: they are its own, in order", own and grows, str(rows))
+        status, out, err = self.rcgc("watch", os.getpid(), "--folder", folder, "--signal", "NOSUCH")
+        self.check("watch --signal: an unknown one: usage", status == 2 and "NOSUCH" in err, err)
 
 
 def found_types(found, path):

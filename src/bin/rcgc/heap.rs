@@ -6,7 +6,7 @@
 //! is kept alive by the collector, so it counts as held here, too. *Held* are these objects, immortal ones,
 //! and those whose end has begun.
 
-use crate::dump::{Dump, Object};
+use crate::dump::{Dump, Label, Object, NO_INDEX};
 use crate::progress::Progress;
 use rcgc::dump::format::object_flag;
 use rcgc::graph::components::strong_components;
@@ -269,6 +269,22 @@ impl<'a> Heap<'a> {
             }
             Owners { dominator, reached, retained }
         })
+    }
+
+    /// By object: the reference by which its owner refers to it; the field is [`NONE`] when the owner does
+    /// so by way of others only.
+    pub fn owning_edges(&self) -> Vec<Label> {
+        let dominator = &self.owners().dominator;
+        let mut edges = vec![Label { field: NONE, index: NO_INDEX }; self.dump.len()];
+        for owner in self.dump.all() {
+            for (to, label) in self.dump.edges_of(owner) {
+                let edge = &mut edges[to as usize];
+                if dominator[to as usize] == owner && edge.field == NONE {
+                    *edge = label;
+                }
+            }
+        }
+        edges
     }
 
     /// By type: the bytes of its objects with what they own, each counted once, though one may own another.

@@ -52,22 +52,6 @@ pub fn add(heap: &Heap, part: &Part, stacks: &mut Stacks) {
     }
 }
 
-/// By object: a reference by which its owner refers to it; the field is [`NONE`] when it does so only by
-/// way of others.
-fn owning_edges(heap: &Heap) -> Vec<Label> {
-    let dominator = &heap.owners().dominator;
-    let mut edges = vec![Label { field: NONE, index: NO_INDEX }; heap.dump.len()];
-    for owner in heap.dump.all() {
-        for (to, label) in heap.dump.edges_of(owner) {
-            let edge = &mut edges[to as usize];
-            if dominator[to as usize] == owner && edge.field == NONE {
-                *edge = label;
-            }
-        }
-    }
-    edges
-}
-
 fn group(heap: &Heap, top: Object) -> usize {
     match () {
         () if !heap.is_alive(top) => 2,
@@ -79,7 +63,7 @@ fn group(heap: &Heap, top: Object) -> usize {
 fn nodes_of(heap: &Heap, part: &Part) -> Vec<Node> {
     let dump = heap.dump;
     let owners = heap.owners();
-    let edges = owning_edges(heap);
+    let edges = heap.owning_edges();
     let none = Node { key: (0, NONE, false, NONE), depth: 0, repeats: false, objects: 0, bytes: 0 };
     let mut nodes = vec![none; GROUPS.len()];
     let mut numbers: HashMap<Key, usize> = HashMap::new();

@@ -90,7 +90,7 @@ const PANELS: [Panel; 9] = [
 pub fn page(heap: &Heap, before: Option<&Heap>, options: &Options) -> String {
     let _stage = heap.progress.stage("writing the report", 0);
     let colours = palette::of_types(heap);
-    let edges = retention::owning_edges(heap);
+    let edges = heap.owning_edges();
     let subject = Subject { heap, before, options, colours, edges };
     let mut html = Html::new();
     head(&subject, &mut html);

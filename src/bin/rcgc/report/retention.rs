@@ -14,22 +14,6 @@ use std::collections::{BinaryHeap, HashMap};
 /// Steps after which ways are not told apart any more.
 const DEPTH_MAX: u16 = 24;
 
-/// By object: the reference by which its owner refers to it; the field is [`NONE`] when the owner does so by
-/// way of others only.
-pub fn owning_edges(heap: &Heap) -> Vec<Label> {
-    let dominator = &heap.owners().dominator;
-    let mut edges = vec![Label { field: NONE, index: NO_INDEX }; heap.dump.len()];
-    for owner in heap.dump.all() {
-        for (to, label) in heap.dump.edges_of(owner) {
-            let edge = &mut edges[to as usize];
-            if dominator[to as usize] == owner && edge.field == NONE {
-                *edge = label;
-            }
-        }
-    }
-    edges
-}
-
 /// Why the objects that nothing else owns are there.
 fn group(heap: &Heap, top: Object) -> usize {
     if !heap.is_alive(top) {
