@@ -26,8 +26,7 @@
  *
  * The variable `RCGC_PROFILE` of the environment holds a plan that every heap carries out when
  * it is made. So a program is profiled without a change of its source:
- *
- * RCGC_PROFILE=report,series,dump=/tmp/%p-%h.rcgc ./program
+ * `RCGC_PROFILE=report,series,dump=/tmp/%p-%h.rcgc ./program`.
  *
  * Generated from src/capi/plan.rs: do not edit, run `make headers`. */
 #ifndef RCGC_PLAN_H

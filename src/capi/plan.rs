@@ -23,9 +23,7 @@
 //! written, `%%` a percent sign. A forked child writes only to paths with `%p`.
 //!
 //! The variable `RCGC_PROFILE` of the environment holds a plan that every heap carries out when it is made. So a program
-//! is profiled without a change of its source:
-//!
-//!     RCGC_PROFILE=report,series,dump=/tmp/%p-%h.rcgc ./program
+//! is profiled without a change of its source: `RCGC_PROFILE=report,series,dump=/tmp/%p-%h.rcgc ./program`.
 
 use super::boundary;
 use super::status::rc_status;
