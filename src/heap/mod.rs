@@ -111,8 +111,6 @@ pub struct Heap {
     pub segment_low: usize,
     /// As `segment_low`.
     pub segment_high: usize,
-    /// Segments below this one were asked to be put on huge pages, though they had memory already.
-    pub segment_huge: usize,
     /// Pages that hold small blocks.
     pub small_pages: usize,
     /// Bytes of pages in use.

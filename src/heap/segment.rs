@@ -136,7 +136,6 @@ impl Heap {
         if self.segment_count >= HUGE_FROM_SEGMENTS {
             sys::wish_huge_pages((RANGE.objects + first * SEGMENT_BYTES) as *mut u8, count * SEGMENT_BYTES);
             sys::wish_huge_pages((RANGE.work as *mut u8).add(first * WORK_BYTES), count * WORK_BYTES);
-            self.wish_early_segments_huge(first);
         }
         for index in first..first + count {
             (*segment_at(index as u32)).free_pages = ALL_FREE;
@@ -147,24 +146,6 @@ impl Heap {
         self.segment_low = self.segment_low.min(first);
         self.segment_high = self.segment_high.max(first + count);
         first as u32
-    }
-
-    /// The heap has become large: what it had when it was small moves to huge pages too, 2 MiB each time it
-    /// grows, since the system copies them. (Objects of the beginning are often those that stay: measured, a
-    /// fifth of a step of W7, whose long-lived graph is made first.)
-    unsafe fn wish_early_segments_huge(&mut self, first_huge: usize) {
-        let pair = HUGE_PAGE_BYTES / SEGMENT_BYTES;
-        let next = self.segment_huge.max(self.segment_low).next_multiple_of(pair);
-        if next + pair > first_huge.min(self.segment_high) {
-            return;
-        }
-        self.segment_huge = next + pair;
-        if (next..next + pair).all(|index| (*segment_at(index as u32)).owner == self.index) {
-            let start = (RANGE.objects + next * SEGMENT_BYTES) as *mut u8;
-            sys::wish_huge_pages(start, HUGE_PAGE_BYTES);
-            sys::wish_huge_pages((RANGE.work as *mut u8).add(next * WORK_BYTES), pair * WORK_BYTES);
-            sys::wish_huge_now(start, HUGE_PAGE_BYTES);
-        }
     }
 
     /// Gives pages back. Their table entries become free.

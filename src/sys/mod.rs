@@ -6,7 +6,7 @@
 //! - [`allocate`] and [`free`] are for the engine's own small tables, never for objects.
 //! - Every function that can fail says so by value; none aborts.
 
-use core::ffi::{c_int, c_void};
+use core::ffi::c_void;
 use core::ptr;
 
 pub mod file;
@@ -131,15 +131,6 @@ pub unsafe fn decommit(address: *mut u8, bytes: usize) -> bool {
 /// - The range is committed.
 pub unsafe fn wish_huge_pages(address: *mut u8, bytes: usize) {
     libc::madvise(address as *mut c_void, bytes, libc::MADV_HUGEPAGE);
-}
-
-/// Moves memory that is there already to huge pages. A wish, which Linux grants from 6.1 on.
-///
-/// # Safety
-/// - The range is committed and consists of whole huge pages.
-pub unsafe fn wish_huge_now(address: *mut u8, bytes: usize) {
-    const MADV_COLLAPSE: c_int = 25;
-    libc::madvise(address as *mut c_void, bytes, MADV_COLLAPSE);
 }
 
 /// Puts memory behind a committed range at once, instead of by one fault a page. A wish: refusal changes
