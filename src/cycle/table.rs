@@ -39,7 +39,7 @@ impl Table {
             work: RANGE.work.wrapping_add(first * (SEGMENT_BYTES / GRANULE_BYTES)),
             segments: RANGE.segments.wrapping_add(first),
             owner: (*heap).index,
-            partial: !(*heap).is_contiguous(),
+            partial: !(*heap).is_alone(),
         }
     }
 

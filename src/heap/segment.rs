@@ -255,12 +255,14 @@ impl Heap {
         }
     }
 
-    /// Whether nothing but the heap's own segments lies in `segment_low..segment_high`.
+    /// Whether no other heap has a segment in `segment_low..segment_high`. Segments of nobody may lie there: growth
+    /// in pairs leaves holes, and empty segments are given back.
     ///
     /// # Safety
     /// - Nothing but the heap's own thread is in the heap.
-    pub unsafe fn is_contiguous(&self) -> bool {
-        self.segment_low + self.segment_count == self.segment_high
+    pub unsafe fn is_alone(&self) -> bool {
+        (self.segment_low..self.segment_high)
+            .all(|index| [0, self.index].contains(&(*segment_at(index as u32)).owner))
     }
 
     /// Calls `each` with every page of the heap that holds blocks, in address order. Pages taken meanwhile
