@@ -25,7 +25,11 @@ TOOL = ROOT / "build" / "rcgc"
 PACKAGES = ["playwright-core@1.65.1", "axe-core@4.14.1"]
 PAGE_BYTES_MAX = 1_000_000
 SCRIPT_BYTES_MAX = 60_000
-PANELS = "overview suspects types retention owners rings survival changes definitions".split()
+PANELS = """overview time pauses suspects types retention owners sites rings survival changes
+            definitions""".split()
+# What panels say of a dump without profile and series.
+ABSENT = [("time", "has no series"), ("time", "has none"), ("pauses", "does not say"),
+          ("sites", "has no profile"), ("sites", "has no call stacks"), ("survival", "does not say")]
 
 passed = failed = 0
 
@@ -45,6 +49,7 @@ def must(*command):
     if result.returncode != 0:
         said = result.stdout + result.stderr
         sys.exit(f"{' '.join(map(str, command))}: exit status {result.returncode}\n{said}")
+    return result.stdout
 
 
 def found(*arguments):
@@ -64,7 +69,8 @@ def build():
     must("make", "-C", ROOT, "tool")
     must(ROOT / "scripts/build-libs", ROOT / "build/lib")
     (BUILD / "dumps").mkdir(parents=True, exist_ok=True)
-    for source, arguments in [("make_dumps", ["1000000"]), ("make_report_dumps", ["1000000"])]:
+    sources = {"make_dumps": ["1000000"], "make_report_dumps": ["1000000"], "make_profile_dumps": []}
+    for source, arguments in sources.items():
         program = BUILD / source
         must("cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", ROOT / "include",
              HERE / f"{source}.c", ROOT / "build/lib/librcgc.a", "-pthread", "-o", program)
@@ -165,7 +171,8 @@ def check_types(name, page, path, limit=300):
 
 def test_pages():
     small = ["empty", "server-1", "mistakes", "hostile", "random-1", "random-2", "random-3"]
-    for name in [*small, "list", "ring", "wide", "many"]:
+    profiled = ["shop-small", "hostile-sites", "stacks"]
+    for name in [*small, *profiled, "list", "ring", "wide", "many"]:
         path, text = written(name, dump(name))
         page = check_page(name, text)
         check_types(name, page, dump(name))
@@ -177,6 +184,9 @@ def test_pages():
         missing = [row["suspect"] for row in suspects[:12] if row["reason"][1:] not in said]
         check(f"{name}: {len(suspects)} suspects in their words", not missing, missing)
         check(f"{name}: without an earlier dump it says so", "no earlier dump" in page.sections["changes"])
+        if name not in profiled:
+            for panel, words in ABSENT:
+                check(f"{name}: {panel} says that it {words}", words in page.sections[panel])
     page = Page((BUILD / "empty.html").read_text())
     check("an empty heap says so", "has no objects" in page.sections["retention"])
 
@@ -208,6 +218,68 @@ def test_changes():
     check("changes: the steps lead from total to total", ends[0] + steps == ends[1], f"{ends} {steps}")
     path, text = written("unlike", dump("random-1"), dump("service-1"))
     check("different heaps are told", "different heaps" in check_page("unlike", text).sections["changes"])
+
+
+def test_profile():
+    """What profile and series have, in the numbers of the other commands."""
+    text = written("shop", dump("shop-2"), dump("shop-3"))[1]
+    page = check_page("shop", text)
+    check_types("shop", page, dump("shop-3"))
+    rows = found("sites", dump("shop-3"), "--limit", "0", "--ages")["tables"]
+    head, *body = page.tables["sites-table"]
+    columns = [cell[0] for cell in head]
+    ours = [{name: cell[0] or cell[1] for name, cell in zip(columns, row)} for row in body]
+    text_of = lambda value: "-" if value is None else str(value)
+    theirs = [{name: text_of(value) for name, value in row.items()} for row in rows["sites"]]
+    check("sites: those of rcgc sites", ours == theirs and len(ours) > 3, f"{ours[:2]}\n{theirs[:2]}")
+    ages = [int(row[1][0]) for row in page.tables["ages"][1:]]
+    check("ages: those of rcgc sites", ages == [row["ended"] for row in rows["ages"]], ages)
+    allocated = int(page.tables["allocated-table"][1][1][0])
+    total = sum(row["allocated_bytes"] for row in rows["sites"])
+    check("sites: the flame graph has all", allocated == total, f"{allocated} {total}")
+    summary = found("summary", dump("shop-3"))
+    pauses = {row[0][1]: row for row in page.tables["pauses-table"][1:]}
+    runs = [int(pauses[kind][1][0]) for kind in ["young", "full"]]
+    facts = summary["facts"]
+    check("pauses: runs", runs == [facts["young_collections"], facts["full_collections"]], runs)
+    drawn = [int(row[2][0]) for row in page.tables["pauses-histogram"][1:]]
+    check("pauses: the histogram has all of the series", sum(drawn) == int(pauses["full"][7][0]), drawn)
+    scopes = {row[0][1]: int(row[4][0]) for row in page.tables["scopes"][1:]}
+    theirs = {row["scope"]: row["survivors"] for row in summary["tables"]["scopes"]}
+    check("scopes: survivors", scopes == theirs, f"{scopes} {theirs}")
+    rows = page.tables["waterfall-sites"][1:]
+    steps = sum(int(row[1][0]) for row in rows[1:-1])
+    check("changes by site lead from total to total", int(rows[0][1][0]) + steps == int(rows[-1][1][0]), rows)
+    lives = [found("sites", dump(name))["facts"]["live_bytes"] for name in ["shop-2", "shop-3"]]
+    check("changes by site: the totals", [int(rows[at][1][0]) for at in [0, -1]] == lives, f"{rows} {lives}")
+    check("time: scopes are drawn", text.count('class="scope"') > 100)
+    check("time: collections are drawn", text.count('class="mark-full"') == facts["full_collections"])
+    moments = page.tables["samples"][1:]
+    check("time: the last sample", int(moments[-1][2][0]) == facts["bytes"], moments[-1])
+    check("followed references are listed", "shop window" in page.sections["overview"])
+    stacks = Page(written("stacks", dump("stacks"))[1]).tables["stacks-table"]
+    options = ["--to", "folded", "--of", "stacks", "--value", "made-bytes"]
+    folded = must(TOOL, "-q", "export", dump("stacks"), *options)
+    total = sum(int(line.rsplit(" ", 1)[1]) for line in folded.splitlines())
+    check("stacks: the flame graph has all", int(stacks[1][1][0]) == total, f"{stacks[1]} {total}")
+
+
+def test_source():
+    text = written("sourced", dump("shop-3"), options=["--source", HERE])[1]
+    said = Page(text).sections["suspects"]
+    source = (HERE / "make_profile_dumps.c").read_text()
+    line = next(line for line in source.splitlines() if "RC_NEW(all->basket)" in line)
+    place = r"made at \S*make_profile_dumps\.c:\d+ in fill_basket"
+    check("--source: the place", re.search(place, said), said)
+    check("--source: its line", line.strip() in said, said)
+    text = written("unsourced", dump("shop-3"))[1]
+    check("without it the place alone", "in fill_basket" in text and line.strip() not in text)
+    text = written("hostile-sourced", dump("hostile-sites"), options=["--source", "/"])[1]
+    check_page("hostile-sourced", text)
+    command = [TOOL, "report", dump("shop-3"), "--source", BUILD / "nowhere"]
+    result = subprocess.run(command, capture_output=True)
+    refused = result.returncode == 2 and b"no such folder" in result.stderr
+    check("--source nowhere: usage", refused, result.stderr)
 
 
 def test_command():
@@ -258,9 +330,11 @@ def test_browser():
     folder = npm()
     if folder is None:
         return
-    pages = ["service", "empty", "hostile", "many"]
+    pages = ["service", "empty", "hostile", "hostile-sites", "shop", "many"]
+    written("service", dump("service-1"), dump("service-2"))
+    written("shop", dump("shop-2"), dump("shop-3"), options=["--source", HERE])
     for name in pages:
-        if not (BUILD / f"{name}.html").exists():
+        if name not in ("service", "shop"):
             written(name, dump(name))
     command = ["node", str(HERE / "report.mjs"), str(folder), str(BUILD), *pages]
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300)

@@ -10,7 +10,7 @@ mod plot;
 mod query;
 mod report;
 pub mod selection;
-mod sites;
+pub mod sites;
 pub mod summary;
 pub mod suspects;
 mod top;

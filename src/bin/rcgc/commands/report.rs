@@ -6,6 +6,7 @@ use crate::output::{Cell, Report};
 use crate::report;
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 /// Write a page for a browser: one file, which loads nothing from anywhere.
 ///
@@ -28,9 +29,15 @@ pub struct Arguments {
     /// Percent of the heap's bytes that make a suspect.
     #[arg(long, default_value_t = 10.0, value_parser = super::suspects::percent)]
     share: f64,
+    /// Show lines of the host's sources, which are below this folder.
+    #[arg(long, value_name = "FOLDER")]
+    source: Option<PathBuf>,
 }
 
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
+    if let Some(folder) = arguments.source.as_ref().filter(|folder| !folder.is_dir()) {
+        return Err(Failure::Usage(format!("--source {}: no such folder", folder.display())));
+    }
     let first = context.open(&arguments.dump)?;
     let later = arguments.later.as_deref().map(|path| context.open(path)).transpose()?;
     let first = Heap::new(&first, context.progress);
@@ -39,7 +46,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         Some(later) => (later, Some(&first)),
         None => (&first, None),
     };
-    let options = report::Options { types: arguments.types, share: arguments.share };
+    let options =
+        report::Options { types: arguments.types, share: arguments.share, source: arguments.source.clone() };
     let page = report::page(heap, before, &options);
     let name = arguments.output.as_deref().unwrap_or("standard output");
     let written = match &arguments.output {

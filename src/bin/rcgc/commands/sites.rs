@@ -93,13 +93,25 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         report.sentence(format!("{lost} objects have no site: there was no address space for the table"));
     }
     let mut rows = summed(&dump, &sites, arguments.by);
-    rows.sort_by_key(|row| (Reverse(key(&row.of, arguments.sort)), row.place.clone(), row.function.clone()));
+    sort(&mut rows, arguments.sort);
     let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
     report.tables.push(table(&rows, arguments.by, limit));
     if arguments.ages {
         report.tables.push(ages(&rows, limit));
     }
     Ok(report)
+}
+
+/// The sites of a dump, those first with most live bytes, and at which ages their objects ended.
+pub fn of(dump: &Dump, limit: usize) -> [Table; 2] {
+    let sites: Vec<&Site> = dump.accounts.sites.iter().collect();
+    let mut rows = summed(dump, &sites, By::Site);
+    sort(&mut rows, Order::LiveBytes);
+    [table(&rows, By::Site, limit), ages(&rows, usize::MAX)]
+}
+
+fn sort(rows: &mut [Sum], order: Order) {
+    rows.sort_by_key(|row| (Reverse(key(&row.of, order)), row.place.clone(), row.function.clone()));
 }
 
 fn is_wanted(dump: &Dump, site: &Site, arguments: &Arguments) -> bool {

@@ -150,7 +150,7 @@ fn followed(heap: &Heap) -> Table {
 }
 
 /// Measured scopes, those that left most behind first.
-fn scopes(heap: &Heap) -> Table {
+pub fn scopes(heap: &Heap) -> Table {
     let mut table = Table::new(
         "scopes",
         "Scopes",

@@ -1,29 +1,41 @@
 //! The panel of what changed since the earlier dump.
 
-use super::html::{Html, Short};
-use super::{overview, Panel, Subject};
+use super::html::{named, Html, Short};
+use super::{sites, tables, Panel, Subject};
 use crate::commands::diff::{self, Sums};
+use crate::heap::Heap;
 use crate::output::names;
-use crate::output::text::{bytes, count, shown};
+use crate::output::text::{bytes, shown};
 use crate::output::Cell;
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 pub const PANEL: Panel = Panel {
     id: "changes",
     short: "Changes",
     title: "Changes",
-    about: "What grew and what shrank between two dumps, by type.",
+    about: "What grew and what shrank between two dumps, by type and by the place that made it.",
     write,
 };
 
-/// Types that have a step of their own.
-const TYPES: usize = 25;
+/// Types, or places, that have a step of their own.
+const STEPS: usize = 25;
 
 /// One step from the earlier total to the later one.
 struct Step {
     name: String,
     change: i128,
-    sums: Option<Sums>,
+    /// What the further columns say; empty for a sum of several.
+    cells: Vec<Cell>,
+}
+
+/// A drawing of steps.
+struct Waterfall {
+    id: &'static str,
+    /// What a row is, and the further columns.
+    columns: Vec<&'static str>,
+    totals: [u64; 2],
+    steps: Vec<Step>,
 }
 
 fn write(subject: &Subject, html: &mut Html) {
@@ -38,7 +50,24 @@ fn write(subject: &Subject, html: &mut Html) {
             "<p class=\"warning\">The dumps are of different heaps: objects are compared by type only.</p>\n",
         );
     }
-    let mut steps: Vec<Step> = diff::compare([before, subject.heap], same_heap)
+    by_type(subject, html, before, same_heap);
+    by_site(subject, html, before, same_heap);
+}
+
+fn by_type(subject: &Subject, html: &mut Html, before: &Heap, same_heap: bool) {
+    let mut columns = vec!["type", "objects", "retained"];
+    if same_heap {
+        columns.extend(["new", "gone", "kept"]);
+    }
+    let cells = |of: &Sums| {
+        let mut cells =
+            vec![Cell::Change(Sums::change(of.objects)), Cell::ByteChange(Sums::change(of.retained))];
+        if same_heap {
+            cells.extend([of.new, of.gone, of.kept].map(Cell::Count));
+        }
+        cells
+    };
+    let steps = diff::compare([before, subject.heap], same_heap)
         .into_iter()
         .filter(|(_, of)| {
             of.new + of.gone != 0 || of.bytes[0] != of.bytes[1] || of.retained[0] != of.retained[1]
@@ -46,62 +75,84 @@ fn write(subject: &Subject, html: &mut Html) {
         .map(|(name, of)| Step {
             name: names::line(&name),
             change: i128::from(of.bytes[1]) - i128::from(of.bytes[0]),
-            sums: Some(of),
+            cells: cells(&of),
         })
         .collect();
-    steps.sort_by(|a, b| (Reverse(a.change.abs()), &a.name).cmp(&(Reverse(b.change.abs()), &b.name)));
-    let rest = steps.split_off(steps.len().min(TYPES));
-    if !rest.is_empty() {
-        let change = rest.iter().map(|step| step.change).sum();
-        steps.push(Step { name: format!("{} other types", rest.len()), change, sums: None });
-    }
-    if steps.is_empty() {
-        html.markup("<p class=\"none\">Nothing changed.</p>\n");
+    let totals = [before.total(), subject.heap.total()];
+    waterfall(html, Waterfall { id: "waterfall", columns, totals, steps });
+}
+
+/// Live bytes by the place that made them.
+fn by_site(subject: &Subject, html: &mut Html, before: &Heap, same_heap: bool) {
+    html.markup("<h3>By the place that made the objects</h3>\n");
+    let dumps = [before.dump, subject.heap.dump];
+    if !same_heap || dumps.iter().any(|dump| dump.accounts.sites.is_empty()) {
+        html.markup("<p class=\"none\">The dumps do not say it both, of one heap: a profile does.</p>\n");
         return;
     }
-    waterfall(html, subject, before.total(), &steps, same_heap);
+    let mut all: BTreeMap<(String, String), ([u64; 2], [u64; 2])> = BTreeMap::new();
+    let mut totals = [0u64; 2];
+    for (side, dump) in dumps.into_iter().enumerate() {
+        for site in &dump.accounts.sites {
+            let kind = site.kind.map_or("several".to_owned(), |kind| names::line(&dump.type_name(kind)));
+            let (bytes, objects) = all.entry((sites::place_of(dump, site), kind)).or_default();
+            bytes[side] = bytes[side].saturating_add(site.live_bytes());
+            objects[side] += site.live_objects();
+            totals[side] = totals[side].saturating_add(site.live_bytes());
+        }
+    }
+    let steps = all
+        .into_iter()
+        .filter(|(_, (bytes, objects))| bytes[0] != bytes[1] || objects[0] != objects[1])
+        .map(|((name, kind), (bytes, objects))| Step {
+            name,
+            change: i128::from(bytes[1]) - i128::from(bytes[0]),
+            cells: vec![kind.into(), Cell::Change(Sums::change(objects))],
+        })
+        .collect();
+    let columns = vec!["site", "type", "objects"];
+    waterfall(html, Waterfall { id: "waterfall-sites", columns, totals, steps });
 }
 
 /// Each row begins where the one above it ends.
-fn waterfall(html: &mut Html, subject: &Subject, before: u64, steps: &[Step], same_heap: bool) {
-    let after = subject.heap.total();
-    let mut level = i128::from(before);
+fn waterfall(html: &mut Html, mut of: Waterfall) {
+    of.steps.sort_by(|a, b| (Reverse(a.change.abs()), &a.name).cmp(&(Reverse(b.change.abs()), &b.name)));
+    let rest = of.steps.split_off(of.steps.len().min(STEPS));
+    if !rest.is_empty() {
+        let change = rest.iter().map(|step| step.change).sum();
+        of.steps.push(Step { name: format!("{} others", rest.len()), change, cells: Vec::new() });
+    }
+    if of.steps.is_empty() {
+        html.markup("<p class=\"none\">Nothing changed.</p>\n");
+        return;
+    }
+    let mut level = i128::from(of.totals[0]);
     let mut ends = vec![(0, level)];
-    for step in steps {
+    for step in &of.steps {
         ends.push((level, level + step.change));
         level += step.change;
     }
-    ends.push((0, i128::from(after)));
+    ends.push((0, i128::from(of.totals[1])));
     let inner = &ends[1..ends.len() - 1];
     let low = inner.iter().map(|&(a, b)| a.min(b)).min().unwrap_or(0);
     let high = ends.iter().map(|&(a, b)| a.max(b)).max().unwrap_or(1).max(1);
     // What all rows have in common is not drawn when it is most of them.
     let base = if low * 2 > high { low - (high - low) / 4 } else { 0 };
     let scale = |value: i128| (value - base).max(0) as f64 * 100.0 / (high - base).max(1) as f64;
-    html.markup(
-        "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"table\"><table id=\"waterfall\">",
-    );
-    html.markup("<thead><tr><th scope=\"col\">type</th><th scope=\"col\" class=\"n\">bytes</th>");
-    html.markup("<th scope=\"col\" class=\"stack\">from the earlier total to the later</th>");
-    html.markup("<th scope=\"col\" class=\"n\">objects</th><th scope=\"col\" class=\"n\">retained</th>");
-    if same_heap {
-        html.markup("<th scope=\"col\" class=\"n\">new</th><th scope=\"col\" class=\"n\">gone</th>");
-        html.markup("<th scope=\"col\" class=\"n\">kept</th>");
-    }
-    html.markup("</tr></thead><tbody>\n");
+    head(html, &of);
     for (at, &(from, to)) in ends.iter().enumerate() {
-        let step = at.checked_sub(1).and_then(|at| steps.get(at));
+        let step = at.checked_sub(1).and_then(|at| of.steps.get(at));
         let is_total = step.is_none();
         html.open("tr", &[("class", &if is_total { "total" } else { "" })]);
         let name = match (step, at) {
             (Some(step), _) => step.name.clone(),
-            (None, 0) => format!("earlier: {}", subject.before.map_or(String::new(), overview::line)),
-            (None, _) => format!("later: {}", overview::line(subject.heap)),
+            (None, 0) => "earlier".to_owned(),
+            (None, _) => "later".to_owned(),
         };
-        html.element("th", &[("scope", &"row")], name);
+        html.element("th", &[("scope", &"row")], named(&name));
         let text = match step {
-            Some(step) => shown(&Cell::ByteChange(step.change as i64)),
-            None => bytes(to as u64),
+            Some(step) => shown(&Cell::ByteChange(i64::try_from(step.change).unwrap_or(i64::MAX))),
+            None => bytes(u64::try_from(to).unwrap_or(0)),
         };
         let exact = step.map_or(to, |step| step.change);
         html.element("td", &[("class", &"n"), ("data-v", &exact)], text);
@@ -115,26 +166,33 @@ fn waterfall(html: &mut Html, subject: &Subject, before: u64, steps: &[Step], sa
         let style = format!("margin-left:{}%;width:{}%", Short(scale(left).min(99.7)), Short(width));
         html.markup("<td class=\"stack\"><div>").element("i", &[("class", &class), ("style", &style)], "");
         html.markup("</div></td>");
-        match step.and_then(|step| step.sums) {
-            Some(of) => {
-                let cells =
-                    [Cell::Change(Sums::change(of.objects)), Cell::ByteChange(Sums::change(of.retained))];
-                for cell in cells {
-                    html.element("td", &[("class", &"n")], shown(&cell));
-                }
-                for number in [of.new, of.gone, of.kept].into_iter().filter(|_| same_heap) {
-                    html.element("td", &[("class", &"n")], count(number));
-                }
-            }
-            None => {
-                html.element("td", &[("colspan", &if same_heap { 5 } else { 2 })], "");
-            }
+        let cells = step.map_or(&[][..], |step| &step.cells);
+        for cell in cells {
+            let class = if tables::number(cell).is_some() { "n" } else { "" };
+            html.element("td", &[("class", &class)], shown(cell));
+        }
+        if cells.is_empty() {
+            html.element("td", &[("colspan", &(of.columns.len() - 1))], "");
         }
         html.markup("</tr>\n");
     }
     html.markup("</tbody></table></div>\n");
     if base > 0 {
-        let text = format!("The bars begin at {}.", bytes(base as u64));
+        let text = format!("The bars begin at {}.", bytes(u64::try_from(base).unwrap_or(0)));
         html.element("p", &[("class", &"none")], text);
     }
+}
+
+fn head(html: &mut Html, of: &Waterfall) {
+    html.markup("<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"table\">");
+    html.open("table", &[("id", &of.id)]).markup("<thead><tr>");
+    let mut columns = of.columns.iter();
+    html.element("th", &[("scope", &"col")], columns.next().unwrap_or(&""));
+    html.markup("<th scope=\"col\" class=\"n\">bytes</th>");
+    html.markup("<th scope=\"col\" class=\"stack\">from the earlier total to the later</th>");
+    for column in columns {
+        let class = if *column == "type" { "" } else { "n" };
+        html.element("th", &[("scope", &"col"), ("class", &class)], column);
+    }
+    html.markup("</tr></thead><tbody>\n");
 }

@@ -76,6 +76,15 @@ impl Html {
     }
 }
 
+/// A name that can be read, and read out, whatever the host called the thing.
+pub fn named(name: &str) -> &str {
+    if name.trim().is_empty() {
+        "(no name)"
+    } else {
+        name
+    }
+}
+
 /// A number as CSS and SVG take it: at most two decimals.
 #[derive(Clone, Copy)]
 pub struct Short(pub f64);

@@ -2,11 +2,13 @@
 //!
 //! | file | subject |
 //! |---|---|
+//! | `sources` | lines of the host's sources |
 //! | `html` | writing HTML such that no name of the host's can be markup |
 //! | `tables` | tables of commands as tables of the page |
 //! | `palette` | which type has which colour |
 //! | `tree`, `flame`, `treemap` | trees of bytes, and two pictures of them |
 //! | `drawing` | small drawings: ways, rings |
+//! | `chart` | lines, marks and brackets over time |
 //! | `retention` | the trees of what keeps the bytes |
 //! | the others | one panel each: from a [`Subject`] to HTML |
 //! | `assets` | the style sheet and the script, which become part of the page |
@@ -15,6 +17,7 @@
 //! forbids itself, by its policy, to load or send anything, and to run any other script than ours, whatever
 //! the names in a dump say. Its size is bounded by the limits of its panels, not by the heap.
 
+mod chart;
 mod cycles;
 mod definitions;
 mod diff;
@@ -23,12 +26,16 @@ mod flame;
 mod html;
 mod overview;
 mod palette;
+mod pauses;
 mod policy;
 mod retained;
 mod retention;
+mod sites;
+mod sources;
 mod survival;
 mod suspects;
 mod tables;
+mod timeline;
 
 mod tree;
 mod treemap;
@@ -39,6 +46,7 @@ use crate::heap::Heap;
 use crate::output::names;
 use html::Html;
 use palette::Colour;
+use std::path::PathBuf;
 
 const STYLE: &str = include_str!("assets/style.css");
 const SCRIPT: &str = include_str!("assets/script.js");
@@ -49,6 +57,8 @@ pub struct Options {
     pub types: usize,
     /// Percent of the heap's bytes that make a suspect.
     pub share: f64,
+    /// The folder of the host's sources.
+    pub source: Option<PathBuf>,
 }
 
 /// What the page is about, and what several panels need.
@@ -74,12 +84,15 @@ struct Panel {
     write: fn(&Subject, &mut Html),
 }
 
-const PANELS: [Panel; 9] = [
+const PANELS: [Panel; 12] = [
     overview::PANEL,
+    timeline::PANEL,
+    pauses::PANEL,
     suspects::PANEL,
     types::PANEL,
     retained::FLAME,
     retained::MAP,
+    sites::PANEL,
     cycles::PANEL,
     survival::PANEL,
     diff::PANEL,

@@ -46,7 +46,7 @@ fn write(subject: &Subject, html: &mut Html) {
         ("objects", "objects"),
         ("held_objects", "held from outside"),
         ("garbage_bytes", "bytes of garbage"),
-        ("pages", "memory for objects"),
+        ("pages", "pages of the heap"),
         ("longest_pause", "longest pause"),
     ] {
         let find =
@@ -71,9 +71,11 @@ fn write(subject: &Subject, html: &mut Html) {
         html.element("dd", &[], shown(cell)).markup("</div>");
     }
     html.markup("</dl></details>\n");
-    if let Some(holders) = summary.tables.iter().find(|table| table.name == "holders") {
-        html.markup("<h3>Held by the engine</h3>\n");
-        tables::write(html, holders, "holders", &tables::Looks::default());
+    for name in ["holders", "followed"] {
+        if let Some(table) = summary.tables.iter().find(|table| table.name == name) {
+            html.element("h3", &[], &table.title).markup("\n");
+            tables::write(html, table, name, &tables::Looks::default());
+        }
     }
 }
 

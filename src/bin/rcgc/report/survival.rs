@@ -1,9 +1,10 @@
 //! The panel of how objects end: how many, and by count or by the collector.
 
-use super::html::{Html, Short};
+use super::html::{named, Html, Short};
 use super::{Panel, Subject};
-use crate::output::names;
+use crate::commands::sites;
 use crate::output::text::count;
+use crate::output::{names, Cell};
 use std::cmp::Reverse;
 
 pub const PANEL: Panel = Panel {
@@ -19,6 +20,11 @@ pub const PANEL: Panel = Panel {
 const TYPES: usize = 40;
 
 fn write(subject: &Subject, html: &mut Html) {
+    by_type(subject, html);
+    ages(subject, html);
+}
+
+fn by_type(subject: &Subject, html: &mut Html) {
     let dump = subject.heap.dump;
     let mut order: Vec<u32> =
         (0..dump.types.len() as u32).filter(|&kind| dump.types[kind as usize].allocated != 0).collect();
@@ -43,7 +49,8 @@ fn write(subject: &Subject, html: &mut Html) {
         let of = &dump.types[kind as usize];
         let by_count = of.freed.saturating_sub(of.reclaimed);
         let live = of.allocated.saturating_sub(of.freed);
-        html.markup("<tr>").element("th", &[("scope", &"row")], names::line(&dump.type_name(kind)));
+        let name = names::line(&dump.type_name(kind));
+        html.markup("<tr>").element("th", &[("scope", &"row")], named(&name));
         for number in [of.allocated, by_count, of.reclaimed, live] {
             html.element("td", &[("class", &"n"), ("data-v", &number)], count(number));
         }
@@ -65,4 +72,50 @@ fn write(subject: &Subject, html: &mut Html) {
             format_args!("{} more are left out.", count(left_out as u64)),
         );
     }
+}
+
+/// At which age objects ended, of all sites together.
+fn ages(subject: &Subject, html: &mut Html) {
+    html.markup("<h3>Age at the end</h3>\n");
+    let [_, table] = sites::of(subject.heap.dump, 0);
+    let number = |cell: &Cell| if let Cell::Count(number) = cell { *number } else { 0 };
+    let rows: Vec<[u64; 3]> = table
+        .rows
+        .iter()
+        .filter_map(|row| row.first_chunk::<3>())
+        .map(|[from, to, ended]| [from, to, ended].map(number))
+        .collect();
+    if rows.is_empty() {
+        html.markup(
+            "<p class=\"none\">The dump does not say: a profile counts it, of objects that end.</p>\n",
+        );
+        return;
+    }
+    let total = rows.iter().map(|row| row[2] as f64).sum::<f64>().max(1.0);
+    let most = rows.iter().map(|row| row[2]).max().unwrap_or(1).max(1) as f64;
+    html.markup("<p class=\"none\">The age of an object is how many others were made in its life.</p>\n");
+    html.markup("<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"table\"><table id=\"ages\">");
+    html.markup(
+        "<thead><tr><th scope=\"col\">objects made meanwhile</th><th scope=\"col\" class=\"n\">ended</th>",
+    );
+    html.markup(
+        "<th scope=\"col\" class=\"n\">share so far</th><th scope=\"col\" class=\"stack\">ended</th></tr>",
+    );
+    html.markup("</thead><tbody>\n");
+    let mut so_far = 0.0;
+    for [from, to, number] in rows {
+        so_far += number as f64;
+        let name = if from == to { count(from) } else { format!("{} to {}", count(from), count(to)) };
+        html.markup("<tr>").element("th", &[("scope", &"row")], name);
+        html.element("td", &[("class", &"n"), ("data-v", &number)], count(number));
+        html.element("td", &[("class", &"n")], format_args!("{:.1} %", so_far * 100.0 / total));
+        let style = format!("width:{}%", Short(number as f64 * 100.0 / most));
+        html.markup("<td class=\"stack\"><div>").element(
+            "i",
+            &[("class", &"by-count"), ("style", &style)],
+            "",
+        );
+        html.markup("</div></td></tr>\n");
+    }
+    html.markup("</tbody></table></div>\n");
 }

@@ -2,7 +2,8 @@
 
 use super::drawing::{self, Drawn};
 use super::html::Html;
-use super::{Panel, Subject};
+use super::sources::Sources;
+use super::{sites, Panel, Subject};
 use crate::commands::suspects::{self, Suspect};
 use crate::dump::{Label, Object, NO_INDEX};
 use crate::heap::Heap;
@@ -25,6 +26,8 @@ pub const PANEL: Panel = Panel {
 const SUSPECTS: usize = 12;
 const STEPS: usize = 7;
 const FAN: usize = 7;
+/// Places that are told.
+const PLACES: usize = 3;
 
 fn write(subject: &Subject, html: &mut Html) {
     let heap = subject.heap;
@@ -35,12 +38,14 @@ fn write(subject: &Subject, html: &mut Html) {
         html.element("p", &[("class", &"none")], text);
         return;
     }
+    let mut sources = subject.options.source.as_deref().map(Sources::below);
     for suspect in found.iter().take(SUSPECTS) {
         html.markup("<article class=\"suspect\">");
         html.open("h3", &[]).text(&suspect.what).markup(" <span>");
         let share = suspect.retained as f64 * 100.0 / heap.total().max(1) as f64;
         html.text(format_args!("{}, {share:.1} %", bytes(suspect.retained))).markup("</span></h3>\n");
         html.element("p", &[], capitalised(&suspect.reason)).markup("\n");
+        write_places(subject, html, suspect, &mut sources);
         let boxes = boxes(subject, suspect);
         if !boxes.is_empty() {
             drawing::ways(html, &boxes, &format!("What keeps {}, and what it keeps", suspect.what));
@@ -56,6 +61,71 @@ fn write(subject: &Subject, html: &mut Html) {
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// By site: the bytes and objects of what a suspect keeps, those with most first.
+fn places(subject: &Subject, suspect: &Suspect) -> Vec<(usize, u64, u64)> {
+    let heap = subject.heap;
+    let dump = heap.dump;
+    let owners = heap.owners();
+    let Some(&top) = suspect.tops.first().filter(|_| !dump.accounts.sites.is_empty()) else {
+        return Vec::new();
+    };
+    let is_single = suspect.accumulates.is_some();
+    let least = heap.total() as f64 * subject.options.share / 100.0;
+    let is_top = |object: Object| match is_single {
+        true => object == top,
+        false => {
+            let is_small = (owners.retained[object as usize] as f64) < least;
+            let same_kind = dump.objects.kind[object as usize] == dump.objects.kind[top as usize];
+            owners.dominator[object as usize] == NONE && same_kind && is_small && heap.is_alive(object)
+        }
+    };
+    let mut is_inside = vec![false; dump.len()];
+    let mut sums: HashMap<usize, (u64, u64)> = HashMap::new();
+    // An owner comes before what it owns.
+    for &object in &owners.reached {
+        let owner = owners.dominator[object as usize];
+        if !is_top(object) && (owner == NONE || !is_inside[owner as usize]) {
+            continue;
+        }
+        is_inside[object as usize] = true;
+        if let Some(site) = dump.site_of(object) {
+            let of = sums.entry(site).or_default();
+            *of = (of.0.saturating_add(heap.size(object)), of.1 + 1);
+        }
+    }
+    let mut sorted: Vec<_> =
+        sums.into_iter().map(|(site, (bytes, objects))| (site, bytes, objects)).collect();
+    sorted.sort_by_key(|&(site, bytes, _)| (Reverse(bytes), site));
+    sorted.truncate(PLACES);
+    sorted
+}
+
+/// Where what a suspect keeps was made, with the lines of the source.
+fn write_places(subject: &Subject, html: &mut Html, suspect: &Suspect, sources: &mut Option<Sources>) {
+    let dump = subject.heap.dump;
+    for (site, sum, objects) in places(subject, suspect) {
+        let site = &dump.accounts.sites[site];
+        let place = sites::place_of(dump, site);
+        let text = format!("{} objects with {} of it were made at {place}.", count(objects), bytes(sum));
+        html.element("p", &[("class", &"made")], text);
+        let lines = sources
+            .as_mut()
+            .and_then(|sources| sources.around(&dump.text(site.place.file)?, site.place.line));
+        let Some(lines) = lines else { continue };
+        html.markup("<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"source\"><pre>");
+        for line in lines {
+            let number = format!("{:>5}  ", line.number);
+            html.text(number);
+            match line.is_place {
+                true => html.element("mark", &[], line.text),
+                false => html.text(line.text),
+            };
+            html.markup("\n");
+        }
+        html.markup("</pre></div>\n");
+    }
 }
 
 /// The making of a drawing: ways that begin alike are one as long as they are.

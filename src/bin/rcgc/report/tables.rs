@@ -2,7 +2,7 @@
 //!
 //! A cell that is a number has its exact value in `data-v`; the script sorts by it.
 
-use super::html::{Html, Short};
+use super::html::{named, Html, Short};
 use super::palette::Colour;
 use crate::output::text::{count, shown};
 use crate::output::{Cell, Table};
@@ -73,7 +73,7 @@ pub fn write(html: &mut Html, table: &Table, id: &'static str, looks: &Looks) {
                         let class = format!("mark {}", colour.class());
                         html.element("i", &[("class", &class)], "");
                     }
-                    html.text(shown(cell)).close("th");
+                    html.text(named(&shown(cell))).close("th");
                     continue;
                 }
                 (_, Some(exact)) if has_bar => {

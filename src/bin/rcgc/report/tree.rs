@@ -1,5 +1,6 @@
 //! Trees of bytes: what a flame graph or a treemap shows, cut down so that the page stays small.
 
+use super::html::named;
 use super::palette::Colour;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -29,6 +30,7 @@ impl Tree {
     }
 
     pub fn add(&mut self, parent: usize, name: String, colour: Colour) -> usize {
+        let name = named(&name).to_owned();
         self.nodes.push(Node { parent, name, colour, bytes: 0, objects: 0 });
         self.nodes.len() - 1
     }
