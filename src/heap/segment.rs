@@ -21,8 +21,9 @@ pub const SEGMENT_PAGES: usize = SEGMENT_BYTES / PAGE_BYTES;
 pub const NO_SEGMENT: u32 = u32::MAX;
 /// All pages of a segment free.
 const ALL_FREE: u32 = (1 << SEGMENT_PAGES) - 1;
-/// Heaps of at least so many segments ask for huge pages: below that half a huge page may be waste.
-const HUGE_FROM_SEGMENTS: usize = 16;
+/// Heaps of at least so many segments ask for huge pages: below that half a huge page may be waste, while each small
+/// page costs a fault of about a microsecond.
+const HUGE_FROM_SEGMENTS: usize = 4;
 
 /// Bytes of a segment's working counts.
 const WORK_BYTES: usize = SEGMENT_BYTES / GRANULE_BYTES * 2;
@@ -133,10 +134,7 @@ impl Heap {
             }
             first
         };
-        if self.segment_count >= HUGE_FROM_SEGMENTS {
-            sys::wish_huge_pages((RANGE.objects + first * SEGMENT_BYTES) as *mut u8, count * SEGMENT_BYTES);
-            sys::wish_huge_pages((RANGE.work as *mut u8).add(first * WORK_BYTES), count * WORK_BYTES);
-        }
+        let huge = self.segment_count >= HUGE_FROM_SEGMENTS;
         for index in first..first + count {
             (*segment_at(index as u32)).free_pages = ALL_FREE;
             self.open(index as u32);
@@ -145,6 +143,13 @@ impl Heap {
         self.empty_segments += count;
         self.segment_low = self.segment_low.min(first);
         self.segment_high = self.segment_high.max(first + count);
+        if huge {
+            sys::wish_huge_pages((RANGE.objects + first * SEGMENT_BYTES) as *mut u8, count * SEGMENT_BYTES);
+            // A huge page has the counts of 16 segments, so that all of the heap's have to take part, and holes.
+            let (low, high) =
+                if self.is_alone() { (self.segment_low, self.segment_high) } else { (first, first + count) };
+            sys::wish_huge_pages((RANGE.work as *mut u8).add(low * WORK_BYTES), (high - low) * WORK_BYTES);
+        }
         first as u32
     }
 
@@ -196,26 +201,55 @@ impl Heap {
         if (*segment).free_pages == ALL_FREE {
             self.empty_segments += 1;
             if self.empty_segments > 4 + self.segment_count / 4 {
-                self.give_segment(index);
+                self.give_if_paired(index);
             }
         }
     }
 
-    /// Gives an empty segment back to the system.
+    /// Gives an empty segment back to the system, together with the other half of its pair if that is empty too: a huge
+    /// page that is given back by halves falls into small ones, and stays so.
+    ///
+    /// # Safety
+    /// - Nothing of the segment is used any more.
     unsafe fn give_segment(&mut self, index: u32) {
+        let pair = self.is_empty_segment(index ^ 1);
+        let (first, count) = if pair { (index & !1, 2) } else { (index, 1) };
         // A refusal leaves the memory dirty, which the pages' flags go on saying.
-        let start = (RANGE.objects + index as usize * SEGMENT_BYTES) as *mut u8;
-        if sys::decommit(start, SEGMENT_BYTES) {
-            for page in 0..SEGMENT_PAGES {
+        let start = (RANGE.objects + first as usize * SEGMENT_BYTES) as *mut u8;
+        let clean = sys::decommit(start, count * SEGMENT_BYTES);
+        for index in first..first + count as u32 {
+            for page in (0..SEGMENT_PAGES).filter(|_| clean) {
                 (*page_at(index, page)).flags = PageFlags::empty();
             }
+            self.close(index);
         }
-        self.close(index);
-        self.segment_count -= 1;
-        self.empty_segments -= 1;
+        self.segment_count -= count;
+        self.empty_segments -= count;
         let _guard = LOCK.lock();
-        (*segment_at(index)).owner = 0;
-        RANGE.first_free = RANGE.first_free.min(index as usize);
+        for index in first..first + count as u32 {
+            (*segment_at(index)).owner = 0;
+        }
+        RANGE.first_free = RANGE.first_free.min(first as usize);
+    }
+
+    /// Whether a segment, which may lie beyond all that there are, is the heap's.
+    unsafe fn owns(&self, index: u32) -> bool {
+        (self.segment_low..self.segment_high).contains(&(index as usize))
+            && (*segment_at(index)).owner == self.index
+    }
+
+    /// Whether a segment is the heap's and nothing is in it.
+    unsafe fn is_empty_segment(&self, index: u32) -> bool {
+        self.owns(index) && (*segment_at(index)).free_pages == ALL_FREE
+    }
+
+    /// More segments are empty than the heap should keep: gives this one back, unless the other half of its pair is in
+    /// use and not too many wait for such.
+    unsafe fn give_if_paired(&mut self, index: u32) {
+        let other_in_use = self.owns(index ^ 1) && !self.is_empty_segment(index ^ 1);
+        if !other_in_use || self.empty_segments > 4 + self.segment_count / 2 {
+            self.give_segment(index);
+        }
     }
 
     /// Gives every empty segment back to the system.
@@ -223,13 +257,10 @@ impl Heap {
     /// # Safety
     /// - Nothing but the heap's own thread is in the heap.
     pub unsafe fn trim(&mut self) {
-        let mut index = self.open_segments;
-        while index != NO_SEGMENT {
-            let next = (*segment_at(index)).next;
-            if (*segment_at(index)).free_pages == ALL_FREE {
-                self.give_segment(index);
+        for index in self.segment_low..self.segment_high {
+            if self.is_empty_segment(index as u32) {
+                self.give_segment(index as u32);
             }
-            index = next;
         }
     }
 
@@ -347,7 +378,7 @@ impl Heap {
         }
     }
 
-    /// As [`Heap::give_segment`] for all of them, whatever is in them: the heap ends.
+    /// Gives all segments back, whatever is in them: the heap ends.
     ///
     /// # Safety
     /// - Every object of the heap is dead.
@@ -373,8 +404,8 @@ impl Heap {
             }
             (*segment).young_pages = 0;
             (*segment).examined_pages = 0;
-            self.give_segment(index as u32);
         }
+        self.trim();
         self.page_bytes = 0;
     }
 }
