@@ -2,9 +2,10 @@
 //!
 //! ```text
 //!   reservation (PROT_NONE until committed)
-//!   | heaps | types | segments | pages   | renewed | working counts | thawed   | cells, handles, entries | objects ...
-//!     8 KiB   256 B   32 B       64 B      1 bit     16 bits          1 bit      24, 48, 48 B each         1 MiB segments
-//!     each    each    /1 MiB     /64 KiB   /granule  /granule         /granule                             of 64 KiB pages
+//!   | heaps | types | segments | pages  | bits      | cells, handles, entries | working counts | objects
+//!     8 KiB   320 B   32 B       64 B     renewed,    24, 48, 48 B each         16 bits          segments
+//!     each    each    /1 MiB     /64 KiB  thawed,                               /granule         of 1 MiB, pages
+//!                                         changed                                                of 64 KiB
 //! ```
 //!
 //! Everything about an address follows from `(address - objects) >> shift`: there is no header in a page or
@@ -39,6 +40,8 @@ const RANGE_BYTES_MIN: u64 = 16 << 20;
 const RANGE_BYTES_DEFAULT: u64 = 256 << 30;
 /// Huge pages are 2 MiB on the supported processors; objects start on such a border.
 pub const HUGE_PAGE_BYTES: usize = 2 << 20;
+/// Segments whose working counts fill a huge page.
+pub const WORK_SEGMENTS: usize = HUGE_PAGE_BYTES / (SEGMENT_BYTES / GRANULE_BYTES * 2);
 
 /// Slots of one size, for what outlives heaps: handed out once each, then again from a free list. Under the
 /// lock.
@@ -259,18 +262,20 @@ fn plan(total: u64) -> Plan {
     let granules = LINK_GRANULES as usize * GRANULE_BYTES / SEGMENT_BYTES;
     let segments =
         ((total as usize).saturating_sub(fixed) / (per_segment + size_of::<Segment>())).clamp(1, granules);
+    // Objects begin on a huge page's border, and so do the working counts, which lie before them.
+    let segments = if segments < WORK_SEGMENTS { segments } else { segments / WORK_SEGMENTS * WORK_SEGMENTS };
     let sizes = [
         heaps * HEAP_SLOT_BYTES,
         types * TYPE_SLOT_BYTES,
         segments * size_of::<Segment>(),
         segments * (SEGMENT_BYTES / PAGE_BYTES) * size_of::<Page>(),
         segments * (SEGMENT_BYTES / GRANULE_BYTES / 8),
-        segments * (SEGMENT_BYTES / GRANULE_BYTES * 2),
         segments * (SEGMENT_BYTES / GRANULE_BYTES / 8),
         segments * (SEGMENT_BYTES / GRANULE_BYTES / 8),
         pools[0],
         pools[1],
         pools[2],
+        segments * (SEGMENT_BYTES / GRANULE_BYTES * 2),
     ];
     let mut offsets = [0usize; 12];
     let mut at = 0usize;
@@ -317,7 +322,7 @@ unsafe fn make(wanted: u64) -> bool {
 }
 
 unsafe fn place(base: *mut u8, plan: &Plan) {
-    let [heaps, types, segments, pages, renewed, work, thawed, changed, cells, handles, entries, end] =
+    let [heaps, types, segments, pages, renewed, thawed, changed, cells, handles, entries, work, end] =
         plan.offsets;
     RANGE.heaps = base.add(heaps);
     RANGE.heap_count = plan.heaps;
@@ -326,13 +331,13 @@ unsafe fn place(base: *mut u8, plan: &Plan) {
     RANGE.segments = base.add(segments) as *mut Segment;
     RANGE.pages = base.add(pages) as *mut Page;
     RANGE.renewed = base.add(renewed) as *mut u64;
-    RANGE.work = base.add(work) as *mut u16;
     RANGE.thawed = base.add(thawed) as *mut u64;
     RANGE.changed = base.add(changed) as *mut u64;
     RANGE.cells = Pool { base: base.add(cells), size: plan.pools[0], ..Pool::none() };
     RANGE.handles = Pool { base: base.add(handles), size: plan.pools[1], ..Pool::none() };
     RANGE.entries = Pool { base: base.add(entries), size: plan.pools[2], ..Pool::none() };
     RANGE.objects = (base as usize + end).next_multiple_of(HUGE_PAGE_BYTES);
+    RANGE.work = (RANGE.objects - (end - work)) as *mut u16;
     // Index 0 of either table is never handed out, so that a zeroed header or owner names nothing.
     RANGE.types_used = 1;
     RANGE.heaps_used = 1;

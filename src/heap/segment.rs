@@ -8,7 +8,7 @@
 //! like any other page.
 
 use super::page::{Kind, Page, PageFlags, PAGE_BYTES};
-use super::range::{self, GRANULE_BYTES, HUGE_PAGE_BYTES, LOCK, RANGE};
+use super::range::{self, GRANULE_BYTES, HUGE_PAGE_BYTES, LOCK, RANGE, WORK_SEGMENTS};
 use super::Heap;
 use crate::sys;
 use core::ptr;
@@ -145,9 +145,11 @@ impl Heap {
         self.segment_high = self.segment_high.max(first + count);
         if huge {
             sys::wish_huge_pages((RANGE.objects + first * SEGMENT_BYTES) as *mut u8, count * SEGMENT_BYTES);
-            // A huge page has the counts of 16 segments, so that all of the heap's have to take part, and holes.
-            let (low, high) =
-                if self.is_alone() { (self.segment_low, self.segment_high) } else { (first, first + count) };
+            // A huge page has the counts of several segments, so that all of the heap's have to take part, and holes.
+            let (low, high) = match self.is_alone() {
+                true => (self.segment_low / WORK_SEGMENTS * WORK_SEGMENTS, self.segment_high),
+                false => (first, first + count),
+            };
             sys::wish_huge_pages((RANGE.work as *mut u8).add(low * WORK_BYTES), (high - low) * WORK_BYTES);
         }
         first as u32
