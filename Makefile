@@ -58,7 +58,7 @@ headers: ## rewrites include/rcgc/<area>.h from src/capi/<area>.rs
 readme: ## puts examples/quickstart.c into README.md
 	@scripts/readme
 
-tool-manual: ## puts what its examples give into docs/tool.md
+tool-manual: ## puts what their examples give into docs/tool.md and docs/tutorial-leaks.md
 	@c-tests/tool/run.py --write-manual
 
 misuse-table: ## writes docs/misuse.md, what each function gives for each kind of wrong argument

@@ -1,7 +1,11 @@
 /* A small server with three leaks, and how they are found.
  *
- *   leak_hunt            serves with the leaks, and says what grew, where it was made, what keeps it
- *   leak_hunt --fixed    serves without them: nothing grows
+ *   leak_hunt               serves with the leaks, and says what grew, where it was made, what keeps it
+ *   leak_hunt --fixed       serves without them: nothing grows; --fixed=13: without the first and the third
+ *   leak_hunt --dumps       also writes before.dump and after.dump, for the tool rcgc
+ *   leak_hunt --check       asks gc_leak_check instead; the exit status is 1 when it leaks
+ *
+ * docs/tutorial-leaks.md finds them with rcgc, step by step.
  *
  * The leaks, each marked "leak" where it is:
  *
@@ -18,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_UP = 1000, REQUESTS = 3000, BUCKETS = 64, LISTENERS = 2, SENTENCE = 400, ROWS = 8 };
+enum { WARM_UP = 1000, REQUESTS = 3000, BUCKETS = 64, LISTENERS = 2, SENTENCE = 400, ROWS = 8, LEAKS = 3 };
 
 typedef struct Text {
   size_t length;
@@ -50,7 +54,8 @@ typedef struct Server {
   Cache *cache; /* owned */
 } Server;
 
-static bool fixed;
+/* The leaks that are fixed, by their numbers. */
+static bool fixed[LEAKS + 1];
 
 /* For all that gives null when memory is used up. */
 static void *must(void *memory) {
@@ -83,7 +88,7 @@ static Text *new_text_at(Server *server, const char *text, rc_site *site) {
 static int session_traverse(void *obj, rc_visit_fn visit, void *visit_ctx) {
   Session *session = obj;
   int stop = rc_visit_named(visit, visit_ctx, session->user, "user", RC_NO_INDEX);
-  if (!fixed) return stop; /* leak 2: the listeners are not visited */
+  if (!fixed[2]) return stop; /* leak 2: the listeners are not visited */
   for (size_t i = 0; i < LISTENERS && !stop; i++)
     stop = rc_visit_named(visit, visit_ctx, session->listeners[i], "listeners", i);
   return stop;
@@ -121,7 +126,7 @@ static bool is_password(const Text *text) {
 static bool serve_password(Server *server, const char *password) {
   Text *text = new_text(server, password);
   if (!is_password(text)) {
-    if (fixed) rc_decref(text); /* leak 1: without this line */
+    if (fixed[1]) rc_decref(text); /* leak 1: without this line */
     return false;
   }
   rc_decref(text);
@@ -139,7 +144,7 @@ static Page *cached(Page *page, const Text *url) {
 static void serve_page(Server *server, unsigned page_number, unsigned visit) {
   char name[64];
   snprintf(name, sizeof name, "/pages/%02u?visit=%06u", page_number, visit);
-  if (fixed) *strchr(name, '?') = 0; /* leak 3: with the number of the visit no page is found again */
+  if (fixed[3]) *strchr(name, '?') = 0; /* leak 3: with the number of the visit no page is found again */
   Text *url = new_text(server, name);
   Page **bucket = &server->cache->buckets[page_number % BUCKETS];
   if (!cached(*bucket, url)) {
@@ -238,24 +243,64 @@ static size_t hunt(gc_heap *heap, gc_mark *mark) {
   return grown;
 }
 
+/* For what rcgc says of a heap. */
+static void dump(gc_heap *heap, const char *path, const char *label) {
+  gc_dump_options options = GC_DUMP_OPTIONS_INIT;
+  options.path = path, options.label = label;
+  must_be_ok(heap, gc_dump(heap, &options, NULL));
+}
+
+/* As many requests as it takes until all kinds of them have come. */
+static void serve_all_kinds(gc_heap *heap, void *ctx) {
+  (void)heap;
+  static unsigned first;
+  enum { COUNT = 5 * BUCKETS };
+  serve(ctx, first, COUNT);
+  first += COUNT;
+}
+
+/* What a test asks: does serving leave something behind each time? */
+static bool check(Server *server) {
+  gc_leak_result result = GC_LEAK_RESULT_INIT;
+  must_be_ok(server->heap, gc_leak_check(server->heap, serve_all_kinds, server, 2, 3, &result));
+  puts(result.leaks ? "it leaks" : "it does not leak");
+  return !result.leaks;
+}
+
+/* Serves, and says what grew meanwhile. */
+static void serve_and_hunt(Server *server, bool dumps) {
+  gc_mark *mark;
+  serve(server, 0, WARM_UP); /* what is made once is no leak */
+  gc_collect(server->heap);
+
+  must_be_ok(server->heap, gc_profile_start(server->heap, NULL));
+  must_be_ok(server->heap, gc_watch_traverse(server->heap, true)); /* leak 2 is told by the log */
+  if (dumps) dump(server->heap, "before.dump", "after the warm-up");
+  must_be_ok(server->heap, gc_growth_mark(server->heap, GC_MARK_OBJECTS, &mark));
+  serve(server, WARM_UP, REQUESTS);
+  printf("After %d requests:\n", REQUESTS);
+  if (hunt(server->heap, mark) == 0) puts("  nothing grew");
+  if (dumps) dump(server->heap, "after.dump", "3000 requests later");
+  gc_growth_free(mark);
+}
+
 int main(int argc, char **argv) {
   Server server;
-  gc_mark *mark;
-  fixed = argc > 1 && strcmp(argv[1], "--fixed") == 0;
+  bool dumps = false, checks = false, good = true;
+  for (int i = 1; i < argc; i++) {
+    dumps |= strcmp(argv[i], "--dumps") == 0;
+    checks |= strcmp(argv[i], "--check") == 0;
+    bool all = strcmp(argv[i], "--fixed") == 0, some = strncmp(argv[i], "--fixed=", 8) == 0;
+    for (int leak = 1; leak <= LEAKS; leak++) fixed[leak] |= all || (some && strchr(argv[i], '0' + leak));
+  }
   open_server(&server);
-  serve(&server, 0, WARM_UP); /* what is made once is no leak */
-  gc_collect(server.heap);
+  if (checks)
+    good = check(&server);
+  else
+    serve_and_hunt(&server, dumps);
 
-  must_be_ok(server.heap, gc_profile_start(server.heap, NULL));
-  must_be_ok(server.heap, gc_watch_traverse(server.heap, true)); /* leak 2 is told by the log */
-  must_be_ok(server.heap, gc_growth_mark(server.heap, GC_MARK_OBJECTS, &mark));
-  serve(&server, WARM_UP, REQUESTS);
-  printf("After %d requests:\n", REQUESTS);
-  if (hunt(server.heap, mark) == 0) puts("  nothing grew");
-
-  gc_growth_free(mark);
   rc_decref(server.cache);
   gc_collect(server.heap);
   printf("still held when the heap ends: %zu\n", gc_heap_free(server.heap));
-  return 0;
+  return good ? 0 : 1;
 }

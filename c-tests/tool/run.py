@@ -7,13 +7,14 @@
 | profiles.py | commands over profiles, and those that choose, judge and draw |
 | readers.py, read_snapshot.mjs | exports, in other programs |
 | exports.py, read_exports.mjs | exports of profiles and series, in other programs: a part of its own |
-| make_dumps.c, make_profile_dumps.c | write the dumps |
+| make_dumps.c, make_profile_dumps.c, examples/leak_hunt.c | write the dumps |
 """
 
 import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -27,7 +28,8 @@ ROOT = HERE.parent.parent
 BUILD = ROOT / "build" / "tests" / "tool"
 DUMPS = BUILD / "dumps"
 TOOL = ROOT / "build" / "rcgc"
-MANUAL = ROOT / "docs" / "tool.md"
+# Documents whose console examples show what their commands give.
+MANUALS = [ROOT / "docs" / name for name in ["tool.md", "tutorial-leaks.md"]]
 FULL = os.environ.get("RCGC_TEST_FULL", "0") not in ("", "0")
 
 passed = failed = 0
@@ -73,12 +75,17 @@ def found(*arguments, **keywords):
     return json.loads(out)
 
 
-def make_dumps(name, *arguments):
-    program = BUILD / name
+def compiled(name, sources, folder):
+    program = folder / name
     # Sites name files as the compiler was given them.
     must("cc", "-std=c11", "-O2", "-g", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
-         "-I", ROOT / "include", f"{name}.c", ROOT / "build/lib/librcgc.a", "-pthread", "-o", program, cwd=HERE)
-    must(program, DUMPS, *arguments)
+         "-I", ROOT / "include", f"{name}.c", ROOT / "build/lib/librcgc.a", "-pthread", "-o", program,
+         cwd=sources)
+    return program
+
+
+def make_dumps(name, *arguments):
+    must(compiled(name, HERE, BUILD), DUMPS, *arguments)
 
 
 def build():
@@ -88,9 +95,13 @@ def build():
     DUMPS.mkdir(parents=True, exist_ok=True)
     make_dumps("make_dumps", 10_000_000 if FULL else 1_000_000)
     make_dumps("make_profile_dumps")
-    # The budget of the manual's example stands in the manual.
-    rules = re.search(r"(?m)^    # heap\.budget\n((?:    .*\n)+)", MANUAL.read_text())[1]
-    (DUMPS / "heap.budget").write_text(textwrap.dedent(rules))
+    # The tutorial runs this program, and shows lines of it.
+    shutil.copy(ROOT / "examples/leak_hunt.c", DUMPS)
+    compiled("leak_hunt", DUMPS, DUMPS)
+    # The budgets of the examples stand in the documents.
+    for path in MANUALS:
+        for name, rules in re.findall(r"(?m)^    # (\w+\.budget)\n((?:    .*\n)+)", path.read_text()):
+            (DUMPS / name).write_text(textwrap.dedent(rules))
 
 
 def dump(name):
@@ -371,27 +382,27 @@ def settled(text):
 
 
 def shown(command):
-    """What a console example of the manual gives; the examples stand in the folder of the dumps."""
-    first = command.removeprefix("$ ")
-    if first.startswith("rcgc "):
-        first = f"{TOOL} {first.removeprefix('rcgc ')}"
-    status, out, err = run("bash", "-c", first, cwd=DUMPS)
+    """What a console example of a document gives; the examples stand in the folder of the dumps."""
+    path = f"{TOOL.parent}:{os.environ['PATH']}"
+    status, out, err = run("bash", "-c", command.removeprefix("$ "), cwd=DUMPS, env={"PATH": path})
     return settled(out + err).rstrip("\n")
 
 
-def manual():
-    """The manual with what its examples give now."""
+def manual(path):
+    """A document with what its examples give now."""
     def example(match):
         return f"```console\n{match[1]}\n{shown(match[1])}\n```"
-    return re.sub(r"```console\n(\$ [^\n]*)\n.*?```", example, MANUAL.read_text(), flags=re.S)
+    return re.sub(r"```console\n(\$ [^\n]*)\n.*?```", example, path.read_text(), flags=re.S)
 
 
 def test_manual():
-    text = MANUAL.read_text()
-    now = manual()
     import difflib
-    lines = "\n".join(difflib.unified_diff(text.splitlines(), now.splitlines(), "docs/tool.md", "now", lineterm=""))
-    check("docs/tool.md shows what its examples give; `make tool-manual` rewrites it", text == now, lines[:3000])
+    for path in MANUALS:
+        name, text, now = f"docs/{path.name}", path.read_text(), manual(path)
+        lines = difflib.unified_diff(text.splitlines(), now.splitlines(), name, "now", lineterm="")
+        check(f"{name} shows what its examples give; `make tool-manual` rewrites it", text == now,
+              "\n".join(lines)[:3000])
+    text = MANUALS[0].read_text()
     commands = re.findall(r"^  (\w+) ", rcgc("--help")[1].partition("Commands:")[2].partition("Options:")[0], re.M)
     missing = [name for name in commands if name != "help" and f"rcgc {name}" not in text]
     check("docs/tool.md has every command", commands and not missing, str(missing))
@@ -405,7 +416,8 @@ def test_manual():
 def main():
     if sys.argv[1:] == ["--write-manual"]:
         build()
-        MANUAL.write_text(manual())
+        for path in MANUALS:
+            path.write_text(manual(path))
         return 0
     build()
     tests = [value for name, value in globals().items() if name.startswith("test_")]
