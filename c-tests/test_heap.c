@@ -131,7 +131,7 @@ static void names_are_copied_and_made_up(void) {
   memset(name, 'x', sizeof name - 1);
   CHECK(strcmp(gc_heap_name(heap), "interpreter") == 0);
   gc_heap *other = graph_heap(NULL);
-  CHECK_STR(gc_heap_name(other), "heap");
+  CHECK(gc_heap_name(other)[0] == '#');
   CHECK_EQ(gc_heap_free(heap), 0);
   CHECK_EQ(gc_heap_free(other), 0);
 }

@@ -196,7 +196,9 @@ static void at_a_limit(void) {
   Node *more = graph_chain(type, 400000, false);
   CHECK(is_dump(in_folder("limit1.rcgc")));
   rc_decref(chain), rc_decref(more);
+  CHECK(!exists(in_folder("limit2.rcgc")));
   CHECK_EQ(gc_heap_free(heap), 0);
+  CHECK(is_dump(in_folder("limit2.rcgc"))); /* the heap's end is the second */
   drop_folder();
 }
 

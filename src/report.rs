@@ -80,22 +80,36 @@ pub struct CText(pub *const c_char);
 
 impl fmt::Display for CText {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_null() {
-            return out.write_str("(null)");
-        }
-        // SAFETY: whoever makes a CText has a C string.
-        let bytes = unsafe { core::ffi::CStr::from_ptr(self.0) }.to_bytes();
         // Names of the host are cut so that the rest of the sentence still fits.
-        for chunk in bytes.get(..bytes.len().min(120)).unwrap_or(&[]).utf8_chunks() {
-            out.write_str(chunk.valid())?;
-            if !chunk.invalid().is_empty() {
-                out.write_str("?")?;
-            }
+        // SAFETY: whoever makes a CText has a C string.
+        unsafe { show(self.0, 120, out) }
+    }
+}
+
+/// As [`CText`], for a sentence of our own, which is shown whole.
+pub struct Sentence(pub *const c_char);
+
+impl fmt::Display for Sentence {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: as above.
+        unsafe { show(self.0, usize::MAX, out) }
+    }
+}
+
+unsafe fn show(text: *const c_char, most: usize, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if text.is_null() {
+        return out.write_str("(null)");
+    }
+    let bytes = core::ffi::CStr::from_ptr(text).to_bytes();
+    for chunk in bytes.get(..bytes.len().min(most)).unwrap_or(&[]).utf8_chunks() {
+        out.write_str(chunk.valid())?;
+        if !chunk.invalid().is_empty() {
+            out.write_str("?")?;
         }
-        if bytes.len() > 120 {
-            out.write_str("...")?;
-        }
-        Ok(())
+    }
+    match bytes.len() > most {
+        true => out.write_str("..."),
+        false => Ok(()),
     }
 }
 

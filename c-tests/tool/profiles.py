@@ -193,6 +193,33 @@ class Profiles:
         self.usage("query: an unknown name", "`colour`", "query", self.dump("server-2"), "colour=red")
         status, out, err = self.rcgc("query", self.dump("server-2"), "age>1s")
         self.check("query without a profile: a warning", status == 0 and "not profiled" in err, err)
+        self.by_site()
+
+    def by_site(self):
+        """What query, why and diff sum up by site is what sites has."""
+        shops = [self.dump(name) for name in ["shop-1", "shop-3"]]
+        alive = [
+            sorted(
+                (row["site"], row["function"], row["live_objects"], row["live_bytes"] + row["external"])
+                for row in self.found("sites", shop, "--limit", "0")["tables"]["sites"]
+                if row["live_objects"] and not row["site"].startswith("(made before")
+            )
+            for shop in shops
+        ]
+        rows = self.found("query", shops[1], "retained>=0", "--sites")["tables"]["sites"]
+        named = sorted(
+            (row["site"], row["function"], row["objects"], row["bytes"]) for row in rows if row["site"]
+        )
+        self.check("query --sites: what sites has", named == alive[1] != [], f"{named} {alive[1]}")
+        status, out, err = self.rcgc("query", self.dump("server-1"), "held", "--sites")
+        self.check("query --sites without a profile", status == 0 and "not profiled" in err, err)
+        self.usage("query --sites --types", "cannot be used with", "query", shops[1], "held", "--sites", "--types")
+        rows = self.found("diff", *shops)["tables"]["sites"]
+        changes = sum(row["objects"] for row in rows)
+        expected = sum(row[2] for row in alive[1]) - sum(row[2] for row in alive[0])
+        self.check("diff: by site", rows and changes == expected, f"{changes} {expected}")
+        self.check("diff without a profile", "sites" not in self.found(
+            "diff", self.dump("server-1"), self.dump("server-2"))["tables"])
 
     # ---- plot ----
 

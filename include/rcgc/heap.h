@@ -47,7 +47,7 @@ typedef struct gc_heap_options {
   uint32_t abi_tag;
   /* One of `GC_THREADS_*`. */
   uint32_t threads;
-  /* Shown in reports; copied. Null: "heap N". */
+  /* Shown in reports; copied. Null: "#N", N its number in the process. */
   const char *name;
   /* One of `GC_FINALIZERS_*`. */
   uint32_t finalizers;

@@ -40,7 +40,7 @@ pub struct gc_heap_options {
     pub abi_tag: u32,
     /// One of `GC_THREADS_*`.
     pub threads: u32,
-    /// Shown in reports; copied. Null: "heap N".
+    /// Shown in reports; copied. Null: "#N", N its number in the process.
     pub name: *const c_char,
     /// One of `GC_FINALIZERS_*`.
     pub finalizers: u32,

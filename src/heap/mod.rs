@@ -398,7 +398,7 @@ pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
     let mut line = Line::new();
     // A cut name is still a name.
     let _ = match options.name.is_null() {
-        true => write!(line, "heap {}", heap.index),
+        true => write!(line, "#{}", heap.index),
         false => write!(line, "{}", crate::report::CText(options.name)),
     };
     let room = NAME_BYTES - 1;

@@ -21,15 +21,19 @@ pub const SEGMENT_PAGES: usize = SEGMENT_BYTES / PAGE_BYTES;
 pub const NO_SEGMENT: u32 = u32::MAX;
 /// All pages of a segment free.
 const ALL_FREE: u32 = (1 << SEGMENT_PAGES) - 1;
-/// Heaps of at least so many segments ask for huge pages: below that half a huge page may be waste, while each small
-/// page costs a fault of about a microsecond.
-const HUGE_FROM_SEGMENTS: usize = 4;
+/// Heaps of at least so many segments ask for huge pages: below that half a huge page may be waste. Where a virtual
+/// machine gives free memory back to its host, a huge page may cost milliseconds, so that small heaps do without.
+const HUGE_FROM_SEGMENTS: usize = 16;
+/// As above, for working counts, of which a huge page has those of [`WORK_SEGMENTS`] segments.
+const HUGE_WORK_FROM_SEGMENTS: usize = 4 * WORK_SEGMENTS;
 
 /// Bytes of a segment's working counts.
 const WORK_BYTES: usize = SEGMENT_BYTES / GRANULE_BYTES * 2;
 /// Heaps of fewer segments keep the memory of their working counts: faulting it in again would cost more
 /// than it is worth.
 const WORK_KEPT_SEGMENTS: usize = 16;
+/// Heaps of so many segments have the memory of their working counts fetched before a full collection.
+const WORK_FETCHED_SEGMENTS: usize = 4;
 
 /// One entry of the table of segments. Zeroed memory is a segment of nobody.
 #[repr(C, align(32))]
@@ -145,7 +149,9 @@ impl Heap {
         self.segment_high = self.segment_high.max(first + count);
         if huge {
             sys::wish_huge_pages((RANGE.objects + first * SEGMENT_BYTES) as *mut u8, count * SEGMENT_BYTES);
-            // A huge page has the counts of several segments, so that all of the heap's have to take part, and holes.
+        }
+        if self.segment_count >= HUGE_WORK_FROM_SEGMENTS {
+            // All of the heap's segments take part, and holes.
             let (low, high) = match self.is_alone() {
                 true => (self.segment_low / WORK_SEGMENTS * WORK_SEGMENTS, self.segment_high),
                 false => (first, first + count),
@@ -357,14 +363,30 @@ impl Heap {
         }
     }
 
+    /// All working counts are going to be written to: fetches their memory at once, instead of by one fault a page.
+    ///
+    /// # Safety
+    /// - Nothing but the heap's own thread is in the heap.
+    pub unsafe fn fetch_working_counts(&self) {
+        if self.segment_count >= WORK_FETCHED_SEGMENTS {
+            self.each_run_of_working_counts(|start, bytes| sys::wish_populated(start, bytes));
+        }
+    }
+
     /// Gives the memory of the working counts, all clear, back to the system.
     ///
     /// # Safety
     /// - No collection of the heap is under way.
     pub unsafe fn give_back_working_counts(&self) {
-        if self.segment_count < WORK_KEPT_SEGMENTS {
-            return;
+        if self.segment_count >= WORK_KEPT_SEGMENTS {
+            self.each_run_of_working_counts(|start, bytes| {
+                // A refusal costs memory only: the counts are clear either way.
+                let _ = sys::decommit(start, bytes);
+            });
         }
+    }
+
+    unsafe fn each_run_of_working_counts(&self, mut each: impl FnMut(*mut u8, usize)) {
         let mut index = self.segment_low;
         while index < self.segment_high {
             let first = index;
@@ -372,9 +394,7 @@ impl Heap {
                 index += 1;
             }
             if index > first {
-                let start = (RANGE.work as *mut u8).add(first * WORK_BYTES);
-                // A refusal costs memory only: the counts are clear either way.
-                let _ = sys::decommit(start, (index - first) * WORK_BYTES);
+                each((RANGE.work as *mut u8).add(first * WORK_BYTES), (index - first) * WORK_BYTES);
             }
             index = index.max(first + 1);
         }

@@ -18,7 +18,7 @@ use crate::edges;
 use crate::heap::Heap;
 use crate::host::Around;
 use crate::object;
-use crate::report::{self, CText, Level, Line};
+use crate::report::{self, CText, Level, Line, Sentence};
 use crate::sys;
 use crate::types::Type;
 use core::ffi::c_void;
@@ -260,7 +260,7 @@ impl Lint {
         if let Some(text) = guilty.sentence(heap) {
             report::log(
                 Level::Error,
-                format_args!("heap {}: {}", CText((*heap).name()), CText(text.as_ptr())),
+                format_args!("heap {}: {}", CText((*heap).name()), Sentence(text.as_ptr())),
             );
         }
         // Out of memory, the log has it.

@@ -10,7 +10,7 @@ use super::registry::{self, Purpose, Ticket};
 use super::rings;
 use super::text::{Bytes, Number};
 use crate::heap::Heap;
-use crate::report::{self, CText, Level};
+use crate::report::{self, CText, Level, Sentence};
 use crate::sys;
 use core::ffi::{c_char, c_void, CStr};
 
@@ -158,11 +158,11 @@ impl Watch {
                     format_args!(
                         "heap {}: found dead: {}, {} times, {} objects, {}; weakening {} breaks {}",
                         CText((*heap).name()),
-                        CText(text.as_ptr()),
+                        Sentence(text.as_ptr()),
                         Number(shape.rings),
                         Number(shape.objects),
                         Bytes(shape.bytes),
-                        CText(weakest.as_ptr()),
+                        Sentence(weakest.as_ptr()),
                         Number(shape.breaks)
                     ),
                 );

@@ -248,7 +248,7 @@ unsafe fn write_at_end(heap: *mut Heap, wanted: &Wanted) -> bool {
     }
     if wanted.limit != 0 {
         let mut limit = Watch::new(Metric::LiveBytes, wanted.limit, Action::Dump);
-        limit.path = dump;
+        (limit.path, limit.planned) = (dump, true);
         return watch::add(heap, &limit).is_some();
     }
     true
@@ -274,19 +274,28 @@ pub unsafe fn write_out(heap: *mut Heap) {
     if plan.is_null() || !series::is_idle(heap) {
         return;
     }
-    (*plan).number += 1;
+    let number = next_number(heap);
     for (path, is_dump) in [((*plan).dump, true), ((*plan).report, false)] {
         if path.is_null() || !is_ours(&*plan, path) {
             continue;
         }
         match is_dump {
-            true => drop_bool(watch::dump_to(heap, path, (*plan).number)),
-            false => drop_bool(watch::to_file(heap, path, (*plan).number, "text", |fd| write_text(heap, fd))),
+            true => drop_bool(watch::dump_to(heap, path, number)),
+            false => drop_bool(watch::to_file(heap, path, number, "text", |fd| write_text(heap, fd))),
         }
     }
     if (*plan).to_stderr && (*plan).process == file::process_id() {
         drop_bool(write_text(heap, 2));
     }
+}
+
+/// What `%n` is in the path of the next file that the plan of a heap writes.
+///
+/// # Safety
+/// - The heap has a plan.
+pub unsafe fn next_number(heap: *mut Heap) -> u32 {
+    (*(*heap).plan).number += 1;
+    (*(*heap).plan).number
 }
 
 /// Ignores an outcome that was said.
@@ -464,8 +473,7 @@ pub unsafe fn serve_signal(heap: *mut Heap) {
     (*heap).dump_due.store(false, Ordering::Relaxed);
     let plan = (*heap).plan;
     if !plan.is_null() && !(*plan).signalled.is_null() {
-        (*plan).number += 1;
-        drop_bool(watch::dump_to(heap, (*plan).signalled, (*plan).number));
+        drop_bool(watch::dump_to(heap, (*plan).signalled, next_number(heap)));
     }
 }
 

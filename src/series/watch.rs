@@ -8,6 +8,7 @@ use crate::dump::{self, Options};
 use crate::heap::Heap;
 use crate::host::{self, WatchFn};
 use crate::leaks;
+use crate::profile::plan;
 use crate::report::{self, CText, Level};
 use crate::scope::Stack;
 use crate::sys;
@@ -74,6 +75,8 @@ pub struct Watch {
     pause_ns: u64,
     /// How often it was set off.
     pub count: u32,
+    /// It belongs to the heap's plan, which numbers what it writes.
+    pub planned: bool,
 }
 
 /// The watches of one heap. Zeroed memory has none.
@@ -99,6 +102,7 @@ impl Watch {
             passed: false,
             pause_ns: 0,
             count: 0,
+            planned: false,
         }
     }
 }
@@ -239,7 +243,8 @@ unsafe fn act(heap: *mut Heap, watch: &Watch, value: u64) {
         (Action::Callback, Some(callback)) => host::watch(heap, callback, watch, value),
         (Action::Trap, _) => sys::trap(),
         (Action::Dump, _) => {
-            dump_to(heap, watch.path, watch.count);
+            let number = if watch.planned { plan::next_number(heap) } else { watch.count };
+            dump_to(heap, watch.path, number);
         }
         _ => report::log(
             Level::Warning,

@@ -8,13 +8,14 @@ use crate::output::{names, Cell, Report, Table};
 use crate::ways::{self, Shapes};
 use clap::ValueEnum;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Compare two dumps, or three of one heap.
 ///
 /// Types are compared by name. In dumps of one heap objects are compared by address and type: new ones,
 /// gone ones, and those in both. With a third dump: what was not in the first, is in the second and still in
-/// the third, by type, with what keeps it. Exit status 1: there is such a thing.
+/// the third, by type, with what keeps it. Exit status 1: there is such a thing. Of a profiled heap also the
+/// places are compared that made what lives.
 ///
 /// Examples: rcgc diff before.dump after.dump; rcgc diff start.dump load.dump after.dump
 #[derive(clap::Args)]
@@ -82,6 +83,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     }
     let sums = compare([&heaps[0], &heaps[1]], same_heap);
     report.tables.push(types(sums, arguments, same_heap));
+    if let Some(places) = compare_places([&first, &second]) {
+        report.tables.push(sites(places, arguments));
+    }
     if let Some(path) = &arguments.third {
         let third = context.open(path)?;
         if !same_heap || !second.is_same_heap(&third) {
@@ -172,6 +176,57 @@ fn merge(first: &Dump, second: &Dump, mut each: impl FnMut(Option<Object>, Optio
             },
         }
     }
+}
+
+/// What lives in two dumps, of which site and type: bytes and objects.
+pub type Places = BTreeMap<(String, String), ([u64; 2], [u64; 2])>;
+
+/// What places made that lives; None of dumps that do not say it both, of one heap.
+pub fn compare_places(dumps: [&Dump; 2]) -> Option<Places> {
+    if !dumps[0].is_same_heap(dumps[1]) || dumps.iter().any(|dump| dump.accounts.sites.is_empty()) {
+        return None;
+    }
+    let mut all = Places::new();
+    for (side, dump) in dumps.into_iter().enumerate() {
+        for site in &dump.accounts.sites {
+            let kind = site.kind.map_or("several".to_owned(), |kind| names::line(&dump.type_name(kind)));
+            let place = names::place(dump, site);
+            let (bytes, objects) = all.entry((place, kind)).or_default();
+            bytes[side] = bytes[side].saturating_add(site.live_bytes());
+            objects[side] += site.live_objects();
+        }
+    }
+    Some(all)
+}
+
+fn sites(places: Places, arguments: &Arguments) -> Table {
+    let columns = ["site", "type", "objects_before", "objects_after", "objects", "bytes"];
+    let mut table = Table::new("sites", "Changes by the place that made the objects", &columns);
+    let mut sorted: Vec<_> = places
+        .into_iter()
+        .filter(|(_, (bytes, objects))| bytes[0] != bytes[1] || objects[0] != objects[1])
+        .collect();
+    sorted.sort_by_cached_key(|(place, (bytes, objects))| {
+        let change = match arguments.sort {
+            Order::Bytes | Order::Retained => Sums::change(*bytes),
+            Order::Objects => Sums::change(*objects),
+            Order::Name => 0,
+        };
+        (Reverse(change.unsigned_abs()), place.clone())
+    });
+    let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
+    table.left_out = sorted.len().saturating_sub(limit) as u64;
+    for ((place, kind), (bytes, objects)) in sorted.into_iter().take(limit) {
+        table.row(vec![
+            place.into(),
+            kind.into(),
+            Cell::Count(objects[0]),
+            Cell::Count(objects[1]),
+            Cell::Change(Sums::change(objects)),
+            Cell::ByteChange(Sums::change(bytes)),
+        ]);
+    }
+    table
 }
 
 fn types(sums: HashMap<String, Sums>, arguments: &Arguments, same_heap: bool) -> Table {

@@ -6,11 +6,13 @@ use crate::heap::Heap;
 use crate::output::{names, Cell, Report, Table};
 use crate::query;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// List the objects that fit an expression.
 ///
 /// Examples: rcgc query app.dump 'type=Session and outside>0'; rcgc query app.dump 'retained>1M and not
-/// held'; rcgc query app.dump 'site~*server.c:* and age>10s' --types
+/// held'; rcgc query app.dump 'site~*server.c:* and age>10s' --types; rcgc query app.dump 'type=Text and held'
+/// --sites
 #[derive(clap::Args)]
 #[command(after_help = query::HELP)]
 pub struct Arguments {
@@ -20,6 +22,9 @@ pub struct Arguments {
     /// Sum up by type.
     #[arg(long)]
     types: bool,
+    /// Sum up by the place that made them, of a profiled heap.
+    #[arg(long, conflicts_with = "types")]
+    sites: bool,
     /// Objects that are listed, those that retain most first; 0: all.
     #[arg(long, default_value_t = 20)]
     limit: usize,
@@ -29,7 +34,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     let expression = query::parse(&arguments.expression)
         .map_err(|wrong| Failure::Usage(format!("expression: {wrong}")))?;
     let dump = context.open(&arguments.dump)?;
-    if expression.needs_profile() && dump.accounts.totals.is_none() {
+    if (expression.needs_profile() || arguments.sites) && dump.accounts.totals.is_none() {
         context.warn(&format!("{}: the heap was not profiled: no object has a site or an age", dump.path));
     }
     let heap = Heap::new(&dump, context.progress);
@@ -40,6 +45,10 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     report.fact("bytes", Cell::Bytes(bytes));
     if arguments.types {
         report.tables.push(types(&heap, &found));
+        return Ok(report);
+    }
+    if arguments.sites {
+        report.tables.push(sites(&heap, found, ""));
         return Ok(report);
     }
     let retained = &heap.owners().retained;
@@ -68,6 +77,29 @@ fn types(heap: &Heap, found: &[Object]) -> Table {
         let (objects, bytes) = sums[kind];
         let name = names::line(&heap.dump.type_name(kind as u32));
         table.row(vec![name.into(), Cell::Count(objects), Cell::Bytes(bytes)]);
+    }
+    table
+}
+
+/// Objects summed up by the place that made them.
+pub fn sites(heap: &Heap, found: impl IntoIterator<Item = Object>, title: &'static str) -> Table {
+    let mut sums: HashMap<Option<usize>, (u64, u64)> = HashMap::new();
+    for object in found {
+        let of = sums.entry(heap.dump.site_of(object)).or_default();
+        *of = (of.0 + 1, of.1.saturating_add(heap.size(object)));
+    }
+    let mut sorted: Vec<_> = sums.into_iter().collect();
+    sorted.sort_by_key(|&(site, (_, bytes))| (Reverse(bytes), site));
+    let mut table = Table::new("sites", title, &["site", "function", "objects", "bytes"]);
+    for (site, (objects, bytes)) in sorted {
+        let place = site.map(|site| heap.dump.accounts.sites[site].place);
+        let text = |shown: Option<String>| shown.map_or(Cell::None, |text| names::line(&text).into());
+        table.row(vec![
+            text(place.map(|place| heap.dump.place_text(place))),
+            text(place.map(|place| heap.dump.function_text(place))),
+            Cell::Count(objects),
+            Cell::Bytes(bytes),
+        ]);
     }
     table
 }

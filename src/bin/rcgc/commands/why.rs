@@ -1,6 +1,6 @@
 //! `rcgc why`: what keeps an object alive.
 
-use super::selection;
+use super::{query, selection};
 use crate::cli::{Context, Failure};
 use crate::dump::{Dump, Object};
 use crate::heap::Heap;
@@ -12,8 +12,8 @@ use std::collections::HashMap;
 /// Say what keeps objects alive.
 ///
 /// For one object: the shortest ways to it from what is held from outside, each over another last reference.
-/// For a type: the shapes of the shortest ways to its objects, the most common first. Exit status 1: garbage
-/// is among them.
+/// For a type: the shapes of the shortest ways to its objects, the most common first, and of a profiled heap
+/// where those were made that are held from outside. Exit status 1: garbage is among them.
 ///
 /// Examples: rcgc why app.dump 0x7f3c10a0; rcgc why app.dump Session
 #[derive(clap::Args)]
@@ -168,5 +168,9 @@ fn many(heap: &Heap, objects: &[Object], arguments: &Arguments) -> Report {
         ));
     }
     report.tables.push(table);
+    if held.0 != 0 && heap.dump.accounts.totals.is_some() {
+        let found = objects.iter().copied().filter(|&object| heap.is_held(object) && heap.is_alive(object));
+        report.tables.push(query::sites(heap, found, "Where those held from outside were made"));
+    }
     report
 }

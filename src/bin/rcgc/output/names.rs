@@ -1,6 +1,6 @@
 //! Names of the host's, set so that one takes one line and does nothing to a terminal.
 
-use crate::dump::{Dump, Label, Object, NO_INDEX};
+use crate::dump::{Dump, Label, Object, Site, NO_INDEX};
 
 /// Characters of a name that are shown; what is longer is cut.
 const SHOWN_CHARS: usize = 60;
@@ -61,6 +61,15 @@ pub fn edge_shape(dump: &Dump, label: Label) -> String {
     match label.index {
         NO_INDEX => name,
         _ => format!("{name}[*]"),
+    }
+}
+
+/// "server.c:12 in accept", or what the site is instead.
+pub fn place(dump: &Dump, site: &Site) -> String {
+    let place = line(&dump.place_text(site.place));
+    match site.place.file {
+        0 => place,
+        _ => format!("{place} in {}", line(&dump.function_text(site.place))),
     }
 }
 

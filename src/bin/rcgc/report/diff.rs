@@ -1,14 +1,13 @@
 //! The panel of what changed since the earlier dump.
 
 use super::html::{named, Html, Short};
-use super::{sites, tables, Panel, Subject};
+use super::{tables, Panel, Subject};
 use crate::commands::diff::{self, Sums};
 use crate::heap::Heap;
 use crate::output::names;
 use crate::output::text::{bytes, shown};
 use crate::output::Cell;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 pub const PANEL: Panel = Panel {
     id: "changes",
@@ -51,7 +50,7 @@ fn write(subject: &Subject, html: &mut Html) {
         );
     }
     by_type(subject, html, before, same_heap);
-    by_site(subject, html, before, same_heap);
+    by_site(subject, html, before);
 }
 
 fn by_type(subject: &Subject, html: &mut Html, before: &Heap, same_heap: bool) {
@@ -83,23 +82,15 @@ fn by_type(subject: &Subject, html: &mut Html, before: &Heap, same_heap: bool) {
 }
 
 /// Live bytes by the place that made them.
-fn by_site(subject: &Subject, html: &mut Html, before: &Heap, same_heap: bool) {
+fn by_site(subject: &Subject, html: &mut Html, before: &Heap) {
     html.markup("<h3>By the place that made the objects</h3>\n");
-    let dumps = [before.dump, subject.heap.dump];
-    if !same_heap || dumps.iter().any(|dump| dump.accounts.sites.is_empty()) {
+    let Some(all) = diff::compare_places([before.dump, subject.heap.dump]) else {
         html.markup("<p class=\"none\">The dumps do not say it both, of one heap: a profile does.</p>\n");
         return;
-    }
-    let mut all: BTreeMap<(String, String), ([u64; 2], [u64; 2])> = BTreeMap::new();
+    };
     let mut totals = [0u64; 2];
-    for (side, dump) in dumps.into_iter().enumerate() {
-        for site in &dump.accounts.sites {
-            let kind = site.kind.map_or("several".to_owned(), |kind| names::line(&dump.type_name(kind)));
-            let (bytes, objects) = all.entry((sites::place_of(dump, site), kind)).or_default();
-            bytes[side] = bytes[side].saturating_add(site.live_bytes());
-            objects[side] += site.live_objects();
-            totals[side] = totals[side].saturating_add(site.live_bytes());
-        }
+    for (bytes, _) in all.values() {
+        totals = [0, 1].map(|side| totals[side].saturating_add(bytes[side]));
     }
     let steps = all
         .into_iter()

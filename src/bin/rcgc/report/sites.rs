@@ -6,7 +6,7 @@ use super::palette::Colour;
 use super::tree::Tree;
 use super::{tables, Panel, Subject};
 use crate::commands::sites;
-use crate::dump::{Dump, Site};
+use crate::dump::Dump;
 use crate::export::stacks::{self, Of, Value};
 use crate::export::{choose, Wanted};
 use crate::output::names;
@@ -25,15 +25,6 @@ pub const PANEL: Panel = Panel {
 const SITES: usize = 150;
 /// Frames of a stack.
 const FRAMES: usize = 28;
-
-/// "server.c:12 in accept", or what the site is instead.
-pub fn place_of(dump: &Dump, site: &Site) -> String {
-    let place = names::line(&dump.place_text(site.place));
-    match site.place.file {
-        0 => place,
-        _ => format!("{place} in {}", names::line(&dump.function_text(site.place))),
-    }
-}
 
 fn type_of(dump: &Dump, kind: Option<u32>) -> String {
     kind.map_or("several".to_owned(), |kind| names::line(&dump.type_name(kind)))

@@ -3,7 +3,7 @@
 use super::drawing::{self, Drawn};
 use super::html::Html;
 use super::sources::Sources;
-use super::{sites, Panel, Subject};
+use super::{Panel, Subject};
 use crate::commands::suspects::{self, Suspect};
 use crate::dump::{Label, Object, NO_INDEX};
 use crate::heap::Heap;
@@ -107,7 +107,7 @@ fn write_places(subject: &Subject, html: &mut Html, suspect: &Suspect, sources: 
     let dump = subject.heap.dump;
     for (site, sum, objects) in places(subject, suspect) {
         let site = &dump.accounts.sites[site];
-        let place = sites::place_of(dump, site);
+        let place = names::place(dump, site);
         let text = format!("{} objects with {} of it were made at {place}.", count(objects), bytes(sum));
         html.element("p", &[("class", &"made")], text);
         let lines = sources
