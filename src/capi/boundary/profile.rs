@@ -92,7 +92,7 @@ fn read_profile_options(options: &gc_profile_options) -> Result<profile::Options
         return Err("depth is more than 128, or sample_bytes more than a TiB");
     }
     stacks.seed = options.seed;
-    // `rc_site` and `Site` are one layout.
+    // SAFETY: the two differ in the type of a pointer to a struct of one layout, `rc_site` and `Site`.
     stacks.frames = unsafe { core::mem::transmute::<gc_frames_fn, Option<FramesFn>>(options.frames) };
     stacks.ctx = options.frames_ctx;
     Ok(wanted)
