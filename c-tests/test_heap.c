@@ -313,6 +313,58 @@ static void heaps_come_and_go(void) {
   }
 }
 
+/* As large as memory that a heap takes and gives back at once: 1 MiB, two of which make a huge page. */
+typedef struct Block {
+  struct Block *other; /* owned */
+  unsigned char bytes[(1 << 20) - 64];
+} Block;
+
+static bool is_zero(const Block *block) {
+  for (size_t i = 0; i < sizeof block->bytes; i++)
+    if (block->bytes[i]) return false;
+  return !block->other;
+}
+
+static rc_type *block_type(gc_heap *heap) {
+  static const rc_field fields[] = {RC_FIELD(Block, other)};
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Block", spec.size = sizeof(Block), spec.fields = fields, spec.field_count = 1;
+  rc_type *type = NULL;
+  CHECK_EQ(rc_type_new(heap, &spec, &type), RC_OK);
+  return type;
+}
+
+/* Two heaps side by side, whose blocks go in every order; some die as rings. What comes back reads zero. */
+static void blocks_that_fill_what_a_heap_gives_back(void) {
+  enum { COUNT = 24, STEPS = 3 }; /* the blocks of a round go in so many passes */
+  gc_heap *heaps[2] = {graph_heap("one"), graph_heap("two")};
+  rc_type *types[2] = {block_type(heaps[0]), block_type(heaps[1])};
+  size_t rounds = check_scale(2, 6, 20);
+  for (size_t round = 0; round < rounds; round++) {
+    Block *blocks[2][COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+      for (size_t side = 0; side < 2; side++) {
+        Block *block = blocks[side][i] = rc_new(types[side]);
+        REQUIRE(block != NULL);
+        CHECK(is_zero(block));
+        memset(block->bytes, 0xab, sizeof block->bytes);
+      }
+    for (size_t step = 0; step < STEPS; step++)
+      for (size_t i = (step + round) % STEPS; i < COUNT; i += STEPS)
+        for (size_t side = 0; side < 2; side++) {
+          if (step == 1) blocks[side][i]->other = rc_newref(blocks[side][i]);
+          rc_decref(blocks[side][i]);
+        }
+    for (size_t side = 0; side < 2; side++) {
+      CHECK_EQ(gc_collect(heaps[side]), COUNT / STEPS);
+      CHECK_EQ(graph_live(heaps[side]), 0);
+      CHECK(graph_stats(heaps[side]).heap_bytes <= (uint64_t)1 << 20);
+    }
+  }
+  CHECK_EQ(gc_heap_free(heaps[0]), 0);
+  CHECK_EQ(gc_heap_free(heaps[1]), 0);
+}
+
 static void edge_to_another_heap_holds_from_outside(void) {
   gc_heap *left = graph_heap("left"), *right = graph_heap("right");
   rc_type *in_left = graph_watched(left), *in_right = graph_watched(right);
@@ -422,6 +474,7 @@ static const check_test tests[] = {
     CHECK_TEST(untracked_objects_are_ended_too),
     CHECK_TEST(hundred_small_heaps),
     CHECK_TEST(heaps_come_and_go),
+    CHECK_TEST(blocks_that_fill_what_a_heap_gives_back),
     CHECK_TEST(edge_to_another_heap_holds_from_outside),
     CHECK_TEST(collected_ring_releases_across_heaps),
     CHECK_TEST(ring_across_heaps_stays),

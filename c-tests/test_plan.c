@@ -285,6 +285,28 @@ static void children_write_only_under_their_own_name(void) {
   drop_folder();
 }
 
+static void a_child_over_the_limit_writes_nothing_of_its_parents(void) {
+  make_folder();
+  gc_heap *heap = graph_heap("parent");
+  rc_type *type = graph_declared(heap);
+  CHECK_EQ(gc_profile_plan(heap, planned("limit=8M,dump=%s/limit.rcgc")), RC_OK);
+  fflush(NULL);
+  pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    graph_chain(type, 500000, false);
+    exit(0);
+  }
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK_EQ(status, 0);
+  CHECK(!exists(in_folder("limit.rcgc")));
+  rc_decref(graph_chain(type, 500000, false));
+  CHECK(is_dump(in_folder("limit.rcgc")));
+  CHECK_EQ(gc_heap_free(heap), 0);
+  drop_folder();
+}
+
 static void bad_plans(void) {
   gc_heap *heap = graph_heap("bad");
   CHECK_EQ(gc_profile_plan(heap, check_null()), RC_ERR_INVALID);
@@ -313,6 +335,7 @@ static const check_test tests[] = {
     CHECK_TEST(at_a_signal),
     CHECK_TEST(signals_that_cannot_be_had),
     CHECK_TEST(children_write_only_under_their_own_name),
+    CHECK_TEST(a_child_over_the_limit_writes_nothing_of_its_parents),
     CHECK_TEST(bad_plans),
 };
 

@@ -155,7 +155,7 @@ impl Judge {
         Ok(Judge {
             edge: EdgeName { name: core::ptr::null(), index: 0 },
             heap,
-            table: if young { Table::of(heap).of_examined() } else { Table::of(heap) },
+            table: if young { Table::of_examined(heap) } else { Table::of(heap) },
             young,
             ending,
             worklist,
@@ -188,7 +188,7 @@ impl Judge {
     /// - As [`Judge::run`]; exactly the dead have a working count, and are held.
     pub unsafe fn run_again(&mut self, detached: &Detached) -> Result<(), NoMemory> {
         // Callbacks may have given the heap segments.
-        self.table = Table::of(self.heap).of_examined();
+        self.table = Table::of_examined(self.heap);
         let table = self.table;
         let mut large = 0;
         (*self.heap).each_examined_page(|page| {

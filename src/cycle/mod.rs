@@ -181,9 +181,6 @@ unsafe fn judge(heap: *mut Heap, kind: Kind, ending: bool) -> Result<Judge, judg
     // What is allocated afterwards is young again, and from pages that are listed as such.
     (*heap).recall_runs();
     (*heap).examine_pages(kind == Kind::Full);
-    if kind == Kind::Full {
-        (*heap).fetch_working_counts();
-    }
     if let Err(no_memory) = judge.run() {
         // As if it had not begun: what was young is young.
         (*heap).each_aging_page(|page| (*heap).list_young(page));

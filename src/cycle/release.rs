@@ -118,7 +118,7 @@ unsafe fn may_need_steps(heap: *mut Heap) -> bool {
 pub unsafe fn each_dead(heap: *mut Heap, mut each: impl FnMut(*mut c_void, *mut Type)) {
     // Callbacks may give the heap segments, and the table must know them; the dead stay where they are.
     (*heap).each_examined_page(|page| {
-        Table::of(heap).each_suspect(page, |obj, _| each(obj, object::type_of(obj)));
+        Table::of_examined(heap).each_suspect(page, |obj, _| each(obj, object::type_of(obj)));
     });
 }
 

@@ -27,11 +27,20 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table of a heap as it is now.
+    /// The table of a heap as it is now. Takes time by the number of its segments: once a sweep.
     ///
     /// # Safety
     /// - Only the heap's thread is in the heap.
     pub unsafe fn of(heap: *const Heap) -> Self {
+        Table { partial: !(*heap).is_alone(), ..Table::of_examined(heap) }
+    }
+
+    /// As [`Table::of`], but only the pages under examination are looked at: what a young object refers to is
+    /// mostly old, and its place in the table mostly not in the cache, or not even in memory.
+    ///
+    /// # Safety
+    /// - As [`Table::of`].
+    pub unsafe fn of_examined(heap: *const Heap) -> Self {
         let first = (*heap).segment_low.min((*heap).segment_high);
         Table {
             base: RANGE.objects + first * SEGMENT_BYTES,
@@ -39,14 +48,8 @@ impl Table {
             work: RANGE.work.wrapping_add(first * (SEGMENT_BYTES / GRANULE_BYTES)),
             segments: RANGE.segments.wrapping_add(first),
             owner: (*heap).index,
-            partial: !(*heap).is_alone(),
+            partial: true,
         }
-    }
-
-    /// The same table, of which only the pages under examination are looked at: what a young object refers
-    /// to is mostly old, and its place in the table mostly not in the cache, or not even in memory.
-    pub fn of_examined(self) -> Self {
-        Table { partial: true, ..self }
     }
 
     /// The working count behind a pointer, if that is an aligned address of this heap.

@@ -32,8 +32,6 @@ const WORK_BYTES: usize = SEGMENT_BYTES / GRANULE_BYTES * 2;
 /// Heaps of fewer segments keep the memory of their working counts: faulting it in again would cost more
 /// than it is worth.
 const WORK_KEPT_SEGMENTS: usize = 16;
-/// Heaps of so many segments have the memory of their working counts fetched before a full collection.
-const WORK_FETCHED_SEGMENTS: usize = 4;
 
 /// One entry of the table of segments. Zeroed memory is a segment of nobody.
 #[repr(C, align(32))]
@@ -151,8 +149,9 @@ impl Heap {
             sys::wish_huge_pages((RANGE.objects + first * SEGMENT_BYTES) as *mut u8, count * SEGMENT_BYTES);
         }
         if self.segment_count >= HUGE_WORK_FROM_SEGMENTS {
-            // All of the heap's segments take part, and holes.
-            let (low, high) = match self.is_alone() {
+            // When the heap becomes large all of its segments take part, and holes.
+            let becomes_large = self.segment_count - count < HUGE_WORK_FROM_SEGMENTS;
+            let (low, high) = match becomes_large && self.is_alone() {
                 true => (self.segment_low / WORK_SEGMENTS * WORK_SEGMENTS, self.segment_high),
                 false => (first, first + count),
             };
@@ -363,30 +362,14 @@ impl Heap {
         }
     }
 
-    /// All working counts are going to be written to: fetches their memory at once, instead of by one fault a page.
-    ///
-    /// # Safety
-    /// - Nothing but the heap's own thread is in the heap.
-    pub unsafe fn fetch_working_counts(&self) {
-        if self.segment_count >= WORK_FETCHED_SEGMENTS {
-            self.each_run_of_working_counts(|start, bytes| sys::wish_populated(start, bytes));
-        }
-    }
-
     /// Gives the memory of the working counts, all clear, back to the system.
     ///
     /// # Safety
     /// - No collection of the heap is under way.
     pub unsafe fn give_back_working_counts(&self) {
-        if self.segment_count >= WORK_KEPT_SEGMENTS {
-            self.each_run_of_working_counts(|start, bytes| {
-                // A refusal costs memory only: the counts are clear either way.
-                let _ = sys::decommit(start, bytes);
-            });
+        if self.segment_count < WORK_KEPT_SEGMENTS {
+            return;
         }
-    }
-
-    unsafe fn each_run_of_working_counts(&self, mut each: impl FnMut(*mut u8, usize)) {
         let mut index = self.segment_low;
         while index < self.segment_high {
             let first = index;
@@ -394,7 +377,9 @@ impl Heap {
                 index += 1;
             }
             if index > first {
-                each((RANGE.work as *mut u8).add(first * WORK_BYTES), (index - first) * WORK_BYTES);
+                let start = (RANGE.work as *mut u8).add(first * WORK_BYTES);
+                // A refusal costs memory only: the counts are clear either way.
+                let _ = sys::decommit(start, (index - first) * WORK_BYTES);
             }
             index = index.max(first + 1);
         }

@@ -293,9 +293,19 @@ pub unsafe fn write_out(heap: *mut Heap) {
 ///
 /// # Safety
 /// - The heap has a plan.
-pub unsafe fn next_number(heap: *mut Heap) -> u32 {
+unsafe fn next_number(heap: *mut Heap) -> u32 {
     (*(*heap).plan).number += 1;
     (*(*heap).plan).number
+}
+
+/// The limit of a heap's plan is reached: writes the dump.
+///
+/// # Safety
+/// - As [`watch::dump_to`]; the heap has a plan.
+pub unsafe fn limit_reached(heap: *mut Heap, path: *const c_char) {
+    if is_ours(&*(*heap).plan, path) {
+        drop_bool(watch::dump_to(heap, path, next_number(heap)));
+    }
 }
 
 /// Ignores an outcome that was said.

@@ -75,7 +75,7 @@ pub struct Watch {
     pause_ns: u64,
     /// How often it was set off.
     pub count: u32,
-    /// It belongs to the heap's plan, which numbers what it writes.
+    /// It belongs to the heap's plan, which numbers what it writes and says who may.
     pub planned: bool,
 }
 
@@ -242,9 +242,9 @@ unsafe fn act(heap: *mut Heap, watch: &Watch, value: u64) {
     match (watch.action, watch.callback) {
         (Action::Callback, Some(callback)) => host::watch(heap, callback, watch, value),
         (Action::Trap, _) => sys::trap(),
+        (Action::Dump, _) if watch.planned => plan::limit_reached(heap, watch.path),
         (Action::Dump, _) => {
-            let number = if watch.planned { plan::next_number(heap) } else { watch.count };
-            dump_to(heap, watch.path, number);
+            dump_to(heap, watch.path, watch.count);
         }
         _ => report::log(
             Level::Warning,
