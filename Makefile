@@ -40,7 +40,7 @@ lib: ## librcgc.a and librcgc.so in build/lib
 
 tool: ## the rcgc tool, which reads dumps, as build/rcgc
 	@scripts/need cargo cc
-	cargo build --profile tool --features tool --bin rcgc --target-dir build/cargo
+	cargo build --profile tool -p librcgc-tool --target-dir build/cargo
 	@cp build/cargo/tool/rcgc build/rcgc
 
 install: tool ## headers, libraries, the tool, CMake package, rcgc.pc into DESTDIR and PREFIX (/usr/local)
@@ -53,7 +53,7 @@ install: tool ## headers, libraries, the tool, CMake package, rcgc.pc into DESTD
 
 headers: ## rewrites include/rcgc/<area>.h from src/capi/<area>.rs
 	@scripts/need cargo cc
-	cargo run --quiet -p rcgc-headers
+	cargo run --quiet -p librcgc-headers
 
 readme: ## puts examples/quickstart.c into README.md
 	@scripts/readme

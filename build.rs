@@ -1,9 +1,6 @@
 //! Compares the generated headers with their sources, in a git checkout of rcgc itself, and fails naming the
 //! command that rewrites them. It writes nothing. A packaged source uses the committed headers as they are.
 
-#[path = "tools/render.rs"]
-mod render;
-
 use std::path::Path;
 
 fn main() {
@@ -14,12 +11,11 @@ fn main() {
     if skip || !root.join(".git").exists() {
         return;
     }
-    println!("cargo:rerun-if-changed=tools/render.rs");
-    for area in render::AREAS {
+    for area in rcgc_headers::AREAS {
         let path = area.header_path(root);
         println!("cargo:rerun-if-changed={}", area.source_path(root).display());
         println!("cargo:rerun-if-changed={}", path.display());
-        let text = match render::render(root, area) {
+        let text = match rcgc_headers::render(root, area) {
             Ok(text) => text,
             Err(error) => fail(&error),
         };

@@ -21,13 +21,15 @@
 //! | [`death`] | the end of an object by count, without recursion |
 //! | [`cycle`] | the collector: count, subtract, mark, release; when it runs |
 //! | [`stats`] | the books |
-//! | [`graph`] | algorithms over compact graphs; no memory, no heap |
 //! | [`inspect`] | what a heap holds and why |
 //! | [`dump`] | a heap at one moment, as a file |
 //! | [`profile`] | who allocates what, when asked |
 //! | [`leaks`] | what is held too long |
 //! | [`series`] | numbers over time, limits |
 //! | [`capi`] | the exported functions, one file per header, and the boundary with every cast |
+//!
+//! Beside it stand, as crates of their own, [`rcgc_format`] (what a dump is, algorithms over compact graphs), the
+//! `rcgc` tool, which reads dumps and knows nothing of the engine, and the generator of the C headers: `crates/`.
 //!
 //! The engine is `no_std` and does not use `alloc`: no allocation failure can abort the host, the shared
 //! library needs only libc, and two Rust static libraries link into one C program. The feature `std` exists
@@ -47,7 +49,6 @@ pub mod death;
 pub mod dump;
 pub mod edges;
 pub mod finalizers;
-pub mod graph;
 pub mod header;
 pub mod heap;
 pub mod host;

@@ -111,8 +111,7 @@ def dump(name):
 # ---- the tests ----
 
 def test_clippy():
-    status, out, err = run("cargo", "clippy", "--features", "tool", "--bin", "rcgc", "--", "-D", "warnings",
-                           cwd=ROOT)
+    status, out, err = run("cargo", "clippy", "-p", "librcgc-tool", "--all-targets", "--", "-D", "warnings", cwd=ROOT)
     check("clippy finds nothing in the tool", status == 0, err[-2000:])
 
 
@@ -123,7 +122,7 @@ def test_units():
     for path in DUMPS.glob("*.dump"):
         if path.stat().st_size < 4096:
             (small / path.name).write_bytes(path.read_bytes())
-    status, out, err = run("cargo", "test", "--features", "tool", "--bin", "rcgc", cwd=ROOT,
+    status, out, err = run("cargo", "test", "-p", "librcgc-tool", cwd=ROOT,
                            env={"RCGC_TEST_DUMPS": str(small)})
     closing = re.findall(r"^test result: \w+\. (\d+) passed; (\d+) failed", out, re.M)
     check("unit tests of the tool", status == 0 and closing and int(closing[0][0]) > 10, out[-3000:] + err[-1000:])

@@ -1,8 +1,8 @@
-//! A heap at one moment, as a file: what it has is said in `docs/dump-format.md`.
+//! A heap at one moment, as a file: what it has is said in `docs/dump-format.md`, the constants and codes stand in
+//! [`rcgc_format`].
 //!
 //! | file | subject |
 //! |---|---|
-//! | `format` | the format's constants and codes, for readers too |
 //! | `out` | buffers, chunks, the sink |
 //! | `names` | strings, each written once |
 //! | `objects` | objects and their edges |
@@ -16,7 +16,6 @@
 //! While a dump is written the heap's phase is `Judging`, as in a collection: host code that runs (a
 //! `traverse`, the sink's function) may look, not change anything.
 
-pub mod format;
 pub mod names;
 pub mod objects;
 pub mod out;
@@ -36,10 +35,10 @@ use crate::sys;
 use crate::sys::file::{self, Errno};
 use crate::types::{Type, TypeFlags};
 use core::ffi::{c_char, c_void};
-use format::{callback, end_key, group, heap_key, holder, type_flag, type_key};
 use names::Names;
 use objects::Objects;
 use out::{Buffer, Out, Sink};
+use rcgc_format::{self as format, callback, end_key, group, heap_key, holder, type_flag, type_key};
 
 /// Bytes of a chunk that has neither objects nor strings.
 const CHUNK_BYTES: usize = 32 << 10;

@@ -4,10 +4,10 @@
 //! bytes. The table of what was written has a fixed size; when it is full it is forgotten, and names are
 //! written anew.
 
-use super::format::{self, siphash, STRING_BYTES_MAX};
 use super::out::{Buffer, Out};
 use crate::sys;
 use core::ffi::{c_char, CStr};
+use rcgc_format::{self as format, siphash, STRING_BYTES_MAX};
 
 const SLOTS: usize = 16 << 10;
 const ARENA_BYTES: usize = 256 << 10;

@@ -5,7 +5,6 @@
 //! edges needs no more memory than one with none. Between two numbers of a record the buffer has room for one
 //! more; that is looked at once for a simple object, and before every code of another.
 
-use super::format::{self, extra, head, object_flag, slot};
 use super::names::Names;
 use super::out::{Buffer, Out};
 use crate::edges::{self, Edge};
@@ -21,6 +20,7 @@ use crate::types::{Place, SlotKind, Type, TypeFlags, SIMPLE_MAX};
 use crate::weak::{self, Weak};
 use crate::weakmap;
 use core::ffi::c_void;
+use rcgc_format::{self as format, extra, head, object_flag, slot};
 
 /// Bytes of a chunk's payload.
 pub const CHUNK_BYTES: usize = 128 << 10;

@@ -3,12 +3,12 @@
 //! A failure of the sink is kept, and from then on nothing is given to it: the writer goes on filling buffers
 //! to no purpose until it looks, so that no code between has to ask.
 
-use super::format::{self, Tag, CHUNK_HEAD_BYTES, NUMBER_BYTES_MAX};
 use crate::heap::Heap;
 use crate::host::{self, WriteFn};
 use crate::sys::file::Errno;
 use crate::sys::{self, file};
 use core::ffi::{c_int, c_void};
+use rcgc_format::{self as format, Tag, CHUNK_HEAD_BYTES, NUMBER_BYTES_MAX};
 
 /// Where a dump goes.
 #[derive(Clone, Copy)]
@@ -152,6 +152,7 @@ impl Out {
     ///
     /// # Safety
     /// - As [`Out::write`].
+    #[inline(never)]
     pub unsafe fn write_chunk(&mut self, tag: Tag, buffer: &mut Buffer) {
         if !buffer.is_empty() {
             self.write(buffer.take_chunk(tag));

@@ -4,7 +4,6 @@
 //! are taken, that of the list of sites and that of the series; [`fork_quietly`] sees to it that a forked
 //! child does not find one of them closed by a thread that it does not have.
 
-use super::format::{self, happening, measure_key, profile_key, site_key};
 use super::names::Names;
 use super::out::{Buffer, Out};
 use super::{make_room, put_pairs, stacks};
@@ -19,6 +18,7 @@ use crate::profile::{Profile, SITES};
 use crate::series::{Happening, Sample, Series, What};
 use crate::sys::file::{self, Errno};
 use core::ffi::c_char;
+use rcgc_format::{self as format, happening, measure_key, profile_key, site_key};
 
 static_assertions::const_assert!(What::Young as u64 == happening::YOUNG);
 static_assertions::const_assert!(What::Full as u64 == happening::FULL);

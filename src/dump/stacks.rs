@@ -1,7 +1,6 @@
 //! Sampled stacks as chunks: the stacks, what was allocated there, and where the code lies that their addresses
 //! lead into. As `profiled.rs`: nothing is allocated, and the loader is not asked, since a forked child must not.
 
-use super::format::{self, frame, sample_key};
 use super::profiled::Writer;
 use super::put_pairs;
 use crate::heap::range;
@@ -10,6 +9,7 @@ use crate::profile::site;
 use crate::profile::stack::Mapping;
 use core::ffi::c_char;
 use core::ptr;
+use rcgc_format::{self as format, frame, sample_key};
 
 /// Writes all of it.
 ///

@@ -7,7 +7,6 @@ use super::array::Array;
 use super::facts::{self, Place, Traits};
 use super::query::{Failure, Query};
 use crate::edges::{Edge, NO_INDEX};
-use crate::graph::search::{breadth_first, Step as Go};
 use crate::heap::range;
 use crate::heap::Heap;
 use crate::host::{self, PredicateFn};
@@ -16,6 +15,7 @@ use crate::types::{Type, TypeFlags};
 use crate::weakmap;
 use core::ffi::{c_char, c_void};
 use core::ptr;
+use rcgc_format::graph::search::{breadth_first, Step as Go};
 
 /// One object of a path, and the edge to the next.
 #[derive(Clone, Copy)]

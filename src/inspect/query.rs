@@ -21,7 +21,6 @@ use super::facts;
 use super::registry::{self, Purpose, Ticket};
 use crate::cycle::working::CLEAR;
 use crate::edges::{self, is_listed, Edge, NO_INDEX};
-use crate::graph::Graph;
 use crate::header::{self, Flags};
 use crate::heap::places::Places;
 use crate::heap::range::{self, RANGE};
@@ -31,6 +30,7 @@ use crate::sys;
 use crate::types::Type;
 use crate::weakmap;
 use core::ffi::c_void;
+use rcgc_format::graph::Graph;
 
 /// What stands for the count of an immortal object.
 const IMMORTAL_COUNT: u32 = u32::MAX;

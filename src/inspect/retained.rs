@@ -9,10 +9,10 @@
 use super::array::Array;
 use super::facts;
 use super::query::{Failure, Query};
-use crate::graph::dominators::{dominators, retained_sizes, Arrays};
-use crate::graph::NONE;
 use crate::heap::range;
 use core::ffi::c_void;
+use rcgc_format::graph::dominators::{dominators, retained_sizes, Arrays};
+use rcgc_format::graph::NONE;
 
 /// What a session knows of dominators. Empty until asked.
 #[derive(Default)]

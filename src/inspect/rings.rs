@@ -20,10 +20,10 @@ use super::query::{Failure, Query};
 use super::retained::bytes_of;
 use super::text::{EdgeText, Number, Text};
 use crate::edges::NO_INDEX;
-use crate::graph::components::strong_components;
 use core::ffi::{c_char, c_void};
 use core::fmt::Write;
 use core::ptr;
+use rcgc_format::graph::components::strong_components;
 
 /// Kinds of one ring whose weakening is tried.
 const TRIALS_MAX: usize = 16;

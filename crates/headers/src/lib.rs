@@ -1,0 +1,557 @@
+//! Renders `include/rcgc/<area>.h` from `src/capi/<area>.rs`: cbindgen says what the C declarations are, this
+//! module sets them as a person would write them.
+//!
+//! Guarantees: the same source gives the same text; the declarations stand in the order of the source; the
+//! comment of the Rust item is the comment of the C item, filled to `WIDTH`; a struct that begins with
+//! `struct_size` has its `_INIT` macro, with one initialiser for each member.
+//!
+//! Shared by `rcgc-headers`, which writes the files, and the engine's `build.rs`, which compares them.
+//!
+//! Start reading at `render`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Columns of a comment and of a prototype.
+const WIDTH: usize = 100;
+
+/// One header and what it cannot learn from its source.
+pub struct Area {
+    /// `src/capi/<source>.rs`
+    source: &'static str,
+    /// `include/rcgc/<header>.h`
+    header: &'static str,
+    /// What its declarations stand on.
+    includes: &'static [&'static str],
+    /// Names of types that only pointers are made of.
+    opaque: &'static [&'static str],
+    /// Set before the item of this name: text that has no Rust form.
+    before: &'static [(&'static str, &'static str)],
+    /// The declarations are for programs that define this macro; all others get the named header instead.
+    only_if: Option<(&'static str, &'static str)>,
+}
+
+pub const AREAS: &[Area] = &[
+    Area {
+        source: "status",
+        header: "status",
+        includes: &["<rcgc/config.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "heap",
+        header: "heap",
+        includes: &["<rcgc/config.h>", "<rcgc/status.h>"],
+        opaque: &["gc_heap"],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "types",
+        header: "type",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        opaque: &["rc_type"],
+        before: &[(
+            "rc_visit_named",
+            "/* The index of an edge that has none. */\n#define RC_NO_INDEX SIZE_MAX\n",
+        )],
+        only_if: None,
+    },
+    Area {
+        source: "object",
+        header: "object",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "count",
+        header: "count",
+        includes: &["<stdbool.h>", "<rcgc/config.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: Some(("RCGC_NO_INLINE", "<rcgc/inline.h>")),
+    },
+    Area {
+        source: "collector",
+        header: "collector",
+        includes: &["<stdbool.h>", "<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "weak",
+        header: "weak",
+        includes: &["<rcgc/config.h>"],
+        opaque: &["rc_weak"],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "weakmap",
+        header: "weakmap",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        opaque: &["rc_weakmap"],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "scope",
+        header: "scope",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "inspect",
+        header: "inspect",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
+        opaque: &["gc_mark"],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "query",
+        header: "query",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
+        opaque: &["gc_query"],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "rings",
+        header: "rings",
+        includes: &[
+            "<stdbool.h>",
+            "<rcgc/config.h>",
+            "<rcgc/heap.h>",
+            "<rcgc/query.h>",
+            "<rcgc/status.h>",
+            "<rcgc/type.h>",
+        ],
+        opaque: &["gc_ring_watch"],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "dump",
+        header: "dump",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "profile",
+        header: "profile",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/scope.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "stacks",
+        header: "stacks",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "lines",
+        header: "lines",
+        includes: &[
+            "<rcgc/config.h>",
+            "<rcgc/dump.h>",
+            "<rcgc/heap.h>",
+            "<rcgc/profile.h>",
+            "<rcgc/status.h>",
+        ],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "leak",
+        header: "leak",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/profile.h>", "<rcgc/status.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "plan",
+        header: "plan",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+    Area {
+        source: "series",
+        header: "series",
+        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
+        opaque: &[],
+        before: &[],
+        only_if: None,
+    },
+];
+
+/// Parameters that must not be null and are only read: `NonNull` cannot say `const`.
+const READ_ONLY: &[(&str, &str)] =
+    &[("rc_type_new", "spec"), ("gc_set_policy", "policy"), ("gc_dump", "options")];
+
+impl Area {
+    pub fn source_path(&self, root: &Path) -> PathBuf {
+        root.join(format!("src/capi/{}.rs", self.source))
+    }
+
+    pub fn header_path(&self, root: &Path) -> PathBuf {
+        root.join(format!("include/rcgc/{}.h", self.header))
+    }
+}
+
+/// The text of one header.
+pub fn render(root: &Path, area: &Area) -> Result<String, String> {
+    let path = area.source_path(root);
+    let source = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut items = parse(&declarations(&path)?)?;
+    for item in &mut items {
+        item.position = position(&source, &item.name)
+            .ok_or_else(|| format!("{}: `{}` is not found", path.display(), item.name))?;
+    }
+    items.sort_by_key(|item| item.position);
+
+    let guard = format!("RCGC_{}_H", area.header.to_uppercase());
+    let mut out = head(area, &source);
+    let _ = write!(out, "#ifndef {guard}\n#define {guard}\n\n");
+    includes(&mut out, area.includes);
+    if let Some((name, other)) = area.only_if {
+        let _ = write!(out, "#ifndef {name}\n#include {other}\n#else\n\n");
+    }
+    out.push_str("RCGC_BEGIN_DECLS\n\n");
+    for name in area.opaque {
+        let _ = writeln!(out, "typedef struct {name} {name};");
+    }
+    if !area.opaque.is_empty() {
+        out.push('\n');
+    }
+    for (index, item) in items.iter().enumerate() {
+        if let Some((_, text)) = area.before.iter().find(|(name, _)| *name == item.name) {
+            let _ = writeln!(out, "{text}");
+        }
+        item.render(&items, &mut out);
+        if !items.get(index + 1).is_some_and(|next| item.runs_on_with(next)) {
+            out.push('\n');
+        }
+    }
+    out.push_str("RCGC_END_DECLS\n\n");
+    if let Some((name, _)) = area.only_if {
+        let _ = write!(out, "#endif /* {name} */\n\n");
+    }
+    let _ = writeln!(out, "#endif /* {guard} */");
+    Ok(out)
+}
+
+/// What cbindgen makes of one source file: comments as `///` lines, each declaration on one line, a struct
+/// over several.
+fn declarations(path: &Path) -> Result<String, String> {
+    let mut config = cbindgen::Config {
+        language: cbindgen::Language::C,
+        style: cbindgen::Style::Type,
+        documentation_style: cbindgen::DocumentationStyle::Cxx,
+        no_includes: true,
+        line_length: 100_000,
+        usize_is_size_t: true,
+        sort_by: cbindgen::SortKey::None,
+        ..cbindgen::Config::default()
+    };
+    config.function.args = cbindgen::Layout::Horizontal;
+    config.function.prefix = Some("RCGC_API".to_owned());
+    config.function.must_use = Some("RCGC_MUST_USE".to_owned());
+    config.pointer.non_null_attribute = Some("RCGC_NONNULL".to_owned());
+    let bindings = cbindgen::Builder::new()
+        .with_src(path)
+        .with_config(config)
+        .generate()
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut text = Vec::new();
+    bindings.write(&mut text);
+    String::from_utf8(text).map_err(|error| error.to_string())
+}
+
+enum Kind {
+    Constant,
+    Type,
+    Struct,
+    Function,
+}
+
+struct Item {
+    kind: Kind,
+    name: String,
+    doc: Vec<String>,
+    /// The declaration; of a struct its members with their comments.
+    lines: Vec<String>,
+    position: usize,
+}
+
+/// Splits cbindgen's text into items.
+fn parse(text: &str) -> Result<Vec<Item>, String> {
+    let mut items = Vec::new();
+    let mut doc = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.is_empty() {
+            continue;
+        }
+        if let Some(comment) = line.strip_prefix("///") {
+            doc.push(comment.trim().to_owned());
+            continue;
+        }
+        let (kind, name, body) = if line == "typedef struct {" {
+            let mut members = Vec::new();
+            let mut name = String::new();
+            for member in lines.by_ref() {
+                if let Some(end) = member.strip_prefix("} ") {
+                    name = end.trim_end_matches(';').to_owned();
+                    break;
+                }
+                members.push(member.trim().to_owned());
+            }
+            (Kind::Struct, name, members)
+        } else if let Some(rest) = line.strip_prefix("#define ") {
+            let name = rest.split(' ').next().unwrap_or_default().to_owned();
+            (Kind::Constant, name, vec![line.to_owned()])
+        } else if line.starts_with("typedef ") {
+            (Kind::Type, declared_name(line), vec![line.to_owned()])
+        } else if line.starts_with("RCGC_API ") {
+            (Kind::Function, declared_name(line), vec![line.to_owned()])
+        } else {
+            return Err(format!("cbindgen gave an unexpected line: {line}"));
+        };
+        let doc = std::mem::take(&mut doc);
+        items.push(Item { kind, name, doc, lines: body, position: 0 });
+    }
+    Ok(items)
+}
+
+/// The name that a one-line declaration gives: `T (*NAME)(...)`, `T NAME(...)` or `typedef T NAME;`.
+fn declared_name(line: &str) -> String {
+    if let Some((_, rest)) = line.split_once("(*") {
+        if line.starts_with("typedef ") {
+            return rest.split(')').next().unwrap_or_default().to_owned();
+        }
+    }
+    let before = line.split(['(', ';']).next().unwrap_or_default();
+    before.rsplit([' ', '*']).next().unwrap_or_default().to_owned()
+}
+
+/// Where the source declares `name`.
+fn position(source: &str, name: &str) -> Option<usize> {
+    [("const ", ":"), ("type ", " ="), ("struct ", " {"), ("fn ", "(")]
+        .iter()
+        .find_map(|(before, after)| source.find(&format!("{before}{name}{after}")))
+}
+
+impl Item {
+    /// Constants of one family stand together, without blank lines.
+    fn runs_on_with(&self, next: &Item) -> bool {
+        let family = |item: &Item| item.name.split('_').take(2).collect::<Vec<_>>().join("_");
+        let constants = matches!((&self.kind, &next.kind), (Kind::Constant, Kind::Constant));
+        constants && family(self) == family(next)
+    }
+
+    fn render(&self, items: &[Item], out: &mut String) {
+        let prose = !matches!(self.kind, Kind::Function);
+        comment(out, "", &self.doc, prose);
+        match self.kind {
+            Kind::Struct => self.render_struct(items, out),
+            Kind::Function => {
+                // `type` is a word of Rust's but none of C's.
+                let mut line = self.lines.join(" ");
+                line = line.replace("type_,", "type,").replace("type_)", "type)");
+                for (_, parameter) in READ_ONLY.iter().filter(|(name, _)| *name == self.name) {
+                    let marked = format!("*RCGC_NONNULL {parameter}");
+                    line = line.replace(&format!("*{parameter}"), &marked);
+                }
+                prototype(out, &line);
+            }
+            Kind::Type => prototype(out, &self.lines.join(" ")),
+            Kind::Constant => {
+                let _ = writeln!(out, "{}", self.lines.join(" "));
+            }
+        }
+    }
+
+    fn render_struct(&self, items: &[Item], out: &mut String) {
+        let _ = writeln!(out, "typedef struct {} {{", self.name);
+        let mut doc = Vec::new();
+        for line in &self.lines {
+            if let Some(text) = line.strip_prefix("///") {
+                doc.push(text.trim().to_owned());
+                continue;
+            }
+            comment(out, "  ", &std::mem::take(&mut doc), true);
+            let _ = writeln!(out, "  {}", line.replace("type_;", "type;"));
+        }
+        let _ = writeln!(out, "}} {};", self.name);
+        if self.lines.iter().any(|line| line == "size_t struct_size;") {
+            let macro_name = format!("{}_INIT", self.name.to_uppercase());
+            let _ = write!(out, "\n/* An initialiser: all defaults. */\n");
+            let line = format!("#define {macro_name} {}", self.initialisers(items));
+            fill(out, &line, "  ", " \\");
+        }
+    }
+
+    /// One initialiser for each member of a struct, in braces.
+    fn initialisers(&self, items: &[Item]) -> String {
+        let members = self.lines.iter().filter(|line| !line.starts_with("///"));
+        let values: Vec<_> = members.map(|line| initialiser(&self.name, line, items)).collect();
+        format!("{{ {} }}", values.join(", "))
+    }
+}
+
+/// The initialiser of one member, such that no compiler warns of a missing or unfit one.
+fn initialiser(owner: &str, member: &str, structs: &[Item]) -> String {
+    let (kind, name) = member.trim_end_matches(';').rsplit_once(' ').unwrap_or(("", member));
+    if name == "struct_size" {
+        format!("sizeof({owner})")
+    } else if name == "abi_tag" {
+        "RCGC_ABI_TAG".to_owned()
+    } else if name.starts_with('*') || kind.ends_with("_fn") {
+        "NULL".to_owned()
+    } else if name.ends_with(']') {
+        "{ 0 }".to_owned()
+    } else if let Some(inner) = structs.iter().find(|item| item.name == kind) {
+        inner.initialisers(structs)
+    } else {
+        "0".to_owned()
+    }
+}
+
+/// The comment at the head of a file.
+fn head(area: &Area, source: &str) -> String {
+    let mut doc: Vec<String> = source
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(|line| line.trim().to_owned())
+        .collect();
+    if let Some(first) = doc.first_mut() {
+        let name = format!("rcgc/{}.h", area.header);
+        *first = first.replacen(&format!("`{name}`"), &name, 1);
+    }
+    doc.push(String::new());
+    doc.push(format!("Generated from src/capi/{}.rs: do not edit, run `make headers`.", area.source));
+    let mut out = String::new();
+    comment(&mut out, "", &doc, true);
+    out
+}
+
+fn includes(out: &mut String, list: &[&str]) {
+    for ours in [false, true] {
+        let mut any = false;
+        for name in list.iter().filter(|name| name.starts_with("<rcgc/") == ours) {
+            let _ = writeln!(out, "#include {name}");
+            any = true;
+        }
+        if any {
+            out.push('\n');
+        }
+    }
+}
+
+/// Whether a paragraph is one of the five labels of a function.
+fn is_label(line: &str) -> bool {
+    ["Ownership:", "Threads:", "May collect:", "Runs host code:", "Fails:"]
+        .iter()
+        .any(|label| line.starts_with(label))
+}
+
+/// Sets a comment: paragraphs filled, labels each on a line of its own. `prose` closes it on its last line.
+fn comment(out: &mut String, indent: &str, doc: &[String], prose: bool) {
+    let mut paragraphs: Vec<String> = Vec::new();
+    let mut fresh = true;
+    for line in doc {
+        match paragraphs.last_mut() {
+            _ if line.is_empty() => {
+                if !fresh {
+                    paragraphs.push(String::new());
+                }
+                fresh = true;
+            }
+            Some(last) if !fresh && !is_label(line) => {
+                let _ = write!(last, " {line}");
+            }
+            _ => {
+                paragraphs.push(line.clone());
+                fresh = false;
+            }
+        }
+    }
+    if paragraphs.is_empty() {
+        return;
+    }
+    let room = WIDTH - indent.len() - 3;
+    let mut lines = Vec::new();
+    for paragraph in &paragraphs {
+        let hang = if is_label(paragraph) { "  " } else { "" };
+        lines.extend(filled(paragraph, room, hang));
+    }
+    let last = lines.len() - 1;
+    for (index, line) in lines.iter().enumerate() {
+        let open = if index == 0 { "/* " } else { " * " };
+        let close = if prose && index == last { " */" } else { "" };
+        let _ = writeln!(out, "{}", format!("{indent}{open}{line}{close}").trim_end());
+    }
+    if !prose {
+        let _ = writeln!(out, "{indent} */");
+    }
+}
+
+/// Fills words into lines of at most `room` columns (the close of a comment included), further lines after
+/// `hang`.
+fn filled(text: &str, room: usize, hang: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > hang.len() && line + 1 + word.chars().count() + 3 > room {
+            lines.push(format!("{hang}{word}"));
+        } else if let Some(last) = lines.last_mut() {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}
+
+/// Sets a prototype, parameters that do not fit below the first one.
+fn prototype(out: &mut String, line: &str) {
+    let line = line.trim_end();
+    if line.len() <= WIDTH {
+        let _ = writeln!(out, "{line}");
+        return;
+    }
+    let open = line.rfind('(').map_or(4, |at| at + 1);
+    fill(out, line, &" ".repeat(open), "");
+}
+
+/// Breaks a line after commas; `tail` ends each but the last.
+fn fill(out: &mut String, line: &str, hang: &str, tail: &str) {
+    let mut current = String::new();
+    for part in line.split_inclusive(", ") {
+        if !current.trim().is_empty() && current.len() + part.trim_end().len() + tail.len() > WIDTH {
+            let _ = writeln!(out, "{}{tail}", current.trim_end());
+            current = hang.to_owned();
+        }
+        current.push_str(part);
+    }
+    let _ = writeln!(out, "{}", current.trim_end());
+}
