@@ -117,7 +117,7 @@ unsafe fn decref_careful(obj: *mut c_void) {
     if header::high_word(obj) & header::CARE_FLAGS != 0 {
         return quick::release_last(obj);
     }
-    decref_rest(obj)
+    death::release_alone(obj)
 }
 
 /// What [`decref_slow`] does not do itself.

@@ -21,7 +21,7 @@
 
 use crate::count;
 use crate::finalizers;
-use crate::header::{self, Flags, Header, LOCAL_ONE};
+use crate::header::{self, Flags, Header, LOCAL, LOCAL_ONE};
 use crate::heap::class::{Class, EMPTY_PAGE};
 use crate::heap::page::{self, Page, PAGE_BYTES};
 use crate::heap::{range, Heap, Phase};
@@ -89,6 +89,8 @@ impl Queue {
 
 /// An object's last reference is gone: ends it and all that only it kept alive, before returning.
 ///
+/// Most objects end alone, so what is not quick is ended here, and [`Ending`] is set up only for what dies with it.
+///
 /// # Safety
 /// - The count word is [`LOCAL_ONE`], the one reference is given up; only the heap's thread is in the heap.
 #[inline(always)]
@@ -97,8 +99,13 @@ pub unsafe fn release_last(obj: *mut c_void) {
     if (*(*kind).heap).phase == Phase::Judging {
         released_in_traverse(obj, kind);
     }
+    let mut queue = Queue::new();
+    if !(*kind).flags.contains(TypeFlags::QUICK) {
+        end_slowly(obj, kind, &mut queue);
+        return end_all(&mut queue);
+    }
     header::set_count_word(obj, header::QUEUED);
-    end_from(obj, &mut Queue::new());
+    end_from(obj, &mut queue);
 }
 
 /// As [`release_last`], for an object of a quick type of which the first `released` slots were released
@@ -129,6 +136,7 @@ unsafe fn released_in_traverse(obj: *mut c_void, kind: *mut Type) -> ! {
 ///
 /// # Safety
 /// - Only the threads of the heaps concerned are in them.
+#[inline(always)]
 pub unsafe fn end_all(queue: &mut Queue) {
     if let Some(obj) = queue.pop() {
         end_from(obj, queue);
@@ -171,8 +179,8 @@ struct Ending {
     free: u32,
     /// Objects of `kind` on `page` that ended, and were not told.
     freed: u32,
-    /// The first is null, and never taken.
-    waiting: [MaybeUninit<*mut c_void>; WAITING_MAX],
+    /// The first is null, and never taken. As a whole, since an array of uninitialised elements is zeroed in fact.
+    waiting: MaybeUninit<[*mut c_void; WAITING_MAX]>,
 }
 
 impl Ending {
@@ -284,6 +292,9 @@ impl Ending {
         }
         self.high = NO_HIGH;
         self.put_into_queue(queue);
+        if header::high_word(obj) & header::HOLD_FLAGS != 0 {
+            count::over_release(obj);
+        }
         end_slowly(obj, self.kind, queue);
         false
     }
@@ -302,7 +313,7 @@ unsafe fn end_from(first: *mut c_void, queue: &mut Queue) {
         page: EMPTY_PAGE.get(),
         free: 0,
         freed: 0,
-        waiting: [MaybeUninit::uninit(); WAITING_MAX],
+        waiting: MaybeUninit::uninit(),
     };
     let bottom = ending.bottom();
     *bottom = ptr::null_mut();
@@ -361,24 +372,129 @@ unsafe fn release_misused(holder: *mut c_void, child: *mut c_void) -> ! {
     count::over_release(holder)
 }
 
-/// Ends one object that is not quick; what it releases goes into the queue.
-#[inline(never)]
+/// Ends one object that is not quick; what it releases goes into the queue. Nobody holds it.
+#[inline(always)]
 unsafe fn end_slowly(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
-    if header::high_word(obj) & header::HOLD_FLAGS != 0 {
-        count::over_release(obj);
-    }
     if (*kind).flags.contains(TypeFlags::PLAIN) && !header::has_flags(obj, Flags::WEAK) {
-        slots::each_edge(obj, kind, |word| {
-            if word == obj as usize {
-                count::over_release(obj);
-            }
-            if word != 0 {
-                count::release_edge(word as *mut c_void, queue);
-            }
-        });
-        object::free(obj, kind);
+        end_plain(obj, kind, queue);
     } else {
         end_with_callbacks(obj, kind, queue);
+    }
+}
+
+/// Ends one object without callbacks and weak handles.
+#[inline(never)]
+unsafe fn end_plain(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
+    queue.head = release_edges(obj, kind, queue.head);
+    object::free(obj, kind);
+}
+
+/// As [`release_last`], for an object that is not quick and has none of [`header::CARE_FLAGS`]. A leaf as long as
+/// nothing dies with it.
+///
+/// # Safety
+/// - As [`release_last`].
+#[inline(always)]
+pub unsafe fn release_alone(obj: *mut c_void) {
+    let kind = object::type_of(obj);
+    if (*(*kind).heap).phase == Phase::Judging {
+        released_in_traverse(obj, kind);
+    }
+    let flags = (*kind).flags & (TypeFlags::PLAIN | TypeFlags::REFERS);
+    if flags == TypeFlags::PLAIN {
+        object::free_to_run(obj, kind)
+    } else if flags.contains(TypeFlags::PLAIN) {
+        end_plain_alone(obj, kind)
+    } else {
+        end_with_steps(obj, kind)
+    }
+}
+
+/// One function for each kind of walk: together they would need more registers than there are.
+unsafe fn end_plain_alone(obj: *mut c_void, kind: *mut Type) {
+    if (*kind).flags.contains(TypeFlags::WORDS) {
+        end_words_alone(obj, kind)
+    } else if (*kind).flags.contains(TypeFlags::POINTER_TAIL) {
+        end_tail_alone(obj, kind)
+    } else {
+        end_fields_alone(obj, kind)
+    }
+}
+
+#[inline(never)]
+unsafe fn end_words_alone(obj: *mut c_void, kind: *mut Type) {
+    let mut head = 0;
+    header::set_count_word(obj, header::QUEUED);
+    slots::each_simple_edge(obj, kind, 0, &mut |word| release_edge_of(obj, word, &mut head));
+    slots::each_word_edge(obj, kind, &mut |word| release_edge_of(obj, word, &mut head));
+    free_alone(obj, kind, head);
+}
+
+#[inline(never)]
+unsafe fn end_tail_alone(obj: *mut c_void, kind: *mut Type) {
+    let mut head = 0;
+    header::set_count_word(obj, header::QUEUED);
+    slots::each_tail_pointer(obj, kind, |word| release_edge_of(obj, word, &mut head));
+    free_alone(obj, kind, head);
+}
+
+#[inline(never)]
+unsafe fn end_fields_alone(obj: *mut c_void, kind: *mut Type) {
+    let head = release_edges(obj, kind, 0);
+    free_alone(obj, kind, head);
+}
+
+/// Frees a plain object, and ends what died with it.
+#[inline(always)]
+unsafe fn free_alone(obj: *mut c_void, kind: *mut Type, head: u64) {
+    if head == 0 {
+        return object::free_to_run(obj, kind);
+    }
+    object::free_to_run(obj, kind);
+    end_queued(head);
+}
+
+#[inline(never)]
+unsafe fn end_with_steps(obj: *mut c_void, kind: *mut Type) {
+    let mut queue = Queue::new();
+    end_with_callbacks(obj, kind, &mut queue);
+    end_all(&mut queue);
+}
+
+#[inline(never)]
+unsafe fn end_queued(head: u64) {
+    end_all(&mut Queue { head });
+}
+
+/// A plain object lets go of all it refers to. What dies is put in front of a queue, whose first is `head`; returns
+/// the first of it then. By value, so that it is in a register.
+#[inline(always)]
+unsafe fn release_edges(obj: *mut c_void, kind: *mut Type, mut head: u64) -> u64 {
+    // So that an edge to itself is found to be one too many.
+    header::set_count_word(obj, header::QUEUED);
+    slots::each_edge(obj, kind, |word| release_edge_of(obj, word, &mut head));
+    head
+}
+
+/// A plain object lets go of what a slot holds; `head` as in [`release_edges`].
+#[inline(always)]
+unsafe fn release_edge_of(holder: *mut c_void, word: usize, head: &mut u64) {
+    if word == 0 {
+        return;
+    }
+    let target = word as *mut c_void;
+    let count = header::count_word(target);
+    if count.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
+        header::set_count_word(target, count - 1);
+    } else if count as i32 >= 0 {
+        sys::seldom();
+        let alive = count == LOCAL_ONE && range::contains(word);
+        if !alive || header::high_word(target) & header::HOLD_FLAGS != 0 {
+            release_misused(holder, target);
+        }
+        let mut queue = Queue { head: *head };
+        queue.push(target);
+        *head = queue.head;
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::cycle;
 use crate::finalizers;
 use crate::header::{self, Flags, Header, HEADER_BYTES, IMMORTAL, LOCAL};
-use crate::heap::class::{class_of, stride_of, Class, Run};
+use crate::heap::class::{class_of, stride_of, Class, Run, CLASS_COUNT};
 use crate::heap::page::{Kind, PAGE_BYTES};
 use crate::heap::range::{self, GRANULE_BYTES, RANGE};
 use crate::heap::{large_pages, Heap, Phase};
@@ -114,10 +114,26 @@ pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
     if sized != TypeFlags::COUNT_BYTES {
         return new_apart(kind, length, sized);
     }
-    new_sized(kind, length)
+    if length >= (*kind).quick_lengths as usize {
+        return new_sized(kind, length);
+    }
+    // As `block_bytes` and `class_of`, which these lengths were chosen for.
+    let elements_end = ((*kind).size + (*kind).tail_size * length).next_multiple_of(8);
+    let number = (elements_end + 2 * HEADER_BYTES - 1) / 16;
+    let stride = 16 * (number + 1);
+    let heap = (*kind).heap;
+    let class: *mut Class = (&raw mut (*heap).classes).cast::<Class>().add(number);
+    let left = (*heap).budget - stride as i64;
+    if left < 0 || (*class).run.is_empty() || (*heap).tick_due.load(Ordering::Relaxed) {
+        return new_sized_slow(kind, class, length);
+    }
+    (*heap).budget = left;
+    let obj = (*class).run.pop(stride as u32);
+    become_sized(obj, kind, stride, length)
 }
 
 /// What [`new_array`] does for types whose objects have one size, and for profiled and sampled ones.
+#[inline(never)]
 unsafe fn new_apart(kind: *mut Type, length: usize, sized: TypeFlags) -> *mut c_void {
     if sized.contains(TypeFlags::PROFILED) {
         birth::new_array(kind, length, ptr::null())
@@ -132,27 +148,71 @@ unsafe fn new_apart(kind: *mut Type, length: usize, sized: TypeFlags) -> *mut c_
 ///
 /// # Safety
 /// - As [`new_array`].
-#[inline(always)]
+#[inline(never)]
 pub unsafe fn new_sized(kind: *mut Type, length: usize) -> *mut c_void {
     let Some(bytes) = block_bytes(&*kind, length) else {
         return ptr::null_mut();
     };
+    match class_of(bytes) {
+        Some(number) => new_sized_slow(kind, &mut (&mut (*(*kind).heap).classes)[number], length),
+        None => new_large(kind, bytes, length),
+    }
+}
+
+/// A block of this stride becomes an object. All that it calls it calls last, so that the common path saves no
+/// registers.
+#[inline(always)]
+unsafe fn become_sized(obj: *mut c_void, kind: *mut Type, stride: usize, length: usize) -> *mut c_void {
+    header::store(obj, (*kind).header);
+    (*kind).granted += 1;
+    let before = (*kind).bytes_allocated;
+    (*kind).bytes_allocated = before + stride as u64;
+    if (before ^ (*kind).bytes_allocated) >= RATION_BYTES as u64 {
+        return with_peak(obj, kind, stride, length);
+    }
+    zero_array(obj, stride, length, (*kind).flags.contains(TypeFlags::TAIL))
+}
+
+/// Now and then it is looked how many bytes there are.
+#[cold]
+#[inline(never)]
+unsafe fn with_peak(obj: *mut c_void, kind: *mut Type, stride: usize, length: usize) -> *mut c_void {
+    (*kind).note_peak();
+    zero_array(obj, stride, length, (*kind).flags.contains(TypeFlags::TAIL))
+}
+
+/// As [`zero`]; the length of the trailing array is put where `slots::tail_length_place` looks for it.
+#[inline(never)]
+unsafe fn zero_array(obj: *mut c_void, stride: usize, length: usize, has_tail: bool) -> *mut c_void {
+    zero_inline(obj, stride);
+    if has_tail {
+        *((obj as usize + stride - HEADER_BYTES - 8) as *mut usize) = length;
+    }
+    obj
+}
+
+/// An object with a trailing array, the long way.
+#[inline(never)]
+unsafe fn new_sized_slow(kind: *mut Type, class: *mut Class, length: usize) -> *mut c_void {
     if finalizers::is_queued(&*(*kind).heap, &*kind) && !finalizers::reserve((*kind).heap, 1) {
         return ptr::null_mut();
     }
-    let obj = match class_of(bytes) {
-        Some(number) => {
-            let class: *mut Class = &mut (&mut (*(*kind).heap).classes)[number];
-            charge(kind, (*class).stride as usize);
-            if !fill(kind, class, &raw mut (*class).run) {
-                return ptr::null_mut();
-            }
-            let obj = (*class).run.pop((*class).stride);
-            ptr::write_bytes(obj as *mut u8, 0, (*class).stride as usize - HEADER_BYTES);
-            obj
-        }
-        None => allocate_large(kind, bytes),
-    };
+    let stride = (*class).stride;
+    charge(kind, stride as usize);
+    if !fill(kind, class, &raw mut (*class).run) {
+        return ptr::null_mut();
+    }
+    let obj = (*class).run.pop(stride);
+    become_sized(obj, kind, stride as usize, length)
+}
+
+/// As [`new_sized`], for an object with a span of its own.
+#[inline(never)]
+unsafe fn new_large(kind: *mut Type, bytes: usize, length: usize) -> *mut c_void {
+    if finalizers::is_queued(&*(*kind).heap, &*kind) && !finalizers::reserve((*kind).heap, 1) {
+        return ptr::null_mut();
+    }
+    let obj = allocate_large(kind, bytes);
     if obj.is_null() {
         return obj;
     }
@@ -161,11 +221,8 @@ pub unsafe fn new_sized(kind: *mut Type, length: usize) -> *mut c_void {
         *slots::tail_length_place(obj) = length;
     }
     (*kind).granted += 1;
-    let before = (*kind).bytes_allocated;
-    (*kind).bytes_allocated = before + (*range::page_of(obj as usize)).block_bytes() as u64;
-    if (before ^ (*kind).bytes_allocated) >= RATION_BYTES as u64 {
-        (*kind).note_peak();
-    }
+    (*kind).bytes_allocated += (*range::page_of(obj as usize)).block_bytes() as u64;
+    (*kind).note_peak();
     obj
 }
 
@@ -193,6 +250,11 @@ fn block_bytes(kind: &Type, length: usize) -> Option<usize> {
 /// - `obj` is a block of this stride.
 #[inline(never)]
 pub unsafe fn zero(obj: *mut c_void, stride: usize) -> *mut c_void {
+    zero_inline(obj, stride)
+}
+
+#[inline(always)]
+unsafe fn zero_inline(obj: *mut c_void, stride: usize) -> *mut c_void {
     if stride > 64 {
         ptr::write_bytes(obj as *mut u8, 0, stride - HEADER_BYTES);
         return obj;
@@ -400,6 +462,29 @@ pub unsafe fn drop_side_entries(heap: *mut Heap, obj: *mut c_void) {
         if !(*heap).profile.is_null() {
             birth::ended(heap, obj, external);
         }
+    }
+}
+
+/// As [`free`], for an object that died alone: the block is the next one to be handed out, if it lies on the page
+/// where its allocator is.
+///
+/// # Safety
+/// - As [`free`].
+#[inline(always)]
+pub unsafe fn free_to_run(obj: *mut c_void, kind: *mut Type) {
+    if header::high_word(obj) & header::SIDE_FLAGS != 0 {
+        drop_side_entries((*kind).heap, obj);
+    }
+    (*kind).freed += 1;
+    let mut run = &raw mut (*kind).run;
+    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
+        let page = range::page_of(obj as usize);
+        (*kind).bytes_freed += (*page).block_bytes() as u64;
+        // Large objects: a class of which none of them is.
+        run = &raw mut (&mut (*(*kind).heap).classes)[(*page).class as usize % CLASS_COUNT].run;
+    }
+    if !(*run).push(obj) {
+        crate::heap::page::free_block(obj);
     }
 }
 

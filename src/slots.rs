@@ -59,9 +59,25 @@ pub unsafe fn each_word_edge(obj: *mut c_void, kind: *const Type, each: &mut imp
     }
 }
 
+/// As [`each_edge`], for a type with `TypeFlags::POINTER_TAIL`.
+///
+/// # Safety
+/// - As [`each_edge`].
+#[inline(always)]
+pub unsafe fn each_tail_pointer(obj: *mut c_void, kind: *const Type, mut each: impl FnMut(usize)) {
+    let slots = &*(*kind).extra;
+    let first = (obj as usize + slots.offset) as *const usize;
+    for number in 0..tail_length(obj) {
+        each(*first.add(number));
+    }
+}
+
 /// The entries that are no plain offsets. Out of line, so that the walk of simple types stays small.
 #[inline(never)]
 unsafe fn each_extra_edge(obj: *mut c_void, kind: *const Type, each: &mut impl FnMut(usize)) {
+    if (*kind).word_count != 0 {
+        return each_word_edge(obj, kind, each);
+    }
     for index in 0..(*kind).extra_count as usize {
         let slots = &*(*kind).extra.add(index);
         each_word(obj, slots, |_, word| each(word));
@@ -107,10 +123,14 @@ pub unsafe fn take_edges(obj: *mut c_void, kind: *const Type, mut each: impl FnM
         let slot = (obj as usize + *(*kind).offsets.get_unchecked(index) as usize) as *mut usize;
         each(slot.replace(0));
     }
+    if (*kind).word_count != 0 {
+        return take_word_edges(obj, kind, &mut each);
+    }
     for index in 0..(*kind).extra_count as usize {
         let slots = &*(*kind).extra.add(index);
+        let keep = !keep_out(slots);
         each_word(obj, slots, |slot, word| {
-            *slot &= !keep_out(slots);
+            *slot &= keep;
             each(word);
         });
     }
@@ -118,6 +138,22 @@ pub unsafe fn take_edges(obj: *mut c_void, kind: *const Type, mut each: impl FnM
         let slots = &*(*kind).extra.add(index);
         if slots.place == Place::Vector {
             write_number(obj as usize + slots.length, slots.length_bytes, 0);
+        }
+    }
+}
+
+/// As [`take_edges`], the words of a type with `TypeFlags::WORDS`. Several of them may be tags of one word: each is
+/// asked before any is emptied, so that what is left of a word is not taken for another tag's.
+#[inline(always)]
+unsafe fn take_word_edges(obj: *mut c_void, kind: *const Type, each: &mut impl FnMut(usize)) {
+    let words = (*kind).extra.add((*kind).extra_count as usize) as *const Word;
+    for index in 0..(*kind).word_count as usize {
+        let word = &*words.add(index);
+        let target = word.reference(obj as usize);
+        if target != 0 {
+            // The tag stays, so no other tag of the word applies afterwards.
+            *((obj as usize + word.word as usize) as *mut usize) &= !word.pointer_mask as usize;
+            each(target);
         }
     }
 }
@@ -158,20 +194,26 @@ fn keep_out(slots: &Slots) -> usize {
 #[inline(always)]
 unsafe fn each_word(obj: *mut c_void, slots: &Slots, mut each: impl FnMut(*mut usize, usize)) {
     let (base, count) = elements(obj, slots);
-    for number in 0..count {
-        let element = base + number * slots.stride;
-        let slot = (element + slots.payload) as *mut usize;
-        match slots.kind {
-            SlotKind::Pointer => each(slot, *slot),
-            SlotKind::Tagged => {
-                let word = *slot;
-                if word as u64 & slots.mask == slots.value {
-                    each(slot, word & slots.pointer_mask as usize);
-                }
+    let (stride, payload) = (slots.stride, slots.payload);
+    match slots.kind {
+        SlotKind::Pointer => {
+            for number in 0..count {
+                let slot = (base + number * stride + payload) as *mut usize;
+                each(slot, *slot);
             }
-            SlotKind::Weak => {}
-            SlotKind::Variant => {
-                if read_number(element + slots.tag, slots.tag_bytes) & slots.mask == slots.value {
+        }
+        SlotKind::Weak => {}
+        SlotKind::Tagged | SlotKind::Variant => {
+            let (mask, value) = (slots.mask, slots.value);
+            for number in 0..count {
+                let element = base + number * stride;
+                let slot = (element + payload) as *mut usize;
+                if slots.kind == SlotKind::Tagged {
+                    let word = *slot;
+                    if word as u64 & mask == value {
+                        each(slot, word & slots.pointer_mask as usize);
+                    }
+                } else if read_number(element + slots.tag, slots.tag_bytes) & mask == value {
                     each(slot, *slot);
                 }
             }

@@ -10,8 +10,8 @@
 //! shares no byte with another unless both are tagged words, or variants, of one shape whose tags exclude
 //! each other.
 
-use crate::header::{Flags, Header, CARE_FLAGS};
-use crate::heap::class::{class_of, stride_of, Class, Run, NO_CLASS};
+use crate::header::{Flags, Header, CARE_FLAGS, HEADER_BYTES};
+use crate::heap::class::{class_of, stride_of, Class, Run, NO_CLASS, SHIFT_BYTES_MAX};
 use crate::heap::{range, Heap};
 use crate::report::{CText, Line};
 use crate::sys;
@@ -71,6 +71,8 @@ bitflags::bitflags! {
         const PROFILED = 1024;
         /// Stacks are taken of some of its objects.
         const SAMPLED = 2048;
+        /// All references are the trailing array, of pointers side by side.
+        const POINTER_TAIL = 4096;
     }
 }
 
@@ -189,6 +191,8 @@ pub struct Type {
     pub offsets: [u16; SIMPLE_MAX],
     /// Words behind `extra`: see `types/words.rs`.
     pub word_count: u32,
+    /// Trailing arrays shorter than this may be made by the leaf path now; see [`Type::set_paused`].
+    pub quick_lengths: u32,
     /// All other declared fields.
     pub extra: *mut Slots,
     /// How many.
@@ -282,6 +286,20 @@ impl Type {
         let quick = self.is_quick() && !paused;
         self.flags.set(TypeFlags::QUICK, quick);
         self.quick_high = if quick { self.header.high() & !CARE_FLAGS } else { NO_HIGH };
+        self.quick_lengths = if paused { 0 } else { self.count_quick_lengths() };
+    }
+
+    /// How many lengths from 0 on give objects whose size class is told by a shift, and that need no room in a queue
+    /// of finalizers.
+    fn count_quick_lengths(&self) -> u32 {
+        if !self.flags.contains(TypeFlags::TAIL) || self.finalize.is_some() {
+            return 0;
+        }
+        let most = SHIFT_BYTES_MAX - 2 * HEADER_BYTES;
+        match most.checked_sub(self.size) {
+            Some(room) => (room / self.tail_size + 1) as u32,
+            None => 0,
+        }
     }
 
     /// Their bytes, with headers and rounding.
@@ -473,6 +491,15 @@ fn compile(field: &RawField, name: *const c_char) -> Slots {
     }
 }
 
+/// Whether the only declared field is a trailing array of pointers side by side.
+unsafe fn is_pointer_tail(kind: &Type) -> bool {
+    if kind.simple_count != 0 || kind.extra_count != 1 {
+        return false;
+    }
+    let slots = &*kind.extra;
+    slots.place == Place::Tail && slots.kind == SlotKind::Pointer && slots.stride == 8 && slots.payload == 0
+}
+
 unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) {
     let refers = has_fields || spec.traverse.is_some();
     let mut flags = TypeFlags::empty();
@@ -483,6 +510,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
     flags.set(TypeFlags::HOLDS_WEAK, holds_weak);
     flags.set(TypeFlags::SIMPLE, kind.extra_count == 0 && spec.traverse.is_none());
     flags.set(TypeFlags::WORDS, kind.word_count != 0);
+    flags.set(TypeFlags::POINTER_TAIL, spec.traverse.is_none() && is_pointer_tail(kind));
     flags.set(TypeFlags::REFERS, refers);
     flags.set(TypeFlags::ACYCLIC, spec.flags & ACYCLIC != 0);
     flags.set(TypeFlags::TAIL, spec.tail_size != 0);

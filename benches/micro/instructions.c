@@ -10,6 +10,52 @@
 
 #define MEASURED BENCH_NOINLINE static void
 
+typedef struct Tail {
+  uint64_t value;
+  void *items[];
+} Tail;
+
+/* A type, and how many trailing elements its objects are made with. */
+typedef struct Kind {
+  rc_type *type;
+  size_t length;
+} Kind;
+
+static const rc_field tagged_fields[] = {RC_FIELD_TAGGED(Node, left, 7, 0, ~(uint64_t)7),
+                                         RC_FIELD_TAGGED(Node, right, 7, 0, ~(uint64_t)7)};
+static const rc_field tail_fields[] = {RC_FIELD_TAIL(Tail, items)};
+
+/* The kinds by the names of their operations: `kind_tagged`, `kind_string` ... */
+static Kind kind_of(const char *name) {
+  Kind kind = {NULL, 0};
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = name;
+  spec.size = sizeof(Node);
+  if (strcmp(name, "kind_tagged") == 0) {
+    spec.fields = tagged_fields;
+    spec.field_count = RC_COUNT_OF(tagged_fields);
+  } else if (strcmp(name, "kind_string") == 0) {
+    spec.size = 0;
+    spec.tail_size = 1;
+    kind.length = 20;
+  } else if (strcmp(name, "kind_tail") == 0) {
+    spec.size = sizeof(Tail);
+    spec.tail_size = sizeof(void *);
+    spec.fields = tail_fields;
+    spec.field_count = RC_COUNT_OF(tail_fields);
+    kind.length = 4;
+  } else if (strcmp(name, "kind_clear") == 0) {
+    spec.clear = node_destroy;
+    spec.flags = RC_TYPE_ACYCLIC;
+  } else if (strcmp(name, "kind_destroy") == 0) {
+    spec.destroy = node_destroy;
+  } else {
+    bench_fail("no kind is called %s", name);
+  }
+  if (rc_type_new(bench_heap, &spec, &kind.type) != RC_OK) bench_fail("rc_type_new: %s", gc_error_message(bench_heap));
+  return kind;
+}
+
 MEASURED measured_loop(void *obj, size_t count) {
   for (size_t i = 0; i < count; i++) {
     void *handle = obj;
@@ -54,6 +100,16 @@ MEASURED measured_new_release(void *obj, size_t count) {
     Node *node = node_new();
     BENCH_OPAQUE(node);
     node_release(node);
+  }
+}
+
+/* The same for other kinds of types; with trailing elements by rc_new_array. */
+MEASURED measured_kind(void *obj, size_t count) {
+  const Kind *kind = obj;
+  for (size_t i = 0; i < count; i++) {
+    void *made = kind->length != 0 ? rc_new_array(kind->type, kind->length) : rc_new(kind->type);
+    BENCH_OPAQUE(made);
+    rc_decref(made);
   }
 }
 
@@ -158,6 +214,10 @@ int main(int argc, char **argv) {
     measured_pair(node, count);
   } else if (strcmp(operation, "new_release") == 0) {
     measured_new_release(NULL, count);
+  } else if (strncmp(operation, "kind_", 5) == 0) {
+    Kind kind = kind_of(operation);
+    measured_kind(&kind, 1);
+    measured_kind(&kind, count);
   } else if (strcmp(operation, "new") == 0) {
     measured_new(&list, count);
   } else if (strcmp(operation, "new_order") == 0) {

@@ -415,11 +415,17 @@ pub(super) unsafe fn object_new_array(kind: NonNull<Type>, n: usize) -> *mut c_v
 #[inline(always)]
 unsafe fn tail_checked(call: &str, kind: *mut Type, n: usize) {
     if n != 0 && !(*kind).flags.contains(TypeFlags::TAIL) {
-        report::fatal(format_args!(
-            "{call}: {n} trailing elements for type {}, which has none (tail_size is 0)",
-            (*kind).name()
-        ));
+        has_no_tail(call, kind, n);
     }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn has_no_tail(call: &str, kind: *mut Type, n: usize) -> ! {
+    report::fatal(format_args!(
+        "{call}: {n} trailing elements for type {}, which has none (tail_size is 0)",
+        (*kind).name()
+    ))
 }
 
 pub(super) unsafe fn object_length(obj: NonNull<c_void>) -> usize {

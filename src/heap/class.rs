@@ -14,6 +14,8 @@ use core::ffi::c_void;
 
 /// Classes of a heap.
 pub const CLASS_COUNT: usize = 16 + 7 * 8;
+/// Blocks of up to so many bytes have the classes 0, 1, 2 ... by 16 bytes.
+pub const SHIFT_BYTES_MAX: usize = 256;
 /// The largest stride.
 pub const STRIDE_MAX: usize = 32 << 10;
 
@@ -35,7 +37,7 @@ pub const fn stride_of(class: usize) -> u32 {
 
 /// The class for so many bytes of payload and header; None when that is a large object.
 pub const fn class_of(bytes: usize) -> Option<usize> {
-    if bytes <= 256 {
+    if bytes <= SHIFT_BYTES_MAX {
         return Some(if bytes == 0 { 0 } else { (bytes - 1) / 16 });
     }
     if bytes > STRIDE_MAX - 16 {
