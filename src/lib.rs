@@ -5,6 +5,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`sys`] | what the operating system must give: address ranges, memory, a lock, a clock, a way to speak |
+//! | [`index`] | numbers that are found by a hash |
 //! | [`header`] | the 8 bytes before every object: the count's number line, type index, flags |
 //! | [`report`] | log lines, fatal lines |
 //! | [`heap`] | the one address range, its side tables, segments, pages, size classes; the [`heap::Heap`] itself |
@@ -52,6 +53,7 @@ pub mod finalizers;
 pub mod header;
 pub mod heap;
 pub mod host;
+pub mod index;
 pub mod inspect;
 pub mod leaks;
 pub mod object;

@@ -12,6 +12,7 @@
 
 use crate::header::{Flags, Header, CARE_FLAGS, HEADER_BYTES};
 use crate::heap::class::{class_of, stride_of, Class, Run, NO_CLASS, SHIFT_BYTES_MAX};
+use crate::heap::range::NoSlot;
 use crate::heap::{range, Heap};
 use crate::report::{CText, Line};
 use crate::sys;
@@ -23,6 +24,7 @@ use words::Word;
 
 pub use spec::{RawField, Refused, Spec, ACYCLIC, TRACK_MANUAL, TRACK_ON_NEW};
 
+pub mod apart;
 pub mod spec;
 pub mod words;
 
@@ -219,7 +221,8 @@ pub struct Type {
     pub bytes_freed: u64,
     /// Of the objects ended, those ended by the collector.
     pub reclaimed: u64,
-    /// Objects found by a walk over the heap that wants their number, and their bytes; of that walk only.
+    /// Objects found by a walk over the heap that wants their number, and their bytes; of that walk only. Of a free
+    /// slot: the next one.
     pub found: u64,
     /// As `found`.
     pub found_bytes: u64,
@@ -234,11 +237,6 @@ pub struct Type {
 static_assertions::const_assert_eq!(size_of::<Type>(), TYPE_SLOT_BYTES);
 
 impl Type {
-    /// Whether the slot is a type's.
-    pub fn is_taken(&self) -> bool {
-        self.signature != 0
-    }
-
     /// Takes the slot, so that nobody else does.
     ///
     /// # Safety
@@ -247,6 +245,20 @@ impl Type {
         ptr::write_bytes(self as *mut Type as *mut u8, 0, TYPE_SLOT_BYTES);
         self.signature = TAKEN;
         self.index = index as u32;
+    }
+
+    /// Gives the slot back, in front of the free one with this number.
+    ///
+    /// # Safety
+    /// - The range's lock is held; nobody uses the type any more.
+    pub unsafe fn give(&mut self, next: u32) {
+        self.signature = 0;
+        self.found = next as u64;
+    }
+
+    /// What [`Type::give`] was told.
+    pub fn next_free(&self) -> u32 {
+        self.found as u32
     }
 
     /// Whether this is a live type.
@@ -369,9 +381,13 @@ pub unsafe fn new(heap: *mut Heap, spec: &Spec) -> Result<*mut Type, Refused> {
     if let Err(refused) = made {
         let why: &str = match refused {
             Refused::NoMemory => "no memory",
-            Refused::Limit if reason.0.as_bytes().is_empty() => "the process has as many types as it can",
             _ => "",
         };
+        if refused == Refused::Limit && reason.0.as_bytes().is_empty() {
+            let most = range::types_max();
+            reason
+                .say(format_args!("the process has as many types as it can: {most}, of all heaps together"));
+        }
         let detail = CText(reason.0.as_ptr());
         (*heap).set_error(format_args!("rc_type_new: type {}: {why}{detail}", CText(spec.name)));
     }
@@ -404,11 +420,16 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     if block.is_null() {
         return Err(Refused::NoMemory);
     }
-    let slot = range::take_type_slot();
-    if slot.is_null() {
-        sys::free(block);
-        return Err(if range::types_are_used_up() { Refused::Limit } else { Refused::NoMemory });
-    }
+    let slot = match range::take_type_slot() {
+        Ok(slot) => slot,
+        Err(why) => {
+            sys::free(block);
+            return Err(match why {
+                NoSlot::NoMemory => Refused::NoMemory,
+                NoSlot::Limit => Refused::Limit,
+            });
+        }
+    };
     let kind = &mut *slot;
     static TYPES_MADE: AtomicU64 = AtomicU64::new(0);
     let serial = TYPES_MADE.fetch_add(1, Ordering::Relaxed) + 1;
@@ -571,7 +592,5 @@ pub unsafe fn end(kind: *mut Type) {
         (*heap).map_type = ptr::null_mut();
     }
     sys::free((*kind).extra as *mut u8);
-    let _guard = range::LOCK.lock();
-    (*kind).signature = 0;
-    range::RANGE.first_free_type = range::RANGE.first_free_type.min((*kind).index as usize);
+    range::give_type_slot(kind);
 }

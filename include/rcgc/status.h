@@ -28,7 +28,8 @@ typedef uint32_t rc_status;
 /* A collection was asked for where none may run: inside a callback of a collection, `traverse`
  * or `clear`. */
 #define RC_ERR_REFUSED 6
-/* A fixed number is used up: types in a process, bytes in one object. */
+/* A fixed number is used up: heaps or types in a process, fields of a type, blocks or edges in a
+ * session. All of them are in docs/limits.md. */
 #define RC_ERR_LIMIT 7
 /* A `traverse` reported an edge that the counts do not have; the object was kept alive. */
 #define RC_ERR_TRAVERSE 8

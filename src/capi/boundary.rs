@@ -19,6 +19,7 @@ use crate::edges;
 use crate::finalizers;
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::external::Refused as ExternalRefused;
+use crate::heap::range::NoSlot;
 use crate::heap::{self, range, Heap, Phase};
 use crate::object::{self, checked};
 use crate::profile::birth;
@@ -210,12 +211,27 @@ pub(super) unsafe fn heap_new(options: *const gc_heap_options, out_heap: NonNull
         range_bytes = options.range_bytes;
     }
     match heap::new(&heap::Options { name, range_bytes, queued_finalizers }) {
-        Some(heap) => {
+        Ok(heap) => {
             *out_heap.0 = heap;
             RC_OK
         }
-        None => refuse(RC_ERR_NO_MEMORY, format_args!("gc_heap_new: no memory or address space for a heap")),
+        Err(why) => no_heap("gc_heap_new", why),
     }
+}
+
+/// Says why there is no heap.
+fn no_heap(call: &str, why: NoSlot) -> rc_status {
+    let (status, line) = match why {
+        NoSlot::NoMemory => {
+            (RC_ERR_NO_MEMORY, Line::of(format_args!("{call}: no memory or address space for a heap")))
+        }
+        NoSlot::Limit => {
+            let most = range::heaps_max();
+            (RC_ERR_LIMIT, Line::of(format_args!("{call}: the process has as many heaps as it can: {most}")))
+        }
+    };
+    report::set_process_error(&line);
+    status
 }
 
 pub(super) unsafe fn heap_default() -> *mut Heap {
@@ -224,7 +240,10 @@ pub(super) unsafe fn heap_default() -> *mut Heap {
         return heap;
     }
     let options = heap::Options { name: c"default heap".as_ptr(), range_bytes: 0, queued_finalizers: false };
-    let heap = heap::new(&options).unwrap_or(core::ptr::null_mut());
+    let heap = heap::new(&options).unwrap_or_else(|why| {
+        no_heap("gc_heap_default", why);
+        core::ptr::null_mut()
+    });
     heap::DEFAULT.store(heap, Ordering::Relaxed);
     heap
 }

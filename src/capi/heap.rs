@@ -56,14 +56,15 @@ pub struct gc_heap_options {
 /// Makes a heap.
 ///
 /// `options` may be null for all defaults. Heaps are independent of each other: each has its types, its
-/// objects and its collections. `gc_heap_free` ends it.
+/// objects and its collections. `gc_heap_free` ends it. A process has at most 16,383 heaps at a time, fewer in a
+/// range of less than 2 GiB (docs/limits.md).
 ///
 /// Ownership: the caller owns the heap.
 /// Threads: any.
 /// May collect: no.
 /// Runs host code: no.
 /// Fails: RC_ERR_INVALID (null `out_heap`, a bad size or option), RC_ERR_ABI, RC_ERR_UNSUPPORTED,
-/// RC_ERR_NO_MEMORY.
+/// RC_ERR_NO_MEMORY, RC_ERR_LIMIT when the process has as many heaps as it can.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn gc_heap_new(
@@ -101,7 +102,7 @@ pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
 /// Threads: any; the host serialises its use.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: null when there is no memory for it.
+/// Fails: null when there is no memory for it, and when the process has as many heaps as it can.
 #[no_mangle]
 pub unsafe extern "C" fn gc_heap_default() -> *mut gc_heap {
     boundary::heap_default()

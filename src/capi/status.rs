@@ -20,7 +20,8 @@ pub const RC_ERR_UNSUPPORTED: rc_status = 4;
 pub const RC_ERR_IN_USE: rc_status = 5;
 /// A collection was asked for where none may run: inside a callback of a collection, `traverse` or `clear`.
 pub const RC_ERR_REFUSED: rc_status = 6;
-/// A fixed number is used up: types in a process, bytes in one object.
+/// A fixed number is used up: heaps or types in a process, fields of a type, blocks or edges in a session. All of them are
+/// in docs/limits.md.
 pub const RC_ERR_LIMIT: rc_status = 7;
 /// A `traverse` reported an edge that the counts do not have; the object was kept alive.
 pub const RC_ERR_TRAVERSE: rc_status = 8;

@@ -175,7 +175,7 @@ impl Writer<'_> {
     }
 
     unsafe fn put_measures(&mut self, profile: &Profile) {
-        for Total { name, entered, measured } in profile.measures.totals() {
+        for Total { name, entered, measured, .. } in profile.measures.totals() {
             let pairs = [
                 (measure_key::ENTERED, *entered),
                 (measure_key::ALLOCATED_OBJECTS, measured.allocated_objects),

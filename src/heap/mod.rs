@@ -46,6 +46,7 @@ use core::sync::atomic::AtomicBool;
 use core::sync::atomic::{AtomicU64, Ordering};
 use external::ExternalBytes;
 use page::{Kind, Page, PageFlags, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
+use range::NoSlot;
 use segment::NO_SEGMENT;
 
 /// Bytes of a heap's slot in the range.
@@ -53,6 +54,8 @@ pub const HEAP_SLOT_BYTES: usize = 8 << 10;
 const _: () = assert!(size_of::<Heap>() <= HEAP_SLOT_BYTES);
 
 const SIGNATURE: u64 = u64::from_le_bytes(*b"rcgcHeap");
+/// Stands for it while the slot is being filled.
+const TAKEN: u64 = 1;
 const NAME_BYTES: usize = 64;
 
 /// What a heap is doing. Host code may run in all but `Idle` and `Freeing`, so each entry point asks.
@@ -87,7 +90,7 @@ pub struct Heap {
     pub around_callbacks: Option<AroundFn>,
     /// See [`Heap::around_callbacks`].
     pub around_callbacks_ctx: *mut c_void,
-    /// Serial of the growth mark whose objects are marked (`inspect/growth.rs`); 0: none.
+    /// Serial of the growth mark whose objects are marked (`inspect/growth.rs`); 0: none. Of a free slot: the next one.
     pub mark_serial: u64,
     /// What the heap is doing.
     pub phase: Phase,
@@ -175,11 +178,6 @@ pub fn large_pages(bytes: usize) -> usize {
 }
 
 impl Heap {
-    /// Whether the slot is a heap's.
-    pub fn is_taken(&self) -> bool {
-        self.signature != 0
-    }
-
     /// Whether this is a live heap.
     pub fn is_live(&self) -> bool {
         self.signature == SIGNATURE
@@ -191,8 +189,22 @@ impl Heap {
     /// - The range's lock is held, the slot is committed and free.
     pub unsafe fn take(&mut self, index: usize) {
         ptr::write_bytes(self as *mut Heap as *mut u8, 0, size_of::<Heap>());
-        self.signature = 1;
+        self.signature = TAKEN;
         self.index = index as u32;
+    }
+
+    /// Gives the slot back, in front of the free one with this number.
+    ///
+    /// # Safety
+    /// - The range's lock is held; nobody uses the heap any more.
+    pub unsafe fn give(&mut self, next: u32) {
+        self.signature = 0;
+        self.mark_serial = next as u64;
+    }
+
+    /// What [`Heap::give`] was told.
+    pub fn next_free(&self) -> u32 {
+        self.mark_serial as u32
     }
 
     /// The name, for reports.
@@ -368,18 +380,15 @@ pub struct Options {
     pub queued_finalizers: bool,
 }
 
-/// Makes a heap. None for out of memory, or when the process has as many heaps as it can.
+/// Makes a heap.
 ///
 /// # Safety
 /// - `options.name` is null or a C string.
-pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
+pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
     if !range::ensure(options.range_bytes) {
-        return None;
+        return Err(NoSlot::NoMemory);
     }
-    let slot = range::take_heap_slot();
-    if slot.is_null() {
-        return None;
-    }
+    let slot = range::take_heap_slot()?;
     let heap = &mut *slot;
     heap.enabled = true;
     heap.finalizers.queued = options.queued_finalizers;
@@ -411,7 +420,7 @@ pub unsafe fn new(options: &Options) -> Option<*mut Heap> {
     heap.serial = HEAPS_MADE.fetch_add(1, Ordering::Relaxed) + 1;
     heap.signature = SIGNATURE;
     plan::at_birth(slot);
-    Some(slot)
+    Ok(slot)
 }
 
 /// Ends a heap whose objects are all dead: its types, tables and memory go.
@@ -436,9 +445,7 @@ pub unsafe fn end(heap: *mut Heap) {
     (*heap).finalizers.end();
     (*heap).callbacks.end();
     (*heap).give_all_segments();
-    let _guard = range::LOCK.lock();
-    (*heap).signature = 0;
-    range::RANGE.first_free_heap = range::RANGE.first_free_heap.min((*heap).index as usize);
+    range::give_heap_slot(heap);
 }
 
 /// The heap that a null heap parameter means, once made. Only `capi::boundary` touches it.

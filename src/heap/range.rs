@@ -142,10 +142,10 @@ pub struct Range {
     pub changed: *mut u64,
     /// As `types_used`.
     pub heaps_used: usize,
-    /// Slots of types and heaps below these are taken.
-    pub first_free_type: usize,
-    /// As `first_free_type`.
-    pub first_free_heap: usize,
+    /// First of the slots of types that were given back; 0: none.
+    free_type: u32,
+    /// As `free_type`, of heaps.
+    free_heap: u32,
 }
 
 /// The range of this process.
@@ -174,8 +174,8 @@ pub static mut RANGE: Range = Range {
     thawed: ptr::null_mut(),
     changed: ptr::null_mut(),
     heaps_used: 0,
-    first_free_type: 1,
-    first_free_heap: 1,
+    free_type: 0,
+    free_heap: 0,
 };
 
 /// Guards what all heaps share: segments, slots of types and heaps.
@@ -383,36 +383,48 @@ unsafe fn commit_tables(from: usize, to: usize) -> bool {
         && part(RANGE.objects as *mut u8, SEGMENT_BYTES)
 }
 
-/// A free slot for a type, zeroed; null when the process has as many as it can, or memory is short.
-pub fn take_type_slot() -> *mut Type {
+/// Why there is no slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoSlot {
+    /// The system gives no memory.
+    NoMemory,
+    /// The process has as many as it can.
+    Limit,
+}
+
+/// A slot for a type, zeroed but for what [`Type::take`] sets.
+pub fn take_type_slot() -> Result<*mut Type, NoSlot> {
     let _guard = LOCK.lock();
     // SAFETY: under the lock; slots below types_used are committed.
     unsafe {
-        for index in RANGE.first_free_type..RANGE.types_used {
-            let slot = type_at(index);
-            if !(*slot).is_taken() {
-                (*slot).take(index);
-                RANGE.first_free_type = index + 1;
-                return slot;
+        let mut index = RANGE.free_type as usize;
+        if index != 0 {
+            RANGE.free_type = (*type_at(index)).next_free();
+        } else {
+            index = RANGE.types_used;
+            if index >= RANGE.type_count {
+                return Err(NoSlot::Limit);
             }
+            if !sys::commit(type_at(index) as *mut u8, TYPE_SLOT_BYTES) {
+                return Err(NoSlot::NoMemory);
+            }
+            RANGE.types_used = index + 1;
+            RANGE.types_bytes = RANGE.types_used * TYPE_SLOT_BYTES;
         }
-        RANGE.first_free_type = RANGE.types_used;
-        let slot = type_at(RANGE.types_used);
-        if RANGE.types_used >= RANGE.type_count || !sys::commit(slot as *mut u8, TYPE_SLOT_BYTES) {
-            return ptr::null_mut();
-        }
-        (*slot).take(RANGE.types_used);
-        RANGE.types_used += 1;
-        RANGE.types_bytes = RANGE.types_used * TYPE_SLOT_BYTES;
-        slot
+        let slot = type_at(index);
+        (*slot).take(index);
+        Ok(slot)
     }
 }
 
-/// Whether every slot of a type was handed out at least once.
-pub fn types_are_used_up() -> bool {
+/// A type has ended.
+///
+/// # Safety
+/// - Nobody uses it any more.
+pub unsafe fn give_type_slot(kind: *mut Type) {
     let _guard = LOCK.lock();
-    // SAFETY: under the lock.
-    unsafe { RANGE.types_used >= RANGE.type_count }
+    (*kind).give(RANGE.free_type);
+    RANGE.free_type = (*kind).index;
 }
 
 /// The slot of a heap.
@@ -424,28 +436,50 @@ pub unsafe fn heap_at(index: usize) -> *mut Heap {
     RANGE.heaps.add(index * HEAP_SLOT_BYTES) as *mut Heap
 }
 
-/// A free slot for a heap; null when the process has as many as it can, or memory is short.
-pub fn take_heap_slot() -> *mut Heap {
+/// How many types the process can have.
+pub fn types_max() -> usize {
+    // SAFETY: as in heaps_max.
+    unsafe { RANGE.type_count.saturating_sub(1) }
+}
+
+/// How many heaps the process can have.
+pub fn heaps_max() -> usize {
+    // SAFETY: reads a word that is written once, before the first heap exists.
+    unsafe { RANGE.heap_count.saturating_sub(1) }
+}
+
+/// A slot for a heap, zeroed but for what [`Heap::take`] sets.
+pub fn take_heap_slot() -> Result<*mut Heap, NoSlot> {
     let _guard = LOCK.lock();
     // SAFETY: under the lock; slots below heaps_used are committed.
     unsafe {
-        for index in RANGE.first_free_heap..RANGE.heaps_used {
-            let slot = heap_at(index);
-            if !(*slot).is_taken() {
-                (*slot).take(index);
-                RANGE.first_free_heap = index + 1;
-                return slot;
+        let mut index = RANGE.free_heap as usize;
+        if index != 0 {
+            RANGE.free_heap = (*heap_at(index)).next_free();
+        } else {
+            index = RANGE.heaps_used;
+            if index >= RANGE.heap_count {
+                return Err(NoSlot::Limit);
             }
+            if !sys::commit(heap_at(index) as *mut u8, HEAP_SLOT_BYTES) {
+                return Err(NoSlot::NoMemory);
+            }
+            RANGE.heaps_used = index + 1;
         }
-        RANGE.first_free_heap = RANGE.heaps_used;
-        let slot = heap_at(RANGE.heaps_used);
-        if RANGE.heaps_used >= RANGE.heap_count || !sys::commit(slot as *mut u8, HEAP_SLOT_BYTES) {
-            return ptr::null_mut();
-        }
-        (*slot).take(RANGE.heaps_used);
-        RANGE.heaps_used += 1;
-        slot
+        let slot = heap_at(index);
+        (*slot).take(index);
+        Ok(slot)
     }
+}
+
+/// A heap has ended.
+///
+/// # Safety
+/// - Nobody uses it any more.
+pub unsafe fn give_heap_slot(heap: *mut Heap) {
+    let _guard = LOCK.lock();
+    (*heap).give(RANGE.free_heap);
+    RANGE.free_heap = (*heap).index;
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use core::ptr;
 /// The numbers of one type in a mark.
 #[derive(Clone, Copy)]
 struct Baseline {
-    kind: *mut Type,
+    /// The type's, which no other has or had. In a mark they fall, as in a heap's list of types.
     serial: u64,
     live: u64,
     bytes: u64,
@@ -91,7 +91,6 @@ pub unsafe fn mark(heap: *mut Heap, objects: bool) -> *mut Mark {
 unsafe fn baseline(kind: *mut Type) -> Baseline {
     let (live, bytes) = ((*kind).live(), (*kind).live_bytes());
     Baseline {
-        kind,
         serial: (*(*kind).books()).serial,
         live,
         bytes,
@@ -125,14 +124,6 @@ impl Mark {
         self.serial
     }
 
-    /// The place of a type's numbers; None: the type is younger than the mark.
-    unsafe fn find(&self, kind: *mut Type) -> Option<usize> {
-        let serial = (*(*kind).books()).serial;
-        (0..self.types.len()).find(|&index| {
-            self.types.get(index).is_some_and(|base| base.kind == kind && base.serial == serial)
-        })
-    }
-
     /// Every type that has more objects or bytes than before, those that have grown most first. None for out of
     /// memory: then nothing was compared.
     ///
@@ -142,26 +133,21 @@ impl Mark {
         let mut count = 0;
         (*heap).each_type(|_| count += 1);
         let mut table = Table::with_room(count)?;
-        if !self.types.reserve(count) {
+        let mut types = Stack::new();
+        if !types.reserve(count) {
             return None;
         }
-        // Types are listed latest first, here as in the mark: each is looked for behind the one before.
-        let mut hint = 0;
+        // Types are listed latest first, here as in the mark: one pass over both. What the mark has of types that
+        // have ended is passed, and forgotten.
+        let mut place = 0;
         (*heap).each_type(|kind| {
             let now = baseline(kind);
-            let near = (hint..self.types.len()).find(|&index| {
-                self.types.get(index).is_some_and(|base| base.kind == kind && base.serial == now.serial)
-            });
-            let place = near.or_else(|| self.find(kind));
-            hint = place.map_or(hint, |place| place + 1);
-            let mut base = place.and_then(|place| self.types.get(place)).unwrap_or(Baseline {
-                live: 0,
-                bytes: 0,
-                peak: 0,
-                peak_bytes: 0,
-                allocated: 0,
-                ..now
-            });
+            while self.types.get(place).is_some_and(|base| base.serial > now.serial) {
+                place += 1;
+            }
+            let known = self.types.get(place).filter(|base| base.serial == now.serial);
+            let mut base =
+                known.unwrap_or(Baseline { live: 0, bytes: 0, peak: 0, peak_bytes: 0, allocated: 0, ..now });
             let (live, bytes) = match since {
                 Since::Mark => (base.live, base.bytes),
                 Since::Peak => (base.peak, base.peak_bytes),
@@ -179,14 +165,10 @@ impl Mark {
             }
             base.peak = base.peak.max(now.live);
             base.peak_bytes = base.peak_bytes.max(now.bytes);
-            match place {
-                Some(place) => self.types.set(place, base),
-                None => {
-                    // There is room.
-                    self.types.push(base);
-                }
-            }
+            // There is room.
+            types.push(base);
         });
+        core::mem::replace(&mut self.types, types).end();
         table.rows().sort_unstable_by(|a, b| {
             let by_size = b.more.cmp(&a.more).then(b.more_bytes.cmp(&a.more_bytes));
             // SAFETY: both types are live.

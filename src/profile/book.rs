@@ -95,6 +95,11 @@ pub struct Book {
 }
 
 impl Book {
+    /// How many sites have counters, used or not.
+    pub fn sites(&self) -> usize {
+        self.len
+    }
+
     /// Makes sure that a site has counters. False for out of memory.
     #[inline(always)]
     pub fn reserve(&mut self, site: u32) -> bool {

@@ -14,6 +14,7 @@ use super::Profile;
 use crate::header;
 use crate::heap::Heap;
 use crate::host::{self, RunFn};
+use crate::index::{self, Index};
 use crate::report::{self, CText, Level, Line};
 use crate::scope::{self, Stack};
 use crate::sys;
@@ -77,12 +78,15 @@ pub struct Total {
     pub entered: u64,
     /// Sums, but for the peak, which is the highest.
     pub measured: Measured,
+    hash: u32,
 }
 
 /// The measures of one heap. Zeroed memory has none.
 pub struct Measures {
     open: Stack<Open>,
     totals: Stack<Total>,
+    /// Numbers of totals, by name.
+    by_name: Index,
     /// Scopes that were to leave nothing behind, and did.
     pub violations: u64,
 }
@@ -94,14 +98,13 @@ impl Measures {
         !self.open.is_empty()
     }
 
-    /// An object ended that has this serial number.
+    /// An object ended that has this serial number: it belongs to the innermost measure that began before it.
     pub fn ended(&mut self, serial: u64, bytes: u64) {
-        for open in self.open.as_mut_slice().iter_mut().rev() {
-            if open.first_serial <= serial {
-                open.ended_objects += 1;
-                open.ended_bytes += bytes;
-                return;
-            }
+        let open = self.open.as_mut_slice();
+        let inner = open.partition_point(|open| open.first_serial <= serial);
+        if let Some(open) = inner.checked_sub(1).and_then(|at| open.get_mut(at)) {
+            open.ended_objects += 1;
+            open.ended_bytes += bytes;
         }
     }
 
@@ -117,23 +120,38 @@ impl Measures {
 
     /// Bytes of all this.
     pub fn own_bytes(&self) -> u64 {
-        self.open.own_bytes() + self.totals.own_bytes()
+        self.open.own_bytes() + self.totals.own_bytes() + self.by_name.own_bytes()
     }
 
+    /// Adds what happened to the total of its name. Without memory for a new name it is left out.
     fn add(&mut self, name: *const c_char, measured: &Measured) {
+        let Measures { totals, by_name, .. } = self;
         // SAFETY: names are C strings: the host's, alive until the scope is left, and our copies.
-        let found =
-            self.totals.as_mut_slice().iter_mut().find(|total| unsafe { site::same_text(total.name, name) });
-        if let Some(total) = found {
-            total.entered += 1;
-            total.measured.add(measured);
+        let hash = index::hash_of_text(unsafe { CStr::from_ptr(name) }.to_bytes());
+        let is = |number: u32| {
+            // SAFETY: as above.
+            let same = |total: Total| total.hash == hash && unsafe { site::same_text(total.name, name) };
+            totals.get(number as usize).is_some_and(same)
+        };
+        if let Some(number) = by_name.find(hash, is) {
+            if let Some(total) = totals.get_mut(number as usize) {
+                total.entered += 1;
+                total.measured.add(measured);
+            }
+            return;
+        }
+        let number = totals.len() as u32;
+        if !totals.reserve(1)
+            || !by_name.reserve(|number| totals.get(number as usize).map_or(0, |total| total.hash))
+        {
             return;
         }
         // SAFETY: as above.
         let name = unsafe { copy_text(name) };
-        if !name.is_null() && !self.totals.push(Total { name, entered: 1, measured: *measured }) {
-            // SAFETY: nobody has it.
-            unsafe { sys::free(name as *mut u8) };
+        if !name.is_null() {
+            // There is room in both.
+            totals.push(Total { name, entered: 1, measured: *measured, hash });
+            by_name.enter(hash, number, |_| 0);
         }
     }
 
@@ -144,6 +162,7 @@ impl Measures {
             unsafe { sys::free(total.name as *mut u8) };
         }
         self.totals.end();
+        self.by_name.end();
         self.open.end();
     }
 }
@@ -245,7 +264,13 @@ pub unsafe fn leave(heap: *mut Heap, mark: u64) {
     }
 }
 
-/// What happened so far in a scope that is open; its name. None without a measure.
+/// The place of an open measure; marks rise from the outermost to the innermost.
+fn place_of(open: &[Open], mark: u64) -> Option<usize> {
+    open.binary_search_by_key(&mark, |open| open.mark).ok()
+}
+
+/// What happened so far in a scope that is open; its name. None without a measure. Takes time by the scopes that are
+/// open inside it.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
@@ -255,7 +280,7 @@ pub unsafe fn so_far(heap: *mut Heap, mark: u64) -> Option<(*const c_char, Measu
     }
     let profile = &*(*heap).profile;
     let open = profile.measures.open.as_slice();
-    let at = open.iter().position(|open| open.mark == mark)?;
+    let at = place_of(open, mark)?;
     let (open, inner) = (open.get(at)?, open.get(at + 1..)?);
     // What measures inside it have not handed out yet: the peak before they began, and what ended.
     let peak = inner.iter().fold(profile.inner_peak_bytes, |peak, inner| peak.max(inner.outer_peak_bytes));
@@ -325,7 +350,7 @@ pub unsafe fn expect_clean(heap: *mut Heap, mark: u64) -> bool {
         return false;
     }
     let open = (*(*heap).profile).measures.open.as_mut_slice();
-    match open.iter_mut().find(|open| open.mark == mark) {
+    match place_of(open, mark).and_then(|at| open.get_mut(at)) {
         Some(open) => {
             open.clean = true;
             true
@@ -336,24 +361,21 @@ pub unsafe fn expect_clean(heap: *mut Heap, mark: u64) -> bool {
 
 /// Says what a scope left behind, by the sites that made most of it.
 unsafe fn report_survivors(heap: *mut Heap, open: &Open, measured: &Measured) {
+    // Objects by site, as far as there is memory; more cannot be named.
     let mut found: Stack<(u32, u64)> = Stack::new();
+    let sites = (*(*heap).profile).book.sites() as u32;
+    let _ = found.reserve(sites as usize) && (0..sites).all(|site| found.push((site, 0)));
     (*heap).each_page(|page| {
         (*page).each_block(|obj| {
-            if header::count_word(obj) == 0 {
-                return;
-            }
             let record = record::get(page, obj);
-            if record.serial() < open.first_serial {
-                return;
-            }
-            match found.as_mut_slice().iter_mut().find(|entry| entry.0 == record.site()) {
-                Some(entry) => entry.1 += 1,
-                // One more that cannot be named.
-                None => drop(found.push((record.site(), 1))),
+            if header::count_word(obj) != 0 && record.serial() >= open.first_serial {
+                if let Some(entry) = found.get_mut(record.site() as usize) {
+                    entry.1 += 1;
+                }
             }
         });
     });
-    found.as_mut_slice().sort_unstable_by_key(|entry| core::cmp::Reverse(entry.1));
+    found.as_mut_slice().sort_unstable_by_key(|entry| (core::cmp::Reverse(entry.1), entry.0));
     let mut line = Line::new();
     let name = if open.name.is_null() { c"(unnamed)".as_ptr() } else { open.name };
     // A cut line has the number at least.
@@ -365,7 +387,8 @@ unsafe fn report_survivors(heap: *mut Heap, open: &Open, measured: &Measured) {
         report::s(measured.survivor_objects),
         measured.survivor_bytes
     );
-    for (index, (id, count)) in found.as_slice().iter().take(NAMED_SITES).enumerate() {
+    let named = found.as_slice().iter().take(NAMED_SITES).filter(|entry| entry.1 != 0);
+    for (index, (id, count)) in named.enumerate() {
         if let Some(place) = site::place(*id) {
             let _ = write!(line, "{} {count} from {place}", if index == 0 { ":" } else { "," });
         }

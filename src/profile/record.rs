@@ -95,7 +95,7 @@ pub unsafe fn begin() -> bool {
     let _guard = TABLE.lock.lock();
     if TABLE.users.load(Ordering::Relaxed) == 0 {
         let mut pages = RANGE.size / PAGE_BYTES;
-        let least = (RANGE.committed * 2 * 16).min(pages);
+        let least = (RANGE.committed * 2 * 16).max(STEP_PAGES).min(pages);
         let base = loop {
             match sys::reserve(pages * PAGE_RECORD_BYTES) {
                 Some(base) => break base,

@@ -21,6 +21,7 @@ use crate::header::{self, Flags};
 use crate::heap::range;
 use crate::heap::Heap;
 use crate::host::{self, FramesFn};
+use crate::index::{mix, Index};
 use crate::object;
 use crate::scope::Stack;
 use crate::sys;
@@ -130,72 +131,6 @@ pub struct Samples {
     asking: bool,
 }
 
-/// Numbers by hash, with open addressing; at most half full.
-struct Index {
-    places: *mut u32,
-    /// A power of two, or 0.
-    capacity: usize,
-}
-
-impl Index {
-    /// The numbers that may be those of a hash, then the free place where one would be.
-    fn find(&self, hash: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
-        if self.capacity == 0 {
-            return None;
-        }
-        let mut at = hash as usize & (self.capacity - 1);
-        loop {
-            // SAFETY: below the capacity.
-            let number = unsafe { *self.places.add(at) }.checked_sub(1)?;
-            if is(number) {
-                return Some(number);
-            }
-            at = (at + 1) & (self.capacity - 1);
-        }
-    }
-
-    /// Enters a number, of which there are `count` already. False for out of memory.
-    fn enter(&mut self, hash: u32, number: u32, hash_of: impl Fn(u32) -> u32) -> bool {
-        if (number as usize + 1) * 2 > self.capacity {
-            let capacity = (self.capacity * 2).max(64);
-            let places = sys::allocate(capacity * size_of::<u32>()) as *mut u32;
-            if places.is_null() {
-                return false;
-            }
-            // SAFETY: the old places are ours.
-            unsafe { sys::free(self.places as *mut u8) };
-            (self.places, self.capacity) = (places, capacity);
-            for old in 0..number {
-                self.put(hash_of(old), old);
-            }
-        }
-        self.put(hash, number);
-        true
-    }
-
-    fn put(&mut self, hash: u32, number: u32) {
-        let mut at = hash as usize & (self.capacity - 1);
-        // SAFETY: below the capacity, and there is a free place.
-        unsafe {
-            while *self.places.add(at) != 0 {
-                at = (at + 1) & (self.capacity - 1);
-            }
-            *self.places.add(at) = number + 1;
-        }
-    }
-
-    fn end(&mut self) {
-        // SAFETY: ours.
-        unsafe { sys::free(self.places as *mut u8) };
-        (self.places, self.capacity) = (ptr::null_mut(), 0);
-    }
-}
-
-fn mix(hash: u64, value: u64) -> u64 {
-    let mixed = (hash ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed ^ mixed >> 32
-}
-
 impl Samples {
     /// Fills zeroed memory.
     ///
@@ -217,13 +152,14 @@ impl Samples {
 
     /// Bytes of all this.
     pub fn own_bytes(&self) -> u64 {
-        let tables = (self.stack_index.capacity + self.bucket_index.capacity) * size_of::<u32>()
-            + self.live_capacity * size_of::<Live>();
+        let live = (self.live_capacity * size_of::<Live>()) as u64;
         self.types.own_bytes()
             + self.frames.own_bytes()
             + self.stacks.own_bytes()
             + self.buckets.own_bytes()
-            + tables as u64
+            + self.stack_index.own_bytes()
+            + self.bucket_index.own_bytes()
+            + live
     }
 
     /// The place of a type in `types`; None for out of memory.

@@ -83,7 +83,8 @@ extern "C" fn run(arg: *mut c_void) -> *mut c_void {
         let mut due = super::now_ns();
         libc::pthread_mutex_lock((*ticker).mutex.get());
         while !(*ticker).is_stopping() {
-            due += (*ticker).interval_ns;
+            // An interval that leads beyond all time means never.
+            due = due.saturating_add((*ticker).interval_ns).min(i64::MAX as u64);
             let time = libc::timespec {
                 tv_sec: (due / 1_000_000_000) as libc::time_t,
                 tv_nsec: (due % 1_000_000_000) as libc::c_long,

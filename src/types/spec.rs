@@ -1,7 +1,7 @@
 //! What a host says of a type, and whether that can be: every field is checked, alone and against every other, before
 //! anything is made. A refusal says which field, and why.
 
-use super::{ObjectFn, TraverseFn};
+use super::{apart, ObjectFn, TraverseFn};
 use crate::report::{CText, Line};
 use core::ffi::{c_char, c_void};
 use core::ptr;
@@ -123,11 +123,7 @@ pub unsafe fn check<'a>(spec: &Spec, reason: &mut Reason) -> Result<&'a [RawFiel
     for (index, field) in fields.iter().enumerate() {
         check_field(spec, index, field, reason)?;
     }
-    for (index, field) in fields.iter().enumerate() {
-        for (other_index, other) in fields.iter().enumerate().take(index) {
-            check_apart(other_index, other, index, field, reason)?;
-        }
-    }
+    apart::check(fields, reason)?;
     Ok(fields)
 }
 
@@ -288,60 +284,6 @@ unsafe fn check_field(
         || !field.stride.is_multiple_of(8)
     {
         return bad(format_args!("offset {} is not a multiple of 8", field.offset + field.payload_offset));
-    }
-    Ok(())
-}
-
-/// The bytes of the struct (or, behind it, of the trailing array) that hold a field's words or its pointer
-/// to them.
-fn extent(field: &RawField) -> (usize, usize) {
-    match field.place {
-        1 => (field.offset + field.payload_offset, field.offset + field.payload_offset + 8),
-        2 => (field.offset, field.offset + field.count * field.stride),
-        3 => (field.offset, usize::MAX),
-        _ => (field.offset, field.offset + 8),
-    }
-}
-
-unsafe fn check_apart(
-    first_index: usize,
-    first: &RawField,
-    second_index: usize,
-    second: &RawField,
-    reason: &mut Reason,
-) -> Result<(), Refused> {
-    let (first_start, first_end) = extent(first);
-    let (second_start, second_end) = extent(second);
-    let lengths_hit = |vector: &RawField, start: usize, end: usize| {
-        vector.place == 4 && vector.length_offset < end && start < vector.length_offset + vector.length_bytes
-    };
-    let mut overlap = first_start < second_end && second_start < first_end;
-    let same_shape = first.place == second.place
-        && first.offset == second.offset
-        && first.stride == second.stride
-        && first.count == second.count
-        && first.length_offset == second.length_offset
-        && first.length_bytes == second.length_bytes;
-    if overlap && same_shape {
-        let words_hit = first.payload_offset < second.payload_offset + 8
-            && second.payload_offset < first.payload_offset + 8;
-        let one_word = first.slot == second.slot
-            && first.slot != 1
-            && first.slot != 4
-            && first.payload_offset == second.payload_offset
-            && first.tag_offset == second.tag_offset
-            && first.tag_bytes == second.tag_bytes;
-        let exclusive = (first.value ^ second.value) & first.mask & second.mask & tag_bits(first) != 0;
-        overlap = words_hit && !(one_word && exclusive);
-    } else if !overlap {
-        overlap = lengths_hit(first, second_start, second_end) || lengths_hit(second, first_start, first_end);
-    }
-    if overlap {
-        return Err(reason.say(format_args!(
-            "fields {first_index} ({}) and {second_index} ({}) overlap",
-            CText(first.name),
-            CText(second.name)
-        )));
     }
     Ok(())
 }
