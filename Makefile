@@ -25,7 +25,7 @@ test: ## all tests; the last line is "N passed, N failed"
 	@scripts/test
 
 test-full: ## all tests, with the slow sweeps
-	@scripts/need $(TEST_NEEDS) clang-22 tcc
+	@scripts/need $(TEST_NEEDS) clang-22 tcc abidiff
 	@scripts/test --full
 
 bench: lib ## the benchmarks, beside malloc and mimalloc; writes the table of the README with UPDATE=1

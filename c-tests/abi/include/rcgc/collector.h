@@ -1,0 +1,447 @@
+/* rcgc/collector.h: tracking, collections, when they run, and what they did. A null heap means
+ * the default heap.
+ *
+ * Generated from src/capi/collector.rs: do not edit, run `make headers`. */
+#ifndef RCGC_COLLECTOR_H
+#define RCGC_COLLECTOR_H
+
+#include <stdbool.h>
+
+#include <rcgc/config.h>
+#include <rcgc/heap.h>
+#include <rcgc/status.h>
+
+RCGC_BEGIN_DECLS
+
+/* Automatic collections run at allocations. The default. */
+#define GC_POLICY_ALLOCATION 0
+/* Automatic collections run only at `gc_safepoint`. */
+#define GC_POLICY_SAFEPOINT 1
+/* There are no automatic collections. */
+#define GC_POLICY_NEVER 2
+
+/* When automatic collection runs. Start from `GC_POLICY_INIT`; a field left zero means the
+ * default. */
+typedef struct gc_policy {
+  /* `sizeof(gc_policy)` as the host was compiled. */
+  size_t struct_size;
+  /* One of `GC_POLICY_*`. */
+  uint32_t mode;
+  /* Must be zero. */
+  uint32_t reserved;
+  /* A full collection runs when the bytes in use (objects and external) have grown by this
+   * factor over what the last one left, and by 16 MiB: 1.0, the default, lets the heap double.
+   * At most 100. */
+  double growth;
+  /* A young collection runs after this many bytes were allocated, freed since or not. 0: about 4
+   * MiB, stretched while young collections find little. */
+  uint64_t young_bytes;
+  /* Longest pause wanted of an automatic collection. Only 0, "in one piece", in this version;
+   * anything else is refused. */
+  uint64_t pause_budget_ns;
+  /* Most bytes of memory the heap may take for objects; 0: no limit. At the limit `rc_new` first
+   * tries a collection (mode `GC_POLICY_ALLOCATION`, outside callbacks), then returns null. */
+  uint64_t limit_bytes;
+} gc_policy;
+
+/* An initialiser: all defaults. */
+#define GC_POLICY_INIT { sizeof(gc_policy), 0, 0, 0, 0, 0, 0 }
+
+/* Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in
+ * no bucket before; the last one also all longer ones. */
+#define GC_PAUSE_BUCKETS 24
+
+/* What the collections of one generation did since the heap was made. */
+typedef struct gc_generation_stats {
+  /* Collections that ran. */
+  uint64_t runs;
+  /* Tracked objects they looked at. */
+  uint64_t examined;
+  /* Tracked objects they found dead and ended. */
+  uint64_t reclaimed;
+  /* Of the dead, those that a finalizer brought back. */
+  uint64_t resurrected;
+  /* Collections that were asked for where none may run. */
+  uint64_t refused;
+  /* How the last run ended: `RC_OK`; `RC_ERR_NO_MEMORY` when it was given up, with everything as
+   * before; `RC_ERR_TRAVERSE` when a count did not fit the edges. */
+  rc_status last_status;
+  /* Zero. */
+  uint32_t reserved;
+  /* Nanoseconds of all pauses together, */
+  uint64_t pause_ns_total;
+  /* of the longest, */
+  uint64_t pause_ns_max;
+  /* and of the last. */
+  uint64_t pause_ns_last;
+  /* How many pauses were how long. */
+  uint64_t pauses[GC_PAUSE_BUCKETS];
+} gc_generation_stats;
+
+/* The books of a heap. Start from `GC_STATS_INIT`. */
+typedef struct gc_stats {
+  /* `sizeof(gc_stats)` as the host was compiled. */
+  size_t struct_size;
+  /* Objects that live now. */
+  uint64_t live_objects;
+  /* Their bytes, with headers and rounding. */
+  uint64_t live_bytes;
+  /* Bytes told by `rc_add_external_bytes`. */
+  uint64_t external_bytes;
+  /* Memory taken for objects and not given back, in bytes. */
+  uint64_t heap_bytes;
+  /* The most that `heap_bytes` has been. */
+  uint64_t heap_bytes_peak;
+  /* Objects made since the heap was made. */
+  uint64_t allocated_objects;
+  /* Objects ended since the heap was made. */
+  uint64_t freed_objects;
+  /* Of these, by the collector. */
+  uint64_t reclaimed_objects;
+  /* A full collection runs when live and external bytes together pass this; `UINT64_MAX`: none
+   * is going to. */
+  uint64_t full_trigger_bytes;
+  /* A young collection runs after about this many more bytes are allocated; `UINT64_MAX`: none
+   * is going to. */
+  uint64_t young_trigger_bytes;
+  /* What `gc_collect_young` and its automatic like did. */
+  gc_generation_stats young;
+  /* What `gc_collect` and its automatic like did. */
+  gc_generation_stats full;
+} gc_stats;
+
+/* An initialiser: all defaults. */
+#define GC_STATS_INIT { sizeof(gc_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0, 0, 0, 0, 0, \
+  0, 0, { 0 } }, { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } } }
+
+/* Puts an object under the collector's eyes: it must be walkable from now on. Twice is `RC_OK`.
+ *
+ * Objects whose references are all declared are tracked when made; this is for types with a
+ * `traverse`, once all that it reads is set.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_UNSUPPORTED for a type that is acyclic or has no references; fatal for what is
+ *   not a live object.
+ */
+RCGC_API rc_status gc_track(void *RCGC_NONNULL obj);
+
+/* Takes an object out of the collector's sight: it is not found in rings any more, and what it
+ * refers to counts as held.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_REFUSED for a dying object; fatal for what is not a live object. Twice is
+ *   `RC_OK`.
+ */
+RCGC_API rc_status gc_untrack(void *RCGC_NONNULL obj);
+
+/* Whether the object is tracked.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for what is not a live object.
+ */
+RCGC_API bool gc_is_tracked(void *RCGC_NONNULL obj);
+
+/* Finds and ends all rings of the heap that nothing outside them refers to, and returns how many
+ * tracked objects that were.
+ *
+ * Works when automatic collection is disabled, and always examines the whole heap. What dies by
+ * count in consequence is not in the number.
+ *
+ * Ownership: ends what is dead.
+ * Threads: the heap's.
+ * May collect: yes.
+ * Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and
+ *   `destroy` of what ends, and the callbacks of `gc_add_callback`.
+ * Fails: 0, and counted in the statistics, where none may run (inside a callback of a
+ *   collection, `traverse`, `clear`) and when memory for judging is not to be had.
+ */
+RCGC_API size_t gc_collect(gc_heap *heap);
+
+/* As `gc_collect`, looking only at what was allocated since the last collection; its cost is
+ * that of those objects.
+ *
+ * Ownership: ends what is dead.
+ * Threads: the heap's.
+ * May collect: yes.
+ * Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and
+ *   `destroy` of what ends, and the callbacks of `gc_add_callback`.
+ * Fails: as `gc_collect`.
+ */
+RCGC_API size_t gc_collect_young(gc_heap *heap);
+
+/* Lets an automatic collection run that is due, under any mode but `GC_POLICY_NEVER`. Cheap when
+ * none is.
+ *
+ * Ownership: ends what is dead.
+ * Threads: the heap's.
+ * May collect: yes.
+ * Runs host code: what a collection runs.
+ * Fails: never.
+ */
+RCGC_API void gc_safepoint(gc_heap *heap);
+
+/* Turns automatic collection on, as it is in the beginning.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API void gc_enable(gc_heap *heap);
+
+/* Turns automatic collection off. `gc_collect` goes on working.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API void gc_disable(gc_heap *heap);
+
+/* Whether automatic collection is on.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API bool gc_is_enabled(gc_heap *heap);
+
+/* Sets when automatic collection runs.
+ *
+ * Ownership: nothing; the policy is copied.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_INVALID for a bad size, mode or factor, RC_ERR_UNSUPPORTED for a pause budget;
+ *   then nothing changed.
+ */
+RCGC_API rc_status gc_set_policy(gc_heap *heap, const gc_policy *RCGC_NONNULL policy);
+
+/* Writes the policy in force, defaults filled in; `struct_size` must be set.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_INVALID for a bad size.
+ */
+RCGC_API rc_status gc_get_policy(gc_heap *heap, gc_policy *RCGC_NONNULL out_policy);
+
+/* Writes the books of the heap; `struct_size` must be set.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_INVALID for a bad size.
+ */
+RCGC_API rc_status gc_get_stats(gc_heap *heap, gc_stats *RCGC_NONNULL out_stats);
+
+/* Whether the object's `finalize` has run. It runs once in an object's life.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for what is not a live object.
+ */
+RCGC_API bool gc_is_finalized(void *RCGC_NONNULL obj);
+
+/* Takes all objects that live now out of collections, without writing to them: what they refer
+ * to counts as held. For a program that forks: what was made before is never copied by the
+ * children's collections. Objects made later are not frozen.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_REFUSED inside a callback of a collection and inside `traverse`.
+ */
+RCGC_API rc_status gc_freeze(gc_heap *heap);
+
+/* Puts all frozen objects back under the collector's eyes, as old ones.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_REFUSED inside a callback of a collection and inside `traverse`.
+ */
+RCGC_API rc_status gc_unfreeze(gc_heap *heap);
+
+/* How many live objects are frozen now. Walks the pages that have some.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API size_t gc_freeze_count(gc_heap *heap);
+
+/* Write a line to the log when a collection begins and ends. */
+#define GC_DEBUG_STATS 1
+/* Write a line to the log for every dead object that a collection finds. */
+#define GC_DEBUG_COLLECTABLE 2
+/* Write a line to the log for every object that could not be judged dead because counts and
+ * edges do not fit. */
+#define GC_DEBUG_UNCOLLECTABLE 4
+/* Append the dead to the garbage list instead of ending them. */
+#define GC_DEBUG_SAVEALL 32
+/* What finds a leak: COLLECTABLE, UNCOLLECTABLE and SAVEALL. */
+#define GC_DEBUG_LEAK 38
+
+/* Sets the debug flags of the heap's collector, `GC_DEBUG_*` together; 0: none.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_INVALID for a flag that is not known.
+ */
+RCGC_API rc_status gc_set_debug(gc_heap *heap, uint32_t flags);
+
+/* The debug flags.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API uint32_t gc_get_debug(gc_heap *heap);
+
+/* How many objects the garbage list has, which `GC_DEBUG_SAVEALL` fills.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API size_t gc_garbage_count(gc_heap *heap);
+
+/* One object of the garbage list; null when `index` is not below `gc_garbage_count`.
+ *
+ * Ownership: borrowed; the list owns one reference.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: null.
+ */
+RCGC_API void *gc_garbage_get(gc_heap *heap, size_t index);
+
+/* Empties the garbage list and releases its references: rings in it are garbage again, for the
+ * next collection.
+ *
+ * Ownership: releases one reference for each.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: what the death of an object runs.
+ * Fails: never.
+ */
+RCGC_API void gc_garbage_clear(gc_heap *heap);
+
+/* A collection begins, */
+#define GC_EVENT_START 1
+/* or has ended. */
+#define GC_EVENT_STOP 2
+
+/* Why a collection runs: the host asked, */
+#define GC_REASON_REQUEST 1
+/* a trigger was crossed, */
+#define GC_REASON_TRIGGER 2
+/* memory ran out, */
+#define GC_REASON_EMERGENCY 3
+/* or the heap ends. */
+#define GC_REASON_HEAP_END 4
+
+/* Generations. */
+#define GC_GENERATION_YOUNG 0
+/* As `GC_GENERATION_YOUNG`. */
+#define GC_GENERATION_FULL 1
+
+/* What a callback is told of a collection. The library fills it. */
+typedef struct gc_event {
+  /* `sizeof(gc_event)` as the library was compiled. */
+  size_t struct_size;
+  /* `GC_EVENT_START` or `GC_EVENT_STOP`. */
+  uint32_t kind;
+  /* One of `GC_REASON_*`. */
+  uint32_t reason;
+  /* `GC_GENERATION_YOUNG` or `GC_GENERATION_FULL`. */
+  uint32_t generation;
+  /* How it ended (at the stop). */
+  rc_status status;
+  /* Tracked objects looked at, and ended, and brought back by finalizers and weak callbacks (at
+   * the stop). */
+  uint64_t examined;
+  /* As `examined`. */
+  uint64_t reclaimed;
+  /* As `examined`. */
+  uint64_t resurrected;
+  /* Nanoseconds it took (at the stop). */
+  uint64_t duration_ns;
+} gc_event;
+
+/* An initialiser: all defaults. */
+#define GC_EVENT_INIT { sizeof(gc_event), 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Is told when a collection begins and ends. It may do anything but collect, and may remove
+ * itself. */
+typedef void (*gc_callback_fn)(gc_heap *heap, const gc_event *event, void *ctx);
+
+/* Adds a callback to the heap's collections; several are called in the order in which they were
+ * added.
+ *
+ * Ownership: `ctx` stays the host's and must outlive its use.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_INVALID for a null callback and for one that is there with this `ctx` already,
+ *   RC_ERR_NO_MEMORY.
+ */
+RCGC_API rc_status gc_add_callback(gc_heap *heap, gc_callback_fn callback, void *ctx);
+
+/* Removes a callback that was added with this `ctx`; also inside itself.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_INVALID when there is none.
+ */
+RCGC_API rc_status gc_remove_callback(gc_heap *heap, gc_callback_fn callback, void *ctx);
+
+/* For a heap with `GC_FINALIZERS_QUEUED`: runs the finalizers and weak callbacks that are due,
+ * each once, and judges what they were for again, before it returns: what was not brought back
+ * has died by then.
+ *
+ * Until then an object that is due for its finalizer is alive in every way, with all it reaches:
+ * the queue owns a reference to it. So no finalizer runs in the middle of host code that holds a
+ * lock. On other heaps, and inside a callback, nothing is due.
+ *
+ * Ownership: releases the queue's references.
+ * Threads: the heap's.
+ * May collect: yes.
+ * Runs host code: finalizers and weak callbacks, and what the death of objects runs.
+ * Fails: never. Returns how many callbacks ran.
+ */
+RCGC_API size_t gc_run_finalizers(gc_heap *heap);
+
+RCGC_END_DECLS
+
+#endif /* RCGC_COLLECTOR_H */

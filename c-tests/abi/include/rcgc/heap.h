@@ -1,0 +1,180 @@
+/* rcgc/heap.h: heaps, and the two hooks through which the library speaks.
+ *
+ * Generated from src/capi/heap.rs: do not edit, run `make headers`. */
+#ifndef RCGC_HEAP_H
+#define RCGC_HEAP_H
+
+#include <rcgc/config.h>
+#include <rcgc/status.h>
+
+RCGC_BEGIN_DECLS
+
+typedef struct gc_heap gc_heap;
+
+/* Objects are serialised by the host, as under a global lock: any thread, one at a time. The
+ * default. */
+#define GC_THREADS_SERIAL 0
+/* The heap is bound to the thread that made it. Not in this version: refused. */
+#define GC_THREADS_ONE 1
+/* Threads attach, objects can be shared. Not in this version: refused. */
+#define GC_THREADS_SHARED 2
+
+/* Callbacks of a dying object run where it dies. The default. */
+#define GC_FINALIZERS_INLINE 0
+/* Finalizers and weak callbacks wait for `gc_run_finalizers`. */
+#define GC_FINALIZERS_QUEUED 1
+
+/* Levels of the log: something the host must mend, */
+#define GC_LOG_ERROR 1
+/* something that costs memory or time (objects left in a freed heap, a collection given up), */
+#define GC_LOG_WARNING 2
+/* and what can be read with pleasure. */
+#define GC_LOG_INFO 3
+
+/* Takes one line of the log, without a newline. It must not call the library. */
+typedef void (*gc_log_fn)(uint32_t level, const char *message, void *ctx);
+
+/* Takes the one line that names a misuse which can corrupt memory: what, the type's name, the
+ * address, the likely cause. It must not call the library. When it returns the library calls
+ * `abort`. */
+typedef void (*gc_fatal_fn)(const char *message, void *ctx);
+
+/* How a heap is made. Start from `GC_HEAP_OPTIONS_INIT`; a field left zero means the default. */
+typedef struct gc_heap_options {
+  /* `sizeof(gc_heap_options)` as the host was compiled. */
+  size_t struct_size;
+  /* `RCGC_ABI_TAG` as the host was compiled; another library's tag is refused with `RC_ERR_ABI`. */
+  uint32_t abi_tag;
+  /* One of `GC_THREADS_*`. */
+  uint32_t threads;
+  /* Shown in reports; copied. Null: "#N", N its number in the process. */
+  const char *name;
+  /* One of `GC_FINALIZERS_*`. */
+  uint32_t finalizers;
+  /* Must be zero. */
+  uint32_t reserved;
+  /* Bytes of address space to reserve for all heaps of the process together, side tables
+   * included. Only the first heap of a process decides; 0: the environment variable
+   * `RCGC_RANGE_BYTES` or, without it, the larger of 256 GiB and twice the machine's memory.
+   * Halved until the system grants it, down to 16 MiB. */
+  uint64_t range_bytes;
+} gc_heap_options;
+
+/* An initialiser: all defaults. */
+#define GC_HEAP_OPTIONS_INIT { sizeof(gc_heap_options), RCGC_ABI_TAG, 0, NULL, 0, 0, 0 }
+
+/* Makes a heap.
+ *
+ * `options` may be null for all defaults. Heaps are independent of each other: each has its
+ * types, its objects and its collections. `gc_heap_free` ends it.
+ *
+ * Ownership: the caller owns the heap.
+ * Threads: any.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_INVALID (null `out_heap`, a bad size or option), RC_ERR_ABI, RC_ERR_UNSUPPORTED,
+ *   RC_ERR_NO_MEMORY.
+ */
+RCGC_API RCGC_MUST_USE rc_status gc_heap_new(const gc_heap_options *options,
+                                             gc_heap **RCGC_NONNULL out_heap);
+
+/* Collects, ends every object that is left in the order of one death, frees the heap and its
+ * types, and returns how many objects were still held.
+ *
+ * What was still held is reported by type to the log, as a warning: each is a reference that
+ * some host code did not release. Immortal objects, and what only they keep alive, do not count.
+ * Every pointer into the heap is dead afterwards. Null is the default heap; its next use makes a
+ * new one. Freeing twice is fatal.
+ *
+ * Ownership: takes the heap, its types and its objects.
+ * Threads: the heap's.
+ * May collect: yes.
+ * Runs host code: finalizers, weak callbacks, `clear` and `destroy` of what ends, and the
+ *   callbacks of `gc_add_callback`.
+ * Fails: fatal inside a callback of the same heap, also one that was left by a jump, inside a
+ *   callback of another heap one of whose dying objects has just released an object of this one,
+ *   and for a pointer that is not a live heap.
+ */
+RCGC_API size_t gc_heap_free(gc_heap *heap);
+
+/* The heap that a null heap parameter means; made by the first call that needs it.
+ *
+ * For programs. A library should make its own heap, so that two libraries in one process do not
+ * meet in this one.
+ *
+ * Ownership: the library's; `gc_heap_free` of it ends it, and a later use makes a new one.
+ * Threads: any; the host serialises its use.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: null when there is no memory for it.
+ */
+RCGC_API gc_heap *gc_heap_default(void);
+
+/* The heap's name, for reports.
+ *
+ * Ownership: the string lives as long as the heap.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: null only where the default heap was meant and cannot be made.
+ */
+RCGC_API const char *gc_heap_name(gc_heap *heap);
+
+/* The sentence behind the last status of this heap that was not `RC_OK`: what was wrong, and
+ * where. For a null heap: the last one of the default heap, or of a call that had no heap yet
+ * (`gc_heap_new`).
+ *
+ * Ownership: the string is the heap's, until its next failing call.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: an empty string when nothing has failed.
+ */
+RCGC_API const char *gc_error_message(const gc_heap *heap);
+
+/* Sets where the log of all heaps goes; null sends it to standard error, as in the beginning.
+ *
+ * Ownership: `ctx` stays the host's and must outlive its use.
+ * Threads: any, but not while another thread is in the library.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API void gc_set_log(gc_log_fn log, void *ctx);
+
+/* Sets who is told of a misuse that can corrupt memory, before the library aborts; null: a line
+ * on standard error.
+ *
+ * The hook may end the process in its own way. It must not return into the program by a jump.
+ *
+ * Ownership: `ctx` stays the host's and must outlive its use.
+ * Threads: any, but not while another thread is in the library.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API void gc_set_fatal(gc_fatal_fn fatal, void *ctx);
+
+/* The library's version, "0.1.0".
+ *
+ * Ownership: the string is static.
+ * Threads: any.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API const char *gc_version(void);
+
+/* The layout that the library was built with; equal to `RCGC_ABI_TAG` of a header that fits it.
+ *
+ * Ownership: nothing.
+ * Threads: any.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: never.
+ */
+RCGC_API uint32_t gc_abi_tag(void);
+
+RCGC_END_DECLS
+
+#endif /* RCGC_HEAP_H */

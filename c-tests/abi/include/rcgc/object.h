@@ -1,0 +1,108 @@
+/* rcgc/object.h: making objects and asking about them. The counts are in `rcgc/inline.h`.
+ *
+ * Generated from src/capi/object.rs: do not edit, run `make headers`. */
+#ifndef RCGC_OBJECT_H
+#define RCGC_OBJECT_H
+
+#include <rcgc/config.h>
+#include <rcgc/heap.h>
+#include <rcgc/status.h>
+#include <rcgc/type.h>
+
+RCGC_BEGIN_DECLS
+
+/* Makes an object: zeroed, 16-byte aligned, count 1.
+ *
+ * Every tracked object must be walkable at this call (see "what a host owes" in rcgc.h), and a
+ * borrowed pointer survives it only if something held from outside holds its object.
+ *
+ * Ownership: the caller owns the one reference.
+ * Threads: the heap's.
+ * May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
+ * Runs host code: what a collection runs.
+ * Fails: null for out of memory; fatal for a pointer that is not a live type, and inside
+ *   `traverse`.
+ */
+RCGC_API RCGC_MUST_USE void *rc_new(rc_type *RCGC_NONNULL type);
+
+/* As `rc_new`, with `n` trailing elements of the type's `tail_size` bytes each, zeroed too.
+ *
+ * Ownership: the caller owns the one reference.
+ * Threads: the heap's.
+ * May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
+ * Runs host code: what a collection runs.
+ * Fails: null for out of memory, and for a length whose bytes no heap can hold; fatal for a type
+ *   without a trailing array (unless `n` is 0), for a pointer that is not a live type, and
+ *   inside `traverse`.
+ */
+RCGC_API RCGC_MUST_USE void *rc_new_array(rc_type *RCGC_NONNULL type, size_t n);
+
+/* The number of trailing elements that `rc_new_array` was given; 0 for other objects.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for what is not a live object.
+ */
+RCGC_API size_t rc_length(void *RCGC_NONNULL obj);
+
+/* The object's type.
+ *
+ * Ownership: borrowed.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for what is not a live object.
+ */
+RCGC_API rc_type *rc_type_of(void *RCGC_NONNULL obj);
+
+/* The object's heap.
+ *
+ * Ownership: borrowed.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for what is not a live object.
+ */
+RCGC_API gc_heap *rc_heap_of(void *RCGC_NONNULL obj);
+
+/* The bytes the host asked for: the struct and its trailing elements, without header and
+ * rounding.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for what is not a live object.
+ */
+RCGC_API size_t rc_size_of(void *RCGC_NONNULL obj);
+
+/* Makes the object immortal: it never dies by count nor by collection, is a root of its heap,
+ * and counting it costs neither a call nor a store. For `nil`, `true`, interned strings. There
+ * is no way back but `gc_heap_free`.
+ *
+ * Ownership: the caller's reference stays valid for ever and need not be released.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for what is not a live object, and for one that is dying.
+ */
+RCGC_API void rc_immortalize(void *RCGC_NONNULL obj);
+
+/* Tells the engine of `bytes` more (or fewer) that the object keeps elsewhere: an image, a
+ * buffer, a file mapping. They count for the triggers of automatic collection and in reports,
+ * and leave the books when the object dies.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no; a trigger that this crosses takes effect at the next `rc_new`.
+ * Runs host code: no.
+ * Fails: RC_ERR_INVALID when an object's total would fall below 0 or leave 63 bits,
+ *   RC_ERR_NO_MEMORY; fatal for what is not a live object.
+ */
+RCGC_API rc_status rc_add_external_bytes(void *RCGC_NONNULL obj, ptrdiff_t bytes);
+
+RCGC_END_DECLS
+
+#endif /* RCGC_OBJECT_H */

@@ -1,0 +1,67 @@
+/* rcgc/weak.h: weak handles, which refer to an object without keeping it alive.
+ *
+ * Generated from src/capi/weak.rs: do not edit, run `make headers`. */
+#ifndef RCGC_WEAK_H
+#define RCGC_WEAK_H
+
+#include <rcgc/config.h>
+
+RCGC_BEGIN_DECLS
+
+typedef struct rc_weak rc_weak;
+
+/* Called once when the handle's target has died, after every handle of everything that dies with
+ * it reads null and before anything of that is released. `weak` is the handle, which it may
+ * free. */
+typedef void (*rc_weak_fn)(rc_weak *weak, void *ctx);
+
+/* Makes a handle to an object. `callback` may be null.
+ *
+ * All handles of one object share a cell, so making, clearing and freeing one costs the same
+ * however many there are. On an object whose handles read null already (it is dying, past its
+ * finalizer) the new one reads null too, and its callback does not run.
+ *
+ * Ownership: the caller owns the handle, not the object; `rc_weak_free` ends it, or the death of
+ *   the object whose `RC_FIELD_WEAK` holds it.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: null for out of memory; fatal for what is not an object.
+ */
+RCGC_API RCGC_MUST_USE rc_weak *rc_weak_new(void *RCGC_NONNULL obj, rc_weak_fn callback, void *ctx);
+
+/* The handle's target, or null when that has died. Works on when the heap is gone, and gives
+ * null.
+ *
+ * Ownership: the caller owns the returned reference.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for a handle that is null.
+ */
+RCGC_API RCGC_MUST_USE void *rc_weak_get(rc_weak *RCGC_NONNULL weak);
+
+/* Ends a handle; a callback that has not run by then does not run. Null does nothing.
+ *
+ * Ownership: takes the handle.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for a handle that was freed before, as long as its memory was not handed out
+ *   again.
+ */
+RCGC_API void rc_weak_free(rc_weak *weak);
+
+/* How many handles of the object were made and not freed.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for what is not an object.
+ */
+RCGC_API uint32_t rc_weak_count(void *RCGC_NONNULL obj);
+
+RCGC_END_DECLS
+
+#endif /* RCGC_WEAK_H */

@@ -1,0 +1,77 @@
+/* rcgc/weakmap.h: maps from an object to a value that keep the value alive only while the key is
+ * alive by other ways (ephemerons).
+ *
+ * Generated from src/capi/weakmap.rs: do not edit, run `make headers`. */
+#ifndef RCGC_WEAKMAP_H
+#define RCGC_WEAKMAP_H
+
+#include <rcgc/config.h>
+#include <rcgc/heap.h>
+#include <rcgc/status.h>
+
+RCGC_BEGIN_DECLS
+
+typedef struct rc_weakmap rc_weakmap;
+
+/* Makes an empty weak map (null heap: the default heap).
+ *
+ * A weak map is an object like any other: counted with `rc_incref` and `rc_decref`, tracked,
+ * weakly referable, a reference that a slot may own. An entry keeps its value alive as long as
+ * map and key are alive; it does not keep its key alive, not even when the value refers to the
+ * key or to the map (Hayes, "Ephemerons", OOPSLA 1997). Entries whose key dies leave the map at
+ * the moment when weak handles read null; their values are released afterwards.
+ *
+ * Ownership: the caller owns the one reference.
+ * Threads: the heap's.
+ * May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
+ * Runs host code: what a collection runs.
+ * Fails: null for out of memory.
+ */
+RCGC_API RCGC_MUST_USE rc_weakmap *rc_weakmap_new(gc_heap *heap);
+
+/* Maps a key to a value; a value that was there is released, last.
+ *
+ * Ownership: the map adds its own reference to the value.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: what the death of an old value runs.
+ * Fails: RC_ERR_INVALID for a null value, a dying map and a key of another heap,
+ *   RC_ERR_NO_MEMORY, RC_ERR_REFUSED for a key that is dying; then nothing changed. Fatal for
+ *   what is not an object or not a weak map.
+ */
+RCGC_API rc_status rc_weakmap_set(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key,
+                                  void *value);
+
+/* The value of a key, or null.
+ *
+ * Ownership: the caller owns the returned reference.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: null when there is none; fatal for what is not an object or not a weak map.
+ */
+RCGC_API RCGC_MUST_USE void *rc_weakmap_get(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key);
+
+/* Takes a key's entry out and releases its value, last.
+ *
+ * Ownership: releases the map's reference to the value.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: what the death of the value runs.
+ * Fails: `RC_OK` also when there was none; fatal for what is not an object or not a weak map.
+ */
+RCGC_API rc_status rc_weakmap_remove(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key);
+
+/* How many entries the map has.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for what is not a weak map.
+ */
+RCGC_API size_t rc_weakmap_length(rc_weakmap *RCGC_NONNULL map);
+
+RCGC_END_DECLS
+
+#endif /* RCGC_WEAKMAP_H */
