@@ -5,11 +5,15 @@
 //! The queue owns one reference to each object in it. It never fails to take one, although objects become
 //! due in the middle of deaths: [`reserve`] is called before an object with a finalizer is made, and keeps
 //! room for all of them.
+//!
+//! [`run`] runs what was due when it began, each once, and no more: what callbacks make due meanwhile lies behind in the
+//! queue, for the next call. So two objects that make each other keep nobody busy for ever. What the queue kept alive is
+//! judged again before it returns, and nothing else is: see `cycle/queued.rs`.
 
 use crate::count;
-use crate::cycle;
+use crate::cycle::queued;
 use crate::header::{self, Flags, LOCAL_ONE};
-use crate::heap::Heap;
+use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::object;
 use crate::scope::Stack;
@@ -24,15 +28,24 @@ pub struct Finalizers {
     pub queued: bool,
     /// They are running now.
     running: bool,
-    due: Stack<*mut c_void>,
+    /// The queue. What has been released while the finalizers run is null.
+    pub due: Stack<*mut c_void>,
+    /// While they run, what lives only because something of the queue does; one reference each. See `cycle/queued.rs`.
+    pub kept: Stack<*mut c_void>,
     /// Weak callbacks that are due. The heap does not move, so neither does the list.
     pub pending: Pending,
 }
 
 impl Finalizers {
+    /// Whether there is anything to run.
+    pub fn are_due(&self) -> bool {
+        !self.due.is_empty() || !self.pending.is_empty()
+    }
+
     /// Gives the queue's memory back.
     pub fn end(&mut self) {
         self.due.end();
+        self.kept.end();
     }
 }
 
@@ -56,9 +69,9 @@ pub unsafe fn reserve(heap: *mut Heap, count: usize) -> bool {
 /// # Safety
 /// - Only the heap's thread is in the heap; `each` changes no queue.
 pub unsafe fn each_due(heap: *mut Heap, mut each: impl FnMut(*mut c_void)) {
-    let due = &(*heap).finalizers.due;
-    for index in 0..due.len() {
-        if let Some(obj) = due.get(index).filter(|obj| !obj.is_null()) {
+    let finalizers = &(*heap).finalizers;
+    for &obj in finalizers.due.as_slice().iter().chain(finalizers.kept.as_slice()) {
+        if !obj.is_null() {
             each(obj);
         }
     }
@@ -79,45 +92,68 @@ pub unsafe fn push(heap: *mut Heap, obj: *mut c_void) {
     let _ = (*heap).finalizers.due.push(obj);
 }
 
-/// Runs what is due, releases it, and judges it again. Returns how many callbacks ran.
-///
-/// What becomes due meanwhile waits for the next call: else two objects that make each other would never end.
+/// Runs what is due now, releases it, and judges it again. Returns how many callbacks ran; None where none may run: in a
+/// collection, in `clear`, and while they run.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; no collection of it is running.
-pub unsafe fn run(heap: *mut Heap) -> u64 {
-    if (*heap).finalizers.running {
-        return 0;
+/// - Only the heap's thread is in the heap; every tracked object is walkable.
+pub unsafe fn run(heap: *mut Heap) -> Option<u64> {
+    if (*heap).finalizers.running || (*heap).phase != Phase::Idle || (*heap).clearing != 0 {
+        return None;
+    }
+    if !(*heap).finalizers.are_due() {
+        return Some(0);
     }
     (*heap).finalizers.running = true;
+    let count = (*heap).finalizers.due.len();
+    // Before any host code runs, which might cut what is to be judged together into pieces.
+    queued::hold(heap, count);
+    let ran = run_weak_callbacks(heap) + run_finalizers(heap, count);
+    if release(heap, count) {
+        queued::judge(heap, count);
+    }
+    (*heap).finalizers.due.remove_first(count);
+    (*heap).finalizers.kept.end();
+    (*heap).finalizers.running = false;
+    Some(ran)
+}
+
+unsafe fn run_weak_callbacks(heap: *mut Heap) -> u64 {
+    let now = Pending::new();
+    (*heap).finalizers.pending.move_to(&now);
     let mut ran = 0;
-    while let Some((weak, callback, ctx)) = (*heap).finalizers.pending.pop() {
+    while let Some((weak, callback, ctx)) = now.pop() {
         host::weak(heap, callback, weak, ctx);
         ran += 1;
     }
-    let count = (*heap).finalizers.due.len();
+    ran
+}
+
+unsafe fn run_finalizers(heap: *mut Heap, count: usize) -> u64 {
+    let mut ran = 0;
     for index in 0..count {
-        if let Some(obj) = (*heap).finalizers.due.get(index) {
-            header::change_flags(obj, Flags::DUE, Flags::FINALIZED);
-            if let Some(finalize) = (*object::type_of(obj)).finalize {
-                host::call(heap, finalize, obj);
-                ran += 1;
-            }
+        let Some(obj) = (*heap).finalizers.due.get(index) else { break };
+        header::change_flags(obj, Flags::DUE, Flags::FINALIZED);
+        if let Some(finalize) = (*object::type_of(obj)).finalize {
+            host::call(heap, finalize, obj);
+            ran += 1;
         }
-    }
-    let mut left = false;
-    for index in 0..count {
-        // The queue forgets each before it releases it; what is appended meanwhile lies behind.
-        if let Some(obj) = (*heap).finalizers.due.get(index) {
-            (*heap).finalizers.due.set(index, core::ptr::null_mut());
-            left |= header::count_word(obj) != LOCAL_ONE;
-            count::decref(obj);
-        }
-    }
-    (*heap).finalizers.due.remove_first(count);
-    (*heap).finalizers.running = false;
-    if left {
-        cycle::collect_finalized(heap);
     }
     ran
+}
+
+/// Releases what has no reference but the queue's, and was found dead by its count: it ends by that, which needs no
+/// memory. Whether anything is left for a judgement.
+unsafe fn release(heap: *mut Heap, count: usize) -> bool {
+    let mut left = false;
+    for index in 0..count {
+        let Some(obj) = (*heap).finalizers.due.get(index) else { break };
+        if header::count_word(obj) != LOCAL_ONE || header::has_flags(obj, Flags::KEPT) {
+            left = true;
+            continue;
+        }
+        (*heap).finalizers.due.set(index, core::ptr::null_mut());
+        count::decref(obj);
+    }
+    left
 }

@@ -72,6 +72,9 @@ bitflags::bitflags! {
         const CONDEMNED = 1 << 24;
         /// In the queue of finalizers that are due, which owns a reference to it. In the link's second bit.
         const DUE = 1 << 25;
+        /// Was found dead together with one whose finalizer is due, and lives on only because that does. In the link's third
+        /// bit.
+        const KEPT = 1 << 26;
     }
 }
 
@@ -85,7 +88,7 @@ pub const HOLD_FLAGS: u32 = Flags::DYING.bits() | Flags::HELD.bits();
 pub const SIDE_FLAGS: u32 = Flags::SIDE.bits() | Flags::WEAK.bits();
 
 const_assert_eq!(TYPE_MASK & Flags::all().bits(), 0);
-const_assert_eq!(Flags::all().bits() >> LINK_HIGH_SHIFT, 3);
+const_assert_eq!(Flags::all().bits() >> LINK_HIGH_SHIFT, 7);
 
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 8;

@@ -68,6 +68,8 @@ pub struct WeakTable {
     capacity: usize,
     /// Objects that have handles.
     pub len: usize,
+    /// Entries of weak maps whose key is never tracked: see `weakmap::is_open`.
+    pub untracked_entries: usize,
 }
 
 static_assertions::const_assert_eq!(size_of::<Cell>(), 24);
@@ -201,7 +203,7 @@ impl WeakTable {
     /// - Nobody uses the table any more.
     pub unsafe fn end(&mut self) {
         sys::free(self.numbers as *mut u8);
-        *self = WeakTable { numbers: ptr::null_mut(), capacity: 0, len: 0 };
+        *self = WeakTable { numbers: ptr::null_mut(), capacity: 0, len: 0, untracked_entries: 0 };
     }
 }
 
@@ -412,6 +414,25 @@ impl Pending {
                 prev: ptr::null_mut(),
                 signature: 0,
             }),
+        }
+    }
+
+    /// Whether no callback is due.
+    pub fn is_empty(&self) -> bool {
+        // SAFETY: a word of ours; who writes to it is in the heap, as we are.
+        unsafe { (*self.head.get()).next.is_null() }
+    }
+
+    /// Gives all callbacks to another list, which is empty and stays where it is while it has any.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn move_to(&self, other: &Pending) {
+        let head = self.head.get();
+        let first = ptr::replace(&mut (*head).next, ptr::null_mut());
+        if !first.is_null() {
+            (*first).prev = other.head.get();
+            (*other.head.get()).next = first;
         }
     }
 

@@ -21,7 +21,7 @@
 
 use crate::count;
 use crate::death::Queue;
-use crate::header::{self, Flags};
+use crate::header::{self, Flags, Header, LOCAL};
 use crate::heap::range::{self, LOCK, RANGE};
 use crate::heap::Heap;
 use crate::object;
@@ -109,6 +109,31 @@ pub unsafe fn is_map(obj: *mut c_void) -> bool {
     (*object::type_of(obj)).flags.contains(TypeFlags::MAP)
 }
 
+/// Whether a type's objects are never tracked, though nothing about them is hidden: without references, or acyclic with
+/// all references declared.
+pub fn is_open(kind: &Type) -> bool {
+    let never_tracked = !kind.flags.contains(TypeFlags::REFERS) || kind.flags.contains(TypeFlags::ACYCLIC);
+    never_tracked && kind.traverse.is_none()
+}
+
+/// Whether an object is the key of an entry, takes part in collections for that alone, and is not on its way out.
+///
+/// # Safety
+/// - `obj` is an object, or a free block, with this header.
+#[inline(always)]
+pub unsafe fn is_untracked_key(header: Header, obj: *mut c_void) -> bool {
+    const MASK: Flags = Flags::TRACKED.union(Flags::DYING).union(Flags::WEAK);
+    header.count_word() & LOCAL != 0
+        && header.high() & MASK.bits() == Flags::WEAK.bits()
+        && has_untracked_entries(obj)
+}
+
+#[inline(never)]
+unsafe fn has_untracked_entries(obj: *mut c_void) -> bool {
+    let kind = object::type_of(obj);
+    is_open(&*kind) && !(*(*(*kind).heap).weak.get(obj)).entries().is_null()
+}
+
 unsafe fn bucket(map: *const WeakMap, cell: *const Cell) -> *mut *mut Entry {
     let hash = (cell as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     (*map).buckets.add(hash as usize & ((*map).capacity - 1))
@@ -159,7 +184,17 @@ pub unsafe fn set(map: *mut WeakMap, key: *mut c_void, value: *mut c_void) -> bo
     }
     (*cell).set_entries(entry);
     (*map).len += 1;
+    count_untracked(key, 1);
     true
+}
+
+/// Keeps the heap's number of entries whose keys no sweep would find by itself.
+unsafe fn count_untracked(key: *mut c_void, more: isize) {
+    let kind = object::type_of(key);
+    if is_open(&*kind) {
+        let entries = &mut (*(*kind).heap).weak.untracked_entries;
+        *entries = entries.wrapping_add_signed(more);
+    }
 }
 
 /// The value of a key, with a reference for the caller; null when there is none.
@@ -318,6 +353,7 @@ unsafe fn leave_map(entry: *mut Entry) {
 }
 
 unsafe fn leave_cell(entry: *mut Entry) {
+    count_untracked((*entry).key(), -1);
     if (*entry).prev.is_null() {
         (*(*entry).cell).set_entries((*entry).next);
     } else {
@@ -370,6 +406,7 @@ impl Type {
     fn become_map(&mut self) {
         self.flags.insert(TypeFlags::MAP | TypeFlags::REFERS);
         self.flags.remove(TypeFlags::PLAIN | TypeFlags::SIMPLE | TypeFlags::QUICK);
-        self.header = header::Header::new(self.index, Flags::TRACKED);
+        // With what a profile has put there already.
+        self.header = self.header.with(Flags::TRACKED, true);
     }
 }

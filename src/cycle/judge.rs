@@ -18,7 +18,8 @@
 //! | mark | 0 | 0 | - | - |
 //!
 //! **The set** is what the first sweep finds in the pages under examination: objects that are tracked, have a
-//! count (are not immortal), are not dying, not frozen, and in a young collection not old. Everything else is
+//! count (are not immortal), are not dying, not frozen, and in a young collection not old; and keys of weak maps that
+//! have nothing to be tracked for, as far as all else is true of them. Everything else is
 //! outside: its edges are not subtracted, so what it refers to lives. That is safe in every case, and finds
 //! all garbage but what something outside keeps.
 //!
@@ -31,7 +32,9 @@
 //!
 //! **Ephemerons** (`weakmap.rs`): the reference of an entry to its value is attributed to the key while the
 //! map lives. It is subtracted once, when key or map is in the set; it is followed when both are alive,
-//! from the side that is marked last, so that a chain of entries costs one visit each.
+//! from the side that is marked last, so that a chain of entries costs one visit each. A key without references (a
+//! string, a symbol) is in the set for its entries' sake: else a value that refers to it would keep itself alive. It is
+//! released as any member is, and not counted as one, since nobody tracks it.
 //!
 //! **Marking** takes what is held in address order and puts what that reaches on a worklist. The worklist
 //! is emptied through a ring of [`AHEAD`] objects whose memory is on its way into the cache. Its size is
@@ -40,6 +43,8 @@
 //!
 //! The host's `traverse` runs in the second and third sweep; see `host.rs` for what stops it from doing
 //! more than visiting.
+
+mod listed;
 
 use super::events::{self, DEBUG_UNCOLLECTABLE};
 use super::table::Table;
@@ -127,8 +132,10 @@ pub struct Judge {
     source: *mut c_void,
     /// Some object of the set refers to one that is not in it.
     pub outer: bool,
-    /// Objects in the set.
-    pub examined: u64,
+    /// Objects in the set,
+    examined: u64,
+    /// and of these, keys of weak maps that are not tracked.
+    keys: u64,
     /// Objects of it that live.
     pub marked: u64,
     /// Edges or counts that cannot be: each was reported.
@@ -147,7 +154,14 @@ impl Judge {
         // Enough for a sixteenth of the objects of 64 bytes; more would seldom be used, less only costs
         // sweeps.
         let wanted = ((*heap).page_bytes / 1024) as usize;
-        let capacity = if cfg!(feature = "check") { 4 } else { wanted.clamp(512, 64 << 10) };
+        let table = if young { Table::of_examined(heap) } else { Table::of(heap) };
+        let mut judge = Judge::with_room(heap, wanted.clamp(512, 64 << 10), table)?;
+        (judge.young, judge.ending) = (young, ending);
+        Ok(judge)
+    }
+
+    unsafe fn with_room(heap: *mut Heap, capacity: usize, table: Table) -> Result<Self, NoMemory> {
+        let capacity = if cfg!(feature = "check") { 4 } else { capacity };
         let worklist = sys::allocate_raw(capacity * size_of::<*mut c_void>()) as *mut *mut c_void;
         if worklist.is_null() {
             return Err(NoMemory);
@@ -155,9 +169,9 @@ impl Judge {
         Ok(Judge {
             edge: EdgeName { name: core::ptr::null(), index: 0 },
             heap,
-            table: if young { Table::of_examined(heap) } else { Table::of(heap) },
-            young,
-            ending,
+            table,
+            young: false,
+            ending: false,
             worklist,
             capacity,
             len: 0,
@@ -167,6 +181,7 @@ impl Judge {
             source: core::ptr::null_mut(),
             outer: false,
             examined: 0,
+            keys: 0,
             marked: 0,
             anomalies: 0,
         })
@@ -177,7 +192,10 @@ impl Judge {
     /// # Safety
     /// - The heap's phase is `Judging`, every tracked object is walkable, and working counts are all clear.
     pub unsafe fn run(&mut self) -> Result<(), NoMemory> {
-        let large = self.sweep_count();
+        let large = match (*self.heap).weak.untracked_entries {
+            0 => self.sweep_count::<false>(),
+            _ => self.sweep_count::<true>(),
+        };
         self.go_on(large, &Detached::new())
     }
 
@@ -208,18 +226,15 @@ impl Judge {
 
     /// What follows the first sweep, in which so many large counts were found.
     unsafe fn go_on(&mut self, large: usize, detached: &Detached) -> Result<(), NoMemory> {
+        if self.make_large(large).is_err() {
+            self.forget();
+            return Err(NoMemory);
+        }
         if large != 0 {
-            match Large::with_room(large) {
-                Some(table) => self.large = table,
-                None => {
-                    self.forget();
-                    return Err(NoMemory);
-                }
-            }
             self.enter_large();
         }
         self.sweep_subtract();
-        self.ephemerons = !(*self.heap).map_type.is_null() && (*(*self.heap).map_type).live() != 0;
+        self.note_ephemerons();
         if self.ephemerons {
             self.sweep_subtract_entries();
         }
@@ -235,6 +250,18 @@ impl Judge {
         }
     }
 
+    /// Makes room for so many large counts.
+    fn make_large(&mut self, count: usize) -> Result<(), NoMemory> {
+        if count != 0 {
+            self.large = Large::with_room(count).ok_or(NoMemory)?;
+        }
+        Ok(())
+    }
+
+    unsafe fn note_ephemerons(&mut self) {
+        self.ephemerons = !(*self.heap).map_type.is_null() && (*(*self.heap).map_type).live() != 0;
+    }
+
     /// The heap that is judged.
     pub fn heap(&self) -> *mut Heap {
         self.heap
@@ -245,10 +272,22 @@ impl Judge {
         self.examined - self.marked
     }
 
-    /// Working count := count. Returns how many are large.
-    unsafe fn sweep_count(&mut self) -> usize {
+    /// Tracked objects in the set.
+    pub fn tracked(&self) -> u64 {
+        self.examined - self.keys
+    }
+
+    /// Whether there are objects in the set that are not tracked.
+    pub fn has_keys(&self) -> bool {
+        self.keys != 0
+    }
+
+    /// Working count := count. Returns how many are large. With `KEYS`, keys of weak maps are looked for that are not
+    /// tracked.
+    unsafe fn sweep_count<const KEYS: bool>(&mut self) -> usize {
         let mut large = 0;
         let mut examined = 0;
+        let mut keys = 0;
         let table = self.table;
         let (young, ending) = (self.young, self.ending);
         (*self.heap).each_examined_page(|page| {
@@ -257,9 +296,11 @@ impl Judge {
             let (mut place, step) = table.first(page);
             (*page).each_block(|obj| {
                 let header = header::load(obj);
-                if is_member(header) && !(skip_old && is_old(page, obj)) && !(skip_frozen && is_frozen(obj)) {
+                let key = KEYS && weakmap::is_untracked_key(header, obj);
+                if (key || is_member(header)) && !(skip_old && is_old(page, obj)) && !(skip_frozen && is_frozen(obj)) {
                     let count = header.count_word() - LOCAL;
                     examined += 1;
+                    keys += key as u64;
                     if count <= SMALL_MAX {
                         *place = working::small(count);
                     } else {
@@ -271,6 +312,7 @@ impl Judge {
             });
         });
         self.examined = examined;
+        self.keys = keys;
         if ending {
             self.count_immortals();
         }
@@ -409,19 +451,22 @@ impl Judge {
         let table = self.table;
         self.outer = true;
         (*heap).each_examined_page(|page| {
-            table.each_suspect(page, |obj, _| {
-                if header::has_flags(obj, Flags::WEAK) {
-                    weakmap::each_of_key(obj, |entry| self.subtract_one(&table, entry.value));
-                }
-                if weakmap::is_map(obj) {
-                    weakmap::each_of_map(obj, |entry| {
-                        if !table.is_suspected(entry.key()) {
-                            self.subtract_one(&table, entry.value);
-                        }
-                    });
+            table.each_suspect(page, |obj, _| self.subtract_entries_of(obj));
+        });
+    }
+
+    unsafe fn subtract_entries_of(&mut self, obj: *mut c_void) {
+        let table = self.table;
+        if header::has_flags(obj, Flags::WEAK) {
+            weakmap::each_of_key(obj, |entry| self.subtract_one(&table, entry.value));
+        }
+        if weakmap::is_map(obj) {
+            weakmap::each_of_map(obj, |entry| {
+                if !table.is_suspected(entry.key()) {
+                    self.subtract_one(&table, entry.value);
                 }
             });
-        });
+        }
     }
 
     unsafe fn subtract_one(&mut self, table: &Table, target: *mut c_void) {
@@ -621,7 +666,7 @@ impl Drop for Judge {
 
 /// Whether an object takes part: tracked, with a count of its own, and not on its way out.
 #[inline(always)]
-fn is_member(header: Header) -> bool {
+pub fn is_member(header: Header) -> bool {
     const MASK: u64 = ((Flags::TRACKED.bits() | Flags::DYING.bits()) as u64) << 32 | LOCAL as u64;
     const MEMBER: u64 = (Flags::TRACKED.bits() as u64) << 32 | LOCAL as u64;
     header.0 & MASK == MEMBER

@@ -13,6 +13,7 @@
 //! | `table` | from pointers to working counts |
 //! | `judge` | the verdict: count, subtract, mark, in address order; an example in its head |
 //! | `release` | the end of the dead, in the order of `lifetime.md` |
+//! | `queued` | both for a list: what queued finalizers were for, when they have run |
 //! | `pace` | when automatic collections run, as inequalities |
 //! | `events` | who is told: callbacks, and the log under the debug flags |
 //!
@@ -55,6 +56,7 @@
 pub mod events;
 pub mod judge;
 pub mod pace;
+pub mod queued;
 pub mod release;
 pub mod table;
 pub mod working;
@@ -146,7 +148,7 @@ unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
                 if judge.dead() == 0 { Released::default() } else { release::release_dead(&mut judge) };
             Outcome {
                 status: if judge.anomalies == 0 { Status::Ok } else { Status::Traverse },
-                examined: judge.examined,
+                examined: judge.tracked(),
                 reclaimed: released.reclaimed,
                 resurrected: released.resurrected,
             }
@@ -272,25 +274,25 @@ pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
     (*heap).bytes_in_use() < before
 }
 
-/// Queued finalizers have run: judges what they were for again.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn collect_finalized(heap: *mut Heap) {
-    if may_collect(heap) {
-        run(heap, Kind::Full, Reason::Request);
-    }
-}
-
-/// Runs queued finalizers until none is due: the heap ends, and what is due afterwards runs where it dies.
+/// Runs queued finalizers until none is due: the heap ends, and what becomes due afterwards runs where it dies. Callbacks
+/// that go on making others due are cut short: one for each object that lives now is waited for, and some more.
 unsafe fn drain_finalizers(heap: *mut Heap) {
+    let mut left = (*heap).live_objects() + ENDING_ROUNDS as u64;
     for _ in 0..ENDING_ROUNDS {
-        if !(*heap).finalizers.queued || (collect(heap, Kind::Full) == 0 && finalizers::run(heap) == 0) {
+        while left != 0 && (*heap).finalizers.are_due() {
+            left = left.saturating_sub(finalizers::run(heap).map_or(left, |ran| ran.max(1)));
+        }
+        if !(*heap).finalizers.queued || left == 0 {
             break;
         }
-        finalizers::run(heap);
+        collect(heap, Kind::Full);
+        if !(*heap).finalizers.are_due() {
+            break;
+        }
     }
     (*heap).finalizers.queued = false;
+    // From here on nothing comes to the queue, so what is left in it is the last.
+    finalizers::run(heap);
 }
 
 /// How many times `gc_heap_free` looks again for what callbacks made while it ended the rest.
@@ -302,11 +304,11 @@ const ENDING_ROUNDS: u32 = 1000;
 /// - `heap` is live and idle, nobody else is in it, and nobody uses it or anything in it afterwards.
 pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
     plan::write_out(heap);
+    (*heap).debug &= !events::DEBUG_SAVEALL;
     garbage_clear(heap);
     scope::end(heap);
     drain_finalizers(heap);
     (*heap).each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
-    (*heap).debug &= !events::DEBUG_SAVEALL;
     (*heap).phase = Phase::Ending;
     run(heap, Kind::Full, Reason::HeapEnd);
     leaks::report_end(heap);

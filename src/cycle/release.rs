@@ -68,7 +68,7 @@ pub unsafe fn release_dead(judge: &mut Judge) -> Released {
             released.resurrected += bring_back_stored(judge, &detached, &mut queue);
         }
         detached.release(&mut queue);
-        if save && save_dead(heap, &mut released) {
+        if save && save_dead(heap, &mut released, &mut queue) {
             death::end_all(&mut queue);
             return released;
         }
@@ -81,7 +81,8 @@ pub unsafe fn release_dead(judge: &mut Judge) -> Released {
         });
     }
     let outer = !careful && (judge.outer || judge.marked != 0);
-    released.reclaimed = free_dead(heap, outer, &mut queue);
+    let keys = if judge.has_keys() { count_dead_keys(heap) } else { 0 };
+    released.reclaimed = free_dead(heap, outer, &mut queue) - keys;
     death::end_all(&mut queue);
     released
 }
@@ -102,6 +103,19 @@ pub unsafe fn release_all(heap: *mut Heap) {
     // What dies in consequence may refer to what is held, which must be there until that is over.
     death::end_all(&mut queue);
     free_dead(heap, false, &mut queue);
+}
+
+/// How many of the dead are no tracked objects. They will be booked as reclaimed with the others, which is taken off
+/// beforehand, below zero if need be.
+unsafe fn count_dead_keys(heap: *mut Heap) -> u64 {
+    let mut keys = 0;
+    each_dead(heap, |obj, kind| {
+        if !header::has_flags(obj, Flags::TRACKED) && header::count_word(obj) != IMMORTAL {
+            keys += 1;
+            (*kind).reclaimed = (*kind).reclaimed.wrapping_sub(1);
+        }
+    });
+    keys
 }
 
 /// Whether any object that lives has callbacks or weak handles.
@@ -174,13 +188,17 @@ unsafe fn bring_back_stored(judge: &mut Judge, detached: &Detached, queue: &mut 
     }
     (*heap).phase = phase;
     (*heap).set_paused(false);
+    let queued = (*heap).finalizers.queued && phase != Phase::Ending;
     let mut count = 0;
     (*heap).each_examined_page(|page| {
         (*page).each_block(|obj| {
             let condemned = header::count_word(obj) != 0 && header::has_flags(obj, Flags::CONDEMNED);
             if condemned && *RANGE.work.add(range::granule_of(obj) as usize) == CLEAR {
+                if queued {
+                    header::set_flags(obj, Flags::KEPT);
+                }
+                count += header::has_flags(obj, Flags::TRACKED) as u64;
                 death::let_go(obj, queue);
-                count += 1;
             }
         });
     });
@@ -203,7 +221,7 @@ unsafe fn run_weak_callbacks(heap: *mut Heap, detached: &mut Detached, queue: &m
 
 /// Instead of steps 5 to 7, the garbage list gets the engine's holds. False when it cannot grow: then
 /// nothing was done.
-unsafe fn save_dead(heap: *mut Heap, released: &mut Released) -> bool {
+unsafe fn save_dead(heap: *mut Heap, released: &mut Released, queue: &mut Queue) -> bool {
     let mut count = 0;
     each_dead(heap, |_, _| count += 1);
     if !(*heap).garbage.reserve(count) {
@@ -217,12 +235,25 @@ unsafe fn save_dead(heap: *mut Heap, released: &mut Released) -> bool {
         return false;
     }
     each_dead(heap, |obj, _| {
-        header::change_flags(obj, Flags::HELD | Flags::DYING | Flags::CONDEMNED, Flags::empty());
         *RANGE.work.add(range::granule_of(obj) as usize) = CLEAR;
-        (*heap).garbage.push(obj);
+        released.reclaimed += save(heap, obj, queue);
     });
-    released.reclaimed = count as u64;
     true
+}
+
+/// The garbage list gets the engine's hold on an object; the list has room. Returns 1 for a tracked object: a key that is
+/// none is only let go of, for what refers to it is saved.
+///
+/// # Safety
+/// - `obj` is dying and held; only the heap's thread is in the heap.
+pub unsafe fn save(heap: *mut Heap, obj: *mut c_void, queue: &mut Queue) -> u64 {
+    if header::has_flags(obj, Flags::TRACKED) {
+        header::change_flags(obj, Flags::HELD | Flags::DYING | Flags::CONDEMNED, Flags::empty());
+        (*heap).garbage.push(obj);
+        return 1;
+    }
+    death::let_go(obj, queue);
+    0
 }
 
 /// Step 5 for the whole set.
@@ -337,7 +368,7 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
             obj = dead;
         });
         let kind = object::type_of(obj);
-        (*kind).reclaimed += 1;
+        (*kind).reclaimed = (*kind).reclaimed.wrapping_add(1);
         object::free(obj, kind);
         return;
     }
@@ -358,7 +389,7 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
 unsafe fn book(kind: *mut Type, count: u32, stride: u32) {
     if !kind.is_null() {
         (*kind).freed += count as u64;
-        (*kind).reclaimed += count as u64;
+        (*kind).reclaimed = (*kind).reclaimed.wrapping_add(count as u64);
         if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
             (*kind).bytes_freed += count as u64 * stride as u64;
         }

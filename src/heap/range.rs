@@ -21,7 +21,7 @@
 //! Memory is given back by `MADV_DONTNEED`, which leaves it committed and reading zero: a dead header.
 
 use super::page::{Page, PAGE_BYTES};
-use super::segment::{Segment, SEGMENT_BYTES};
+use super::segment::{Segment, SEGMENT_BYTES, SEGMENT_PAGES};
 use super::{Heap, HEAP_SLOT_BYTES};
 use crate::header::{LINK_GRANULES, TYPE_COUNT_MAX};
 use crate::sys;
@@ -195,6 +195,13 @@ pub fn contains(address: usize) -> bool {
     offset_of(address) < unsafe { RANGE.size }
 }
 
+/// Whether the address lies in a segment that is committed, so that its page can be asked.
+#[inline(always)]
+pub fn is_committed(address: usize) -> bool {
+    // SAFETY: as in offset_of.
+    unsafe { contains(address) && offset_of(address) / SEGMENT_BYTES < RANGE.committed }
+}
+
 /// The granule of an address in the range.
 #[inline(always)]
 pub fn granule_of(obj: *mut c_void) -> u64 {
@@ -224,6 +231,15 @@ pub unsafe fn page_of(address: usize) -> *mut Page {
 #[inline(always)]
 pub unsafe fn segment_of(address: usize) -> *mut Segment {
     RANGE.segments.add(offset_of(address) >> SEGMENT_BYTES.trailing_zeros())
+}
+
+/// Puts a page under examination, beside those that are.
+///
+/// # Safety
+/// - Only the thread of the page's heap is in that heap, which is in no collection.
+pub unsafe fn examine(page: *const Page) {
+    let index = (*page).index() as usize;
+    (*RANGE.segments.add(index / SEGMENT_PAGES)).examined_pages |= 1 << (index % SEGMENT_PAGES);
 }
 
 /// The slot of a type.

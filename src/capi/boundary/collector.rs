@@ -292,8 +292,5 @@ unsafe fn event_fn(callback: gc_callback_fn) -> Option<EventFn> {
 }
 
 pub(in crate::capi) unsafe fn run_finalizers(heap: *mut Heap) -> usize {
-    heap_of("gc_run_finalizers", heap).map_or(0, |heap| match (*heap).phase {
-        Phase::Idle => finalizers::run(heap) as usize,
-        _ => 0,
-    })
+    heap_of("gc_run_finalizers", heap).and_then(|heap| finalizers::run(heap)).unwrap_or(0) as usize
 }
