@@ -252,6 +252,94 @@ static void queued_finalizers(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* Rings that their finalizers kept are judged again in the call; without memory for that they wait for a collection,
+ * which makes up for it by itself. The finalizers run in any case, each once. */
+static void queued_rings(void) {
+  enum { RINGS = 40, RING = 5 };
+  gc_heap_options options = GC_HEAP_OPTIONS_INIT;
+  options.finalizers = GC_FINALIZERS_QUEUED;
+  gc_heap *heap = NULL;
+  REQUIRE(gc_heap_new(&options, &heap) == RC_OK);
+  rc_type *type = being_type(heap), *plain = graph_declared(heap);
+  for (size_t i = 0; i < RINGS; i++) {
+    Being *ring = being_ring(type, RING);
+    Node *node = graph_node(plain, i);
+    node->a = (Node *)(void *)rc_newref(ring);
+    ring->b = (Being *)(void *)node; /* a member without a finalizer */
+    ring->returns = i % 4 == 0;
+    ring->weak = rc_weak_new(ring->a, NULL, NULL);
+    rc_decref(ring);
+  }
+  (void)gc_collect(heap);
+  CHECK_EQ(finalized, 0);
+  CHECK_EQ(graph_live(heap), RINGS * (RING + 1));
+  uint32_t before = check_log.lines[GC_LOG_WARNING];
+  arm();
+  size_t ran = gc_run_finalizers(heap);
+  disarm();
+  bool judged = check_log.lines[GC_LOG_WARNING] == before;
+  CHECK(ran == RINGS * RING && finalized == RINGS * RING && returned_count == RINGS / 4);
+  if (judged) CHECK_EQ(destroyed, RINGS * RING * 3 / 4);
+  else CHECK_STR(check_log.text, "waits for a collection");
+  for (size_t i = 0; i < returned_count; i++) CHECK(returned[i]->a && rc_count(returned[i]) == 3);
+  CHECK_EQ(gc_run_finalizers(heap), 0);
+  rc_decref(rc_new(plain)); /* a collection is overdue if something waits */
+  if (!judged) CHECK(graph_stats(heap).full.runs >= 2);
+  CHECK_EQ(destroyed, RINGS * RING * 3 / 4);
+  release_returned();
+  CHECK_EQ(gc_collect(heap), RINGS / 4 * (RING + 1));
+  CHECK(destroyed == RINGS * RING && finalized == RINGS * RING);
+  CHECK_EQ(graph_live(heap), 0);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+/* As before, with a count that needs memory of its own. */
+static void queued_hub(void) {
+  enum { SPOKES = 33000 };
+  gc_heap_options options = GC_HEAP_OPTIONS_INIT;
+  options.finalizers = GC_FINALIZERS_QUEUED;
+  gc_heap *heap = NULL;
+  REQUIRE(gc_heap_new(&options, &heap) == RC_OK);
+  rc_type *type = being_type(heap), *plain = graph_declared(heap);
+  Being *hub = rc_new(type);
+  REQUIRE(hub != NULL);
+  Node *chain = graph_chain(plain, SPOKES, false);
+  for (Node *node = chain; node; node = node->a) node->b = (Node *)(void *)rc_newref(hub);
+  hub->a = (Being *)(void *)chain;
+  rc_decref(hub);
+  (void)gc_collect(heap);
+  arm();
+  CHECK_EQ(gc_run_finalizers(heap), 1);
+  disarm();
+  CHECK(finalized == 1 && (graph_live(heap) == 0 || strstr(check_log.text, "waits for a collection")));
+  (void)gc_collect(heap);
+  CHECK_EQ(destroyed, 1);
+  CHECK_EQ(graph_live(heap), 0);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+/* The end of the heap drains the queue without memory, too. */
+static void queued_end_of_heap(void) {
+  gc_heap_options options = GC_HEAP_OPTIONS_INIT;
+  options.finalizers = GC_FINALIZERS_QUEUED;
+  gc_heap *heap = NULL;
+  REQUIRE(gc_heap_new(&options, &heap) == RC_OK);
+  rc_type *type = being_type(heap);
+  for (size_t i = 0; i < 20; i++) rc_decref(being_ring(type, 4));
+  (void)gc_collect(heap);
+  for (size_t i = 0; i < 20; i++) rc_decref(being_ring(type, 3));
+  rc_weak *weak = rc_weak_new(being_ring(type, 2), tell, NULL); /* held */
+  REQUIRE(weak != NULL);
+  arm();
+  size_t held = gc_heap_free(heap);
+  disarm();
+  CHECK(held == 2 || strstr(check_log.text, "given up"));
+  CHECK(finalized == 142 && destroyed == 142 && told == 1);
+  rc_weak_free(weak);
+}
+
 static void garbage_list(void) {
   gc_heap *heap = graph_heap("garbage");
   rc_type *type = being_type(heap);
@@ -307,6 +395,9 @@ SWEPT(scopes)
 SWEPT(collection_callbacks)
 SWEPT(collect_with_callbacks)
 SWEPT(queued_finalizers)
+SWEPT(queued_rings)
+SWEPT(queued_hub)
+SWEPT(queued_end_of_heap)
 SWEPT(garbage_list)
 SWEPT(deaths_with_callbacks)
 
@@ -314,6 +405,8 @@ static const check_test tests[] = {
     CHECK_TEST(weak_handles_swept),          CHECK_TEST(weak_maps_swept),
     CHECK_TEST(scopes_swept),                CHECK_TEST(collection_callbacks_swept),
     CHECK_TEST(collect_with_callbacks_swept), CHECK_TEST(queued_finalizers_swept),
+    CHECK_TEST(queued_rings_swept),          CHECK_TEST(queued_hub_swept),
+    CHECK_TEST(queued_end_of_heap_swept),
     CHECK_TEST(garbage_list_swept),          CHECK_TEST(deaths_with_callbacks_swept),
 };
 

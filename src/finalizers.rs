@@ -16,9 +16,10 @@ use crate::header::{self, Flags, LOCAL_ONE};
 use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::object;
+use crate::report::{self, CText, Level};
 use crate::scope::Stack;
 use crate::types::Type;
-use crate::weak::Pending;
+use crate::weak::{self, Pending};
 use core::ffi::c_void;
 
 /// What is due on one heap. Zeroed memory is an empty queue.
@@ -116,6 +117,28 @@ pub unsafe fn run(heap: *mut Heap) -> Option<u64> {
     (*heap).finalizers.kept.end();
     (*heap).finalizers.running = false;
     Some(ran)
+}
+
+/// The heap ends, and callbacks go on making what makes others due: no finalizer and no weak callback of it runs from here
+/// on.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap, which queues no longer.
+#[cold]
+pub unsafe fn give_up(heap: *mut Heap) {
+    report::log(
+        Level::Warning,
+        format_args!(
+            "heap {}: while it ends, finalizers or weak callbacks go on making objects for others; no more of them run",
+            CText((*heap).name())
+        ),
+    );
+    (*heap).each_type(|kind| (*kind).finalize = None);
+    weak::forget_callbacks(heap);
+    while let Some(obj) = (*heap).finalizers.due.pop() {
+        header::clear_flags(obj, Flags::DUE);
+        count::decref(obj);
+    }
 }
 
 unsafe fn run_weak_callbacks(heap: *mut Heap) -> u64 {

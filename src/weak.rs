@@ -358,6 +358,29 @@ pub unsafe fn drop_unused_cell(cell: *mut Cell) {
     give_cell(cell);
 }
 
+/// At most so many handles of all heaps have not been freed.
+pub fn handles_at_most() -> u64 {
+    // SAFETY: reads a word; another thread that is just making handles adds some of other heaps.
+    (unsafe { RANGE.handles.used } / size_of::<Weak>()) as u64
+}
+
+/// No callback of a heap's handles runs any more, whether it is due or not.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn forget_callbacks(heap: *mut Heap) {
+    while (*heap).finalizers.pending.pop().is_some() {}
+    let table = &(*heap).weak;
+    for index in 0..table.capacity {
+        let number = *table.numbers.add(index);
+        while number != 0 && !(*cell_at(number)).first.is_null() {
+            let weak = (*cell_at(number)).first;
+            unlink(weak);
+            (*weak).callback = None;
+        }
+    }
+}
+
 /// Takes a handle out of the list that it is in, if any.
 unsafe fn unlink(weak: *mut Weak) {
     if (*weak).prev.is_null() {

@@ -59,7 +59,9 @@ typedef struct gc_generation_stats {
   uint64_t examined;
   /* Tracked objects they found dead and ended. */
   uint64_t reclaimed;
-  /* Of the dead, those that a finalizer brought back. */
+  /* Of the dead, those that a finalizer brought back, or that wait in the queue for
+   * `gc_run_finalizers`, which counts them among `examined` and `reclaimed` of `full` when they
+   * end there. */
   uint64_t resurrected;
   /* Collections that were asked for where none may run. */
   uint64_t refused;
@@ -426,19 +428,32 @@ RCGC_API rc_status gc_add_callback(gc_heap *heap, gc_callback_fn callback, void 
  */
 RCGC_API rc_status gc_remove_callback(gc_heap *heap, gc_callback_fn callback, void *ctx);
 
-/* For a heap with `GC_FINALIZERS_QUEUED`: runs the finalizers and weak callbacks that are due,
- * each once, and judges what they were for again, before it returns: what was not brought back
- * has died by then.
+/* For a heap with `GC_FINALIZERS_QUEUED`: runs the finalizers and weak callbacks that are due
+ * when it is called, each once, and judges what they were for again, before it returns: what was
+ * not brought back has ended by then. Returns how many callbacks ran.
  *
  * Until then an object that is due for its finalizer is alive in every way, with all it reaches:
  * the queue owns a reference to it. So no finalizer runs in the middle of host code that holds a
- * lock. On other heaps, and inside a callback, nothing is due.
+ * lock. On other heaps nothing is ever due.
+ *
+ * Exactly those objects are judged whose finalizers ran, and those that a collection found dead
+ * together with them. It is no collection: other garbage is left alone, the callbacks of
+ * `gc_add_callback` are not told, and the time it takes is that of these objects and their
+ * references, not of what else they refer to. In the statistics they are `examined` and
+ * `reclaimed` of `full`, without a run.
+ *
+ * What callbacks make due waits for the next call, so no call is kept busy by them.
+ * `gc_heap_free` calls until nothing is due; callbacks that go on making others due are cut off
+ * there, with a warning in the log.
  *
  * Ownership: releases the queue's references.
  * Threads: the heap's.
  * May collect: yes.
- * Runs host code: finalizers and weak callbacks, and what the death of objects runs.
- * Fails: never. Returns how many callbacks ran.
+ * Runs host code: finalizers and weak callbacks, `traverse` of callback types, and what the
+ *   death of objects runs.
+ * Fails: 0, and nothing ran, inside a callback of a collection, inside `clear` and inside
+ *   itself. Without memory for judging the callbacks have run all the same, and what is left in
+ *   rings waits for the next full collection, which is due then.
  */
 RCGC_API size_t gc_run_finalizers(gc_heap *heap);
 

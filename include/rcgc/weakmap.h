@@ -21,6 +21,12 @@ typedef struct rc_weakmap rc_weakmap;
  * key or to the map (Hayes, "Ephemerons", OOPSLA 1997). Entries whose key dies leave the map at
  * the moment when weak handles read null; their values are released afterwards.
  *
+ * So it is with keys that are not tracked, too, as far as the library can see what they refer
+ * to: those of a type without references (a string, a symbol), and those of an acyclic type
+ * whose references are all declared. Any other key that is not tracked, because of `gc_untrack`,
+ * `RC_TYPE_TRACK_MANUAL` or an undeclared reference, counts as alive until its count ends, and
+ * so does what is referred to by any object that is not tracked and no key.
+ *
  * Ownership: the caller owns the one reference.
  * Threads: the heap's.
  * May collect: yes, under the policy `GC_POLICY_ALLOCATION`.

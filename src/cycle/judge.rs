@@ -297,7 +297,10 @@ impl Judge {
             (*page).each_block(|obj| {
                 let header = header::load(obj);
                 let key = KEYS && weakmap::is_untracked_key(header, obj);
-                if (key || is_member(header)) && !(skip_old && is_old(page, obj)) && !(skip_frozen && is_frozen(obj)) {
+                if (key || is_member(header))
+                    && !(skip_old && is_old(page, obj))
+                    && !(skip_frozen && is_frozen(obj))
+                {
                     let count = header.count_word() - LOCAL;
                     examined += 1;
                     keys += key as u64;

@@ -77,6 +77,7 @@ use crate::series::{self, watch};
 use crate::stats::{Outcome, Status};
 use crate::sys;
 use crate::types::Type;
+use crate::weak;
 use core::sync::atomic::Ordering;
 use events::{Event, Reason};
 use judge::Judge;
@@ -274,25 +275,31 @@ pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
     (*heap).bytes_in_use() < before
 }
 
-/// Runs queued finalizers until none is due: the heap ends, and what becomes due afterwards runs where it dies. Callbacks
-/// that go on making others due are cut short: one for each object that lives now is waited for, and some more.
+/// Runs queued finalizers until none is due: the heap ends, and what becomes due afterwards runs where it dies.
+///
+/// Each run is one generation: what its callbacks make due is the next. A chain of all the objects there are needs as many
+/// as objects, so callbacks that go on making others are found out, by generations, by number, or by the collections that
+/// it takes to find what they made; then no more of them run.
 unsafe fn drain_finalizers(heap: *mut Heap) {
-    let mut left = (*heap).live_objects() + ENDING_ROUNDS as u64;
-    for _ in 0..ENDING_ROUNDS {
-        while left != 0 && (*heap).finalizers.are_due() {
-            left = left.saturating_sub(finalizers::run(heap).map_or(left, |ran| ran.max(1)));
-        }
-        if !(*heap).finalizers.queued || left == 0 {
-            break;
-        }
-        collect(heap, Kind::Full);
+    if !(*heap).finalizers.queued {
+        return;
+    }
+    let there = (*heap).live_objects() + weak::handles_at_most() + ENDING_ROUNDS as u64;
+    let (mut generations, mut callbacks, mut collections) = (there, there.saturating_mul(100), ENDING_ROUNDS);
+    while generations != 0 && callbacks != 0 && collections != 0 {
         if !(*heap).finalizers.are_due() {
-            break;
+            collect(heap, Kind::Full);
+            collections -= 1;
         }
+        if !(*heap).finalizers.are_due() {
+            (*heap).finalizers.queued = false;
+            return;
+        }
+        generations -= 1;
+        callbacks = callbacks.saturating_sub(finalizers::run(heap).unwrap_or(callbacks));
     }
     (*heap).finalizers.queued = false;
-    // From here on nothing comes to the queue, so what is left in it is the last.
-    finalizers::run(heap);
+    finalizers::give_up(heap);
 }
 
 /// How many times `gc_heap_free` looks again for what callbacks made while it ended the rest.

@@ -217,7 +217,10 @@ unsafe fn save_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> Option<
     if !(*heap).garbage.reserve(dead) {
         report::log(
             Level::Warning,
-            format_args!("heap {}: no memory for the garbage list; the dead were ended", CText((*heap).name())),
+            format_args!(
+                "heap {}: no memory for the garbage list; the dead were ended",
+                CText((*heap).name())
+            ),
         );
         return None;
     }
