@@ -279,6 +279,11 @@ static void flags_and_holders(void) {
   rc_scope_keep(heap, rc_newref(young));
   inner = rc_scope_enter_named(heap, "inner");
   rc_scope_keep(heap, rc_newref(frozen));
+  rc_scope_stack *stack = NULL;
+  REQUIRE(rc_scope_stack_new(heap, &stack) == RC_OK && rc_scope_stack_switch(heap, stack) == NULL);
+  CHECK(rc_scope_enter_named(heap, "elsewhere") != RC_SCOPE_NONE);
+  rc_scope_keep(heap, rc_newref(old));
+  rc_scope_stack_switch(heap, NULL);
 
   sink to = {0};
   dump_file *file = dump_of(heap, &to, 0, NULL);
@@ -289,8 +294,10 @@ static void flags_and_holders(void) {
   CHECK_EQ(dump_at(file, immortal)->count, 0);
   CHECK_EQ(dump_at(file, untracked)->flags & 1, 0);
   CHECK_EQ(dump_at(file, old)->external, 123456789);
-  CHECK_EQ(file->holder_count, 2);
-  REQUIRE(file->holder_count == 2);
+  CHECK_EQ(file->holder_count, 3);
+  REQUIRE(file->holder_count == 3);
+  CHECK(file->holders[2].kind == 1 && dump_name_is(file, file->holders[2].name, "elsewhere"));
+  CHECK_EQ(file->holders[2].place, dump_at(file, old)->place);
   CHECK(file->holders[0].kind == 1 && dump_name_is(file, file->holders[0].name, "outer"));
   CHECK_EQ(file->holders[0].place, dump_at(file, young)->place);
   CHECK(file->holders[1].kind == 1 && dump_name_is(file, file->holders[1].name, "inner"));

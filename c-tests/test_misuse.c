@@ -182,6 +182,8 @@ static void object_origin(void *obj) {
   X(weak_new, "rc_weak_new(obj)", IS_FATAL, rc_weak_free(rc_weak_new(arg, NULL, NULL)))                      \
   X(weak_count, "rc_weak_count(obj)", IS_FATAL, (void)rc_weak_count(arg))                                    \
   X(scope_keep, "rc_scope_keep(obj)", "null", give_pointer(rc_scope_keep(NULL, arg)))                        \
+  X(leave_with, "rc_scope_leave_with(obj)", "RC_OK",                                                         \
+    give_status(rc_scope_leave_with(NULL, RC_SCOPE_NONE, arg)))                                              \
   X(map_set_key, "rc_weakmap_set(key)", IS_FATAL, (void)rc_weakmap_set(good_map, arg, good_key))             \
   X(map_set_value, "rc_weakmap_set(value)", "RC_ERR_INVALID",                                                \
     give_status(rc_weakmap_set(good_map, good_key, arg)))                                                    \
@@ -385,6 +387,11 @@ static void heap_lines(void *heap) {
   (void)lines;
 }
 
+static void heap_stack(void *heap) {
+  rc_scope_stack *stack;
+  if (rc_scope_stack_new(heap, &stack) == RC_OK) (void)rc_scope_stack_free(stack);
+}
+
 static void heap_watch(void *heap) {
   gc_watch_spec spec = GC_WATCH_SPEC_INIT;
   uint32_t watch;
@@ -422,6 +429,13 @@ static void heap_watch(void *heap) {
   X(scope_enter, "rc_scope_enter(heap)", IS_LEGAL, CHECK(rc_scope_enter(arg) != RC_SCOPE_NONE))              \
   X(scope_named, "rc_scope_enter_named(heap)", IS_LEGAL, CHECK(rc_scope_enter_named(arg, "named") != 0))     \
   X(scope_leave, "rc_scope_leave(heap)", "RC_ERR_INVALID", give_status(rc_scope_leave(arg, 1)))              \
+  X(scope_unwind, "rc_scope_unwind(heap)", "RC_ERR_INVALID", give_status(rc_scope_unwind(arg, 1)))           \
+  X(scope_reset, "rc_scope_reset(heap)", "RC_ERR_INVALID", give_status(rc_scope_reset(arg, 1)))              \
+  X(heap_with, "rc_scope_leave_with(heap)", "RC_ERR_INVALID",                                                \
+    give_status(rc_scope_leave_with(arg, 1, good_key)))                                                      \
+  X(end_block, "rc_scope_end_block(heap)", IS_LEGAL, rc_scope_end_block(arg, 1))                             \
+  X(stack_new, "rc_scope_stack_new(heap)", IS_LEGAL, heap_stack(arg))                                        \
+  X(switch_heap, "rc_scope_stack_switch(heap)", IS_LEGAL, (void)rc_scope_stack_switch(arg, NULL))            \
   X(keep_heap, "rc_scope_keep(heap)", "null", give_pointer(rc_scope_keep(arg, good_key)))                    \
   X(weakmap_new, "rc_weakmap_new(heap)", IS_LEGAL, CHECK(rc_weakmap_new(arg) != NULL))                       \
   X(profile_start, "gc_profile_start(heap)", IS_LEGAL, (void)gc_profile_start(arg, NULL))                    \
@@ -592,6 +606,37 @@ static void table_of_weak_maps(void) {
   EXPECT_ALL("Weak maps", map_calls, all, "null");
   rc_decref(good_key);
   rc_decref(alive);
+}
+
+/* ---- stacks of scopes ---- */
+
+#define STACK_CALLS(X)                                                                                       \
+  X(stack_switch, "rc_scope_stack_switch(stack)", IS_LEGAL, (void)rc_scope_stack_switch(NULL, arg))          \
+  X(stack_free, "rc_scope_stack_free(stack)", "RC_OK", give_status(rc_scope_stack_free(arg)))
+
+STACK_CALLS(DEFINE_CALL)
+static const victim stack_calls[] = {STACK_CALLS(VICTIM)};
+
+static void table_of_scope_stacks(void) {
+  static char in_data[256];
+  gc_heap *heap = graph_heap("gone");
+  Node *node = graph_node(graph_declared(NULL), 1);
+  rc_scope_stack *alive = NULL, *freed = NULL, *of_dead_heap = NULL;
+  REQUIRE(rc_scope_stack_new(NULL, &alive) == RC_OK && rc_scope_stack_new(NULL, &freed) == RC_OK);
+  REQUIRE(rc_scope_stack_new(heap, &of_dead_heap) == RC_OK);
+  CHECK_EQ(rc_scope_stack_free(freed), RC_OK);
+  CHECK_EQ(gc_heap_free(heap), 0);
+  const wrong all[] = {
+      {"freed", "not a live stack of scopes", freed},
+      {"of a freed heap", "not a live stack of scopes", of_dead_heap},
+      {"an object", "not a live stack of scopes", node},
+      {"static", "not a live stack of scopes", in_data},
+      {"absurd", "not a live stack of scopes", (void *)(uintptr_t)0x7fff00000000f0},
+      {"a heap", "not a live stack of scopes", gc_heap_default()},
+      {"interior", "not a live stack of scopes", (char *)alive + 8},
+  };
+  EXPECT_ALL("Stacks of scopes", stack_calls, all, "null");
+  rc_decref(node);
 }
 
 /* ---- growth marks ---- */
@@ -775,6 +820,28 @@ static void leave_scope(void *arg) {
   give_status(rc_scope_leave(it->heap, it->mark));
 }
 
+static void unwind_scope(void *arg) {
+  leaving *it = arg;
+  give_status(rc_scope_unwind(it->heap, it->mark));
+}
+
+static void reset_scope(void *arg) {
+  leaving *it = arg;
+  give_status(rc_scope_reset(it->heap, it->mark));
+}
+
+static void leave_scope_with(void *arg) {
+  leaving *it = arg;
+  give_status(rc_scope_leave_with(it->heap, it->mark, NULL));
+}
+
+static void end_block(void *arg) {
+  leaving *it = arg;
+  check_log_start();
+  rc_scope_end_block(it->heap, it->mark);
+  CHECK_EQ(check_log.lines[GC_LOG_ERROR], it->mark != RC_SCOPE_NONE);
+}
+
 typedef struct other_wrong {
   victim function;
   const char *kind, *word, *gives;
@@ -795,13 +862,47 @@ static void table_of_scope_marks(void) {
   leaving outer = {heap, rc_scope_enter(heap)}, inner = {heap, rc_scope_enter(heap)};
   leaving foreign = {heap, rc_scope_enter(other)}, empty = {other, rc_scope_enter(other)};
   CHECK_EQ(rc_scope_leave(other, empty.mark), RC_OK);
+  rc_scope_stack *stack = NULL;
+  REQUIRE(rc_scope_stack_new(heap, &stack) == RC_OK);
+  rc_scope_stack_switch(heap, stack);
+  leaving elsewhere = {heap, rc_scope_enter(heap)};
+  rc_scope_stack_switch(heap, NULL);
   const victim leave = {"rc_scope_leave(mark)", leave_scope, NULL};
+  const victim unwind = {"rc_scope_unwind(mark)", unwind_scope, NULL};
+  const victim reset = {"rc_scope_reset(mark)", reset_scope, NULL};
+  const victim with = {"rc_scope_leave_with(mark)", leave_scope_with, NULL};
+  const victim end = {"rc_scope_end_block(mark)", end_block, NULL};
   const other_wrong all[] = {
       {leave, "RC_SCOPE_NONE", NULL, "RC_OK", &none},
       {leave, "left before", NULL, "RC_ERR_INVALID", &gone},
       {leave, "not the innermost", NULL, "RC_ERR_INVALID", &outer},
+      {leave, "on another stack", NULL, "RC_ERR_INVALID", &elsewhere},
       {leave, "of another heap", NULL, "RC_ERR_INVALID", &foreign},
       {leave, "any number", NULL, "RC_ERR_INVALID", &number},
+      {unwind, "RC_SCOPE_NONE", NULL, "RC_OK", &none},
+      {unwind, "left before", NULL, "RC_ERR_INVALID", &gone},
+      {unwind, "not the innermost", NULL, "RC_OK", &outer},
+      {unwind, "on another stack", NULL, "RC_ERR_INVALID", &elsewhere},
+      {unwind, "of another heap", NULL, "RC_ERR_INVALID", &foreign},
+      {unwind, "any number", NULL, "RC_ERR_INVALID", &number},
+      {reset, "RC_SCOPE_NONE", NULL, "RC_OK", &none},
+      {reset, "left before", NULL, "RC_ERR_INVALID", &gone},
+      {reset, "not the innermost", NULL, "RC_ERR_INVALID", &outer},
+      {reset, "on another stack", NULL, "RC_ERR_INVALID", &elsewhere},
+      {reset, "of another heap", NULL, "RC_ERR_INVALID", &foreign},
+      {reset, "any number", NULL, "RC_ERR_INVALID", &number},
+      {with, "RC_SCOPE_NONE", NULL, "RC_OK", &none},
+      {with, "left before", NULL, "RC_ERR_INVALID", &gone},
+      {with, "not the innermost", NULL, "RC_ERR_INVALID", &outer},
+      {with, "on another stack", NULL, "RC_ERR_INVALID", &elsewhere},
+      {with, "of another heap", NULL, "RC_ERR_INVALID", &foreign},
+      {with, "any number", NULL, "RC_ERR_INVALID", &number},
+      {end, "RC_SCOPE_NONE", NULL, "", &none},
+      {end, "left before", NULL, "", &gone},
+      {end, "not the innermost", NULL, "", &outer},
+      {end, "on another stack", NULL, "", &elsewhere},
+      {end, "of another heap", NULL, "", &foreign},
+      {end, "any number", NULL, "", &number},
   };
   expect_others("Scope marks", all, RC_COUNT_OF(all));
   CHECK_EQ(rc_scope_leave(heap, inner.mark), RC_OK); /* none of them did anything */
@@ -1668,6 +1769,7 @@ static const check_test tests[] = {
     CHECK_TEST(table_of_types),
     CHECK_TEST(table_of_weak_handles),
     CHECK_TEST(table_of_weak_maps),
+    CHECK_TEST(table_of_scope_stacks),
     CHECK_TEST(table_of_growth_marks),
     CHECK_TEST(table_of_query_sessions),
     CHECK_TEST(table_of_ring_watches),

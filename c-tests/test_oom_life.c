@@ -155,6 +155,48 @@ static void scopes(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* Stacks of scopes, results handed on, and measures of flows that take turns. */
+static void scope_stacks(void) {
+  enum { FLOWS = 40 };
+  gc_heap *heap = graph_heap("flows");
+  rc_type *type = graph_declared(heap);
+  (void)gc_profile_start(heap, NULL);
+  rc_scope_stack *stacks[FLOWS] = {NULL};
+  rc_scope_mark marks[FLOWS];
+  size_t handed = 0;
+  arm();
+  for (size_t i = 0; i < FLOWS; i++) {
+    rc_status status = rc_scope_stack_new(heap, &stacks[i]);
+    CHECK(status == RC_OK ? stacks[i] != NULL : status == RC_ERR_NO_MEMORY && stacks[i] == NULL);
+    rc_scope_stack_switch(heap, stacks[i]);
+    marks[i] = rc_scope_enter_named(heap, "flow"); /* on the heap's own when there is no other */
+    Node *node = rc_new(type);
+    rc_scope_mark inner = rc_scope_enter(heap);
+    if (!node) {
+      CHECK_EQ(rc_scope_leave(heap, inner), RC_OK);
+      continue;
+    }
+    status = rc_scope_leave_with(heap, inner, node);
+    CHECK(status == RC_OK || status == RC_ERR_NO_MEMORY);
+    if (status == RC_OK) handed++;
+    else CHECK_EQ(rc_scope_leave(heap, inner), RC_OK);
+    bool around = marks[i] != RC_SCOPE_NONE;
+    if (status == RC_OK && !around && stacks[i]) rc_decref(node); /* the result is ours */
+    rc_decref(node);
+  }
+  disarm();
+  for (size_t i = 0; i < FLOWS; i++) {
+    rc_scope_stack_switch(heap, NULL);
+    CHECK_EQ(rc_scope_stack_free(stacks[i]), RC_OK);
+  }
+  for (size_t i = FLOWS; i-- > 0;)
+    if (!stacks[i]) CHECK_EQ(rc_scope_leave(heap, marks[i]), RC_OK);
+  if (injected == 0) CHECK_EQ(handed, FLOWS);
+  if (injected == 0) CHECK_EQ(graph_live(heap), 0);
+  heap_works(heap);
+  gc_heap_free(heap);
+}
+
 static size_t events;
 
 static void on_event(gc_heap *heap, const gc_event *event, void *ctx) {
@@ -392,6 +434,7 @@ static void deaths_with_callbacks(void) {
 SWEPT(weak_handles)
 SWEPT(weak_maps)
 SWEPT(scopes)
+SWEPT(scope_stacks)
 SWEPT(collection_callbacks)
 SWEPT(collect_with_callbacks)
 SWEPT(queued_finalizers)
@@ -403,6 +446,7 @@ SWEPT(deaths_with_callbacks)
 
 static const check_test tests[] = {
     CHECK_TEST(weak_handles_swept),          CHECK_TEST(weak_maps_swept),
+    CHECK_TEST(scope_stacks_swept),
     CHECK_TEST(scopes_swept),                CHECK_TEST(collection_callbacks_swept),
     CHECK_TEST(collect_with_callbacks_swept), CHECK_TEST(queued_finalizers_swept),
     CHECK_TEST(queued_rings_swept),          CHECK_TEST(queued_hub_swept),

@@ -138,11 +138,166 @@ static void out_of_order(void) {
   (void)kept(NULL, 'a');
   rc_scope_mark inner = rc_scope_enter(NULL);
   (void)kept(NULL, 'b');
+  check_log_start();
   CHECK_EQ(rc_scope_leave(NULL, outer), RC_ERR_INVALID);
   CHECK(ended("")); /* nothing was released */
+  CHECK_EQ(check_log.lines[GC_LOG_ERROR], 1); /* who drops the status is told all the same */
   CHECK_EQ(rc_scope_leave(NULL, inner), RC_OK);
   CHECK_EQ(rc_scope_leave(NULL, outer), RC_OK);
   CHECK(ended("ba"));
+  CHECK_EQ(check_log.lines[GC_LOG_ERROR], 1);
+}
+
+/* Each time is said with both names, but not without end. */
+static void out_of_order_is_said(void) {
+  gc_heap *heap = graph_heap("turns");
+  rc_scope_mark outer = rc_scope_enter_named(heap, "request"), inner = rc_scope_enter_named(heap, "reply");
+  check_log_start();
+  CHECK_EQ(rc_scope_leave(heap, outer), RC_ERR_INVALID);
+  CHECK_EQ(check_log.lines[GC_LOG_ERROR], 1);
+  CHECK_STR(check_log.text, "turns");
+  CHECK_STR(check_log.text, "rc_scope_leave");
+  CHECK_STR(check_log.text, "request");
+  CHECK_STR(check_log.text, "reply");
+  CHECK_STR(check_log.text, "rc_scope_stack_new");
+  for (int i = 0; i < 100000; i++) CHECK_EQ(rc_scope_reset(heap, outer), RC_ERR_INVALID);
+  CHECK(check_log.lines[GC_LOG_ERROR] >= 16 && check_log.lines[GC_LOG_ERROR] < 64);
+  CHECK_STR(check_log.text, "65536th");
+  CHECK_EQ(rc_scope_leave(heap, inner), RC_OK);
+  CHECK_EQ(rc_scope_leave(heap, outer), RC_OK);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+/* ---- unwound, reset, left with a result ---- */
+
+static void unwound(void) {
+  begin(NULL);
+  rc_scope_mark marks[5];
+  for (int i = 0; i < 5; i++) {
+    marks[i] = rc_scope_enter(NULL);
+    (void)kept(NULL, (char)('a' + i));
+  }
+  CHECK_EQ(rc_scope_unwind(NULL, marks[3]), RC_OK);
+  CHECK(ended("ed"));
+  CHECK_EQ(rc_scope_unwind(NULL, marks[3]), RC_ERR_INVALID);
+  CHECK_EQ(rc_scope_leave(NULL, marks[4]), RC_ERR_INVALID);
+  CHECK_EQ(rc_scope_unwind(NULL, RC_SCOPE_NONE), RC_OK);
+  CHECK_EQ(rc_scope_unwind(NULL, 12345), RC_ERR_INVALID);
+  CHECK_EQ(rc_scope_unwind(NULL, marks[2]), RC_OK); /* the innermost by now */
+  CHECK(ended("edc"));
+  CHECK_EQ(rc_scope_unwind(NULL, marks[0]), RC_OK);
+  CHECK(ended("edcba"));
+  CHECK(rc_scope_keep(NULL, graph_node(type, 'x')) == NULL); /* none is open */
+}
+
+static void reset(void) {
+  begin(NULL);
+  rc_scope_mark outer = rc_scope_enter(NULL);
+  (void)kept(NULL, 'o');
+  rc_scope_mark loop = rc_scope_enter(NULL);
+  for (char c = 'a'; c <= 'c'; c++) {
+    (void)kept(NULL, c);
+    CHECK_EQ(rc_scope_reset(NULL, loop), RC_OK);
+  }
+  CHECK(ended("abc"));
+  CHECK_EQ(rc_scope_reset(NULL, outer), RC_ERR_INVALID); /* not the innermost */
+  CHECK_EQ(rc_scope_reset(NULL, RC_SCOPE_NONE), RC_OK);
+  (void)kept(NULL, 'd');
+  CHECK_EQ(rc_scope_leave(NULL, loop), RC_OK);
+  CHECK_EQ(rc_scope_reset(NULL, loop), RC_ERR_INVALID);
+  CHECK(ended("abcd"));
+  CHECK_EQ(rc_scope_leave(NULL, outer), RC_OK);
+  CHECK(ended("abcdo"));
+}
+
+static void left_with_a_result(void) {
+  begin(NULL);
+  rc_scope_mark outer = rc_scope_enter(NULL);
+  rc_scope_mark inner = rc_scope_enter(NULL);
+  (void)kept(NULL, 'a');
+  Node *result = kept(NULL, 'r');
+  (void)kept(NULL, 'b');
+  CHECK_EQ(rc_scope_leave_with(NULL, inner, result), RC_OK);
+  CHECK(ended("ba"));
+  CHECK_EQ(rc_count(result), 1); /* the scope around has it now */
+  CHECK_EQ(rc_scope_leave(NULL, outer), RC_OK);
+  CHECK(ended("bar"));
+  outer = rc_scope_enter(NULL);
+  result = kept(NULL, 'o');
+  CHECK_EQ(rc_scope_leave_with(NULL, outer, result), RC_OK); /* no scope around: it is ours */
+  CHECK(ended("bar"));
+  CHECK_EQ(rc_count(result), 1);
+  rc_decref(result);
+  CHECK(ended("baro"));
+}
+
+/* What is not kept by the scope may be handed on too, and nothing may be. */
+static void left_with_what_it_does_not_keep(void) {
+  begin(NULL);
+  Node *mine = graph_node(type, 'm');
+  rc_scope_mark outer = rc_scope_enter(NULL), empty = rc_scope_enter(NULL);
+  CHECK_EQ(rc_scope_leave_with(NULL, empty, mine), RC_OK);
+  CHECK_EQ(rc_count(mine), 2);
+  CHECK_EQ(rc_scope_leave_with(NULL, RC_SCOPE_NONE, mine), RC_OK); /* as of a scope that could not be entered */
+  CHECK_EQ(rc_count(mine), 3);
+  empty = rc_scope_enter(NULL);
+  CHECK_EQ(rc_scope_leave_with(NULL, outer, mine), RC_ERR_INVALID);
+  CHECK_EQ(rc_scope_leave_with(NULL, 12345, mine), RC_ERR_INVALID);
+  CHECK_EQ(rc_count(mine), 3);
+  CHECK_EQ(rc_scope_leave_with(NULL, empty, NULL), RC_OK);
+  CHECK_EQ(rc_scope_leave_with(NULL, empty, NULL), RC_ERR_INVALID);
+  CHECK_EQ(rc_scope_leave_with(NULL, outer, NULL), RC_OK);
+  CHECK_EQ(rc_count(mine), 1);
+  CHECK_EQ(rc_scope_leave_with(NULL, RC_SCOPE_NONE, mine), RC_OK); /* no scope around */
+  CHECK_EQ(rc_count(mine), 2);
+  rc_decref(mine), rc_decref(mine);
+  CHECK(ended("m"));
+}
+
+/* ---- a block that ends before those inside it ---- */
+
+static void blocks_that_end_in_the_wrong_order(void) {
+  gc_heap *heap = graph_heap("blocks");
+  begin(heap);
+  char name[] = "first"; /* the block's own: gone when the scope is left at last */
+  rc_scope_mark around = rc_scope_enter(heap), first = rc_scope_enter_named(heap, name);
+  (void)kept(heap, 'a');
+  rc_scope_mark second = rc_scope_enter_named(heap, "second");
+  (void)kept(heap, 'b');
+  rc_scope_mark third = rc_scope_enter(heap);
+  check_log_start();
+  rc_scope_end_block(heap, first);
+  CHECK_EQ(check_log.lines[GC_LOG_ERROR], 1);
+  CHECK_STR(check_log.text, "RC_SCOPE");
+  CHECK_STR(check_log.text, "first");
+  memset(name, '!', sizeof name - 1);
+  rc_scope_end_block(heap, second);
+  CHECK_EQ(check_log.lines[GC_LOG_ERROR], 2);
+  CHECK(ended(""));
+  rc_scope_end_block(heap, third);
+  CHECK(ended("ba")); /* with the last of them all go */
+  CHECK_EQ(rc_scope_leave(heap, first), RC_ERR_INVALID);
+  rc_scope_end_block(heap, first);
+  CHECK_EQ(check_log.lines[GC_LOG_ERROR], 3); /* who has no status is told by the log */
+  CHECK(strstr(check_log.text, "!!") == NULL);
+  rc_scope_end_block(heap, around);
+  rc_scope_end_block(heap, RC_SCOPE_NONE);
+  CHECK_EQ(check_log.lines[GC_LOG_ERROR], 3);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+/* The result goes past scopes whose blocks have ended. */
+static void result_past_a_block_that_has_ended(void) {
+  begin(NULL);
+  rc_scope_mark around = rc_scope_enter(NULL), over = rc_scope_enter(NULL), inner = rc_scope_enter(NULL);
+  check_log_start();
+  rc_scope_end_block(NULL, over);
+  Node *result = kept(NULL, 'r');
+  CHECK_EQ(rc_scope_leave_with(NULL, inner, result), RC_OK);
+  CHECK(ended(""));
+  CHECK_EQ(rc_count(result), 1);
+  CHECK_EQ(rc_scope_leave(NULL, around), RC_OK);
+  CHECK(ended("r"));
 }
 
 static void in_another_heap(void) {
@@ -229,6 +384,109 @@ static void destroy_that_keeps(void) {
   CHECK_EQ(rc_scope_leave(NULL, mark), RC_OK);
   CHECK(ended("xioa"));
   CHECK_EQ(graph_live(NULL), 0);
+}
+
+/* A scope that is being left is not left once more, however that is tried, and the one around stays as it is. */
+static struct {
+  rc_scope_mark around, mark;
+  rc_status left, unwound, unwound_around, reset, left_with;
+} again;
+
+static void leave_again(void *obj) {
+  note_destroy(obj);
+  if (((Node *)obj)->id != 'x') return;
+  again.left = rc_scope_leave(NULL, again.mark);
+  again.unwound = rc_scope_unwind(NULL, again.mark);
+  again.unwound_around = rc_scope_unwind(NULL, again.around);
+  again.reset = rc_scope_reset(NULL, again.mark);
+  again.left_with = rc_scope_leave_with(NULL, again.mark, graph_node(type, 'y'));
+  rc_scope_end_block(NULL, again.mark);
+  (void)kept(NULL, 'k');
+}
+
+static void left_inside_its_own_leaving(void) {
+  begin(NULL);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Again", spec.size = sizeof(Node), spec.destroy = leave_again;
+  rc_type *leaver = graph_type(NULL, &spec);
+  for (int how = 0; how < 5; how++) {
+    order_used = 0;
+    again.around = rc_scope_enter(NULL);
+    (void)kept(NULL, 'o');
+    again.mark = rc_scope_enter(NULL);
+    (void)kept(NULL, 'a');
+    CHECK(rc_scope_keep(NULL, graph_node(leaver, 'x')) != NULL);
+    (void)kept(NULL, 'b');
+    again.left = again.unwound = again.unwound_around = again.reset = again.left_with = RC_OK;
+    check_log_start();
+    switch (how) {
+    case 0: CHECK_EQ(rc_scope_leave(NULL, again.mark), RC_OK); break;
+    case 1: CHECK_EQ(rc_scope_unwind(NULL, again.mark), RC_OK); break;
+    case 2: CHECK_EQ(rc_scope_reset(NULL, again.mark), RC_OK); break;
+    case 3: CHECK_EQ(rc_scope_leave_with(NULL, again.mark, NULL), RC_OK); break;
+    default: rc_scope_end_block(NULL, again.mark);
+    }
+    CHECK_EQ(again.left, RC_ERR_INVALID);
+    CHECK_EQ(again.unwound, RC_ERR_INVALID);
+    CHECK_EQ(again.unwound_around, RC_ERR_INVALID);
+    CHECK_EQ(again.reset, RC_ERR_INVALID);
+    CHECK_EQ(again.left_with, RC_ERR_INVALID);
+    CHECK_STR(check_log.text, "is being left or reset");
+    CHECK(ended("bxka"));
+    if (how == 2) CHECK_EQ(rc_scope_leave(NULL, again.mark), RC_OK); /* it has stayed open */
+    CHECK_EQ(rc_scope_leave(NULL, again.around), RC_OK); /* and so has this one */
+    CHECK(ended("bxkao"));
+  }
+}
+
+/* A callback that leaves the scope in which it was called, and enters another one. */
+static void swap_scope(void *obj) {
+  note_destroy(obj);
+  if (((Node *)obj)->id != 'x') return;
+  CHECK_EQ(rc_scope_leave(NULL, again.mark), RC_OK);
+  CHECK(rc_scope_enter_named(NULL, "swapped") != RC_SCOPE_NONE);
+  (void)kept(NULL, 'k');
+}
+
+static void entered_in_place_of_another_in_a_callback(void) {
+  begin(NULL);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Swaps", spec.size = sizeof(Node), spec.destroy = swap_scope;
+  rc_type *swaps = graph_type(NULL, &spec);
+  rc_scope_mark around = rc_scope_enter(NULL);
+  (void)kept(NULL, 'o');
+  again.mark = rc_scope_enter(NULL);
+  (void)kept(NULL, 'a');
+  check_log_start();
+  rc_decref(graph_node(swaps, 'x'));
+  CHECK(ended("xak")); /* closed at the border, though as many are open there as before */
+  CHECK_STR(check_log.text, "swapped");
+  CHECK_EQ(rc_scope_leave(NULL, again.mark), RC_ERR_INVALID);
+  CHECK_EQ(rc_scope_leave(NULL, around), RC_OK);
+  CHECK(ended("xako"));
+}
+
+/* Callbacks of the heap's end may use scopes; what they took is given back. */
+static void use_scope(void *obj) {
+  gc_heap *heap = rc_heap_of(obj);
+  rc_scope_mark mark = rc_scope_enter(heap);
+  for (int i = 0; i < 100; i++) (void)kept(heap, 's');
+  CHECK_EQ(rc_scope_leave(heap, mark), RC_OK);
+  CHECK(rc_scope_enter(heap) != RC_SCOPE_NONE);
+}
+
+static void used_while_the_heap_ends(void) {
+  gc_heap *heap = graph_heap("ending");
+  begin(heap);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Uses", spec.size = sizeof(Node), spec.destroy = use_scope;
+  rc_type *uses = graph_type(heap, &spec);
+  Node *held = graph_node(uses, 'h');
+  CHECK(rc_scope_enter(heap) != RC_SCOPE_NONE);
+  CHECK(rc_scope_keep(heap, graph_node(uses, 'x')) != NULL);
+  check_log_start();
+  CHECK_EQ(gc_heap_free(heap), 1);
+  CHECK(held != NULL && order_used == sizeof order - 1);
 }
 
 /* ---- RC_SCOPE and RC_AUTO ---- */
@@ -358,12 +616,22 @@ static const check_test tests[] = {
     CHECK_TEST(deep_and_wide),
     CHECK_TEST(left_twice),
     CHECK_TEST(out_of_order),
+    CHECK_TEST(out_of_order_is_said),
+    CHECK_TEST(unwound),
+    CHECK_TEST(reset),
+    CHECK_TEST(left_with_a_result),
+    CHECK_TEST(left_with_what_it_does_not_keep),
+    CHECK_TEST(blocks_that_end_in_the_wrong_order),
+    CHECK_TEST(result_past_a_block_that_has_ended),
     CHECK_TEST(in_another_heap),
     CHECK_TEST(marks_of_two_heaps_differ),
     CHECK_TEST(no_scope_is_left_with_none),
     CHECK_TEST(object_of_another_heap),
     CHECK_TEST(open_at_the_end_of_the_heap),
     CHECK_TEST(destroy_that_keeps),
+    CHECK_TEST(left_inside_its_own_leaving),
+    CHECK_TEST(entered_in_place_of_another_in_a_callback),
+    CHECK_TEST(used_while_the_heap_ends),
 #ifdef RC_SCOPE
     CHECK_TEST(left_by_return),
     CHECK_TEST(left_by_break_and_continue),

@@ -21,7 +21,7 @@
 use crate::cycle::events::{Event, EventFn};
 use crate::heap::Heap;
 use crate::profile::site::Site;
-use crate::scope;
+use crate::scope::{self, Border};
 use crate::series::watch::Watch;
 use crate::types::{ObjectFn, TraverseFn, VisitFn};
 use crate::weak::{Weak, WeakFn};
@@ -179,15 +179,13 @@ pub unsafe fn watch(heap: *mut Heap, function: WatchFn, watch: &Watch, value: u6
 }
 
 /// A callback begins: scopes that it leaves open are closed at this border.
-unsafe fn enter(heap: *mut Heap) -> usize {
+unsafe fn enter(heap: *mut Heap) -> Border {
     (*heap).death_depth += 1;
-    scope::depth(heap)
+    scope::begin_callback(heap)
 }
 
-unsafe fn leave(heap: *mut Heap, border: usize) {
-    if scope::depth(heap) != border {
-        scope::close_to(heap, border);
-    }
+unsafe fn leave(heap: *mut Heap, border: Border) {
+    scope::end_callback(heap, border);
     (*heap).death_depth -= 1;
 }
 

@@ -1,8 +1,18 @@
 //! Scopes: references held for a stretch of the host's program, released last in first out.
 //!
-//! A heap has one stack of kept references and one of open scopes. A mark names an open scope by its heap
-//! and a serial number, so a mark that was left before, or that belongs to another heap, is told from the
-//! innermost one.
+//! | file | subject |
+//! |---|---|
+//! | this | scopes entered and left, what they keep; the growing array that many tables are made of |
+//! | `stacks` | a stack of scopes for each flow of control; the borders of callbacks |
+//!
+//! A [`ScopeStack`] has the references that its scopes keep and the scopes that are open, both in order. Scopes are
+//! entered, left and given references on the heap's current stack. A mark names a scope by its heap and a serial number,
+//! which no other scope of the heap has, whichever its stack; so a mark that was left before, or that belongs to another
+//! heap or stack, is told from the innermost one.
+//!
+//! Leaving runs host code, which may enter scopes, keep references in the scope that is being left, ask for that one to
+//! be left once more (refused: it is busy), and make stacks current; what it does not undo is undone at the
+//! border of the callback.
 
 use crate::count;
 use crate::heap::Heap;
@@ -11,10 +21,18 @@ use crate::report::{self, CText, Level};
 use crate::series::{self, What};
 use crate::sys;
 use core::ffi::{c_char, c_void};
+use core::fmt;
 use core::ptr;
+
+mod stacks;
+
+pub use stacks::*;
 
 /// Bits of a heap's number in a mark.
 const HEAP_BITS: u32 = 16;
+
+/// So many lines about scopes that are left out of order are logged one by one; then each further power of two.
+const SAID_MAX: u64 = 16;
 
 /// One open scope.
 #[derive(Clone, Copy)]
@@ -24,6 +42,10 @@ struct Open {
     /// References kept before it.
     start: usize,
     name: *const c_char,
+    /// Its references are being released.
+    busy: bool,
+    /// Its block has ended before those inside it: it is left together with them.
+    over: bool,
 }
 
 /// A growing array of plain values. Zeroed memory is an empty one.
@@ -97,6 +119,11 @@ impl<T: Copy> Stack<T> {
         (index < self.len).then(|| unsafe { self.items.add(index).read() })
     }
 
+    /// The top.
+    pub fn last(&self) -> Option<T> {
+        self.get(self.len.wrapping_sub(1))
+    }
+
     /// A value by its place from the bottom, to be changed.
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         // SAFETY: below the length.
@@ -139,6 +166,11 @@ impl<T: Copy> Stack<T> {
         self.len == 0
     }
 
+    /// Takes values off the top until so many are left.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     /// Takes a value out; those above move down.
     pub fn remove(&mut self, index: usize) {
         if index < self.len {
@@ -164,12 +196,59 @@ impl<T: Copy> Stack<T> {
     }
 }
 
-/// The scopes of one heap. Zeroed memory has none.
-#[repr(C)]
-pub struct Scopes {
-    kept: Stack<*mut c_void>,
-    open: Stack<Open>,
-    serial: u64,
+/// Why a scope was not left.
+#[derive(Clone, Copy, Debug)]
+pub enum Refused {
+    /// The mark is of no open scope of the heap.
+    NotOpen,
+    /// Scopes that were entered after it are open: the names of both.
+    NotInnermost(*const c_char, *const c_char),
+    /// It is on another stack than the current one: its name.
+    OtherStack(*const c_char),
+    /// It, or one inside it, is being left or reset: its name.
+    Busy(*const c_char),
+    /// No memory.
+    NoMemory,
+}
+
+impl Refused {
+    /// Whether scopes of several flows of control seem to be on one stack.
+    pub fn is_about_order(&self) -> bool {
+        matches!(self, Refused::NotInnermost(..) | Refused::OtherStack(_))
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Refused::NotOpen => {
+                out.write_str("the mark is of no open scope: left before, or of another heap")
+            }
+            Refused::NotInnermost(name, inner) => write!(
+                out,
+                "scope {} is not the innermost: {}, which was entered after it, is open",
+                Name(name),
+                Name(inner)
+            ),
+            Refused::OtherStack(name) => {
+                write!(out, "scope {} is on a stack of scopes that is not the current one", Name(name))
+            }
+            Refused::Busy(name) => write!(out, "scope {} is being left or reset", Name(name)),
+            Refused::NoMemory => out.write_str("no memory"),
+        }
+    }
+}
+
+/// A scope's name for messages; a null one too.
+struct Name(*const c_char);
+
+impl fmt::Display for Name {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.is_null() {
+            true => out.write_str("(unnamed)"),
+            false => CText(self.0).fmt(out),
+        }
+    }
 }
 
 /// Opens a scope; 0 for out of memory.
@@ -177,12 +256,11 @@ pub struct Scopes {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn enter(heap: *mut Heap, name: *const c_char) -> u64 {
-    let index = (*heap).index as u64;
-    let scopes = &mut (*heap).scopes;
-    scopes.serial += 1;
-    let mark = scopes.serial << HEAP_BITS | index;
-    let open = Open { mark, start: scopes.kept.len(), name };
-    if !scopes.open.push(open) {
+    let stack = current(heap);
+    (*heap).scopes.serial += 1;
+    let mark = (*heap).scopes.serial << HEAP_BITS | (*heap).index as u64;
+    let open = Open { mark, start: (*stack).kept.len(), name, busy: false, over: false };
+    if !(*stack).open.push(open) {
         return 0;
     }
     measure::enter(heap, mark, name);
@@ -190,57 +268,177 @@ pub unsafe fn enter(heap: *mut Heap, name: *const c_char) -> u64 {
     mark
 }
 
-/// Closes the innermost scope, if `mark` is its mark. False if not: then nothing was done.
+/// Closes the innermost scope, which has to be the mark's. With Err nothing was done.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
-pub unsafe fn leave(heap: *mut Heap, mark: u64) -> bool {
-    let scopes = &mut (*heap).scopes;
-    let Some(top) = scopes.open.len().checked_sub(1).and_then(|index| scopes.open.get(index)) else {
-        return false;
-    };
-    if top.mark != mark {
-        return false;
+pub unsafe fn leave(heap: *mut Heap, mark: u64) -> Result<(), Refused> {
+    let stack = current(heap);
+    innermost(heap, mark)?;
+    close_innermost(heap, stack);
+    close_over(heap, stack);
+    Ok(())
+}
+
+/// Closes the scope of the mark and all inside it. With Err nothing was done.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn unwind(heap: *mut Heap, mark: u64) -> Result<(), Refused> {
+    let stack = current(heap);
+    let Some(depth) = (*stack).depth_of(mark) else { return Err(why_not(heap, mark)) };
+    let inner = (*stack).open.as_slice().get(depth..).unwrap_or(&[]);
+    if let Some(busy) = inner.iter().find(|open| open.busy) {
+        return Err(Refused::Busy(busy.name));
     }
-    close_innermost(heap, top.start);
-    true
+    close_to(heap, stack, depth);
+    close_over(heap, stack);
+    Ok(())
 }
 
-/// Releases what the innermost scope keeps, if `mark` is its mark; it stays open. False if not.
+/// Releases what the innermost scope, which has to be the mark's, keeps; it stays open. With Err nothing was done.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
-pub unsafe fn release_kept(heap: *mut Heap, mark: u64) -> bool {
-    let scopes = &mut (*heap).scopes;
-    let top = scopes.open.len().checked_sub(1).and_then(|index| scopes.open.get(index));
-    let Some(open) = top.filter(|open| open.mark == mark) else { return false };
-    empty_to(heap, open.start);
-    true
+pub unsafe fn reset(heap: *mut Heap, mark: u64) -> Result<(), Refused> {
+    let stack = current(heap);
+    let open = innermost(heap, mark)?;
+    (*stack).set_busy(true);
+    empty_to(stack, open.start);
+    (*stack).set_busy(false);
+    Ok(())
 }
 
-unsafe fn empty_to(heap: *mut Heap, start: usize) {
-    while (*heap).scopes.kept.len() > start {
-        if let Some(obj) = (*heap).scopes.kept.pop() {
+/// As [`leave`]; a reference to `obj` becomes the scope's around, or the caller's if there is none. Mark 0: of a scope
+/// that could not be entered.
+///
+/// # Safety
+/// - `obj` is an object; only the heap's thread is in the heap.
+pub unsafe fn leave_with(heap: *mut Heap, mark: u64, obj: *mut c_void) -> Result<(), Refused> {
+    let stack = current(heap);
+    if mark != 0 {
+        innermost(heap, mark)?;
+    }
+    if !(*stack).kept.reserve(1) {
+        return Err(Refused::NoMemory);
+    }
+    count::incref(obj);
+    if mark != 0 {
+        leave(heap, mark)?;
+    }
+    if !(*stack).open.is_empty() {
+        // There is room: leaving takes nothing away from it.
+        let _ = (*stack).kept.push(obj);
+    }
+    Ok(())
+}
+
+/// The block of a scope ends, whatever else is open: it is left, or, when others were entered after it, ends with
+/// those. The latter and every failure is said in the log.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn end_block(heap: *mut Heap, mark: u64) {
+    let Err(why) = leave(heap, mark) else { return };
+    let found = find(heap, mark).filter(|_| why.is_about_order());
+    let Some((stack, depth)) = found else {
+        return say(heap, "the end of an RC_SCOPE", &why, "nothing was released");
+    };
+    say(heap, "the end of an RC_SCOPE", &why, "it is left with those inside it");
+    let Some(open) = (*stack).open.get(depth).filter(|open| open.mark == mark) else { return };
+    // Its name may be gone when it is closed, so what is known by name ends now.
+    measure::leave(heap, &raw mut (*stack).flow, mark, false);
+    series::scope(heap, What::Leave, open.name);
+    (*stack).open.set(depth, Open { over: true, name: ptr::null(), ..open });
+    close_over(heap, stack);
+}
+
+/// Says in the log that scopes were not left as they were entered: the first times, then at each power of two.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+#[cold]
+pub unsafe fn say(heap: *mut Heap, call: &str, why: &Refused, then: &str) {
+    (*heap).scopes.said += 1;
+    let said = (*heap).scopes.said;
+    if said > SAID_MAX && !said.is_power_of_two() {
+        return;
+    }
+    let advice = match why.is_about_order() {
+        true => "; threads and coroutines that take turns need a stack of scopes each (rc_scope_stack_new)",
+        false => "",
+    };
+    let name = CText((*heap).name());
+    match said > SAID_MAX {
+        true => report::log(
+            Level::Error,
+            format_args!("heap {name}: {call}: {why}; {then} (for the {said}th time in this heap){advice}"),
+        ),
+        false => report::log(Level::Error, format_args!("heap {name}: {call}: {why}; {then}{advice}")),
+    }
+}
+
+/// The innermost scope of the current stack, if it is the mark's and not being left.
+unsafe fn innermost(heap: *mut Heap, mark: u64) -> Result<Open, Refused> {
+    match (*current(heap)).top().filter(|open| open.mark == mark) {
+        Some(open) if open.busy => Err(Refused::Busy(open.name)),
+        Some(open) => Ok(open),
+        None => Err(why_not(heap, mark)),
+    }
+}
+
+/// Why the mark is not that of the innermost scope.
+#[cold]
+unsafe fn why_not(heap: *mut Heap, mark: u64) -> Refused {
+    let Some((stack, depth)) = find(heap, mark) else { return Refused::NotOpen };
+    let name_at = |depth| (*stack).open.get(depth).map_or(ptr::null(), |open| open.name);
+    if stack != current(heap) {
+        return Refused::OtherStack(name_at(depth));
+    }
+    Refused::NotInnermost(name_at(depth), name_at(depth + 1))
+}
+
+/// Releases what was kept last, down to `start`.
+unsafe fn empty_to(stack: *mut ScopeStack, start: usize) {
+    while (*stack).kept.len() > start {
+        if let Some(obj) = (*stack).kept.pop() {
             count::decref(obj);
         }
     }
 }
 
-unsafe fn close_innermost(heap: *mut Heap, start: usize) {
+unsafe fn close_innermost(heap: *mut Heap, stack: *mut ScopeStack) {
+    let Some(open) = (*stack).top() else { return };
+    (*stack).set_busy(true);
     // The scope stays open while it is emptied: what a death keeps meanwhile is released too.
-    empty_to(heap, start);
-    if let Some(open) = (*heap).scopes.open.pop() {
-        measure::leave(heap, open.mark);
+    empty_to(stack, open.start);
+    let _ = (*stack).open.pop();
+    if !open.over {
+        measure::leave(heap, &raw mut (*stack).flow, open.mark, true);
         series::scope(heap, What::Leave, open.name);
     }
 }
 
-/// Whether a scope is open.
+/// Closes the innermost scopes down to a depth.
+unsafe fn close_to(heap: *mut Heap, stack: *mut ScopeStack, depth: usize) {
+    while (*stack).open.len() > depth {
+        close_innermost(heap, stack);
+    }
+}
+
+/// Closes those innermost scopes whose blocks have ended.
+unsafe fn close_over(heap: *mut Heap, stack: *mut ScopeStack) {
+    while (*stack).top().is_some_and(|open| open.over) {
+        close_innermost(heap, stack);
+    }
+}
+
+/// Whether a scope is open on the current stack.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn is_open(heap: *mut Heap) -> bool {
-    !(*heap).scopes.open.is_empty()
+    !(*current(heap)).open.is_empty()
 }
 
 /// Gives a reference to the innermost scope. False for out of memory: the reference is still the caller's.
@@ -248,62 +446,24 @@ pub unsafe fn is_open(heap: *mut Heap) -> bool {
 /// # Safety
 /// - A scope is open; only the heap's thread is in the heap.
 pub unsafe fn keep(heap: *mut Heap, obj: *mut c_void) -> bool {
-    (*heap).scopes.kept.push(obj)
-}
-
-/// How many scopes are open: where a callback begins.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn depth(heap: *mut Heap) -> usize {
-    (*heap).scopes.open.len()
+    (*current(heap)).kept.push(obj)
 }
 
 /// Calls `each` with the name of the scope and the object, for every reference that a scope of the heap keeps, in the
-/// order in which they were given. The name is null when the scope has none, and for what no open scope keeps.
+/// order in which each stack was given them. The name is null when the scope has none, and for what no open scope keeps.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap; `each` changes no scope.
 pub unsafe fn each_kept(heap: *mut Heap, mut each: impl FnMut(*const c_char, *mut c_void)) {
-    let scopes = &(*heap).scopes;
-    let mut depth = 0;
-    let mut name = ptr::null();
-    for index in 0..scopes.kept.len() {
-        while let Some(open) = scopes.open.get(depth).filter(|open| open.start <= index) {
-            name = open.name;
-            depth += 1;
-        }
-        if let Some(obj) = scopes.kept.get(index) {
+    each_stack(heap, |stack| {
+        let mut depth = 0;
+        let mut name = ptr::null();
+        for (index, &obj) in (*stack).kept.as_slice().iter().enumerate() {
+            while let Some(open) = (*stack).open.get(depth).filter(|open| open.start <= index) {
+                name = open.name;
+                depth += 1;
+            }
             each(name, obj);
         }
-    }
-}
-
-/// Closes the scopes that were opened beyond a depth and left open, and says so.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-#[cold]
-pub unsafe fn close_to(heap: *mut Heap, depth: usize) {
-    while let Some(top) = (*heap).scopes.open.len().checked_sub(1).filter(|&top| top >= depth) {
-        let Some(open) = (*heap).scopes.open.get(top) else { return };
-        let name = if open.name.is_null() { c"(unnamed)".as_ptr() } else { open.name };
-        report::log(
-            Level::Warning,
-            format_args!("scope {} was left open in a callback; it was closed there", CText(name)),
-        );
-        close_innermost(heap, open.start);
-    }
-}
-
-/// Releases everything and gives the memory back: the heap ends.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn end(heap: *mut Heap) {
-    while let Some(obj) = (*heap).scopes.kept.pop() {
-        count::decref(obj);
-    }
-    (*heap).scopes.kept.end();
-    (*heap).scopes.open.end();
+    });
 }

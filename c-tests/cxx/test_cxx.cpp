@@ -152,11 +152,43 @@ void sites() {
   CHECK(gc_heap_free(heap) == 0);
 }
 
+void thrown_through(gc_heap *heap, rc_type *type) {
+  RC_SCOPE(heap);
+  (void)rc_scope_keep(heap, rc_new(type));
+  throw 7;
+}
+
+// Scopes are left by exceptions, on the stack of the flow of control that entered them; results are handed on.
+void scopes() {
+  gc_heap *heap = make_heap("scopes");
+  rc_type *type = make_type(heap, "Node", sizeof(Node), node_fields);
+  destroyed = 0;
+  rc_scope_stack *stack = nullptr;
+  CHECK(rc_scope_stack_new(heap, &stack) == RC_OK);
+  {
+    RC_SCOPE_NAMED(heap, "around");
+    CHECK(rc_scope_stack_switch(heap, stack) == nullptr);
+    try {
+      thrown_through(heap, type);
+    } catch (int thrown) {
+      CHECK(thrown == 7 && destroyed == 1);
+    }
+    rc_scope_mark mark = rc_scope_enter(heap);
+    void *result = rc_scope_keep(heap, rc_new(type));
+    CHECK(rc_scope_leave_with(heap, mark, result) == RC_OK);
+    CHECK(rc_count(result) == 1 && destroyed == 1);
+    rc_decref(result);
+    CHECK(rc_scope_stack_switch(heap, nullptr) == stack);
+  }
+  CHECK(destroyed == 2 && rc_scope_stack_free(stack) == RC_OK);
+  CHECK(gc_heap_free(heap) == 0);
+}
+
 } // namespace
 
 int main() {
   void (*const tests[])() = {rings_of_structs, every_field_macro, initialisers_and_books, held_in_a_vector,
-                                       sites};
+                                       sites, scopes};
   unsigned passed = 0, failed = 0;
   for (auto test : tests) {
     failures = 0;

@@ -14,6 +14,29 @@
  * RC_SCOPE(heap) is a declaration: a guard for the rest of the enclosing block, left by return,
  * break, continue and goto. RC_AUTO stands before the declaration of one pointer variable, which
  * must be initialised; what it points to then is released.
+ *
+ * Where an RC_SCOPE ends and others that were entered after it are open, threads or coroutines took
+ * turns on one stack of scopes. That is said in the log, and the scope is left together with them.
+ * Such flows of control need a stack each, made current whenever one has its turn:
+ *
+ *     rc_scope_stack *mine;                                 // of this thread, this coroutine
+ *     if (rc_scope_stack_new(heap, &mine) != RC_OK) ...
+ *
+ *     take(&the_lock);                                      // or: is resumed
+ *     rc_scope_stack_switch(heap, mine);
+ *     {
+ *       RC_SCOPE(heap);
+ *       ...                                                 // others may have their turns in here
+ *     }
+ *     rc_scope_stack_switch(heap, NULL);                    // the heap's own
+ *     (void)rc_scope_stack_free(mine);
+ *
+ * By hand, with a result that the scope around takes over:
+ *
+ *     rc_scope_mark mark = rc_scope_enter(heap);
+ *     Node *sum = rc_scope_keep(heap, add(left, right));    // others that are kept die below
+ *     if (rc_scope_leave_with(heap, mark, sum) != RC_OK) ...
+ *     return sum;                                           // borrowed from the scope around
  */
 #ifndef RCGC_AUTO_H
 #define RCGC_AUTO_H
@@ -30,7 +53,7 @@ typedef struct rcgc_scope_guard {
 } rcgc_scope_guard;
 
 static inline void rcgc_scope_guard_end(rcgc_scope_guard *guard) {
-  (void)rc_scope_leave(guard->heap, guard->mark);
+  rc_scope_end_block(guard->heap, guard->mark);
 }
 
 static inline void rcgc_auto_end(void *variable) {

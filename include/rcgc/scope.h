@@ -2,6 +2,11 @@
  * its end, last in first out. What a context manager is in Python. `RC_SCOPE` and `RC_AUTO` of
  * rcgc/auto.h do it by themselves.
  *
+ * Scopes are on a stack: the last one entered is the first one left. Flows of control that take
+ * turns in one heap, threads under a common lock or coroutines, need a stack each
+ * (`rc_scope_stack_new`), or they put what they keep into each other's scopes and leave those
+ * out of order, which is said in the log. rcgc/auto.h has an example.
+ *
  * Generated from src/capi/scope.rs: do not edit, run `make headers`. */
 #ifndef RCGC_SCOPE_H
 #define RCGC_SCOPE_H
@@ -11,6 +16,8 @@
 #include <rcgc/status.h>
 
 RCGC_BEGIN_DECLS
+
+typedef struct rc_scope_stack rc_scope_stack;
 
 /* Where a scope began: what `rc_scope_leave` goes back to. A value to be kept and handed back,
  * no more. */
@@ -45,10 +52,60 @@ RCGC_API RCGC_MUST_USE rc_scope_mark rc_scope_enter_named(gc_heap *heap, const c
  * Threads: the heap's.
  * May collect: no.
  * Runs host code: what the death of an object runs.
- * Fails: RC_ERR_INVALID for a mark that is not the innermost open scope's of this heap (left
- *   twice, out of order, of another heap); then nothing was released.
+ * Fails: RC_ERR_INVALID for a mark that is not that of the innermost open scope on the heap's
+ *   current stack: left twice, out of order (said in the log, too), of another heap, or being
+ *   left already; then nothing was released.
  */
 RCGC_API rc_status rc_scope_leave(gc_heap *heap, rc_scope_mark mark);
+
+/* Closes a scope and all that were entered after it and are still open, the innermost first:
+ * what an interpreter calls that jumped out of them. RC_SCOPE_NONE is `RC_OK`.
+ *
+ * Ownership: releases what the scopes keep.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: what the death of an object runs.
+ * Fails: RC_ERR_INVALID for a mark of no open scope on the heap's current stack, or if one of
+ *   the scopes is being left; then nothing was released.
+ */
+RCGC_API rc_status rc_scope_unwind(gc_heap *heap, rc_scope_mark mark);
+
+/* Releases what a scope keeps, last in first out, and leaves it open: for loops. RC_SCOPE_NONE
+ * is `RC_OK`.
+ *
+ * Ownership: releases what the scope keeps.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: what the death of an object runs.
+ * Fails: as `rc_scope_leave`.
+ */
+RCGC_API rc_status rc_scope_reset(gc_heap *heap, rc_scope_mark mark);
+
+/* Closes a scope and hands a result to the scope around, which gets a reference to it of its
+ * own; if no scope is around, the caller owns that reference. Null: as `rc_scope_leave`.
+ *
+ * With RC_SCOPE_NONE nothing is closed, and the result is handed on all the same.
+ *
+ * Ownership: obj is borrowed; its new reference is the scope's around, or without one the
+ *   caller's.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: what the death of an object runs.
+ * Fails: as `rc_scope_leave`; RC_ERR_NO_MEMORY: then nothing was released.
+ */
+RCGC_API rc_status rc_scope_leave_with(gc_heap *heap, rc_scope_mark mark, void *obj);
+
+/* What `RC_SCOPE` does where its block ends: leaves the scope. One that is not the innermost
+ * stays open until those inside it are left, so that nothing is held for ever. That, and every
+ * other failure, is said in the log.
+ *
+ * Ownership: releases what the scope keeps.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: what the death of an object runs.
+ * Fails: only in the log.
+ */
+RCGC_API void rc_scope_end_block(gc_heap *heap, rc_scope_mark mark);
 
 /* Gives a reference to the innermost open scope, and returns the object. Null stays null.
  *
@@ -61,6 +118,46 @@ RCGC_API rc_status rc_scope_leave(gc_heap *heap, rc_scope_mark mark);
  *   released.
  */
 RCGC_API void *rc_scope_keep(gc_heap *heap, void *obj);
+
+/* Makes a stack of scopes beside the heap's own, for a flow of control that takes turns with
+ * others in the heap. It is not made current.
+ *
+ * Ownership: the caller's, to be freed with `rc_scope_stack_free`; it ends with its heap at the
+ *   latest.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: RC_ERR_INVALID for a null out_stack, RC_ERR_NO_MEMORY.
+ */
+RCGC_API rc_status rc_scope_stack_new(gc_heap *heap, rc_scope_stack **RCGC_NONNULL out_stack);
+
+/* Makes a stack the heap's current one: scopes are entered, left and given references there, and
+ * scopes on the others stay as they are. Returns the one that was current. Null is the heap's
+ * own stack, here and as a result.
+ *
+ * A callback ends with the stack that it began with: what it left current otherwise is put back,
+ * with a line in the log. Under a profile a scope measures what happens while its stack is the
+ * current one.
+ *
+ * Ownership: nothing; the result is borrowed.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: fatal for a stack that is freed, another heap's, or none.
+ */
+RCGC_API rc_scope_stack *rc_scope_stack_switch(gc_heap *heap, rc_scope_stack *stack);
+
+/* Ends a stack of scopes, first leaving those that are open on it, the innermost first. Null is
+ * `RC_OK`.
+ *
+ * Ownership: the stack is gone; what its scopes kept is released.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: what the death of an object runs.
+ * Fails: RC_ERR_IN_USE for the current stack, and for one that was current when a callback that
+ *   is still running began; fatal for a stack that is freed, also with its heap, or none.
+ */
+RCGC_API rc_status rc_scope_stack_free(rc_scope_stack *stack);
 
 RCGC_END_DECLS
 

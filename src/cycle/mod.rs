@@ -313,7 +313,7 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
     plan::write_out(heap);
     (*heap).debug &= !events::DEBUG_SAVEALL;
     garbage_clear(heap);
-    scope::end(heap);
+    scope::leave_all(heap);
     drain_finalizers(heap);
     (*heap).each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
     (*heap).phase = Phase::Ending;

@@ -32,7 +32,7 @@ use crate::leaks::{self, Leaks};
 use crate::profile::plan::{self, Plan};
 use crate::profile::{self, Profile};
 use crate::report::{Line, LINE_BYTES};
-use crate::scope::{Scopes, Stack};
+use crate::scope::{self, Scopes, Stack};
 use crate::series::watch::Watches;
 use crate::series::{self, Series};
 use crate::stats::GenerationStats;
@@ -442,6 +442,7 @@ pub unsafe fn end(heap: *mut Heap) {
     (*heap).external.end();
     (*heap).weak.end();
     (*heap).garbage.end();
+    scope::end_all(heap);
     (*heap).finalizers.end();
     (*heap).callbacks.end();
     (*heap).give_all_segments();

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!   reservation (PROT_NONE until committed)
-//!   | heaps | types | segments | pages  | bits      | cells, handles, entries | working counts | objects
-//!     8 KiB   320 B   32 B       64 B     renewed,    24, 48, 48 B each         16 bits          segments
-//!     each    each    /1 MiB     /64 KiB  thawed,                               /granule         of 1 MiB, pages
-//!                                         changed                                                of 64 KiB
+//!   | heaps | types | segments | pages  | bits      | cells, handles, entries, | working counts | objects
+//!     8 KiB   320 B   32 B       64 B     renewed,    stacks of scopes           16 bits          segments
+//!     each    each    /1 MiB     /64 KiB  thawed,     24, 48, 48, 168 B each     /granule         of 1 MiB, pages
+//!                                         changed                                                 of 64 KiB
 //! ```
 //!
 //! Everything about an address follows from `(address - objects) >> shift`: there is no header in a page or
@@ -130,6 +130,8 @@ pub struct Range {
     pub handles: Pool,
     /// Entries of weak maps.
     pub entries: Pool,
+    /// Stacks of scopes.
+    pub scope_stacks: Pool,
     /// Segments that are committed.
     pub committed: usize,
     /// Segments below this one are all taken.
@@ -168,6 +170,7 @@ pub static mut RANGE: Range = Range {
     cells: Pool::none(),
     handles: Pool::none(),
     entries: Pool::none(),
+    scope_stacks: Pool::none(),
     committed: 0,
     first_free: 0,
     types_used: 0,
@@ -256,8 +259,8 @@ struct Plan {
     segments: usize,
     heaps: usize,
     types: usize,
-    offsets: [usize; 12],
-    pools: [usize; 3],
+    offsets: [usize; 13],
+    pools: [usize; 4],
     total: usize,
 }
 
@@ -271,8 +274,12 @@ fn plan(total: u64) -> Plan {
     let types = ((total / 16) as usize / TYPE_SLOT_BYTES).clamp(1024, TYPE_COUNT_MAX);
     let heaps = ((total / 16) as usize / HEAP_SLOT_BYTES).clamp(64, 16384);
     // The numbers of cells and entries have 32 bits.
-    let pools =
-        [(total / 64).min(24 << 32) as usize, (total / 32) as usize, (total / 32).min(48 << 32) as usize];
+    let pools = [
+        (total / 64).min(24 << 32) as usize,
+        (total / 32) as usize,
+        (total / 32).min(48 << 32) as usize,
+        (total / 128) as usize,
+    ];
     let fixed =
         types * TYPE_SLOT_BYTES + heaps * HEAP_SLOT_BYTES + HUGE_PAGE_BYTES + pools.iter().sum::<usize>();
     let granules = LINK_GRANULES as usize * GRANULE_BYTES / SEGMENT_BYTES;
@@ -291,9 +298,10 @@ fn plan(total: u64) -> Plan {
         pools[0],
         pools[1],
         pools[2],
+        pools[3],
         segments * (SEGMENT_BYTES / GRANULE_BYTES * 2),
     ];
-    let mut offsets = [0usize; 12];
+    let mut offsets = [0usize; 13];
     let mut at = 0usize;
     for (place, size) in offsets.iter_mut().zip(sizes) {
         *place = at;
@@ -338,7 +346,7 @@ unsafe fn make(wanted: u64) -> bool {
 }
 
 unsafe fn place(base: *mut u8, plan: &Plan) {
-    let [heaps, types, segments, pages, renewed, thawed, changed, cells, handles, entries, work, end] =
+    let [heaps, types, segments, pages, renewed, thawed, changed, cells, handles, entries, stacks, work, end] =
         plan.offsets;
     RANGE.heaps = base.add(heaps);
     RANGE.heap_count = plan.heaps;
@@ -352,6 +360,7 @@ unsafe fn place(base: *mut u8, plan: &Plan) {
     RANGE.cells = Pool { base: base.add(cells), size: plan.pools[0], ..Pool::none() };
     RANGE.handles = Pool { base: base.add(handles), size: plan.pools[1], ..Pool::none() };
     RANGE.entries = Pool { base: base.add(entries), size: plan.pools[2], ..Pool::none() };
+    RANGE.scope_stacks = Pool { base: base.add(stacks), size: plan.pools[3], ..Pool::none() };
     RANGE.objects = (base as usize + end).next_multiple_of(HUGE_PAGE_BYTES);
     RANGE.work = (RANGE.objects - (end - work)) as *mut u16;
     // Index 0 of either table is never handed out, so that a zeroed header or owner names nothing.

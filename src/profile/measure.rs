@@ -5,11 +5,18 @@
 //! serial number was given inside, so one comparison tells; an end is booked to the innermost measure that the
 //! object belongs to, and handed to the measure around when that one is left.
 //!
-//! A peak inside needs no list: the running peak is put down to the present on entering, and put back to the
-//! greater of the two on leaving.
+//! **Flows.** A scope measures what happens while its stack of scopes is the current one (`scope/stacks.rs`): each
+//! stack has a [`Flow`] with its own totals, which stand still while another one has its turn. So threads and
+//! coroutines that take turns are measured one by one. Whose an object was is known by its serial number, from the list
+//! of turns; that is empty as long as every measure that is open is of the current flow.
+//!
+//! A peak inside needs no list: the running peak is put down to the present on entering, and the greater of the two
+//! goes on counting on leaving. Peaks are of a flow's net bytes, what it made less what ended in its turns; with one
+//! flow these rise and fall with the live bytes.
 
 use super::record;
 use super::site;
+use super::turns::Turns;
 use super::Profile;
 use crate::header;
 use crate::heap::Heap;
@@ -46,6 +53,40 @@ pub struct Measured {
     pub duration_ns: u64,
 }
 
+/// Running totals, of a heap or of a flow.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    allocated_objects: u64,
+    allocated_bytes: u64,
+    freed_objects: u64,
+    freed_bytes: u64,
+}
+
+impl Counts {
+    /// What happened since `begin`.
+    fn since(&self, begin: &Counts) -> Counts {
+        Counts {
+            allocated_objects: self.allocated_objects - begin.allocated_objects,
+            allocated_bytes: self.allocated_bytes - begin.allocated_bytes,
+            freed_objects: self.freed_objects - begin.freed_objects,
+            freed_bytes: self.freed_bytes - begin.freed_bytes,
+        }
+    }
+
+    fn plus(&self, more: &Counts) -> Counts {
+        Counts {
+            allocated_objects: self.allocated_objects + more.allocated_objects,
+            allocated_bytes: self.allocated_bytes + more.allocated_bytes,
+            freed_objects: self.freed_objects + more.freed_objects,
+            freed_bytes: self.freed_bytes + more.freed_bytes,
+        }
+    }
+
+    fn net(&self) -> i64 {
+        self.allocated_bytes.wrapping_sub(self.freed_bytes) as i64
+    }
+}
+
 /// A measure that is open.
 #[derive(Clone, Copy)]
 struct Open {
@@ -53,20 +94,41 @@ struct Open {
     name: *const c_char,
     /// Objects made inside have this serial number or a greater one.
     first_serial: u64,
-    /// The running totals on entering.
-    allocated_objects: u64,
-    allocated_bytes: u64,
-    freed_objects: u64,
-    freed_bytes: u64,
-    live_bytes: u64,
-    /// The running peak around it.
-    outer_peak_bytes: u64,
+    /// The flow's totals on entering.
+    entered: Counts,
+    /// The flow's running peak around it.
+    outer_peak: i64,
     /// Of the objects made inside, those that ended.
     ended_objects: u64,
     ended_bytes: u64,
     entered_ns: u64,
     /// Survivors are to be reported.
     clean: bool,
+}
+
+/// The measures of one stack of scopes. Zeroed memory has none.
+#[repr(C)]
+pub struct Flow {
+    open: Stack<Open>,
+    /// What happened in its turns, but for the one that it has now.
+    past: Counts,
+    /// The most that its net bytes were since the innermost measure was entered or left, but for the turn it has now.
+    past_peak: i64,
+    /// Its place in [`Measures::flows`] + 1; 0: it never had a measure under this profile.
+    number: u32,
+}
+
+impl Flow {
+    /// The first serial number that a measure of it asks for; None: none is open.
+    pub fn first_serial(&self) -> Option<u64> {
+        self.open.get(0).map(|open| open.first_serial)
+    }
+
+    /// Forgets everything and gives the memory back.
+    pub fn end(&mut self) {
+        self.open.end();
+        (self.past, self.past_peak, self.number) = (Counts::default(), 0, 0);
+    }
 }
 
 /// All measures of one name that were left.
@@ -83,7 +145,15 @@ pub struct Total {
 
 /// The measures of one heap. Zeroed memory has none.
 pub struct Measures {
-    open: Stack<Open>,
+    /// The flow whose turn it is.
+    now: *mut Flow,
+    /// The heap's totals, and its live bytes, when its turn began.
+    began: Counts,
+    began_live_bytes: u64,
+    /// Measures that are open, of all flows.
+    open_count: usize,
+    /// Whose turn it was when.
+    turns: Turns,
     totals: Stack<Total>,
     /// Numbers of totals, by name.
     by_name: Index,
@@ -95,16 +165,32 @@ impl Measures {
     /// Whether one is open.
     #[inline(always)]
     pub fn is_any_open(&self) -> bool {
-        !self.open.is_empty()
+        self.open_count != 0
     }
 
-    /// An object ended that has this serial number: it belongs to the innermost measure that began before it.
-    pub fn ended(&mut self, serial: u64, bytes: u64) {
-        let open = self.open.as_mut_slice();
+    /// An object ended that has this serial number: it belongs to the innermost measure, of the flow that made it,
+    /// that began before it.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn ended(&mut self, serial: u64, bytes: u64) {
+        let flow = self.flow_of(serial);
+        if flow.is_null() {
+            return;
+        }
+        let open = (*flow).open.as_mut_slice();
         let inner = open.partition_point(|open| open.first_serial <= serial);
         if let Some(open) = inner.checked_sub(1).and_then(|at| open.get_mut(at)) {
             open.ended_objects += 1;
             open.ended_bytes += bytes;
+        }
+    }
+
+    /// Whose turn it was when an object was made; null when nobody asks.
+    fn flow_of(&self, serial: u64) -> *mut Flow {
+        match self.turns.is_empty() {
+            true => self.now,
+            false => self.turns.flow_of(serial),
         }
     }
 
@@ -113,14 +199,9 @@ impl Measures {
         self.totals.as_slice()
     }
 
-    /// Measures that are open now.
-    pub fn open_count(&self) -> usize {
-        self.open.len()
-    }
-
     /// Bytes of all this.
     pub fn own_bytes(&self) -> u64 {
-        self.open.own_bytes() + self.totals.own_bytes() + self.by_name.own_bytes()
+        self.turns.own_bytes() + self.totals.own_bytes() + self.by_name.own_bytes()
     }
 
     /// Adds what happened to the total of its name. Without memory for a new name it is left out.
@@ -163,7 +244,7 @@ impl Measures {
         }
         self.totals.end();
         self.by_name.end();
-        self.open.end();
+        self.turns.end();
     }
 }
 
@@ -190,24 +271,124 @@ unsafe fn copy_text(text: *const c_char) -> *const c_char {
 }
 
 impl Profile {
-    /// What happened in an open measure; `peak` is the running peak since it was entered.
-    fn measure(&self, open: &Open, peak: u64) -> Measured {
-        let allocated_objects = self.serial - open.allocated_objects;
-        let allocated_bytes = self.allocated_bytes - open.allocated_bytes;
-        Measured {
-            allocated_objects,
-            allocated_bytes,
-            freed_objects: self.freed_objects - open.freed_objects,
-            freed_bytes: self.freed_bytes() - open.freed_bytes,
-            survivor_objects: allocated_objects - open.ended_objects,
-            survivor_bytes: allocated_bytes - open.ended_bytes,
-            peak_bytes: peak.saturating_sub(open.live_bytes),
-            duration_ns: sys::now_ns() - open.entered_ns,
+    /// The heap's running totals.
+    fn totals(&self) -> Counts {
+        Counts {
+            allocated_objects: self.serial,
+            allocated_bytes: self.allocated_bytes,
+            freed_objects: self.freed_objects,
+            freed_bytes: self.freed_bytes(),
         }
+    }
+
+    /// A flow's running totals.
+    unsafe fn totals_of(&self, flow: *const Flow) -> Counts {
+        match ptr::eq(flow, self.measures.now) {
+            true => (*flow).past.plus(&self.totals().since(&self.measures.began)),
+            false => (*flow).past,
+        }
+    }
+
+    /// The most that a flow's net bytes were since its innermost measure was entered or left.
+    unsafe fn peak_of(&self, flow: *const Flow) -> i64 {
+        match ptr::eq(flow, self.measures.now) {
+            true => {
+                let risen = self.inner_peak_bytes.wrapping_sub(self.measures.began_live_bytes) as i64;
+                (*flow).past_peak.max((*flow).past.net() + risen)
+            }
+            false => (*flow).past_peak,
+        }
+    }
+
+    /// From now on the peak of the flow whose turn it is is that of the time to come.
+    unsafe fn restart_peak(&mut self) {
+        let flow = self.measures.now;
+        (*flow).past_peak = self.totals_of(flow).net();
+        self.inner_peak_bytes = self.live_bytes;
+    }
+
+    /// From now on peaks are those of the time to come.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn reset_measured_peak(&mut self) {
+        if !self.measures.now.is_null() {
+            self.restart_peak();
+        }
+    }
+
+    /// What happened so far in an open measure of a flow, by its place from the outermost.
+    unsafe fn measure(&self, flow: *const Flow, place: usize) -> Option<Measured> {
+        let open = (*flow).open.get(place)?;
+        // What measures inside it have not handed out yet: the peak before they began, and what ended.
+        let inner = (*flow).open.as_slice().get(place + 1..)?;
+        let counts = self.totals_of(flow).since(&open.entered);
+        let peak = inner.iter().fold(self.peak_of(flow), |peak, inner| peak.max(inner.outer_peak));
+        let ended = |number: fn(&Open) -> u64| number(&open) + inner.iter().map(number).sum::<u64>();
+        Some(Measured {
+            allocated_objects: counts.allocated_objects,
+            allocated_bytes: counts.allocated_bytes,
+            freed_objects: counts.freed_objects,
+            freed_bytes: counts.freed_bytes,
+            survivor_objects: counts.allocated_objects.saturating_sub(ended(|open| open.ended_objects)),
+            survivor_bytes: counts.allocated_bytes.saturating_sub(ended(|open| open.ended_bytes)),
+            peak_bytes: peak.saturating_sub(open.entered.net()).max(0) as u64,
+            duration_ns: sys::now_ns() - open.entered_ns,
+        })
     }
 }
 
-/// A scope was entered. Without memory it is not measured.
+/// A profile begins, or ends: no flow of the heap has measures.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn forget(heap: *mut Heap) {
+    scope::each_stack(heap, |stack| (*stack).flow.end());
+}
+
+/// A profile has begun, with all its running totals set.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn begin(heap: *mut Heap, profile: *mut Profile) {
+    forget(heap);
+    (*profile).measures.now = &raw mut (*scope::current(heap)).flow;
+    (*profile).measures.began = (*profile).totals();
+    (*profile).measures.began_live_bytes = (*profile).live_bytes;
+}
+
+/// Another flow has its turn.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap; `to` is the flow of its current stack.
+pub unsafe fn turn(heap: *mut Heap, to: *mut Flow) {
+    if super::exact(heap).is_null() {
+        return;
+    }
+    let profile = &mut *(*heap).profile;
+    let from = profile.measures.now;
+    ((*from).past_peak, (*from).past) = (profile.peak_of(from), profile.totals_of(from));
+    match profile.measures.open_count {
+        0 => profile.measures.turns.forget(),
+        _ => profile.measures.turns.note((*from).number, (*to).number, profile.serial + 1),
+    }
+    profile.measures.now = to;
+    profile.measures.began = profile.totals();
+    profile.measures.began_live_bytes = profile.live_bytes;
+    profile.inner_peak_bytes = profile.live_bytes;
+}
+
+/// A stack of scopes ends, all of which were left.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap; it is not the current one.
+pub unsafe fn flow_ends(heap: *mut Heap, flow: *mut Flow) {
+    if !super::exact(heap).is_null() {
+        (*(*heap).profile).measures.turns.remove((*flow).number);
+    }
+}
+
+/// A scope was entered on the current stack. Without memory it is not measured.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
@@ -216,51 +397,57 @@ pub unsafe fn enter(heap: *mut Heap, mark: u64, name: *const c_char) {
         return;
     }
     let profile = &mut *(*heap).profile;
+    let flow = profile.measures.now;
+    if (*flow).number == 0 {
+        (*flow).number = profile.measures.turns.add(flow, profile.serial + 1);
+    }
     let open = Open {
         mark,
         name,
         first_serial: profile.serial + 1,
-        allocated_objects: profile.serial,
-        allocated_bytes: profile.allocated_bytes,
-        freed_objects: profile.freed_objects,
-        freed_bytes: profile.freed_bytes(),
-        live_bytes: profile.live_bytes,
-        outer_peak_bytes: profile.inner_peak_bytes,
+        entered: profile.totals_of(flow),
+        outer_peak: profile.peak_of(flow),
         ended_objects: 0,
         ended_bytes: 0,
         entered_ns: sys::now_ns(),
         clean: false,
     };
-    if profile.measures.open.push(open) {
-        profile.inner_peak_bytes = profile.live_bytes;
+    if (*flow).number != 0 && (*flow).open.push(open) {
+        profile.measures.open_count += 1;
+        profile.restart_peak();
     }
 }
 
-/// A scope was left, and what it kept is released.
+/// A scope of a flow was left, and what it kept is released; or its block has ended, and what it keeps is still there.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
-pub unsafe fn leave(heap: *mut Heap, mark: u64) {
+pub unsafe fn leave(heap: *mut Heap, flow: *mut Flow, mark: u64, released: bool) {
     if super::exact(heap).is_null() {
         return;
     }
     let profile = &mut *(*heap).profile;
-    let top = profile.measures.open.len().wrapping_sub(1);
-    let Some(open) = profile.measures.open.get(top).filter(|open| open.mark == mark) else { return };
-    let measured = profile.measure(&open, profile.inner_peak_bytes);
-    let _ = profile.measures.open.pop();
-    profile.inner_peak_bytes = profile.inner_peak_bytes.max(open.outer_peak_bytes);
-    if let Some(outer) = profile.measures.open.get_mut(top.wrapping_sub(1)) {
-        // What was made inside was made inside of that one, too.
+    let Some(place) = place_of((*flow).open.as_slice(), mark) else { return };
+    let (Some(open), Some(measured)) = ((*flow).open.get(place), profile.measure(flow, place)) else {
+        return;
+    };
+    // What ended inside was inside of the one around, too; and so was the peak.
+    if let Some(outer) = (*flow).open.get_mut(place.wrapping_sub(1)) {
         outer.ended_objects += open.ended_objects;
         outer.ended_bytes += open.ended_bytes;
     }
+    match (*flow).open.get_mut(place + 1) {
+        Some(inner) => inner.outer_peak = inner.outer_peak.max(open.outer_peak),
+        None => (*flow).past_peak = (*flow).past_peak.max(open.outer_peak),
+    }
+    (*flow).open.remove(place);
+    profile.measures.open_count -= 1;
     if !open.name.is_null() {
         profile.measures.add(open.name, &measured);
     }
-    if open.clean && measured.survivor_objects != 0 {
+    if open.clean && released && measured.survivor_objects != 0 {
         profile.measures.violations += 1;
-        report_survivors(heap, &open, &measured);
+        report_survivors(heap, flow, &open, &measured);
     }
 }
 
@@ -269,27 +456,28 @@ fn place_of(open: &[Open], mark: u64) -> Option<usize> {
     open.binary_search_by_key(&mark, |open| open.mark).ok()
 }
 
+/// A scope that is open: its flow, and its place from the outermost. None without a measure.
+unsafe fn find(heap: *mut Heap, mark: u64) -> Option<(*mut Flow, usize)> {
+    if super::exact(heap).is_null() {
+        return None;
+    }
+    let place_in = |flow: *mut Flow| place_of((*flow).open.as_slice(), mark).map(|place| (flow, place));
+    let mut found = place_in((*(*heap).profile).measures.now);
+    if found.is_none() {
+        scope::each_stack(heap, |stack| found = found.or(place_in(&raw mut (*stack).flow)));
+    }
+    found
+}
+
 /// What happened so far in a scope that is open; its name. None without a measure. Takes time by the scopes that are
-/// open inside it.
+/// open inside it; of another stack than the current one, by the stacks of scopes too.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn so_far(heap: *mut Heap, mark: u64) -> Option<(*const c_char, Measured)> {
-    if super::exact(heap).is_null() {
-        return None;
-    }
-    let profile = &*(*heap).profile;
-    let open = profile.measures.open.as_slice();
-    let at = place_of(open, mark)?;
-    let (open, inner) = (open.get(at)?, open.get(at + 1..)?);
-    // What measures inside it have not handed out yet: the peak before they began, and what ended.
-    let peak = inner.iter().fold(profile.inner_peak_bytes, |peak, inner| peak.max(inner.outer_peak_bytes));
-    let mut measured = profile.measure(open, peak);
-    for inner in inner {
-        measured.survivor_objects -= inner.ended_objects;
-        measured.survivor_bytes -= inner.ended_bytes;
-    }
-    Some((open.name, measured))
+    let (flow, place) = find(heap, mark)?;
+    let measured = (*(*heap).profile).measure(flow, place)?;
+    (*flow).open.get(place).map(|open| (open.name, measured))
 }
 
 /// Why a function was not measured.
@@ -319,14 +507,17 @@ pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Result<
     let measured = match mark != 0 && so_far(heap, mark).is_some() {
         false => Err(NotMeasured::NoMemory),
         true => {
+            let border = scope::begin_callback(heap);
             host::run(heap, function, ctx);
             // What the scope keeps is released before it is looked at.
             let left = so_far_empty(heap, mark);
+            scope::end_callback(heap, border);
             left.ok_or(NotMeasured::Lost)
         }
     };
     if mark != 0 {
-        scope::leave(heap, mark);
+        // The function may have left it, which was noticed.
+        let _ = scope::leave(heap, mark);
     }
     if own {
         super::stop(heap);
@@ -335,9 +526,7 @@ pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Result<
 }
 
 unsafe fn so_far_empty(heap: *mut Heap, mark: u64) -> Option<Measured> {
-    if !scope::release_kept(heap, mark) {
-        return None;
-    }
+    scope::reset(heap, mark).ok()?;
     so_far(heap, mark).map(|(_, measured)| measured)
 }
 
@@ -346,21 +535,13 @@ unsafe fn so_far_empty(heap: *mut Heap, mark: u64) -> Option<Measured> {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn expect_clean(heap: *mut Heap, mark: u64) -> bool {
-    if super::exact(heap).is_null() {
-        return false;
-    }
-    let open = (*(*heap).profile).measures.open.as_mut_slice();
-    match place_of(open, mark).and_then(|at| open.get_mut(at)) {
-        Some(open) => {
-            open.clean = true;
-            true
-        }
-        None => false,
-    }
+    let Some((flow, place)) = find(heap, mark) else { return false };
+    let open = (*flow).open.get_mut(place);
+    open.map(|open| open.clean = true).is_some()
 }
 
 /// Says what a scope left behind, by the sites that made most of it.
-unsafe fn report_survivors(heap: *mut Heap, open: &Open, measured: &Measured) {
+unsafe fn report_survivors(heap: *mut Heap, flow: *mut Flow, open: &Open, measured: &Measured) {
     // Objects by site, as far as there is memory; more cannot be named.
     let mut found: Stack<(u32, u64)> = Stack::new();
     let sites = (*(*heap).profile).book.sites() as u32;
@@ -368,7 +549,9 @@ unsafe fn report_survivors(heap: *mut Heap, open: &Open, measured: &Measured) {
     (*heap).each_page(|page| {
         (*page).each_block(|obj| {
             let record = record::get(page, obj);
-            if header::count_word(obj) != 0 && record.serial() >= open.first_serial {
+            let inside = record.serial() >= open.first_serial
+                && (*(*heap).profile).measures.flow_of(record.serial()) == flow;
+            if header::count_word(obj) != 0 && inside {
                 if let Some(entry) = found.get_mut(record.site() as usize) {
                     entry.1 += 1;
                 }

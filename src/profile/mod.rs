@@ -9,6 +9,7 @@
 //! | `birth` | what is written when an object is made and when it ends |
 //! | `quick` | the same for the common case |
 //! | `measure` | what happened between the borders of a scope |
+//! | `turns` | which flow of control made an object, by its serial number |
 //! | `lines` | what happened at each line of a function |
 //! | `text` | all of that for people to read |
 //! | `sample` | stacks under byte sampling: which objects, and what they stand for |
@@ -52,6 +53,7 @@ pub mod sample;
 pub mod site;
 pub mod stack;
 pub mod text;
+pub mod turns;
 
 /// Exact counters of sites.
 pub const SITES: u32 = 1;
@@ -151,7 +153,8 @@ impl Profile {
     /// From now on peaks are those of the time to come.
     pub fn reset_peak(&mut self) {
         self.peak_bytes = self.live_bytes;
-        self.inner_peak_bytes = self.live_bytes;
+        // SAFETY: whoever has the profile is in the heap.
+        unsafe { self.reset_measured_peak() };
         self.book.reset_peaks();
     }
 
@@ -208,6 +211,7 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     if options.flags & SITES != 0 {
         watch_all(heap, profile);
     }
+    measure::begin(heap, profile);
     (*heap).profile = profile;
     (*heap).each_type(|kind| set_watched(kind, options.flags));
     Ok(())
@@ -304,6 +308,7 @@ pub unsafe fn stop(heap: *mut Heap) {
     }
     (*heap).recall_runs();
     (*heap).each_type(|kind| set_watched(kind, 0));
+    measure::forget(heap);
     if (*profile).options.flags & SITES != 0 {
         record::end(heap);
     }

@@ -103,7 +103,7 @@ pub const AREAS: &[Area] = &[
         source: "scope",
         header: "scope",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        opaque: &[],
+        opaque: &["rc_scope_stack"],
         before: &[],
         only_if: None,
     },

@@ -1,6 +1,7 @@
 //! The boundary of `rcgc/weak.h`, `rcgc/scope.h` and `rcgc/weakmap.h`.
 
 use super::*;
+use crate::scope::{Refused, ScopeStack};
 
 // ---- weak handles ----
 
@@ -49,19 +50,123 @@ pub(in crate::capi) unsafe fn scope_enter(heap: *mut Heap, name: *const c_char) 
     heap_of("rc_scope_enter", heap).map_or(0, |heap| scope::enter(heap, name))
 }
 
-pub(in crate::capi) unsafe fn scope_leave(heap: *mut Heap, mark: u64) -> rc_status {
+/// Keeps the sentence behind a scope that was not left; one that is left out of order is said in the log, too.
+#[cold]
+unsafe fn scope_refused(heap: *mut Heap, call: &str, why: Refused) -> rc_status {
+    (*heap).set_error(format_args!("{call}: heap {}: {why}", CText((*heap).name())));
+    if why.is_about_order() {
+        scope::say(heap, call, &why, "nothing was released");
+    }
+    match why {
+        Refused::NoMemory => RC_ERR_NO_MEMORY,
+        _ => RC_ERR_INVALID,
+    }
+}
+
+/// Does something to the scope of a mark, if there is one.
+unsafe fn scope_do(
+    call: &str,
+    heap: *mut Heap,
+    mark: u64,
+    what: unsafe fn(*mut Heap, u64) -> Result<(), Refused>,
+) -> rc_status {
     if mark == 0 {
         return RC_OK;
     }
-    let Some(heap) = heap_of("rc_scope_leave", heap) else { return RC_ERR_NO_MEMORY };
-    if scope::leave(heap, mark) {
+    let Some(heap) = heap_of(call, heap) else { return RC_ERR_NO_MEMORY };
+    match what(heap, mark) {
+        Ok(()) => RC_OK,
+        Err(why) => scope_refused(heap, call, why),
+    }
+}
+
+pub(in crate::capi) unsafe fn scope_leave(heap: *mut Heap, mark: u64) -> rc_status {
+    scope_do("rc_scope_leave", heap, mark, scope::leave)
+}
+
+pub(in crate::capi) unsafe fn scope_unwind(heap: *mut Heap, mark: u64) -> rc_status {
+    scope_do("rc_scope_unwind", heap, mark, scope::unwind)
+}
+
+pub(in crate::capi) unsafe fn scope_reset(heap: *mut Heap, mark: u64) -> rc_status {
+    scope_do("rc_scope_reset", heap, mark, scope::reset)
+}
+
+pub(in crate::capi) unsafe fn scope_leave_with(heap: *mut Heap, mark: u64, obj: *mut c_void) -> rc_status {
+    const CALL: &str = "rc_scope_leave_with";
+    if obj.is_null() {
+        return scope_do(CALL, heap, mark, scope::leave);
+    }
+    checked(CALL, obj);
+    let Some(heap) = heap_of(CALL, heap) else { return RC_ERR_NO_MEMORY };
+    match scope::leave_with(heap, mark, obj) {
+        Ok(()) => RC_OK,
+        Err(why) => scope_refused(heap, CALL, why),
+    }
+}
+
+pub(in crate::capi) unsafe fn scope_end_block(heap: *mut Heap, mark: u64) {
+    if mark != 0 {
+        if let Some(heap) = heap_of("rc_scope_end_block", heap) {
+            scope::end_block(heap, mark);
+        }
+    }
+}
+
+unsafe fn scope_stack_checked(call: &str, stack: *mut ScopeStack) -> *mut ScopeStack {
+    if !scope::is_stack(stack) {
+        report::fatal(format_args!(
+            "{call}: {stack:p} is not a live stack of scopes: freed before, also with its heap, or never one"
+        ));
+    }
+    stack
+}
+
+pub(in crate::capi) unsafe fn scope_stack_new(
+    heap: *mut Heap,
+    out_stack: NonNull<*mut ScopeStack>,
+) -> rc_status {
+    const CALL: &str = "rc_scope_stack_new";
+    let Some(heap) = heap_of(CALL, heap) else { return RC_ERR_NO_MEMORY };
+    if out_stack.0.is_null() {
+        (*heap).set_error(format_args!("{CALL}: out_stack is null"));
+        return RC_ERR_INVALID;
+    }
+    let stack = scope::new_stack(heap);
+    if stack.is_null() {
+        (*heap).set_error(format_args!("{CALL}: no memory, or the process has as many as it can"));
+        return RC_ERR_NO_MEMORY;
+    }
+    *out_stack.0 = stack;
+    RC_OK
+}
+
+pub(in crate::capi) unsafe fn scope_stack_switch(heap: *mut Heap, stack: *mut ScopeStack) -> *mut ScopeStack {
+    const CALL: &str = "rc_scope_stack_switch";
+    let Some(heap) = heap_of(CALL, heap) else { return core::ptr::null_mut() };
+    if !stack.is_null() && (*scope_stack_checked(CALL, stack)).heap() != heap {
+        report::fatal(format_args!(
+            "{CALL}: {stack:p} is a stack of scopes of heap {}, not of heap {}",
+            CText((*(*stack).heap()).name()),
+            CText((*heap).name())
+        ));
+    }
+    scope::switch(heap, stack)
+}
+
+pub(in crate::capi) unsafe fn scope_stack_free(stack: *mut ScopeStack) -> rc_status {
+    const CALL: &str = "rc_scope_stack_free";
+    if stack.is_null() {
         return RC_OK;
     }
-    (*heap).set_error(format_args!(
-        "rc_scope_leave: the mark is not that of the innermost open scope of heap {}: left twice, out of order, or of another heap",
-        CText((*heap).name())
-    ));
-    RC_ERR_INVALID
+    let heap = (*scope_stack_checked(CALL, stack)).heap();
+    if !scope::free_stack(stack) {
+        (*heap).set_error(format_args!(
+            "{CALL}: it is the current one, or was when a callback that is running began"
+        ));
+        return RC_ERR_IN_USE;
+    }
+    RC_OK
 }
 
 pub(in crate::capi) unsafe fn scope_keep(heap: *mut Heap, obj: *mut c_void) -> *mut c_void {
