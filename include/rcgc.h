@@ -35,8 +35,10 @@
  *     means the default.
  *   - Misuse that can corrupt memory calls the fatal hook (gc_set_fatal) with one line, then
  *     aborts. Misuse that cannot is a status, and gc_error_message says what and where.
+ *   - errno: a call that succeeds leaves it as it was, whatever callbacks of the host ran in it. With
+ *     RC_ERR_IO it has the reason; what it has after another failure is not said.
  *   - Threads: a heap is serialised by its host, as under a global lock. Different heaps are
- *     independent.
+ *     independent. A child of fork may use and free every heap that no other thread was in.
  *   - The comment of every function says in five labels: who owns what, which threads may call,
  *     whether a collection may run, whether host code may run, and how it fails.
  *

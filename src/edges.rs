@@ -11,6 +11,7 @@ use crate::header;
 use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::slots;
+use crate::sys::errno;
 use crate::types::{TraverseFn, Type, TypeFlags, VisitFn};
 use crate::weakmap;
 use core::ffi::{c_char, c_int, c_void, CStr};
@@ -105,6 +106,7 @@ pub fn is_listed(header: header::Header) -> bool {
 /// # Safety
 /// - Only the heap's thread is in the heap, which is not judging; `walk` runs no other host code.
 pub unsafe fn quietly<R>(heap: *mut Heap, walk: impl FnOnce() -> R) -> R {
+    let _errno = errno::keep();
     let phase = core::mem::replace(&mut (*heap).phase, Phase::Judging);
     (*heap).set_paused(true);
     let result = walk();

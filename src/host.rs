@@ -15,6 +15,9 @@
 //! innermost running callback has returned. A chain of any length whose links are released by callbacks
 //! therefore needs a fixed amount of stack.
 //!
+//! **errno.** A callback changes what the caller of the library has in `errno`, at a moment of the library's choice; what
+//! was there is put back behind each. `traverse`, which runs in sweeps, leaves that to whoever sweeps.
+//!
 //! Host code must not jump out of a callback; that is documented as fatal in its effect and cannot be seen
 //! from here.
 
@@ -23,6 +26,7 @@ use crate::heap::Heap;
 use crate::profile::site::Site;
 use crate::scope::{self, Border};
 use crate::series::watch::Watch;
+use crate::sys::errno::{self, Kept};
 use crate::types::{ObjectFn, TraverseFn, VisitFn};
 use crate::weak::{Weak, WeakFn};
 use core::ffi::{c_int, c_void};
@@ -49,9 +53,9 @@ pub const DEATH_DEPTH_MAX: u32 = if cfg!(feature = "check") { 4 } else { 16 };
 /// - `obj` is held by the engine; only the heap's thread is in the heap, and no reference to it is held
 ///   across this call.
 pub unsafe fn call(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
-    let border = enter(heap);
+    let before = enter(heap);
     function(obj);
-    leave(heap, border);
+    leave(heap, before);
 }
 
 /// When a heap's `around_callbacks` is called.
@@ -104,9 +108,9 @@ unsafe fn call_watched(heap: *mut Heap, function: ObjectFn, obj: *mut c_void, af
 /// # Safety
 /// - As [`call`].
 pub unsafe fn weak(heap: *mut Heap, function: WeakFn, handle: *mut Weak, ctx: *mut c_void) {
-    let border = enter(heap);
+    let before = enter(heap);
     function(handle, ctx);
-    leave(heap, border);
+    leave(heap, before);
 }
 
 /// Tells a callback of a collection.
@@ -114,9 +118,9 @@ pub unsafe fn weak(heap: *mut Heap, function: WeakFn, handle: *mut Weak, ctx: *m
 /// # Safety
 /// - As [`call`].
 pub unsafe fn event(heap: *mut Heap, function: EventFn, event: &Event, ctx: *mut c_void) {
-    let border = enter(heap);
+    let before = enter(heap);
     function(heap, event, ctx);
-    leave(heap, border);
+    leave(heap, before);
 }
 
 /// Gives bytes of a dump to the host; 0, or an `errno`.
@@ -124,9 +128,9 @@ pub unsafe fn event(heap: *mut Heap, function: EventFn, event: &Event, ctx: *mut
 /// # Safety
 /// - As [`call`]; the heap's phase is `Judging`.
 pub unsafe fn write(heap: *mut Heap, function: WriteFn, bytes: &[u8], ctx: *mut c_void) -> c_int {
-    let border = enter(heap);
+    let before = enter(heap);
     let result = function(bytes.as_ptr() as *const c_void, bytes.len(), ctx);
-    leave(heap, border);
+    leave(heap, before);
     result
 }
 
@@ -135,6 +139,7 @@ pub unsafe fn write(heap: *mut Heap, function: WriteFn, bytes: &[u8], ctx: *mut 
 /// # Safety
 /// - No callback of the heap is running, and no reference to the heap is held across this call.
 pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) {
+    let _errno = errno::keep();
     function(heap, ctx);
 }
 
@@ -146,9 +151,9 @@ pub type PredicateFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
 /// # Safety
 /// - As [`call`], but that `obj` need not be held.
 pub unsafe fn ask(heap: *mut Heap, function: PredicateFn, obj: *mut c_void, ctx: *mut c_void) -> bool {
-    let border = enter(heap);
+    let before = enter(heap);
     let answer = function(obj, ctx);
-    leave(heap, border);
+    leave(heap, before);
     answer != 0
 }
 
@@ -162,9 +167,9 @@ pub unsafe fn frames(
     sites: &mut [*const Site],
     ctx: *mut c_void,
 ) -> usize {
-    let border = enter(heap);
+    let before = enter(heap);
     let count = function(sites.as_mut_ptr(), sites.len(), ctx);
-    leave(heap, border);
+    leave(heap, before);
     count.min(sites.len())
 }
 
@@ -173,20 +178,28 @@ pub unsafe fn frames(
 /// # Safety
 /// - As [`call`]; the heap is in no collection.
 pub unsafe fn watch(heap: *mut Heap, function: WatchFn, watch: &Watch, value: u64) {
-    let border = enter(heap);
+    let before = enter(heap);
     function(heap, watch.number, value, watch.ctx);
-    leave(heap, border);
+    leave(heap, before);
 }
 
-/// A callback begins: scopes that it leaves open are closed at this border.
-unsafe fn enter(heap: *mut Heap) -> Border {
+/// What is as it was when a callback returns.
+struct Before {
+    /// Scopes that it leaves open are closed at this border.
+    scopes: Border,
+    errno: Kept,
+}
+
+/// A callback begins.
+unsafe fn enter(heap: *mut Heap) -> Before {
     (*heap).death_depth += 1;
-    scope::begin_callback(heap)
+    Before { scopes: scope::begin_callback(heap), errno: errno::keep() }
 }
 
-unsafe fn leave(heap: *mut Heap, border: Border) {
-    scope::end_callback(heap, border);
+unsafe fn leave(heap: *mut Heap, before: Before) {
+    scope::end_callback(heap, before.scopes);
     (*heap).death_depth -= 1;
+    drop(before.errno);
 }
 
 /// Calls `traverse`.

@@ -8,6 +8,7 @@
 //! | [`index`] | numbers that are found by a hash |
 //! | [`header`] | the 8 bytes before every object: the count's number line, type index, flags |
 //! | [`report`] | log lines, fatal lines |
+//! | [`environment`] | variables of the environment |
 //! | [`heap`] | the one address range, its side tables, segments, pages, size classes; the [`heap::Heap`] itself |
 //! | [`types`] | types, and where their references are |
 //! | [`slots`] | walking and emptying declared fields |
@@ -27,6 +28,7 @@
 //! | [`profile`] | who allocates what, when asked |
 //! | [`leaks`] | what is held too long |
 //! | [`series`] | numbers over time, limits |
+//! | [`unload`] | what is given back when the library's code goes |
 //! | [`capi`] | the exported functions, one file per header, and the boundary with every cast |
 //!
 //! Beside it stand, as crates of their own, [`rcgc_format`] (what a dump is, algorithms over compact graphs), the
@@ -49,6 +51,7 @@ pub mod cycle;
 pub mod death;
 pub mod dump;
 pub mod edges;
+pub mod environment;
 pub mod finalizers;
 pub mod header;
 pub mod heap;
@@ -65,6 +68,7 @@ pub mod slots;
 pub mod stats;
 pub mod sys;
 pub mod types;
+pub mod unload;
 pub mod weak;
 pub mod weakmap;
 

@@ -4,7 +4,7 @@
 //! Lines are formatted into a buffer on the stack, so speaking never allocates. The hooks are process-wide,
 //! since a foreign pointer belongs to no heap.
 
-use crate::sys;
+use crate::sys::{self, errno, lock};
 use core::ffi::{c_char, c_void};
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -135,28 +135,24 @@ pub enum Level {
 }
 
 /// The sentence behind the last failing status that belongs to no heap, or to the default heap.
-static ERROR: ErrorText =
-    ErrorText { lock: sys::Lock::new(), text: core::cell::UnsafeCell::new(Line::new()) };
+static ERROR: ErrorText = ErrorText(core::cell::UnsafeCell::new(Line::new()));
 
-struct ErrorText {
-    lock: sys::Lock,
-    text: core::cell::UnsafeCell<Line>,
-}
+struct ErrorText(core::cell::UnsafeCell<Line>);
 
 // SAFETY: written under the lock; a reader is told that the next failing call overwrites what it reads.
 unsafe impl Sync for ErrorText {}
 
 /// Keeps the sentence for [`process_error`].
 pub fn set_process_error(line: &Line) {
-    let _guard = ERROR.lock.lock();
+    let _guard = lock::ERROR.lock();
     // SAFETY: under the lock.
-    unsafe { *ERROR.text.get() = line.clone() };
+    unsafe { *ERROR.0.get() = line.clone() };
 }
 
 /// The sentence kept last.
 pub fn process_error() -> *const c_char {
     // SAFETY: the text is a C string at all times; see ErrorText.
-    unsafe { (*ERROR.text.get()).as_ptr() }
+    unsafe { (*ERROR.0.get()).as_ptr() }
 }
 
 type LogFn = unsafe extern "C" fn(u32, *const c_char, *mut c_void);
@@ -185,6 +181,8 @@ pub fn set_fatal(hook: Option<FatalFn>, ctx: *mut c_void) {
 #[cold]
 #[inline(never)]
 pub fn log(level: Level, text: fmt::Arguments<'_>) {
+    // The caller is in the middle of something, and the hook is the host's.
+    let _errno = errno::keep();
     let line = Line::of(text);
     let hook = LOG_FN.load(Ordering::Relaxed);
     if hook.is_null() {

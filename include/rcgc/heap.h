@@ -55,8 +55,9 @@ typedef struct gc_heap_options {
   uint32_t reserved;
   /* Bytes of address space to reserve for all heaps of the process together, side tables
    * included. Only the first heap of a process decides; 0: the environment variable
-   * `RCGC_RANGE_BYTES` or, without it, the larger of 256 GiB and twice the machine's memory.
-   * Halved until the system grants it, down to 16 MiB. */
+   * `RCGC_RANGE_BYTES` (a number, with K, M or G behind it if need be) or, without it, the
+   * larger of 256 GiB and twice the machine's memory. Halved until the system grants it, down to
+   * 16 MiB. */
   uint64_t range_bytes;
 } gc_heap_options;
 

@@ -20,13 +20,25 @@
  *
  * `heap=PATTERN`: only heaps with such names are meant; `*` is any text, `?` any byte.
  *
- * BYTES may end in K, M or G. In a PATH `%p` is the process, `%h` the heap's number in it, `%n`
- * how often the heap has written, `%%` a percent sign. A forked child writes only to paths with
- * `%p`.
+ * BYTES and MS may end in K, M or G. In a PATH `%p` is the process, `%h` the heap's number in
+ * it, `%n` how often the heap has written, `%%` a percent sign. `rcgc/dump.h` says which files
+ * may be written.
+ *
+ * Two heaps never write one file: where a path is the same for both, the one that writes first
+ * has it, and the others write to `PATH.2`, `PATH.3` and so on (99 at most), which is said in
+ * the log; so does a text that has a dump's path. A heap that writes again to its own path
+ * writes over what it wrote. A forked child writes only to paths with `%p`.
  *
  * The variable `RCGC_PROFILE` of the environment holds a plan that every heap carries out when
  * it is made. So a program is profiled without a change of its source:
- * `RCGC_PROFILE=report,series,dump=/tmp/%p-%h.rcgc ./program`.
+ * `RCGC_PROFILE=report,series,dump=/tmp/%p-%h.rcgc ./program`. A plan there that cannot be
+ * carried out is said in the log, with what would be right. A program that has more rights than
+ * who started it (set-user-id, capabilities of its file) obeys no variable of the library's.
+ *
+ * The process exits by `exit` or by returning from `main`; not by `_exit`, nor by a signal. A
+ * plan is also carried out when the library is unloaded, with the plugin that it belongs to: the
+ * threads and the signal's handler go then, and memory and address space are given back. Objects
+ * are not ended: a plugin frees its heaps before it is unloaded.
  *
  * Generated from src/capi/plan.rs: do not edit, run `make headers`. */
 #ifndef RCGC_PLAN_H
@@ -59,7 +71,8 @@ RCGC_API rc_status gc_profile_plan(gc_heap *heap, const char *plan);
  * The handler only sets a flag. The dump is written by the heap's thread, at its next allocation
  * that goes the long way (every few KiB), tick or collection; not while it does none of these.
  * One signal serves all heaps of a process; what it did before is put back when no heap listens
- * any more.
+ * any more, unless the host has changed it since. A forked child writes only to a path with
+ * `%p`, unless it asked itself.
  *
  * Ownership: nothing; the path is copied.
  * Threads: the heap's.

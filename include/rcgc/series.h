@@ -112,7 +112,7 @@ typedef struct gc_series_event {
 #define GC_SERIES_EVENT_INIT { sizeof(gc_series_event), 0, 0, 0, 0, 0, 0, NULL }
 
 /* Starts the series of a heap, with a first sample. It ends with `gc_series_stop`, and with the
- * heap.
+ * heap. A forked child has the series with what was sampled, without the thread.
  *
  * Ownership: nothing; the options are copied. Null means the defaults.
  * Threads: the heap's. With GC_SERIES_THREAD one is started, which blocks all signals.
@@ -215,7 +215,8 @@ typedef struct gc_watch_spec {
   /* Given to `callback`. */
   void *ctx;
   /* The file of `GC_WATCH_DUMP`: `%p` in it is the process, `%n` how often the watch was set
-   * off, `%%` a percent sign. */
+   * off, `%%` a percent sign. Two heaps do not write one file, and a forked child not its
+   * parent's: see `rcgc/plan.h`. */
   const char *path;
 } gc_watch_spec;
 

@@ -1,6 +1,13 @@
 //! `rcgc/dump.h`: a heap at one moment, as a file: objects, types, counts, edges with their names, and the
 //! books. The `rcgc` tool reads it and answers what is alive, why, and what grew. docs/dump-format.md says
 //! what is in it; what objects hold is not.
+//!
+//! **A path** that the library writes to names a file of the process's user that nobody else may read. One that is not
+//! there is made so; one that is there is made so and emptied, if it is the user's, else it is refused. A symbolic link is
+//! not followed at a path's end; fifos, sockets and disks are refused, not waited for; so is a file that this library is
+//! writing. A character device, like `/dev/null` or a terminal, is written to as it is, and `/dev/stdout`, `/dev/stderr`
+//! and `/dev/fd/N` are those descriptors, from where they stand. A pipe that nobody reads, and a file that may not become
+//! larger, are RC_ERR_IO with EPIPE and EFBIG: no signal comes, and what the process does with signals is not changed.
 
 use super::boundary;
 use super::status::rc_status;
@@ -26,7 +33,7 @@ pub const GC_DUMP_FORK: u32 = 2;
 pub struct gc_dump_options {
     /// `sizeof(gc_dump_options)`.
     pub struct_size: usize,
-    /// A file that is made, or emptied; only its owner may read it.
+    /// A file that is made, or emptied; only its owner may read it. See the head of this file.
     pub path: *const c_char,
     /// Takes the bytes.
     pub write: gc_write_fn,
@@ -79,8 +86,9 @@ pub struct gc_dump_result {
 /// Runs host code: `traverse`, `write`.
 /// Fails: RC_ERR_INVALID for no sink, for more than one, for unknown flags, and for GC_DUMP_FORK with a null
 /// `out_result`; RC_ERR_NO_MEMORY; RC_ERR_REFUSED inside a callback of a collection, inside `traverse` and
-/// inside `write`; RC_ERR_IO when the file cannot be made, the sink fails, or the process cannot be forked:
-/// `errno` has the reason, and the heap is as it was.
+/// inside `write`; RC_ERR_IO when the file cannot be made (ELOOP: a symbolic link; ENXIO: no file; EACCES: another
+/// user's; EAGAIN: another dump is being written to it), the sink fails, or the process cannot be forked: `errno` has
+/// the reason, and the heap is as it was.
 #[no_mangle]
 pub unsafe extern "C" fn gc_dump(
     heap: *mut gc_heap,

@@ -47,9 +47,9 @@ pub struct gc_heap_options {
     /// Must be zero.
     pub reserved: u32,
     /// Bytes of address space to reserve for all heaps of the process together, side tables included. Only
-    /// the first heap of a process decides; 0: the environment variable `RCGC_RANGE_BYTES` or, without it,
-    /// the larger of 256 GiB and twice the machine's memory. Halved until the system grants it, down to 16
-    /// MiB.
+    /// the first heap of a process decides; 0: the environment variable `RCGC_RANGE_BYTES` (a number, with K,
+    /// M or G behind it if need be) or, without it, the larger of 256 GiB and twice the machine's memory.
+    /// Halved until the system grants it, down to 16 MiB.
     pub range_bytes: u64,
 }
 

@@ -99,7 +99,8 @@ pub struct gc_series_event {
     pub name: *const c_char,
 }
 
-/// Starts the series of a heap, with a first sample. It ends with `gc_series_stop`, and with the heap.
+/// Starts the series of a heap, with a first sample. It ends with `gc_series_stop`, and with the heap. A forked child
+/// has the series with what was sampled, without the thread.
 ///
 /// Ownership: nothing; the options are copied. Null means the defaults.
 /// Threads: the heap's. With GC_SERIES_THREAD one is started, which blocks all signals.
@@ -223,7 +224,7 @@ pub struct gc_watch_spec {
     /// Given to `callback`.
     pub ctx: *mut c_void,
     /// The file of `GC_WATCH_DUMP`: `%p` in it is the process, `%n` how often the watch was set off, `%%` a percent
-    /// sign.
+    /// sign. Two heaps do not write one file, and a forked child not its parent's: see `rcgc/plan.h`.
     pub path: *const c_char,
 }
 

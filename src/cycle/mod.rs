@@ -75,7 +75,7 @@ use crate::report::{self, CText, Level};
 use crate::scope;
 use crate::series::{self, watch};
 use crate::stats::{Outcome, Status};
-use crate::sys;
+use crate::sys::{self, errno};
 use crate::types::Type;
 use crate::weak;
 use core::sync::atomic::Ordering;
@@ -114,6 +114,8 @@ unsafe fn may_collect(heap: *mut Heap) -> bool {
 }
 
 unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
+    // A `traverse` may change it, once an object.
+    let _errno = errno::keep();
     let start = sys::now_ns();
     let ending = reason == Reason::HeapEnd;
     // Only a full collection makes up for one that was refused.

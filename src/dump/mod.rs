@@ -114,7 +114,7 @@ pub unsafe fn write(heap: *mut Heap, options: &Options) -> Result<Written, Faile
     let memory = Memory::of(heap, options.key).ok_or(Failed::NoMemory)?;
     let preamble = preamble(options);
     if options.forked {
-        let child = profiled::fork_quietly(heap).map_err(Failed::Fork)?;
+        let child = file::fork().map_err(Failed::Fork)?;
         if child != 0 {
             let duration_ns = sys::now_ns() - start;
             return Ok(Written { objects: 0, edges: 0, bytes: 0, duration_ns, child });

@@ -1,8 +1,7 @@
 //! What the profile, the series and the followed references of a heap have, as chunks.
 //!
 //! Each is there only if the heap has it. Nothing is allocated: the tables are read as they stand. Two locks
-//! are taken, that of the list of sites and that of the series; [`fork_quietly`] sees to it that a forked
-//! child does not find one of them closed by a thread that it does not have.
+//! are taken, that of the list of sites and that of the series.
 
 use super::names::Names;
 use super::out::{Buffer, Out};
@@ -16,7 +15,7 @@ use crate::profile::measure::Total;
 use crate::profile::site::{self, Place};
 use crate::profile::{Profile, SITES};
 use crate::series::{Happening, Sample, Series, What};
-use crate::sys::file::{self, Errno};
+use crate::sys::lock;
 use core::ffi::c_char;
 use rcgc_format::{self as format, happening, measure_key, profile_key, site_key};
 
@@ -34,16 +33,6 @@ pub struct Writer<'a> {
     pub buffer: &'a mut Buffer,
     /// The dump.
     pub out: &'a mut Out,
-}
-
-/// Splits the process while nobody holds a lock that the child will need.
-///
-/// # Safety
-/// - As [`file::fork`].
-pub unsafe fn fork_quietly(heap: *mut Heap) -> Result<i32, Errno> {
-    let series = (*heap).series;
-    let _samples = if series.is_null() { None } else { Some((*series).lock.lock()) };
-    site::while_quiet(|| file::fork())
 }
 
 /// Writes all that the heap has.
@@ -197,7 +186,7 @@ impl Writer<'_> {
     /// The lock is taken for each sample: the sink may be a function of the host's that looks at the series.
     unsafe fn put_samples(&mut self, series: *mut Series) {
         let numbers = {
-            let _guard = (*series).lock.lock();
+            let _guard = lock::SERIES.lock();
             (*series).samples.numbers()
         };
         let mut before = [0u64; format::SAMPLE_COLUMNS];
@@ -205,7 +194,7 @@ impl Writer<'_> {
         self.buffer.put(format::SAMPLE_COLUMNS as u64);
         for number in numbers {
             let sample = {
-                let _guard = (*series).lock.lock();
+                let _guard = lock::SERIES.lock();
                 (*series).samples.get(number)
             };
             // What the thread has written over meanwhile is gone.
@@ -222,13 +211,13 @@ impl Writer<'_> {
 
     unsafe fn put_happenings(&mut self, series: *mut Series) {
         let numbers = {
-            let _guard = (*series).lock.lock();
+            let _guard = lock::SERIES.lock();
             (*series).happenings.numbers()
         };
         let mut before = 0u64;
         for number in numbers {
             let happening = {
-                let _guard = (*series).lock.lock();
+                let _guard = lock::SERIES.lock();
                 (*series).happenings.get(number)
             };
             let Some(happening) = happening else { continue };

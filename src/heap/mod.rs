@@ -37,6 +37,7 @@ use crate::series::watch::Watches;
 use crate::series::{self, Series};
 use crate::stats::GenerationStats;
 use crate::types::Type;
+use crate::unload;
 use crate::weak::WeakTable;
 use class::{stride_of, Class, Run, CLASS_COUNT, EMPTY_PAGE};
 use core::ffi::{c_char, c_void};
@@ -385,6 +386,7 @@ pub struct Options {
 /// # Safety
 /// - `options.name` is null or a C string.
 pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
+    unload::watch();
     if !range::ensure(options.range_bytes) {
         return Err(NoSlot::NoMemory);
     }

@@ -23,10 +23,13 @@
 use super::page::{Page, PAGE_BYTES};
 use super::segment::{Segment, SEGMENT_BYTES, SEGMENT_PAGES};
 use super::{Heap, HEAP_SLOT_BYTES};
+use crate::environment;
 use crate::header::{LINK_GRANULES, TYPE_COUNT_MAX};
 use crate::sys;
+/// Guards what all heaps share.
+pub use crate::sys::lock::RANGE as LOCK;
 use crate::types::{Type, TYPE_SLOT_BYTES};
-use core::ffi::c_void;
+use core::ffi::{c_void, CStr};
 use core::ptr;
 
 /// Bytes of a granule, the unit of the side tables and the alignment of objects.
@@ -102,6 +105,10 @@ const POOL_STEP_BYTES: usize = 64 << 10;
 
 /// Where things are. Copied nowhere: there is one, [`RANGE`].
 pub struct Range {
+    /// The reservation,
+    base: *mut u8,
+    /// and its bytes.
+    bytes: usize,
     /// First byte of the objects.
     pub objects: usize,
     /// Bytes of the objects' part; 0 until the range is made.
@@ -150,39 +157,43 @@ pub struct Range {
     free_heap: u32,
 }
 
+impl Range {
+    /// None yet.
+    const NONE: Range = Range {
+        base: ptr::null_mut(),
+        bytes: 0,
+        objects: 0,
+        size: 0,
+        pages: ptr::null_mut(),
+        renewed: ptr::null_mut(),
+        work: ptr::null_mut(),
+        segments: ptr::null_mut(),
+        types: ptr::null_mut(),
+        types_bytes: 0,
+        type_count: 0,
+        heaps: ptr::null_mut(),
+        heap_count: 0,
+        cells: Pool::none(),
+        handles: Pool::none(),
+        entries: Pool::none(),
+        scope_stacks: Pool::none(),
+        committed: 0,
+        first_free: 0,
+        types_used: 0,
+        thawed: ptr::null_mut(),
+        changed: ptr::null_mut(),
+        heaps_used: 0,
+        free_type: 0,
+        free_heap: 0,
+    };
+}
+
 /// The range of this process.
 ///
 /// Written under [`LOCK`]; what the fast paths read (`objects`, `size`, the tables' addresses) is written
 /// once, before the first heap is handed out, and so before any object exists whose address could lead
 /// here.
-pub static mut RANGE: Range = Range {
-    objects: 0,
-    size: 0,
-    pages: ptr::null_mut(),
-    renewed: ptr::null_mut(),
-    work: ptr::null_mut(),
-    segments: ptr::null_mut(),
-    types: ptr::null_mut(),
-    types_bytes: 0,
-    type_count: 0,
-    heaps: ptr::null_mut(),
-    heap_count: 0,
-    cells: Pool::none(),
-    handles: Pool::none(),
-    entries: Pool::none(),
-    scope_stacks: Pool::none(),
-    committed: 0,
-    first_free: 0,
-    types_used: 0,
-    thawed: ptr::null_mut(),
-    changed: ptr::null_mut(),
-    heaps_used: 0,
-    free_type: 0,
-    free_heap: 0,
-};
-
-/// Guards what all heaps share: segments, slots of types and heaps.
-pub static LOCK: sys::Lock = sys::Lock::new();
+pub static mut RANGE: Range = Range::NONE;
 
 /// Offset of an address from the first object byte; at least `size` when the address is not ours.
 #[inline(always)]
@@ -318,20 +329,42 @@ fn plan(total: u64) -> Plan {
 ///
 /// `wanted` is the host's option, 0 for the default.
 pub fn ensure(wanted: u64) -> bool {
+    let is_made = {
+        let _guard = LOCK.lock();
+        // SAFETY: under the lock.
+        unsafe { RANGE.size != 0 }
+    };
+    if is_made {
+        return true;
+    }
+    // Before the lock: what cannot be obeyed is said, and the log is the host's.
+    let wish = wish(wanted);
     let _guard = LOCK.lock();
     // SAFETY: under the lock, and nothing can point into a range that does not exist yet.
-    unsafe { RANGE.size != 0 || make(wanted) }
+    unsafe { RANGE.size != 0 || make(wish) }
 }
 
-unsafe fn make(wanted: u64) -> bool {
-    let mut total = match wanted {
-        0 => sys::environment_number(c"RCGC_RANGE_BYTES").unwrap_or(0),
-        bytes => bytes,
-    };
-    if total == 0 {
-        total = RANGE_BYTES_DEFAULT.max(sys::machine_bytes().saturating_mul(2));
+/// How large the range should be: as the host says, else the environment, else as the machine is.
+fn wish(wanted: u64) -> u64 {
+    const VARIABLE: &CStr = c"RCGC_RANGE_BYTES";
+    if wanted != 0 {
+        return wanted;
     }
-    total = total.min(sys::address_space_left() / 2).max(RANGE_BYTES_MIN);
+    // SAFETY: the text is not kept.
+    let told = unsafe { environment::bytes(VARIABLE) }.unwrap_or(0);
+    if told == 0 {
+        return RANGE_BYTES_DEFAULT.max(sys::machine_bytes().saturating_mul(2));
+    }
+    if told < RANGE_BYTES_MIN {
+        let least = RANGE_BYTES_MIN >> 20;
+        let why = format_args!("{told} bytes are too few: {least} MiB, the least there is, are taken");
+        environment::refuse(VARIABLE, c"", why);
+    }
+    told
+}
+
+unsafe fn make(wish: u64) -> bool {
+    let mut total = wish.min(sys::address_space_left() / 2).max(RANGE_BYTES_MIN);
     loop {
         let plan = plan(total);
         if let Some(base) = sys::reserve(plan.total) {
@@ -345,9 +378,22 @@ unsafe fn make(wanted: u64) -> bool {
     }
 }
 
+/// The library goes: gives the range back.
+///
+/// # Safety
+/// - Nobody uses anything in it any more.
+pub unsafe fn unmake() {
+    let _guard = LOCK.lock();
+    if RANGE.bytes != 0 {
+        sys::unreserve(RANGE.base, RANGE.bytes);
+    }
+    RANGE = Range::NONE;
+}
+
 unsafe fn place(base: *mut u8, plan: &Plan) {
     let [heaps, types, segments, pages, renewed, thawed, changed, cells, handles, entries, stacks, work, end] =
         plan.offsets;
+    (RANGE.base, RANGE.bytes) = (base, plan.total);
     RANGE.heaps = base.add(heaps);
     RANGE.heap_count = plan.heaps;
     RANGE.types = base.add(types) as *mut Type;

@@ -2,7 +2,7 @@
 //! up in one list of the process before anything of it is read; that list is short.
 
 use crate::heap::Heap;
-use crate::sys;
+use crate::sys::lock;
 use core::cell::UnsafeCell;
 use core::ptr;
 
@@ -27,15 +27,12 @@ pub struct Ticket {
     prev: *mut Ticket,
 }
 
-struct List {
-    lock: sys::Lock,
-    first: UnsafeCell<*mut Ticket>,
-}
+struct List(UnsafeCell<*mut Ticket>);
 
 // SAFETY: read and written under the lock.
 unsafe impl Sync for List {}
 
-static LIST: List = List { lock: sys::Lock::new(), first: UnsafeCell::new(ptr::null_mut()) };
+static LIST: List = List(UnsafeCell::new(ptr::null_mut()));
 
 impl Ticket {
     /// A ticket of a heap, in no list yet.
@@ -61,8 +58,8 @@ impl Ticket {
 /// # Safety
 /// - It is in no list, and stays where it is until [`remove`].
 pub unsafe fn add(ticket: *mut Ticket) {
-    let _guard = LIST.lock.lock();
-    let first = LIST.first.get();
+    let _guard = lock::TICKETS.lock();
+    let first = LIST.0.get();
     (*ticket).next = *first;
     (*ticket).prev = ptr::null_mut();
     if !(*first).is_null() {
@@ -76,9 +73,9 @@ pub unsafe fn add(ticket: *mut Ticket) {
 /// # Safety
 /// - It is in.
 pub unsafe fn remove(ticket: *mut Ticket) {
-    let _guard = LIST.lock.lock();
+    let _guard = lock::TICKETS.lock();
     if (*ticket).prev.is_null() {
-        *LIST.first.get() = (*ticket).next;
+        *LIST.0.get() = (*ticket).next;
     } else {
         (*(*ticket).prev).next = (*ticket).next;
     }
@@ -89,10 +86,10 @@ pub unsafe fn remove(ticket: *mut Ticket) {
 
 /// Whether an address is that of a ticket for this purpose. Reads nothing there.
 pub fn has(address: *const Ticket, purpose: Purpose) -> bool {
-    let _guard = LIST.lock.lock();
+    let _guard = lock::TICKETS.lock();
     // SAFETY: under the lock; tickets in the list are there.
     unsafe {
-        let mut ticket = *LIST.first.get();
+        let mut ticket = *LIST.0.get();
         while !ticket.is_null() {
             if core::ptr::eq(ticket, address) {
                 return (*ticket).purpose == purpose;

@@ -12,14 +12,18 @@ use super::query::glob;
 use super::text;
 use super::{Options, SITES, STACKS};
 use crate::dump::out::Sink;
+use crate::environment;
 use crate::heap::range::{self, RANGE};
 use crate::heap::Heap;
 use crate::leaks;
 use crate::report::{self, CText, Level};
+use crate::series::files::{self, Asked, What};
 use crate::series::watch::{self, Action, Metric, Watch};
 use crate::series::{self, THREAD};
-use crate::sys;
-use crate::sys::file;
+use crate::sys::errno::Errno;
+pub use crate::sys::signal::NoSignal;
+use crate::sys::signal::{self, Before};
+use crate::sys::{self, file, lock};
 use core::ffi::{c_char, c_int, CStr};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -28,6 +32,10 @@ use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 const ASIDE_BYTES: usize = 4 << 20;
 /// Rows of a table in a text.
 const TEXT_ROWS: usize = 50;
+/// The most bytes between two samples of stacks,
+const STACKS_MEAN_MAX: u64 = 1 << 40;
+/// and milliseconds between two samples of the series.
+const SERIES_MS_MAX: u64 = 1 << 30;
 /// The variable.
 const VARIABLE: &CStr = c"RCGC_PROFILE";
 
@@ -48,6 +56,8 @@ pub struct Plan {
     process: u64,
     /// The dump's path when a signal comes; ours, null: none.
     signalled: *const c_char,
+    /// The process that asked for that.
+    signalled_by: u64,
 }
 
 /// A plan as it is asked for.
@@ -97,23 +107,26 @@ pub fn parse(text: &[u8]) -> Result<Wanted<'_>, Refused<'_>> {
             Some(at) => (item.get(..at).unwrap_or(&[]), item.get(at + 1..)),
             None => (item, None),
         };
-        let bytes = || value.and_then(number).filter(|&bytes| bytes != 0).ok_or(Refused::Item(item));
+        let up_to = |most: u64| {
+            let number = value.and_then(environment::whole_number);
+            number.filter(|number| (1..=most).contains(number)).ok_or(Refused::Item(item))
+        };
         match (name, value) {
             (b"", None) => {}
             (b"sites", None) => wanted.options.flags |= SITES,
             (b"stacks", None) => wanted.options.flags |= STACKS,
             (b"stacks", Some(_)) => {
                 wanted.options.flags |= STACKS;
-                wanted.options.stacks.mean = bytes()?.min(1 << 40);
+                wanted.options.stacks.mean = up_to(STACKS_MEAN_MAX)?;
             }
             (b"series", None) => wanted.series_ms = 10,
-            (b"series", Some(_)) => wanted.series_ms = bytes()?.min(1 << 30),
+            (b"series", Some(_)) => wanted.series_ms = up_to(SERIES_MS_MAX)?,
             (b"report", None) => wanted.report = Some(b""),
             (b"report", Some(path)) if !path.is_empty() => wanted.report = Some(path),
             (b"dump", Some(path)) if !path.is_empty() => wanted.dump = Some(path),
             (b"heap", Some(pattern)) => wanted.heap = Some(pattern),
             (b"oom", None) => wanted.oom = true,
-            (b"limit", Some(_)) => wanted.limit = bytes()?,
+            (b"limit", Some(_)) => wanted.limit = up_to(u64::MAX)?,
             _ => return Err(Refused::Item(item)),
         }
     }
@@ -128,53 +141,46 @@ pub fn parse(text: &[u8]) -> Result<Wanted<'_>, Refused<'_>> {
     Ok(wanted)
 }
 
-/// A whole number, of K, M or G if one of these letters follows.
-fn number(text: &[u8]) -> Option<u64> {
-    let (digits, factor) = match text.split_last()? {
-        (b'K' | b'k', digits) => (digits, 1 << 10),
-        (b'M' | b'm', digits) => (digits, 1 << 20),
-        (b'G' | b'g', digits) => (digits, 1 << 30),
-        _ => (text, 1u64),
-    };
-    if digits.is_empty() {
-        return None;
-    }
-    let mut value = 0u64;
-    for &byte in digits {
-        let digit = byte.checked_sub(b'0').filter(|&digit| digit < 10)?;
-        value = value.checked_mul(10)?.checked_add(digit as u64)?;
-    }
-    value.checked_mul(factor)
-}
-
 /// A heap was made: does what the environment says.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn at_birth(heap: *mut Heap) {
-    let text = libc::getenv(VARIABLE.as_ptr());
-    if text.is_null() || *text == 0 {
-        return;
-    }
-    let bytes = CStr::from_ptr(text).to_bytes();
-    let refused = match parse(bytes) {
+    let Some(text) = environment::text(VARIABLE) else { return };
+    let refused = match parse(text.to_bytes()) {
         Ok(wanted) => carry_out(heap, &wanted).err(),
         Err(refused) => Some(refused),
     };
     match refused {
         None => {}
-        Some(Refused::Item(item)) => report::log(
-            Level::Warning,
-            format_args!("RCGC_PROFILE: \"{}\" is unknown, or its value is; nothing was started", Show(item)),
-        ),
-        Some(Refused::NothingToWrite) => report::log(
-            Level::Warning,
-            format_args!("RCGC_PROFILE: oom and limit need a dump; nothing was started"),
-        ),
+        // Of each heap, since others may have had it.
         Some(Refused::NotNow) => report::log(
             Level::Warning,
             format_args!("RCGC_PROFILE: heap {} was not profiled: no memory", CText((*heap).name())),
         ),
+        Some(refused @ Refused::Item(_)) => {
+            environment::refuse(VARIABLE, text, format_args!("{refused}; nothing was started"))
+        }
+        Some(refused @ Refused::NothingToWrite) => {
+            let value = Show(text.to_bytes());
+            environment::refuse(VARIABLE, text, format_args!("\"{value}\": {refused}; nothing was started"))
+        }
+    }
+}
+
+impl core::fmt::Display for Refused<'_> {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Refused::Item(item) => write!(
+                out,
+                "\"{}\" is unknown, or its value is: there are sites, stacks, stacks=BYTES (to 1024G), series, \
+                 series=MS (to 2^30), dump=PATH, report, report=PATH, oom, limit=BYTES, heap=PATTERN; BYTES and MS \
+                 are whole numbers above 0, with K, M or G behind them if need be",
+                Show(item)
+            ),
+            Refused::NothingToWrite => out.write_str("oom needs a dump or a report, limit a dump"),
+            Refused::NotNow => out.write_str("not all of it could be started"),
+        }
     }
 }
 
@@ -222,7 +228,7 @@ unsafe fn plan_of(heap: *mut Heap) -> *mut Plan {
     if (*heap).plan.is_null() {
         (*heap).plan = sys::allocate(size_of::<Plan>()) as *mut Plan;
         if !(*heap).plan.is_null() {
-            (*(*heap).plan).process = file::process_id();
+            (*(*heap).plan).process = file::process();
         }
     }
     (*heap).plan
@@ -243,8 +249,9 @@ unsafe fn write_at_end(heap: *mut Heap, wanted: &Wanted) -> bool {
         (*plan).aside = sys::allocate_raw(ASIDE_BYTES);
     }
     static AT_EXIT: AtomicBool = AtomicBool::new(false);
-    if !AT_EXIT.swap(true, Ordering::Relaxed) {
-        libc::atexit(at_exit);
+    if !AT_EXIT.swap(true, Ordering::Relaxed) && libc::atexit(at_exit) != 0 {
+        AT_EXIT.store(false, Ordering::Relaxed);
+        return false;
     }
     if wanted.limit != 0 {
         let mut limit = Watch::new(Metric::LiveBytes, wanted.limit, Action::Dump);
@@ -271,21 +278,27 @@ unsafe fn copy(text: Option<&[u8]>) -> Option<*const c_char> {
 /// - Only the heap's thread is in the heap; every tracked object is walkable.
 pub unsafe fn write_out(heap: *mut Heap) {
     let plan = (*heap).plan;
-    if plan.is_null() || !series::is_idle(heap) {
+    if plan.is_null() || ((*plan).dump.is_null() && (*plan).report.is_null() && !(*plan).to_stderr) {
         return;
     }
-    let number = next_number(heap);
-    for (path, is_dump) in [((*plan).dump, true), ((*plan).report, false)] {
-        if path.is_null() || !is_ours(&*plan, path) {
-            continue;
-        }
-        match is_dump {
-            true => drop_bool(watch::dump_to(heap, path, number)),
-            false => drop_bool(watch::to_file(heap, path, number, "text", |fd| write_text(heap, fd))),
-        }
+    if !series::is_idle(heap) {
+        report::log(
+            Level::Warning,
+            format_args!("heap {}: nothing was written: it is in a collection", CText((*heap).name())),
+        );
+        return;
     }
-    if (*plan).to_stderr && (*plan).process == file::process_id() {
-        drop_bool(write_text(heap, 2));
+    // Children that only end are many: they do not say that they write nothing.
+    let asked = Asked { process: (*plan).process, number: next_number(heap), is_told: false };
+    if !(*plan).dump.is_null() {
+        files::write_dump(heap, (*plan).dump, asked);
+    }
+    if !(*plan).report.is_null() {
+        files::write(heap, (*plan).report, asked, What::Text, |fd| write_text(heap, fd));
+    }
+    if (*plan).to_stderr && (*plan).process == file::process() {
+        // Who closed it cannot be told.
+        let _ = write_text(heap, 2);
     }
 }
 
@@ -301,25 +314,24 @@ unsafe fn next_number(heap: *mut Heap) -> u32 {
 /// The limit of a heap's plan is reached: writes the dump.
 ///
 /// # Safety
-/// - As [`watch::dump_to`]; the heap has a plan.
+/// - As [`files::write_dump`]; the heap has a plan.
 pub unsafe fn limit_reached(heap: *mut Heap, path: *const c_char) {
-    if is_ours(&*(*heap).plan, path) {
-        drop_bool(watch::dump_to(heap, path, next_number(heap)));
+    let process = (*(*heap).plan).process;
+    files::write_dump(heap, path, Asked { process, number: next_number(heap), is_told: true });
+}
+
+unsafe fn write_text(heap: *mut Heap, fd: c_int) -> Result<(), Errno> {
+    if super::exact(heap).is_null() {
+        return Ok(());
     }
-}
-
-/// Ignores an outcome that was said.
-fn drop_bool(_: bool) {}
-
-/// Whether a process may write to a path: a forked child only to what has its number in the name.
-unsafe fn is_ours(plan: &Plan, path: *const c_char) -> bool {
-    plan.process == file::process_id() || CStr::from_ptr(path).to_bytes().windows(2).any(|two| two == b"%p")
-}
-
-unsafe fn write_text(heap: *mut Heap, fd: c_int) -> bool {
     let options =
         text::Options { parts: text::ALL, limit: TEXT_ROWS, decimals: 0, sink: Sink::Descriptor(fd) };
-    super::exact(heap).is_null() || text::write(heap, &options).is_ok()
+    match text::write(heap, &options) {
+        Ok(()) => Ok(()),
+        Err(text::Failed::NoMemory) => Err(libc::ENOMEM),
+        Err(text::Failed::Collecting) => Err(libc::EBUSY),
+        Err(text::Failed::Write(why)) => Err(why),
+    }
 }
 
 /// The process exits: heaps that live are written.
@@ -361,7 +373,8 @@ pub unsafe fn end(heap: *mut Heap) {
     if plan.is_null() {
         return;
     }
-    drop_bool(on_signal(heap, 0, ptr::null()).is_ok());
+    // Nothing is refused.
+    let _ = on_signal(heap, 0, ptr::null());
     sys::free((*plan).dump as *mut u8);
     sys::free((*plan).report as *mut u8);
     sys::free((*plan).aside);
@@ -373,31 +386,20 @@ pub unsafe fn end(heap: *mut Heap) {
 
 /// The signal that the process listens to; 0: none.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
-/// What the signal did before.
-static BEFORE: Before = Before(core::cell::UnsafeCell::new(core::mem::MaybeUninit::uninit()));
-/// Guards both.
-static SIGNAL_LOCK: sys::Lock = sys::Lock::new();
+/// What the signal did before; this and [`SIGNAL`] under [`lock::SIGNALS`].
+static BEFORE: WasBefore = WasBefore(core::cell::UnsafeCell::new(Before::NONE));
 
-struct Before(core::cell::UnsafeCell<core::mem::MaybeUninit<libc::sigaction>>);
+struct WasBefore(core::cell::UnsafeCell<Before>);
 
 // SAFETY: read and written under the lock.
-unsafe impl Sync for Before {}
-
-/// Why a signal is not listened to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NoSignal {
-    /// It has a handler, or another one is listened to.
-    InUse,
-    /// The system refuses, or no memory.
-    Refused,
-}
+unsafe impl Sync for WasBefore {}
 
 /// A dump is written to a path when a signal comes; 0: no more.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap; `path` is a C string, or null with 0.
 pub unsafe fn on_signal(heap: *mut Heap, signal: c_int, path: *const c_char) -> Result<(), NoSignal> {
-    let _guard = SIGNAL_LOCK.lock();
+    let _guard = lock::SIGNALS.lock();
     if signal == 0 {
         (*heap).on_signal.store(false, Ordering::Relaxed);
         if !(*heap).plan.is_null() {
@@ -407,10 +409,8 @@ pub unsafe fn on_signal(heap: *mut Heap, signal: c_int, path: *const c_char) -> 
             let heap = range::heap_at(index);
             (*heap).is_live() && (*heap).on_signal.load(Ordering::Relaxed)
         });
-        let listening = SIGNAL.load(Ordering::Relaxed);
-        if !used && listening != 0 {
-            libc::sigaction(listening, (*BEFORE.0.get()).as_ptr(), ptr::null_mut());
-            SIGNAL.store(0, Ordering::Relaxed);
+        if !used {
+            unlisten();
         }
         return Ok(());
     }
@@ -421,6 +421,7 @@ pub unsafe fn on_signal(heap: *mut Heap, signal: c_int, path: *const c_char) -> 
     match listen(signal) {
         Ok(()) => {
             sys::free(core::mem::replace(&mut (*plan).signalled, path) as *mut u8);
+            (*plan).signalled_by = file::process();
             (*heap).on_signal.store(true, Ordering::Relaxed);
             Ok(())
         }
@@ -431,29 +432,33 @@ pub unsafe fn on_signal(heap: *mut Heap, signal: c_int, path: *const c_char) -> 
     }
 }
 
-/// Installs the handler, if nobody else has one.
+/// Installs the handler, if nobody else has one. The host may have put another one in its place since.
 unsafe fn listen(signal: c_int) -> Result<(), NoSignal> {
     match SIGNAL.load(Ordering::Relaxed) {
         0 => {}
-        known if known == signal => return Ok(()),
-        _ => return Err(NoSignal::InUse),
+        known if known != signal => return Err(NoSignal::InUse),
+        _ if signal::is_listening(signal, handle) => return Ok(()),
+        _ => {}
     }
-    let before = (*BEFORE.0.get()).as_mut_ptr();
-    if libc::sigaction(signal, ptr::null(), before) != 0 {
-        return Err(NoSignal::Refused);
-    }
-    if (*before).sa_sigaction != libc::SIG_DFL && (*before).sa_sigaction != libc::SIG_IGN {
-        return Err(NoSignal::InUse);
-    }
-    let mut action = core::mem::MaybeUninit::<libc::sigaction>::zeroed().assume_init();
-    action.sa_sigaction = handle as extern "C" fn(c_int) as usize;
-    action.sa_flags = libc::SA_RESTART;
-    libc::sigemptyset(&mut action.sa_mask);
-    if libc::sigaction(signal, &action, ptr::null_mut()) != 0 {
-        return Err(NoSignal::Refused);
-    }
+    *BEFORE.0.get() = signal::listen(signal, handle)?;
     SIGNAL.store(signal, Ordering::Relaxed);
     Ok(())
+}
+
+unsafe fn unlisten() {
+    let listening = SIGNAL.swap(0, Ordering::Relaxed);
+    if listening != 0 {
+        signal::unlisten(listening, handle, &*BEFORE.0.get());
+    }
+}
+
+/// The library goes: nobody listens any more.
+///
+/// # Safety
+/// - No thread is in the library.
+pub unsafe fn end_signals() {
+    let _guard = lock::SIGNALS.lock();
+    unlisten();
 }
 
 /// Only sets flags: nothing else may be done here.
@@ -483,7 +488,8 @@ pub unsafe fn serve_signal(heap: *mut Heap) {
     (*heap).dump_due.store(false, Ordering::Relaxed);
     let plan = (*heap).plan;
     if !plan.is_null() && !(*plan).signalled.is_null() {
-        drop_bool(watch::dump_to(heap, (*plan).signalled, next_number(heap)));
+        let asked = Asked { process: (*plan).signalled_by, number: next_number(heap), is_told: true };
+        files::write_dump(heap, (*plan).signalled, asked);
     }
 }
 

@@ -17,7 +17,7 @@
 use crate::heap::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
 use crate::heap::range::{GRANULE_BYTES, RANGE};
 use crate::heap::Heap;
-use crate::sys;
+use crate::sys::{self, lock};
 use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -76,7 +76,6 @@ struct Table {
     reserved_pages: AtomicUsize,
     /// Heaps that are profiled.
     users: AtomicUsize,
-    lock: sys::Lock,
 }
 
 static TABLE: Table = Table {
@@ -84,7 +83,6 @@ static TABLE: Table = Table {
     committed_pages: AtomicUsize::new(0),
     reserved_pages: AtomicUsize::new(0),
     users: AtomicUsize::new(0),
-    lock: sys::Lock::new(),
 };
 
 /// A heap is going to be profiled. False for want of address space.
@@ -92,7 +90,7 @@ static TABLE: Table = Table {
 /// # Safety
 /// - The range exists.
 pub unsafe fn begin() -> bool {
-    let _guard = TABLE.lock.lock();
+    let _guard = lock::RECORDS.lock();
     if TABLE.users.load(Ordering::Relaxed) == 0 {
         let mut pages = RANGE.size / PAGE_BYTES;
         let least = (RANGE.committed * 2 * 16).max(STEP_PAGES).min(pages);
@@ -115,7 +113,7 @@ pub unsafe fn begin() -> bool {
 /// # Safety
 /// - `begin` was called for it, and nobody uses a record of its objects.
 pub unsafe fn end(heap: *mut Heap) {
-    let _guard = TABLE.lock.lock();
+    let _guard = lock::RECORDS.lock();
     let base = TABLE.base.load(Ordering::Relaxed);
     if TABLE.users.fetch_sub(1, Ordering::Relaxed) == 1 {
         sys::unreserve(base as *mut u8, TABLE.reserved_pages.load(Ordering::Relaxed) * PAGE_RECORD_BYTES);
@@ -133,6 +131,20 @@ pub unsafe fn end(heap: *mut Heap) {
             }
         }
     });
+}
+
+/// The library goes: gives the table back.
+///
+/// # Safety
+/// - No thread is in the library.
+pub unsafe fn unmake() {
+    let _guard = lock::RECORDS.lock();
+    let base = TABLE.base.swap(ptr::null_mut(), Ordering::Relaxed);
+    if !base.is_null() {
+        sys::unreserve(base as *mut u8, TABLE.reserved_pages.load(Ordering::Relaxed) * PAGE_RECORD_BYTES);
+    }
+    TABLE.committed_pages.store(0, Ordering::Relaxed);
+    TABLE.users.store(0, Ordering::Relaxed);
 }
 
 /// Whether the records of a page can be written.
@@ -200,7 +212,7 @@ pub unsafe fn get(page: *const Page, obj: *mut c_void) -> Record {
 #[cold]
 #[inline(never)]
 unsafe fn commit(pages: usize) -> bool {
-    let _guard = TABLE.lock.lock();
+    let _guard = lock::RECORDS.lock();
     let committed = TABLE.committed_pages.load(Ordering::Relaxed);
     let reserved = TABLE.reserved_pages.load(Ordering::Relaxed);
     if pages <= committed {

@@ -10,7 +10,7 @@
 
 use crate::report::CText;
 use crate::scope::Stack;
-use crate::sys;
+use crate::sys::{self, lock};
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, CStr};
 use core::ptr;
@@ -64,25 +64,20 @@ struct List {
     capacity: usize,
 }
 
-struct Shared {
-    lock: sys::Lock,
-    list: UnsafeCell<List>,
-}
+struct Shared(UnsafeCell<List>);
 
 // SAFETY: the list is read and written under the lock.
 unsafe impl Sync for Shared {}
 
-static LIST: Shared = Shared {
-    lock: sys::Lock::new(),
-    list: UnsafeCell::new(List { places: Stack::new(), index: ptr::null_mut(), capacity: 0 }),
-};
+static LIST: Shared =
+    Shared(UnsafeCell::new(List { places: Stack::new(), index: ptr::null_mut(), capacity: 0 }));
 
 /// Makes the two sites that are no places. False for out of memory.
 pub fn begin() -> bool {
-    let _guard = LIST.lock.lock();
+    let _guard = lock::SITES.lock();
     // SAFETY: under the lock; both texts are C strings.
     unsafe {
-        let list = &mut *LIST.list.get();
+        let list = &mut *LIST.0.get();
         for (number, what) in [(BEFORE, c"(made before the profile began)"), (OTHER, c"(other sites)")] {
             if list.places.len() == number as usize && list.add(ptr::null(), what.as_ptr(), 0).is_none() {
                 return false;
@@ -137,29 +132,38 @@ pub unsafe fn number_of_scope(name: *const c_char) -> u32 {
 pub const SCOPE: &CStr = c"(scope)";
 
 unsafe fn number_of(file: *const c_char, function: *const c_char, line: u32) -> u32 {
-    let _guard = LIST.lock.lock();
-    let list = &mut *LIST.list.get();
+    let _guard = lock::SITES.lock();
+    let list = &mut *LIST.0.get();
     list.find_or_add(file, function, line).unwrap_or(OTHER)
 }
 
 /// The place of a number.
 pub fn place(id: u32) -> Option<Place> {
-    let _guard = LIST.lock.lock();
+    let _guard = lock::SITES.lock();
     // SAFETY: under the lock.
-    unsafe { (*LIST.list.get()).places.get(id as usize) }
-}
-
-/// Runs something while nobody changes the list.
-pub fn while_quiet<R>(run: impl FnOnce() -> R) -> R {
-    let _guard = LIST.lock.lock();
-    run()
+    unsafe { (*LIST.0.get()).places.get(id as usize) }
 }
 
 /// How many sites the process has.
 pub fn count() -> usize {
-    let _guard = LIST.lock.lock();
+    let _guard = lock::SITES.lock();
     // SAFETY: under the lock.
-    unsafe { (*LIST.list.get()).places.len() }
+    unsafe { (*LIST.0.get()).places.len() }
+}
+
+/// The library goes: gives the list's memory back.
+///
+/// # Safety
+/// - No thread is in the library.
+pub unsafe fn end() {
+    let _guard = lock::SITES.lock();
+    let list = &mut *LIST.0.get();
+    for place in list.places.as_slice() {
+        sys::free(place.function as *mut u8);
+    }
+    list.places.end();
+    sys::free(core::mem::replace(&mut list.index, ptr::null_mut()) as *mut u8);
+    list.capacity = 0;
 }
 
 /// Whether two texts are the same; null is only null.

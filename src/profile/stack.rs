@@ -13,7 +13,7 @@
 //! assembly ([`super::entry`]), which hands over the host's frame pointer and return address as they are there.
 
 use crate::leaks;
-use crate::sys;
+use crate::sys::{self, errno};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 
@@ -123,6 +123,7 @@ impl Walker {
         self.depth = depth;
         self.watched = sys::is_on_valgrind();
         self.find_code();
+        let _errno = errno::keep();
         if matches!(mode, Mode::Auto | Mode::Unwind) {
             let mut one = [ptr::null_mut(); 1];
             // SAFETY: the buffer has room for one.
@@ -140,6 +141,7 @@ impl Walker {
         if self.mode == Mode::None as u32 {
             return;
         }
+        let _errno = errno::keep();
         if self.missed && self.count.is_multiple_of(16) {
             self.missed = false;
             self.find_code();
@@ -221,6 +223,7 @@ impl Walker {
     }
 
     fn find_code(&mut self) {
+        let _errno = errno::keep();
         self.end();
         // SAFETY: the function below gets this walker, and nothing is held.
         unsafe { libc::dl_iterate_phdr(Some(note_code), self as *mut Walker as *mut c_void) };

@@ -1,55 +1,22 @@
 //! What the process takes from the system, as the kernel counts it. These numbers are never mixed with the engine's:
 //! they hold the host's own memory, libraries and stacks too.
+//!
+//! The kernel's files are opened for each reading. A descriptor that was kept would give a forked child its parent's
+//! numbers, and after a host that closes what it does not know it would be somebody else's file.
 
-use crate::sys::file;
 use crate::sys::reader::{number_after, Reader};
-use core::ffi::{c_int, c_void};
+use crate::sys::{file, os_page_bytes};
 
-/// The kernel's files, opened once.
-pub struct Meters {
-    /// /proc/self/statm; 0: not open.
-    statm: c_int,
-    page_bytes: u64,
-}
-
-impl Meters {
-    /// Opens what is read often. In a sandbox without /proc the numbers are 0.
-    pub fn begin(&mut self) {
-        self.page_bytes = crate::sys::os_page_bytes() as u64;
-        // SAFETY: a C string.
-        let fd = unsafe { libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
-        self.statm = fd.max(0);
-    }
-
-    /// Resident bytes.
-    pub fn resident_bytes(&self) -> u64 {
-        let mut text = [0u8; 128];
-        if self.statm == 0 {
-            return 0;
-        }
-        // SAFETY: the buffer is ours and of this size.
-        let len = unsafe { libc::pread(self.statm, text.as_mut_ptr() as *mut c_void, text.len(), 0) };
-        let text = text.get(..len.max(0) as usize).unwrap_or(&[]);
-        let pages = text.split(|&byte| byte == b' ').nth(1).and_then(|word| number_after(word, b""));
-        pages.unwrap_or(0) * self.page_bytes
-    }
-
-    /// Closes the files.
-    pub fn end(&mut self) {
-        if self.statm != 0 {
-            // Read only: there is nothing to lose.
-            let _ = file::close(core::mem::take(&mut self.statm));
-        }
-    }
-}
-
-/// Resident bytes, for who asks once.
-pub fn resident_now() -> u64 {
-    let mut meters = Meters { statm: 0, page_bytes: 0 };
-    meters.begin();
-    let bytes = meters.resident_bytes();
-    meters.end();
-    bytes
+/// Resident bytes; 0 in a sandbox without /proc.
+pub fn resident_bytes() -> u64 {
+    let mut text = [0u8; 128];
+    // SAFETY: a C string.
+    let Ok(fd) = (unsafe { file::open(c"/proc/self/statm".as_ptr()) }) else { return 0 };
+    let len = file::read(fd, &mut text);
+    file::close(fd);
+    let text = text.get(..len).unwrap_or(&[]);
+    let pages = text.split(|&byte| byte == b' ').nth(1).and_then(|word| number_after(word, b""));
+    pages.unwrap_or(0) * os_page_bytes() as u64
 }
 
 /// Bytes that only this process has, and its proportional share, from /proc/self/smaps_rollup. The kernel walks all

@@ -5,25 +5,29 @@
 //! |---|---|
 //! | this | the rings; who takes a sample |
 //! | `meters` | what the kernel says of the process |
+//! | `files` | files that are written by themselves: their paths, whose they are |
 //! | `watch` | limits, and what is done when one is passed |
 //!
 //! A sample is taken by the heap's own thread, at `gc_series_tick`. If the host asked for a **thread**, that one only
 //! says that a tick is due ([`Heap::tick_due`]), and the heap's thread serves it at its next allocation that goes the
 //! long way; the engine's numbers are never read from outside. A tick that nobody served by the next one, because the
 //! host does not allocate, becomes a sample with the process's memory now and the engine's numbers as they were, and
-//! says so. So the rings have two writers, and a lock.
+//! says so. So the rings have two writers, and a lock; it is one for all series, since it is held for a moment only, and
+//! since a forked child must not find it closed (`sys/lock.rs`).
+//!
+//! A forked child has the rings, and no thread: samples are taken at its own ticks, of its own memory.
 
 use crate::cycle::events::Event;
 use crate::cycle::Kind;
 use crate::heap::{Heap, Phase};
 use crate::profile::{plan, site};
 use crate::sys::thread::Ticker;
-use crate::sys::{self, file, LockGuard};
+use crate::sys::{self, lock};
 use core::ffi::{c_char, c_void};
 use core::ptr;
 use core::sync::atomic::Ordering;
-use meters::Meters;
 
+pub mod files;
 pub mod meters;
 pub mod watch;
 
@@ -147,32 +151,17 @@ impl<T: Copy> Ring<T> {
 
 /// The series of one heap. Zeroed memory, then [`start`].
 pub struct Series {
-    /// Guards the rings.
-    pub lock: sys::Lock,
-    /// Moments.
+    /// Moments; this and the next under [`lock::SERIES`].
     pub samples: Ring<Sample>,
     /// What happened.
     pub happenings: Ring<Happening>,
     flags: u32,
-    /// The process that has the thread.
-    process: u64,
     /// Samples are at least so far apart.
     interval_ns: u64,
     last: Sample,
     /// When the heap's thread took its last one.
     sampled_ns: u64,
-    meters: Meters,
     ticker: Ticker,
-}
-
-impl Series {
-    /// Closes the lock. None in a forked child where it is closed for good.
-    fn close(&self) -> Option<LockGuard<'_>> {
-        match self.process == file::process_id() {
-            true => Some(self.lock.lock()),
-            false => self.lock.try_lock(),
-        }
-    }
 }
 
 /// How a series is made.
@@ -206,11 +195,8 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     if series.is_null() {
         return Err(Refused::NoMemory);
     }
-    ptr::addr_of_mut!((*series).lock).write(sys::Lock::new());
     (*series).flags = options.flags;
-    (*series).process = file::process_id();
     (*series).interval_ns = options.interval_ns;
-    (*series).meters.begin();
     let begun = (*series).samples.begin(options.capacity) && (*series).happenings.begin(options.capacity);
     (*heap).series = series;
     if begun {
@@ -244,10 +230,19 @@ pub unsafe fn stop(heap: *mut Heap) {
     Ticker::stop(ptr::addr_of_mut!((*series).ticker));
     (*heap).series = ptr::null_mut();
     (*heap).tick_due.store(false, Ordering::Relaxed);
-    (*series).meters.end();
     (*series).samples.end();
     (*series).happenings.end();
     sys::free(series as *mut u8);
+}
+
+/// Ends the thread of a heap's series, if it has one.
+///
+/// # Safety
+/// - The heap is live.
+pub unsafe fn stop_thread(heap: *mut Heap) {
+    if !(*heap).series.is_null() {
+        Ticker::stop(ptr::addr_of_mut!((*(*heap).series).ticker));
+    }
 }
 
 /// A tick of the host's: takes a sample, if the last one is old enough, and looks at the watches.
@@ -256,7 +251,7 @@ pub unsafe fn stop(heap: *mut Heap) {
 /// - Only the heap's thread is in the heap.
 pub unsafe fn tick(heap: *mut Heap) {
     let series = (*heap).series;
-    if !series.is_null() && sys::now_ns() - (*series).sampled_ns >= (*series).interval_ns {
+    if !series.is_null() && sys::now_ns().saturating_sub((*series).sampled_ns) >= (*series).interval_ns {
         sample(heap);
     }
     if (*heap).dump_due.load(Ordering::Relaxed) {
@@ -289,17 +284,29 @@ unsafe fn tick_from_thread(arg: *mut c_void) {
     if !(*heap).tick_due.swap(true, Ordering::Relaxed) {
         return;
     }
-    let _guard = (*series).lock.lock();
-    let mut sample = (*series).last;
-    sample.flags = STALE;
-    read_meters(&*series, &mut sample);
+    let mut now = Sample::default();
+    read_meters(&*series, &mut now);
+    let _guard = lock::SERIES.lock();
+    let last = (*series).last;
+    // The heap's thread has taken one meanwhile.
+    if last.time_ns > now.time_ns {
+        return;
+    }
+    let sample = Sample {
+        time_ns: now.time_ns,
+        resident_bytes: now.resident_bytes,
+        private_bytes: now.private_bytes,
+        share_bytes: now.share_bytes,
+        flags: STALE,
+        ..last
+    };
     (*series).samples.put(sample);
     (*series).last = sample;
 }
 
 unsafe fn read_meters(series: &Series, sample: &mut Sample) {
     sample.time_ns = sys::now_ns();
-    sample.resident_bytes = series.meters.resident_bytes();
+    sample.resident_bytes = meters::resident_bytes();
     if series.flags & PRIVATE != 0 {
         (sample.private_bytes, sample.share_bytes) = meters::private_bytes();
     }
@@ -319,7 +326,7 @@ unsafe fn sample(heap: *mut Heap) {
     };
     read_meters(series, &mut sample);
     series.sampled_ns = sample.time_ns;
-    let Some(_guard) = (*(*heap).series).close() else { return };
+    let _guard = lock::SERIES.lock();
     series.samples.put(sample);
     series.last = sample;
 }
@@ -333,7 +340,7 @@ pub unsafe fn note(heap: *mut Heap, what: What, duration_ns: u64, value: u64, na
         return;
     }
     let live_bytes = (*heap).live_bytes();
-    let Some(_guard) = (*(*heap).series).close() else { return };
+    let _guard = lock::SERIES.lock();
     let time_ns = sys::now_ns();
     (*(*heap).series).happenings.put(Happening { time_ns, duration_ns, live_bytes, value, what, name });
 }

@@ -2,9 +2,8 @@
 //! tick is taken, when a collection has ended, and when an allocation budget is spent (a few MiB at most); a watch
 //! that was set off is set again when the number has fallen below its limit.
 
+use super::files::{self, Asked};
 use super::{meters, What};
-use crate::dump::out::Sink;
-use crate::dump::{self, Options};
 use crate::heap::Heap;
 use crate::host::{self, WatchFn};
 use crate::leaks;
@@ -14,7 +13,7 @@ use crate::scope::Stack;
 use crate::sys;
 use crate::sys::file;
 use crate::types::Type;
-use core::ffi::{c_char, c_int, c_void, CStr};
+use core::ffi::{c_char, c_void};
 
 /// A number of the heap's; the numbers of `GC_WATCH_*`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,8 +74,10 @@ pub struct Watch {
     pause_ns: u64,
     /// How often it was set off.
     pub count: u32,
-    /// It belongs to the heap's plan, which numbers what it writes and says who may.
+    /// It belongs to the heap's plan, which numbers what it writes.
     pub planned: bool,
+    /// The process that asked.
+    process: u64,
 }
 
 /// The watches of one heap. Zeroed memory has none.
@@ -103,6 +104,7 @@ impl Watch {
             pause_ns: 0,
             count: 0,
             planned: false,
+            process: 0,
         }
     }
 }
@@ -129,7 +131,7 @@ pub unsafe fn add(heap: *mut Heap, watch: &Watch) -> Option<u32> {
     let path = leaks::copy_text(watch.path)?;
     let watches = &mut (*heap).watches;
     let number = watches.last_number + 1;
-    if !watches.all.push(Watch { number, path, ..*watch }) {
+    if !watches.all.push(Watch { number, path, process: file::process(), ..*watch }) {
         sys::free(path as *mut u8);
         return None;
     }
@@ -187,7 +189,7 @@ unsafe fn value_of(heap: *mut Heap, watch: &Watch) -> u64 {
         Metric::LiveObjects => (*heap).live_objects(),
         Metric::ExternalBytes => (*heap).external.total,
         Metric::HeapBytes => (*heap).page_bytes,
-        Metric::ResidentBytes => meters::resident_now(),
+        Metric::ResidentBytes => meters::resident_bytes(),
         Metric::PauseNs => watch.pause_ns,
         Metric::TypeObjects => (*watch.kind).live(),
     }
@@ -244,7 +246,8 @@ unsafe fn act(heap: *mut Heap, watch: &Watch, value: u64) {
         (Action::Trap, _) => sys::trap(),
         (Action::Dump, _) if watch.planned => plan::limit_reached(heap, watch.path),
         (Action::Dump, _) => {
-            dump_to(heap, watch.path, watch.count);
+            let asked = Asked { process: watch.process, number: watch.count, is_told: true };
+            files::write_dump(heap, watch.path, asked);
         }
         _ => report::log(
             Level::Warning,
@@ -255,120 +258,5 @@ unsafe fn act(heap: *mut Heap, watch: &Watch, value: u64) {
                 watch.limit
             ),
         ),
-    }
-}
-
-/// Longest path of a dump.
-const PATH_BYTES: usize = 4096;
-
-/// Writes a dump to a file whose name is made of a pattern: `%p` is the process, `%h` the heap, `%n` a number. What
-/// fails is said in the log. Whether it was written.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap, in no collection; `pattern` is a C string; every tracked object is
-///   walkable.
-pub unsafe fn dump_to(heap: *mut Heap, pattern: *const c_char, number: u32) -> bool {
-    to_file(heap, pattern, number, "dump", |fd| {
-        let options = Options { sink: Sink::Descriptor(fd), key: None, label: pattern, forked: false };
-        match dump::write(heap, &options) {
-            Ok(_) => true,
-            Err(dump::Failed::NoMemory) => {
-                file::set_errno(libc::ENOMEM);
-                false
-            }
-            Err(_) => false,
-        }
-    })
-}
-
-/// Writes to a file whose name is made of a pattern, as [`dump_to`].
-///
-/// # Safety
-/// - `pattern` is a C string.
-pub unsafe fn to_file(
-    heap: *mut Heap,
-    pattern: *const c_char,
-    number: u32,
-    what: &str,
-    write: impl FnOnce(c_int) -> bool,
-) -> bool {
-    let mut path = [0u8; PATH_BYTES];
-    if !fill_path(CStr::from_ptr(pattern).to_bytes(), (*heap).index, number, &mut path) {
-        report::log(Level::Warning, format_args!("the path of a {what} is too long: {}", CText(pattern)));
-        return false;
-    }
-    let path = path.as_ptr() as *const c_char;
-    let written = match file::create(path) {
-        Ok(fd) => {
-            let written = write(fd);
-            file::close(fd).is_ok() && written
-        }
-        Err(_) => false,
-    };
-    if !written {
-        report::log(
-            Level::Warning,
-            format_args!(
-                "heap {}: the {what} {} was not written: errno {}",
-                CText((*heap).name()),
-                CText(path),
-                file::errno()
-            ),
-        );
-    }
-    written
-}
-
-/// Fills a pattern in. False when the path is too long; it ends with NUL.
-fn fill_path(pattern: &[u8], heap: u32, number: u32, path: &mut [u8]) -> bool {
-    let mut len = 0;
-    let room = path.len() - 1;
-    let mut put = |bytes: &[u8], path: &mut [u8]| {
-        let fits = len + bytes.len() <= room;
-        if let (true, Some(place)) = (fits, path.get_mut(len..len + bytes.len())) {
-            place.copy_from_slice(bytes);
-            len += bytes.len();
-        }
-        fits
-    };
-    let mut rest = pattern;
-    let mut fits = true;
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = behind;
-        let value = match (byte, behind.first()) {
-            (b'%', Some(b'p')) => Some(file::process_id()),
-            (b'%', Some(b'h')) => Some(heap as u64),
-            (b'%', Some(b'n')) => Some(number as u64),
-            (b'%', Some(b'%')) => None,
-            _ => {
-                fits &= put(&[byte], path);
-                continue;
-            }
-        };
-        rest = behind.get(1..).unwrap_or(&[]);
-        fits &= match value {
-            Some(value) => put(report::Line::of(format_args!("{value}")).as_bytes(), path),
-            None => put(b"%", path),
-        };
-    }
-    fits
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_filled_in() {
-        let fill = |pattern: &str, room: usize| {
-            let mut path = vec![0u8; room];
-            let fits = fill_path(pattern.as_bytes(), 3, 7, &mut path);
-            fits.then(|| String::from_utf8(path.split(|&b| b == 0).next().unwrap().to_vec()).unwrap())
-        };
-        let process = std::process::id();
-        assert_eq!(fill("a.%p.%h.%n", 64), Some(format!("a.{process}.3.7")));
-        assert_eq!(fill("100%% %x %", 64), Some("100% %x %".to_owned()));
-        assert_eq!(fill("abcdef", 7), Some("abcdef".to_owned()));
-        assert_eq!(fill("abcdef", 6), None);
     }
 }

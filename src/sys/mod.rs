@@ -4,13 +4,18 @@
 //! - [`reserve`] takes address space that costs nothing until [`commit`]ted; [`decommit`] gives memory back
 //!   and leaves the addresses readable as zero, still committed.
 //! - [`allocate`] and [`free`] are for the engine's own small tables, never for objects.
-//! - Every function that can fail says so by value; none aborts.
+//! - Every function that can fail says so by value; none aborts, and none changes `errno`.
+//! - **Cores**: what is only reserved is kept out of them, else a debugger writes hundreds of GiB of zeros; what is
+//!   committed is in them.
 
-use core::ffi::c_void;
+use core::ffi::{c_void, CStr};
 use core::ptr;
 
+pub mod errno;
 pub mod file;
+pub mod lock;
 pub mod reader;
+pub mod signal;
 pub mod thread;
 
 /// Bytes of a page of the operating system.
@@ -26,6 +31,7 @@ pub fn os_page_bytes() -> usize {
 
 /// Bytes of the machine's memory, 0 when unknown.
 pub fn machine_bytes() -> u64 {
+    let _errno = errno::keep();
     // SAFETY: sysconf has no memory preconditions.
     let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
     if pages > 0 {
@@ -37,6 +43,7 @@ pub fn machine_bytes() -> u64 {
 
 /// Bytes of address space that the process may still take; `u64::MAX` without a limit.
 pub fn address_space_left() -> u64 {
+    let _errno = errno::keep();
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the struct is ours and of the right type.
     let failed = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } != 0;
@@ -49,48 +56,55 @@ pub fn address_space_left() -> u64 {
 /// Bytes of address space in use, from /proc/self/statm; 0 when that cannot be read.
 fn address_space_used() -> u64 {
     let mut text = [0u8; 64];
-    // SAFETY: the path is a C string; the buffer's length is passed along; the descriptor is closed on
-    // every path.
-    let len = unsafe {
-        let file = libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
-        if file < 0 {
-            return 0;
-        }
-        let len = libc::read(file, text.as_mut_ptr() as *mut c_void, text.len());
-        libc::close(file);
-        len
-    };
-    if len <= 0 {
-        return 0;
-    }
-    let pages = text
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .fold(0u64, |sum, digit| sum.saturating_mul(10).saturating_add((digit - b'0') as u64));
-    pages.saturating_mul(os_page_bytes() as u64)
+    // SAFETY: a C string.
+    let Ok(fd) = (unsafe { file::open(c"/proc/self/statm".as_ptr()) }) else { return 0 };
+    let len = file::read(fd, &mut text);
+    file::close(fd);
+    let pages = reader::number_after(text.get(..len).unwrap_or(&[]), b"");
+    pages.unwrap_or(0).saturating_mul(os_page_bytes() as u64)
 }
 
-/// The value of an environment variable that holds a whole number, if it does.
-pub fn environment_number(name: &core::ffi::CStr) -> Option<u64> {
-    // SAFETY: the name is a C string; the host must not change its environment meanwhile, as everywhere in C.
-    let text = unsafe { libc::getenv(name.as_ptr()) };
-    if text.is_null() {
-        return None;
+/// What the environment says of a name.
+#[derive(Clone, Copy)]
+pub enum Variable<'a> {
+    /// Nothing, or an empty text.
+    Unset,
+    /// Something that is not asked: the program has more rights than who started it (a set-user-id program, or one with
+    /// capabilities of its own), who could have files read and written with them.
+    Forbidden,
+    /// A text.
+    Text(&'a CStr),
+}
+
+/// What the environment says of a name.
+///
+/// # Safety
+/// - The host does not change its environment while the text is used, as everywhere in C.
+pub unsafe fn variable<'a>(name: &CStr) -> Variable<'a> {
+    let _errno = errno::keep();
+    let text = libc::getenv(name.as_ptr());
+    if text.is_null() || *text == 0 {
+        Variable::Unset
+    } else if libc::getauxval(libc::AT_SECURE) != 0 {
+        Variable::Forbidden
+    } else {
+        Variable::Text(CStr::from_ptr(text))
     }
-    let mut end: *mut core::ffi::c_char = ptr::null_mut();
-    // SAFETY: the text is a C string, end is ours.
-    let value = unsafe { libc::strtoull(text, &mut end, 0) };
-    // SAFETY: strtoull leaves end inside the string.
-    let whole = !ptr::eq(end, text) && unsafe { *end } == 0;
-    whole.then_some(value)
 }
 
 /// Takes `bytes` of address space without memory behind it. None when the system refuses.
 pub fn reserve(bytes: usize) -> Option<*mut u8> {
+    let _errno = errno::keep();
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: a new private mapping at an address of the kernel's choice touches nothing that exists.
     let address = unsafe { libc::mmap(ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
-    (address != libc::MAP_FAILED).then_some(address as *mut u8)
+    if address == libc::MAP_FAILED {
+        return None;
+    }
+    // A wish: a core may be large, then.
+    // SAFETY: the mapping is ours; cores are all that changes.
+    unsafe { libc::madvise(address, bytes, libc::MADV_DONTDUMP) };
+    Some(address as *mut u8)
 }
 
 /// Gives reserved addresses back, and the memory behind them.
@@ -98,6 +112,7 @@ pub fn reserve(bytes: usize) -> Option<*mut u8> {
 /// # Safety
 /// - [`reserve`] gave them, with this size, and nobody uses them any more.
 pub unsafe fn unreserve(address: *mut u8, bytes: usize) {
+    let _errno = errno::keep();
     libc::munmap(address as *mut c_void, bytes);
 }
 
@@ -107,10 +122,16 @@ pub unsafe fn unreserve(address: *mut u8, bytes: usize) {
 /// # Safety
 /// - `[address, address + bytes)`, rounded out to whole OS pages, lies in one reservation.
 pub unsafe fn commit(address: *mut u8, bytes: usize) -> bool {
+    let _errno = errno::keep();
     let mask = os_page_bytes() - 1;
     let start = address as usize & !mask;
     let end = (address as usize + bytes + mask) & !mask;
-    libc::mprotect(start as *mut c_void, end - start, libc::PROT_READ | libc::PROT_WRITE) == 0
+    if libc::mprotect(start as *mut c_void, end - start, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+        return false;
+    }
+    // Makes one mapping with what was committed before it, so there is nothing that it could want memory for.
+    libc::madvise(start as *mut c_void, end - start, libc::MADV_DODUMP);
+    true
 }
 
 /// Gives the memory behind whole OS pages inside the range back; they read zero afterwards. False when the
@@ -119,6 +140,7 @@ pub unsafe fn commit(address: *mut u8, bytes: usize) -> bool {
 /// # Safety
 /// - The range is committed and nobody needs what is in it.
 pub unsafe fn decommit(address: *mut u8, bytes: usize) -> bool {
+    let _errno = errno::keep();
     let mask = os_page_bytes() - 1;
     let start = (address as usize + mask) & !mask;
     let end = (address as usize + bytes) & !mask;
@@ -130,6 +152,7 @@ pub unsafe fn decommit(address: *mut u8, bytes: usize) -> bool {
 /// # Safety
 /// - The range is committed.
 pub unsafe fn wish_huge_pages(address: *mut u8, bytes: usize) {
+    let _errno = errno::keep();
     libc::madvise(address as *mut c_void, bytes, libc::MADV_HUGEPAGE);
 }
 
@@ -139,17 +162,20 @@ pub unsafe fn wish_huge_pages(address: *mut u8, bytes: usize) {
 /// # Safety
 /// - The range is committed and consists of whole OS pages.
 pub unsafe fn wish_populated(address: *mut u8, bytes: usize) {
+    let _errno = errno::keep();
     libc::madvise(address as *mut c_void, bytes, libc::MADV_POPULATE_WRITE);
 }
 
 /// Memory for a table of the engine's own, zeroed; null when there is none.
 pub fn allocate(bytes: usize) -> *mut u8 {
+    let _errno = errno::keep();
     // SAFETY: calloc takes any numbers.
     unsafe { libc::calloc(1, bytes) as *mut u8 }
 }
 
 /// As [`allocate`], not zeroed.
 pub fn allocate_raw(bytes: usize) -> *mut u8 {
+    let _errno = errno::keep();
     // SAFETY: malloc takes any number.
     unsafe { libc::malloc(bytes) as *mut u8 }
 }
@@ -159,11 +185,13 @@ pub fn allocate_raw(bytes: usize) -> *mut u8 {
 /// # Safety
 /// - The memory came from [`allocate`] or [`allocate_raw`] and is not used any more.
 pub unsafe fn free(memory: *mut u8) {
+    let _errno = errno::keep();
     libc::free(memory as *mut c_void);
 }
 
 /// Memory for a large table, zeroed, in whole OS pages of its own; null when there is none.
 pub fn map(bytes: usize) -> *mut u8 {
+    let _errno = errno::keep();
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a new private mapping at an address of the kernel's choice touches nothing that exists.
     let address =
@@ -182,6 +210,7 @@ pub fn map(bytes: usize) -> *mut u8 {
 /// # Safety
 /// - The table has `old` bytes, less than `new`.
 pub unsafe fn map_larger(address: *mut u8, old: usize, new: usize) -> *mut u8 {
+    let _errno = errno::keep();
     let moved = libc::mremap(address as *mut c_void, old, new, libc::MREMAP_MAYMOVE);
     if moved == libc::MAP_FAILED {
         return ptr::null_mut();
@@ -195,6 +224,7 @@ pub unsafe fn map_larger(address: *mut u8, old: usize, new: usize) -> *mut u8 {
 /// # Safety
 /// - The table has so many bytes and is not used any more.
 pub unsafe fn unmap(address: *mut u8, bytes: usize) {
+    let _errno = errno::keep();
     libc::munmap(address as *mut c_void, bytes);
 }
 
@@ -247,15 +277,8 @@ pub fn now_ns() -> u64 {
 
 /// Writes a line to standard error, as far as that goes.
 pub fn write_error(text: &[u8]) {
-    let mut rest = text;
-    while !rest.is_empty() {
-        // SAFETY: the slice is valid for its length.
-        let written = unsafe { libc::write(2, rest.as_ptr() as *const c_void, rest.len()) };
-        if written <= 0 {
-            return;
-        }
-        rest = rest.get(written as usize..).unwrap_or(&[]);
-    }
+    // Who closed it, or does not read what goes there, has been told nothing, and cannot be.
+    let _ = file::write_all(2, text);
 }
 
 /// Whether the program runs under valgrind, which answers a sequence of instructions that does nothing elsewhere.
@@ -284,6 +307,7 @@ pub fn is_on_valgrind() -> bool {
 
 /// Stops for a debugger: SIGTRAP, which ends the process when there is none.
 pub fn trap() {
+    let _errno = errno::keep();
     // SAFETY: raise has no preconditions.
     unsafe { libc::raise(libc::SIGTRAP) };
 }
@@ -292,47 +316,4 @@ pub fn trap() {
 pub fn abort() -> ! {
     // SAFETY: abort has no preconditions.
     unsafe { libc::abort() }
-}
-
-/// A lock for what all heaps share: the range, the tables of heaps and types. Held for short, straight code
-/// only; no host code runs under it.
-pub struct Lock(core::cell::UnsafeCell<libc::pthread_mutex_t>);
-
-// SAFETY: a pthread mutex is made for use from all threads.
-unsafe impl Sync for Lock {}
-
-impl Default for Lock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Lock {
-    /// An open lock.
-    pub const fn new() -> Self {
-        Lock(core::cell::UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER))
-    }
-
-    /// Closes the lock until the guard goes, if it is open.
-    pub fn try_lock(&self) -> Option<LockGuard<'_>> {
-        // SAFETY: as in lock.
-        (unsafe { libc::pthread_mutex_trylock(self.0.get()) } == 0).then_some(LockGuard(self))
-    }
-
-    /// Closes the lock until the guard goes.
-    pub fn lock(&self) -> LockGuard<'_> {
-        // SAFETY: the mutex was statically initialised and is never moved: locks are statics.
-        unsafe { libc::pthread_mutex_lock(self.0.get()) };
-        LockGuard(self)
-    }
-}
-
-/// Keeps a [`Lock`] closed.
-pub struct LockGuard<'a>(&'a Lock);
-
-impl Drop for LockGuard<'_> {
-    fn drop(&mut self) {
-        // SAFETY: this guard's thread closed it.
-        unsafe { libc::pthread_mutex_unlock(self.0 .0.get()) };
-    }
 }

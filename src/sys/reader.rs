@@ -1,6 +1,7 @@
 //! Text files of the system and of the host, read line by line through a small buffer.
 
-use core::ffi::{c_char, c_int, c_void};
+use super::file;
+use core::ffi::{c_char, c_int};
 
 const BUFFER_BYTES: usize = 1024;
 
@@ -21,7 +22,7 @@ impl Reader {
     pub unsafe fn open(path: *const c_char) -> Reader {
         let fd = match path.is_null() {
             true => -1,
-            false => libc::open(path, libc::O_RDONLY | libc::O_CLOEXEC),
+            false => file::open(path).unwrap_or(-1),
         };
         Reader { fd, buffer: [0; BUFFER_BYTES], start: 0, end: 0 }
     }
@@ -37,14 +38,12 @@ impl Reader {
             if self.fd < 0 {
                 return None;
             }
-            let to = self.buffer.as_mut_ptr() as *mut c_void;
-            // SAFETY: the buffer is ours and of this size.
-            let read = unsafe { libc::read(self.fd, to, BUFFER_BYTES) };
-            if read <= 0 {
+            let read = file::read(self.fd, &mut self.buffer);
+            if read == 0 {
                 self.close();
                 return None;
             }
-            (self.start, self.end) = (0, read as usize);
+            (self.start, self.end) = (0, read);
         }
         self.start += 1;
         self.buffer.get(self.start - 1).copied()
@@ -70,9 +69,7 @@ impl Reader {
 
     fn close(&mut self) {
         if self.fd >= 0 {
-            // SAFETY: ours, and closed once.
-            unsafe { libc::close(self.fd) };
-            self.fd = -1;
+            file::close(core::mem::replace(&mut self.fd, -1));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A thread that wakes up now and then, for who asks for one. The only one that the library ever starts.
 
+use super::{errno, lock};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::ptr;
@@ -11,12 +12,12 @@ pub struct Ticker {
     mutex: UnsafeCell<libc::pthread_mutex_t>,
     wake: UnsafeCell<libc::pthread_cond_t>,
     stopping: AtomicBool,
-    running: bool,
+    running: AtomicBool,
     interval_ns: u64,
     tick: Option<unsafe fn(*mut c_void)>,
     arg: *mut c_void,
     /// The process that has the thread: a forked child has not.
-    process: libc::pid_t,
+    process: u64,
 }
 
 impl Ticker {
@@ -31,6 +32,7 @@ impl Ticker {
         tick: unsafe fn(*mut c_void),
         arg: *mut c_void,
     ) -> bool {
+        let _errno = errno::keep();
         let mut kind = core::mem::MaybeUninit::<libc::pthread_condattr_t>::uninit();
         libc::pthread_condattr_init(kind.as_mut_ptr());
         libc::pthread_condattr_setclock(kind.as_mut_ptr(), libc::CLOCK_MONOTONIC);
@@ -40,7 +42,7 @@ impl Ticker {
         (*ticker).interval_ns = interval_ns;
         (*ticker).tick = Some(tick);
         (*ticker).arg = arg;
-        (*ticker).process = libc::getpid();
+        (*ticker).process = lock::process();
         // The host's signals go to the host's threads.
         let mut all = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
         let mut before = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
@@ -48,7 +50,7 @@ impl Ticker {
         libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
         let made = libc::pthread_create(&mut (*ticker).thread, ptr::null(), run, ticker as *mut c_void) == 0;
         libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
-        (*ticker).running = made;
+        (*ticker).running.store(made, Ordering::Relaxed);
         made
     }
 
@@ -62,10 +64,10 @@ impl Ticker {
     /// # Safety
     /// - As [`Ticker::start`].
     pub unsafe fn stop(ticker: *mut Ticker) {
-        if !(*ticker).running || (*ticker).process != libc::getpid() {
+        if (*ticker).process != lock::process() || !(*ticker).running.swap(false, Ordering::Relaxed) {
             return;
         }
-        (*ticker).running = false;
+        let _errno = errno::keep();
         libc::pthread_mutex_lock((*ticker).mutex.get());
         (*ticker).stopping.store(true, Ordering::Relaxed);
         libc::pthread_cond_signal((*ticker).wake.get());

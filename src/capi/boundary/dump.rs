@@ -4,7 +4,8 @@ use super::*;
 use crate::capi::dump::{gc_dump_options, gc_dump_result, GC_DUMP_FORK, GC_DUMP_HASH_NAMES};
 use crate::dump::out::Sink;
 use crate::dump::{self, Failed, Options};
-use crate::sys::file::{self, Errno};
+use crate::sys::errno::{set as set_errno, Errno};
+use crate::sys::file;
 
 pub(in crate::capi) unsafe fn dump(
     heap: *mut Heap,
@@ -59,7 +60,7 @@ fn is_size_of_result(size: usize) -> bool {
 
 /// Opens the file where one is named, and closes it on every path.
 unsafe fn to_sink(heap: *mut Heap, options: &gc_dump_options, forked: bool) -> Result<dump::Written, Failed> {
-    let mut file = -1;
+    let mut file = None;
     let sink = match options.write {
         Some(write) => Sink::Host(write, options.write_ctx),
         None if options.path.is_null() => Sink::Descriptor(options.fd),
@@ -68,17 +69,18 @@ unsafe fn to_sink(heap: *mut Heap, options: &gc_dump_options, forked: bool) -> R
             if (*heap).phase != Phase::Idle {
                 return Err(Failed::Collecting);
             }
-            file = file::create(options.path).map_err(Failed::Write)?;
-            Sink::Descriptor(file)
+            let output = file::create(options.path).map_err(Failed::Write)?;
+            let fd = output.fd;
+            file = Some(output);
+            Sink::Descriptor(fd)
         }
     };
     let key = (options.flags & GC_DUMP_HASH_NAMES != 0).then_some(options.name_key);
     let result = dump::write(heap, &Options { sink, key, label: options.label, forked });
-    if file >= 0 {
-        let closed = file::close(file).map_err(Failed::Write);
-        return result.and_then(|written| closed.map(|()| written));
-    }
-    result
+    let Some(output) = file else { return result };
+    let is_going_on = result.as_ref().is_ok_and(|written| written.child != 0);
+    let closed = if is_going_on { output.leave() } else { output.close() };
+    result.and_then(|written| closed.map(|()| written).map_err(Failed::Write))
 }
 
 unsafe fn give_result(out_result: *mut gc_dump_result, written: &dump::Written) -> rc_status {
@@ -111,7 +113,7 @@ unsafe fn told(heap: *mut Heap, options: &gc_dump_options, failed: Failed) -> rc
         }
         Failed::Fork(errno) => {
             (*heap).set_error(format_args!("gc_dump: the process cannot be forked: {}", reason(errno)));
-            file::set_errno(errno);
+            set_errno(errno);
             RC_ERR_IO
         }
         Failed::Write(errno) => {
@@ -121,7 +123,7 @@ unsafe fn told(heap: *mut Heap, options: &gc_dump_options, failed: Failed) -> rc
                     (*heap).set_error(format_args!("gc_dump: {}: {}", CText(options.path), reason(errno)))
                 }
             }
-            file::set_errno(errno);
+            set_errno(errno);
             RC_ERR_IO
         }
     }

@@ -12,7 +12,7 @@ use crate::leaks::{expected, hunt};
 use crate::profile::lines::{self, Cursor};
 use crate::profile::site::{self, Site};
 use crate::profile::text;
-use crate::sys::file;
+use crate::sys::errno;
 
 const_assert_eq!(size_of::<Cursor>(), size_of::<gc_lines>());
 
@@ -200,9 +200,9 @@ pub(in crate::capi) unsafe fn profile_write(heap: *mut Heap, options: *const gc_
             (*heap).set_error(format_args!("{CALL}: no memory"));
             RC_ERR_NO_MEMORY
         }
-        Err(text::Failed::Write(errno)) => {
-            (*heap).set_error(format_args!("{CALL}: the text was not written: errno {errno}"));
-            file::set_errno(errno);
+        Err(text::Failed::Write(reason)) => {
+            (*heap).set_error(format_args!("{CALL}: the text was not written: errno {reason}"));
+            errno::set(reason);
             RC_ERR_IO
         }
     }

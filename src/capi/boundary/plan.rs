@@ -1,7 +1,7 @@
 //! The boundary of `rcgc/plan.h`.
 
 use super::*;
-use crate::profile::plan::{self, NoSignal, Refused, Show};
+use crate::profile::plan::{self, NoSignal, Refused};
 
 pub(in crate::capi) unsafe fn profile_plan(heap: *mut Heap, text: *const c_char) -> rc_status {
     const CALL: &str = "gc_profile_plan";
@@ -13,12 +13,8 @@ pub(in crate::capi) unsafe fn profile_plan(heap: *mut Heap, text: *const c_char)
     let result = plan::parse(core::ffi::CStr::from_ptr(text).to_bytes());
     match result.and_then(|wanted| plan::carry_out(heap, &wanted)) {
         Ok(()) => RC_OK,
-        Err(Refused::Item(item)) => {
-            (*heap).set_error(format_args!("{CALL}: \"{}\" is unknown, or its value is", Show(item)));
-            RC_ERR_INVALID
-        }
-        Err(Refused::NothingToWrite) => {
-            (*heap).set_error(format_args!("{CALL}: oom needs a dump or a report, limit a dump"));
+        Err(refused @ (Refused::Item(_) | Refused::NothingToWrite)) => {
+            (*heap).set_error(format_args!("{CALL}: {refused}"));
             RC_ERR_INVALID
         }
         Err(Refused::NotNow) => {

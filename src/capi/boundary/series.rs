@@ -5,6 +5,7 @@ use super::*;
 use crate::capi::series::*;
 use crate::series::watch::{self, Action, Metric, Watch};
 use crate::series::{self, Happening, Ring, Sample};
+use crate::sys::lock;
 
 const_assert_eq!(GC_SERIES_PRIVATE | GC_SERIES_THREAD, series::ALL_FLAGS);
 const_assert_eq!(GC_SAMPLE_STALE, series::STALE);
@@ -96,7 +97,7 @@ unsafe fn series_rows(
     }
     let series = &*(*heap).series;
     let result = {
-        let _guard = series.lock.lock();
+        let _guard = lock::SERIES.lock();
         rows(series)
     };
     result.unwrap_or_else(|why| {

@@ -6,6 +6,7 @@ use crate::capi::stacks::*;
 use crate::profile::sample::{self, Bucket, Samples, HOST_FRAME};
 use crate::profile::site;
 use crate::scope::Stack;
+use crate::sys::errno;
 
 /// The heap and its samples; err is a status, said.
 unsafe fn sampled(call: &str, heap: *mut Heap) -> Result<(*mut Heap, *mut Samples), rc_status> {
@@ -89,6 +90,7 @@ unsafe fn frame_row(frame: u64) -> gc_frame {
         return row;
     }
     row.address = frame;
+    let _errno = errno::keep();
     let mut info = core::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     // The call that returns there, so that a call at a function's end is not taken for the next one.
     if libc::dladdr((frame - 1) as *const c_void, info.as_mut_ptr()) != 0 {

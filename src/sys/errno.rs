@@ -1,0 +1,64 @@
+//! `errno` is the host's: a call that succeeds leaves it as it was.
+//!
+//! It changes in two ways only, and both are closed here. What the system is asked for goes through `sys`, whose
+//! functions put it back, also when the system refuses and the engine has another way: a refusal is told by value. Host
+//! code that runs in the middle of a call (a finalizer, a log hook) does not know what the caller had in it; `host` and
+//! `report` put it back behind that. What is left is a call that fails with `RC_ERR_IO`: it sets the reason, last of all.
+
+use core::ffi::c_int;
+
+/// What the system says when it refuses.
+pub type Errno = c_int;
+
+/// Puts `errno` back when it goes.
+pub struct Kept {
+    place: *mut c_int,
+    value: Errno,
+}
+
+/// Keeps `errno` until what is returned goes.
+#[must_use]
+#[inline(always)]
+pub fn keep() -> Kept {
+    // SAFETY: the location is this thread's own, as long as the thread lives.
+    unsafe {
+        let place = libc::__errno_location();
+        Kept { place, value: *place }
+    }
+}
+
+impl Drop for Kept {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: as in keep; what is kept stays in its thread, since a pointer is not Send.
+        unsafe { *self.place = self.value }
+    }
+}
+
+/// The reason of the last refusal: to be asked at once, before what is kept goes.
+pub fn last() -> Errno {
+    // SAFETY: as in keep.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Sets it, for the caller of the library.
+pub fn set(value: Errno) {
+    // SAFETY: as in keep.
+    unsafe { *libc::__errno_location() = value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_comes_back() {
+        set(libc::ENOENT);
+        {
+            let _errno = keep();
+            set(libc::EBADF);
+            assert_eq!(last(), libc::EBADF);
+        }
+        assert_eq!(last(), libc::ENOENT);
+    }
+}
