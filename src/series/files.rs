@@ -206,7 +206,9 @@ unsafe fn own_path(heap: *mut Heap, what: What, path: &mut [u8], len: usize) -> 
             Some(_) => {}
         }
     }
-    path.get_mut(len).map(|end| *end = 0);
+    if let Some(end) = path.get_mut(len) {
+        *end = 0;
+    }
     None
 }
 
