@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 INCLUDE = ROOT / "include"
 LABELS = ["Ownership", "Threads", "May collect", "Runs host code", "Fails"]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-STANDARDS = {"c": ["c11", "c17", "c2x"], "c++": ["c++17", "c++20"]}
+STANDARDS = {"c": ["c11", "c17", "c2x"], "c++": ["c++17", "c++20", "c++2b"]}
 COMPILERS = [("gcc", "gcc", "g++"), ("clang", "clang-22", "clang++-22"), ("clang", "clang", "clang++")]
 
 passed = failed = 0

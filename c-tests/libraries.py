@@ -64,7 +64,7 @@ def declared():
 
 def inline_twins():
     text = (ROOT / "include" / "rcgc" / "inline.h").read_text()
-    return re.findall(r"^static inline [^;{]*?\b(rc_\w+)\(", text, re.M)
+    return re.findall(r"^RCGC_INLINE [^;{]*?\b(rc_\w+)\(", text, re.M)
 
 
 def test_symbols(listed):

@@ -41,6 +41,7 @@
 #ifndef RCGC_AUTO_H
 #define RCGC_AUTO_H
 
+#include <rcgc/config.h>
 #include <rcgc/count.h>
 #include <rcgc/inline.h>
 #include <rcgc/scope.h>
@@ -52,14 +53,14 @@ typedef struct rcgc_scope_guard {
   rc_scope_mark mark;
 } rcgc_scope_guard;
 
-static inline void rcgc_scope_guard_end(rcgc_scope_guard *guard) {
-  rc_scope_end_block(guard->heap, guard->mark);
+RCGC_INLINE void rcgc_scope_guard_end(rcgc_scope_guard *guard_) {
+  rc_scope_end_block(guard_->heap, guard_->mark);
 }
 
-static inline void rcgc_auto_end(void *variable) {
-  void *obj;
-  memcpy(&obj, variable, sizeof obj);
-  rc_xdecref(obj);
+RCGC_INLINE void rcgc_auto_end(void *variable_) {
+  void *obj_;
+  __builtin_memcpy(&obj_, variable_, sizeof obj_);
+  rc_xdecref(obj_);
 }
 
 #define RCGC_JOIN_(left, right) left##right

@@ -5,7 +5,10 @@
  *   RCGC_NO_INLINE   use only the exported functions; the program then does not depend on the layout
  *                    of the object header (see rcgc/inline.h). Implied by compilers that are neither
  *                    GCC nor Clang compatible.
- *   RCGC_API         linkage of the declarations; by default `extern`.
+ *   RCGC_ALWAYS_INLINE  how inline code is made so; empty where functions with fewer instructions than the rest
+ *                    of their file (`__attribute__((target("no-avx")))`) count references, which compilers refuse.
+ *   RCGC_API         linkage of the declarations; by default `extern`, visible whatever the program's own
+ *                    visibility is.
  */
 #ifndef RCGC_CONFIG_H
 #define RCGC_CONFIG_H
@@ -46,16 +49,25 @@
 #define RCGC_END_NULLABILITY
 #endif
 
+/* What is declared here is the library's, also where a program hides what it declares itself. */
+#if defined(__GNUC__) && !defined(__TINYC__)
+#define RCGC_BEGIN_VISIBLE _Pragma("GCC visibility push(default)")
+#define RCGC_END_VISIBLE _Pragma("GCC visibility pop")
+#else
+#define RCGC_BEGIN_VISIBLE
+#define RCGC_END_VISIBLE
+#endif
+
 #if defined(__cplusplus)
 #if __cplusplus < 201703L
 #error "rcgc: C++17 or later is needed"
 #endif
-#define RCGC_BEGIN_DECLS RCGC_BEGIN_NULLABILITY extern "C" {
-#define RCGC_END_DECLS } RCGC_END_NULLABILITY
+#define RCGC_BEGIN_DECLS RCGC_BEGIN_NULLABILITY RCGC_BEGIN_VISIBLE extern "C" {
+#define RCGC_END_DECLS } RCGC_END_VISIBLE RCGC_END_NULLABILITY
 #define RCGC_STATIC_ASSERT(condition, text) static_assert(condition, text)
 #else
-#define RCGC_BEGIN_DECLS RCGC_BEGIN_NULLABILITY
-#define RCGC_END_DECLS RCGC_END_NULLABILITY
+#define RCGC_BEGIN_DECLS RCGC_BEGIN_NULLABILITY RCGC_BEGIN_VISIBLE
+#define RCGC_END_DECLS RCGC_END_VISIBLE RCGC_END_NULLABILITY
 #define RCGC_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
@@ -67,8 +79,35 @@
 #define RCGC_API extern
 #endif
 
+/* Linkage of inline code. In C++ it is external, so that the interface of a module may use and export it, but
+ * under names of C++'s: what is exported by the library under the same names in C is never replaced. Always
+ * inline, unless the program is to be small, or a sanitizer is at work: GCC refuses that where a function has
+ * other sanitizers than the one that calls it. */
+#ifndef RCGC_ALWAYS_INLINE
+#if !defined(__GNUC__) || defined(__TINYC__) || defined(__OPTIMIZE_SIZE__) || defined(__SANITIZE_ADDRESS__) || \
+    defined(__SANITIZE_THREAD__)
+#define RCGC_ALWAYS_INLINE
+#else
+#define RCGC_ALWAYS_INLINE __attribute__((__always_inline__))
+#endif
+#endif
+#if defined(__cplusplus)
+#define RCGC_INLINE extern "C++" RCGC_ALWAYS_INLINE __attribute__((__visibility__("hidden"))) inline
+#else
+#define RCGC_INLINE RCGC_ALWAYS_INLINE static inline
+#endif
+
+/* The null pointer, and a conversion, as each language writes them. */
+#if defined(__cplusplus)
+#define RCGC_NULL nullptr
+#define RCGC_CAST(T, value) static_cast<T>(value)
+#else
+#define RCGC_NULL NULL
+#define RCGC_CAST(T, value) ((T)(value))
+#endif
+
 #if defined(__GNUC__) && !defined(__TINYC__)
-#define RCGC_MUST_USE __attribute__((warn_unused_result))
+#define RCGC_MUST_USE __attribute__((__warn_unused_result__))
 #define RCGC_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define RCGC_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #else

@@ -55,7 +55,8 @@ typedef struct gc_dump_options {
 } gc_dump_options;
 
 /* An initialiser: all defaults. */
-#define GC_DUMP_OPTIONS_INIT { sizeof(gc_dump_options), NULL, NULL, NULL, 0, 0, 0, NULL }
+#define GC_DUMP_OPTIONS_INIT { sizeof(gc_dump_options), RCGC_NULL, RCGC_NULL, RCGC_NULL, 0, 0, 0, \
+  RCGC_NULL }
 
 /* What a dump came to. The library fills it. */
 typedef struct gc_dump_result {

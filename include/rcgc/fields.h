@@ -33,11 +33,30 @@
 #include <rcgc/type.h>
 
 /* Sizes and offsets, never evaluated. */
-#define RCGC_MEMBER_SIZE(T, member) sizeof(((T *)0)->member)
-#define RCGC_ELEMENT_SIZE(T, member) sizeof(((T *)0)->member[0])
+#define RCGC_ANY(T) RCGC_CAST(T *, RCGC_NULL)
+#define RCGC_MEMBER_SIZE(T, member) sizeof(RCGC_ANY(T)->member)
+#define RCGC_ELEMENT_SIZE(T, member) sizeof(RCGC_ANY(T)->member[0])
 #define RCGC_ELEMENT_COUNT(T, member) (RCGC_MEMBER_SIZE(T, member) / RCGC_ELEMENT_SIZE(T, member))
-#define RCGC_ELEMENT_OFFSET(T, member, part) offsetof(__typeof__(((T *)0)->member[0]), part)
-#define RCGC_ELEMENT_PART_SIZE(T, member, part) sizeof(((T *)0)->member[0].part)
+#define RCGC_ELEMENT_OFFSET(T, member, part) offsetof(__typeof__(RCGC_ANY(T)->member[0]), part)
+#define RCGC_ELEMENT_PART_SIZE(T, member, part) sizeof(RCGC_ANY(T)->member[0].part)
+
+/* A number of any kind as the bits of a word. A function in C++: what needs no conversion there is a useless
+ * cast to some hosts. */
+#if defined(__cplusplus)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuseless-cast"
+#endif
+extern "C++" template <class N> constexpr uint64_t rcgc_bits(N number_) {
+  return static_cast<uint64_t>(number_);
+}
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+#define RCGC_BITS(number) rcgc_bits(number)
+#else
+#define RCGC_BITS(number) ((uint64_t)(number))
+#endif
 
 /* ---- plain pointers ---- */
 
@@ -65,45 +84,45 @@
 
 #define RC_FIELD_TAGGED(T, member, mask, tag, ptr_mask)                                            \
   { #member, RC_SLOT_TAGGED, RC_PLACE_ONE, offsetof(T, member), 1, RCGC_MEMBER_SIZE(T, member), 0, \
-    0, 0, 0, 0, (uint64_t)(mask), (uint64_t)(tag), (uint64_t)(ptr_mask) }
+    0, 0, 0, 0, RCGC_BITS(mask), RCGC_BITS(tag), RCGC_BITS(ptr_mask) }
 
 #define RC_FIELD_TAGGED_ARRAY(T, member, mask, tag, ptr_mask)                                      \
   { #member, RC_SLOT_TAGGED, RC_PLACE_ARRAY, offsetof(T, member), RCGC_ELEMENT_COUNT(T, member),   \
-    RCGC_ELEMENT_SIZE(T, member), 0, 0, 0, 0, 0, (uint64_t)(mask), (uint64_t)(tag),                \
-    (uint64_t)(ptr_mask) }
+    RCGC_ELEMENT_SIZE(T, member), 0, 0, 0, 0, 0, RCGC_BITS(mask), RCGC_BITS(tag),                \
+    RCGC_BITS(ptr_mask) }
 
 #define RC_FIELD_TAGGED_TAIL(T, member, mask, tag, ptr_mask)                                       \
   { #member, RC_SLOT_TAGGED, RC_PLACE_TAIL, offsetof(T, member), 0, RCGC_ELEMENT_SIZE(T, member),  \
-    0, 0, 0, 0, 0, (uint64_t)(mask), (uint64_t)(tag), (uint64_t)(ptr_mask) }
+    0, 0, 0, 0, 0, RCGC_BITS(mask), RCGC_BITS(tag), RCGC_BITS(ptr_mask) }
 
 #define RC_FIELD_TAGGED_VECTOR(T, ptr, len, mask, tag, ptr_mask)                                   \
   { #ptr, RC_SLOT_TAGGED, RC_PLACE_VECTOR, offsetof(T, ptr), 0, RCGC_ELEMENT_SIZE(T, ptr), 0, 0,   \
-    0, offsetof(T, len), RCGC_MEMBER_SIZE(T, len), (uint64_t)(mask), (uint64_t)(tag),              \
-    (uint64_t)(ptr_mask) }
+    0, offsetof(T, len), RCGC_MEMBER_SIZE(T, len), RCGC_BITS(mask), RCGC_BITS(tag),              \
+    RCGC_BITS(ptr_mask) }
 
 /* ---- {tag, payload} pairs ---- */
 
 #define RC_FIELD_VARIANT(T, payload, tag_member, mask, value)                                      \
   { #payload, RC_SLOT_VARIANT, RC_PLACE_ONE, 0, 1, sizeof(T), offsetof(T, payload),                \
-    offsetof(T, tag_member), RCGC_MEMBER_SIZE(T, tag_member), 0, 0, (uint64_t)(mask),              \
-    (uint64_t)(value), 0 }
+    offsetof(T, tag_member), RCGC_MEMBER_SIZE(T, tag_member), 0, 0, RCGC_BITS(mask),              \
+    RCGC_BITS(value), 0 }
 
 #define RC_FIELD_VARIANT_ARRAY(T, member, payload, tag_member, mask, value)                        \
   { #member, RC_SLOT_VARIANT, RC_PLACE_ARRAY, offsetof(T, member), RCGC_ELEMENT_COUNT(T, member),  \
     RCGC_ELEMENT_SIZE(T, member), RCGC_ELEMENT_OFFSET(T, member, payload),                         \
     RCGC_ELEMENT_OFFSET(T, member, tag_member),                                                    \
-    RCGC_ELEMENT_PART_SIZE(T, member, tag_member), 0, 0, (uint64_t)(mask), (uint64_t)(value), 0 }
+    RCGC_ELEMENT_PART_SIZE(T, member, tag_member), 0, 0, RCGC_BITS(mask), RCGC_BITS(value), 0 }
 
 #define RC_FIELD_VARIANT_TAIL(T, member, payload, tag_member, mask, value)                         \
   { #member, RC_SLOT_VARIANT, RC_PLACE_TAIL, offsetof(T, member), 0, RCGC_ELEMENT_SIZE(T, member), \
     RCGC_ELEMENT_OFFSET(T, member, payload), RCGC_ELEMENT_OFFSET(T, member, tag_member),           \
-    RCGC_ELEMENT_PART_SIZE(T, member, tag_member), 0, 0, (uint64_t)(mask), (uint64_t)(value), 0 }
+    RCGC_ELEMENT_PART_SIZE(T, member, tag_member), 0, 0, RCGC_BITS(mask), RCGC_BITS(value), 0 }
 
 #define RC_FIELD_VARIANT_VECTOR(T, ptr, len, payload, tag_member, mask, value)                     \
   { #ptr, RC_SLOT_VARIANT, RC_PLACE_VECTOR, offsetof(T, ptr), 0, RCGC_ELEMENT_SIZE(T, ptr),        \
     RCGC_ELEMENT_OFFSET(T, ptr, payload), RCGC_ELEMENT_OFFSET(T, ptr, tag_member),                 \
     RCGC_ELEMENT_PART_SIZE(T, ptr, tag_member), offsetof(T, len), RCGC_MEMBER_SIZE(T, len),        \
-    (uint64_t)(mask), (uint64_t)(value), 0 }
+    RCGC_BITS(mask), RCGC_BITS(value), 0 }
 
 /* ---- weak handles ---- */
 

@@ -62,7 +62,7 @@ typedef struct gc_heap_options {
 } gc_heap_options;
 
 /* An initialiser: all defaults. */
-#define GC_HEAP_OPTIONS_INIT { sizeof(gc_heap_options), RCGC_ABI_TAG, 0, NULL, 0, 0, 0 }
+#define GC_HEAP_OPTIONS_INIT { sizeof(gc_heap_options), RCGC_ABI_TAG, 0, RCGC_NULL, 0, 0, 0 }
 
 /* Makes a heap.
  *

@@ -18,6 +18,9 @@
  * all the rest, one range check a plain decrement, and the sign bit spares immortal objects the call.
  * The word is always read and written with one width: a narrow store followed by a wide load stalls.
  *
+ * Names that end in an underscore are of code that a host compiles: there they hide none of the host's, which
+ * it may be warned of.
+ *
  * Threads: as `rc_incref` says in rcgc/count.h. Under ThreadSanitizer the accesses are relaxed
  * atomics, so that a host gets no false alarm for objects that only it serialises.
  */
@@ -59,87 +62,88 @@ typedef uint32_t __attribute__((__may_alias__)) rcgc_count_word;
 #endif
 #endif
 
-static inline rcgc_count_word *rcgc_count_of(void *obj) {
-  return (rcgc_count_word *)(void *)((char *)obj - RCGC_HEADER_BYTES);
+RCGC_INLINE rcgc_count_word *rcgc_count_of(void *obj_) {
+  void *header_ = RCGC_CAST(char *, obj_) - RCGC_HEADER_BYTES;
+  return RCGC_CAST(rcgc_count_word *, header_);
 }
 
-static inline uint32_t rcgc_count_load(void *obj) {
+RCGC_INLINE uint32_t rcgc_count_load(void *obj_) {
 #ifdef RCGC_COUNT_ATOMIC
-  return __atomic_load_n(rcgc_count_of(obj), __ATOMIC_RELAXED);
+  return __atomic_load_n(rcgc_count_of(obj_), __ATOMIC_RELAXED);
 #else
-  return *rcgc_count_of(obj);
+  return *rcgc_count_of(obj_);
 #endif
 }
 
-static inline void rcgc_count_store(void *obj, uint32_t word) {
+RCGC_INLINE void rcgc_count_store(void *obj_, uint32_t word_) {
 #ifdef RCGC_COUNT_ATOMIC
-  __atomic_store_n(rcgc_count_of(obj), word, __ATOMIC_RELAXED);
+  __atomic_store_n(rcgc_count_of(obj_), word_, __ATOMIC_RELAXED);
 #else
-  *rcgc_count_of(obj) = word;
+  *rcgc_count_of(obj_) = word_;
 #endif
 }
 
 /* Adds a reference. See rcgc/count.h. */
-static inline void rc_incref(void *RCGC_NONNULL obj) {
-  uint32_t word = rcgc_count_load(obj);
-  if (RCGC_LIKELY(word & RCGC_COUNT_LOCAL_BIT))
-    rcgc_count_store(obj, word + 1); /* from 2^31 - 1 this reaches 2^31: immortal, never wrapped */
-  else if ((int32_t)word >= 0)
-    rc_incref_slow(obj);
+RCGC_INLINE void rc_incref(void *RCGC_NONNULL obj_) {
+  uint32_t word_ = rcgc_count_load(obj_);
+  if (RCGC_LIKELY(word_ & RCGC_COUNT_LOCAL_BIT))
+    rcgc_count_store(obj_, word_ + 1); /* from 2^31 - 1 this reaches 2^31: immortal, never wrapped */
+  else if (RCGC_CAST(int32_t, word_) >= 0)
+    rc_incref_slow(obj_);
 }
 
 /* Releases a reference; the last one ends the object before this returns. See rcgc/count.h. */
-static inline void rc_decref(void *RCGC_NONNULL obj) {
-  uint32_t word = rcgc_count_load(obj);
-  if (RCGC_LIKELY(word - (RCGC_COUNT_ONE_LOCAL + 1) < RCGC_COUNT_LOCAL_BIT - 2))
-    rcgc_count_store(obj, word - 1);
-  else if ((int32_t)word >= 0)
-    rc_decref_slow(obj);
+RCGC_INLINE void rc_decref(void *RCGC_NONNULL obj_) {
+  uint32_t word_ = rcgc_count_load(obj_);
+  if (RCGC_LIKELY(word_ - (RCGC_COUNT_ONE_LOCAL + 1) < RCGC_COUNT_LOCAL_BIT - 2))
+    rcgc_count_store(obj_, word_ - 1);
+  else if (RCGC_CAST(int32_t, word_) >= 0)
+    rc_decref_slow(obj_);
 }
 
 /* As rc_incref and rc_decref, for a pointer that may be null. */
-static inline void rc_xincref(void *obj) {
-  if (obj) rc_incref(obj);
+RCGC_INLINE void rc_xincref(void *obj_) {
+  if (obj_) rc_incref(obj_);
 }
 
-static inline void rc_xdecref(void *obj) {
-  if (obj) rc_decref(obj);
+RCGC_INLINE void rc_xdecref(void *obj_) {
+  if (obj_) rc_decref(obj_);
 }
 
 /* Adds a reference and returns the object. */
-static inline void *rc_newref(void *RCGC_NONNULL obj) {
-  rc_incref(obj);
-  return obj;
+RCGC_INLINE void *rc_newref(void *RCGC_NONNULL obj_) {
+  rc_incref(obj_);
+  return obj_;
 }
 
 /* Stores an owned reference (or null) in the slot and releases what was there, last. `slot` is the
- * address of a pointer to any object type; memcpy keeps that legal under strict aliasing. */
-static inline void rc_setref(void *RCGC_NONNULL slot, void *obj) {
-  void *old;
-  memcpy(&old, slot, sizeof old);
-  memcpy(slot, &obj, sizeof obj);
-  rc_xdecref(old);
+ * address of a pointer to any object type; a copy keeps that legal under strict aliasing. */
+RCGC_INLINE void rc_setref(void *RCGC_NONNULL slot_, void *obj_) {
+  void *old_;
+  __builtin_memcpy(&old_, slot_, sizeof old_);
+  __builtin_memcpy(slot_, &obj_, sizeof obj_);
+  rc_xdecref(old_);
 }
 
 /* Nulls the slot and releases what was there, last. */
-static inline void rc_clear(void *RCGC_NONNULL slot) {
-  rc_setref(slot, NULL);
+RCGC_INLINE void rc_clear(void *RCGC_NONNULL slot_) {
+  rc_setref(slot_, RCGC_NULL);
 }
 
 /* The number of references; UINT32_MAX for an immortal object. */
-static inline uint32_t rc_count(void *RCGC_NONNULL obj) {
-  uint32_t word = rcgc_count_load(obj);
-  return RCGC_LIKELY(word & RCGC_COUNT_LOCAL_BIT) ? word - RCGC_COUNT_LOCAL_BIT : rc_count_slow(obj);
+RCGC_INLINE uint32_t rc_count(void *RCGC_NONNULL obj_) {
+  uint32_t word_ = rcgc_count_load(obj_);
+  return RCGC_LIKELY(word_ & RCGC_COUNT_LOCAL_BIT) ? word_ - RCGC_COUNT_LOCAL_BIT : rc_count_slow(obj_);
 }
 
 /* Whether the caller's reference is the only one. */
-static inline bool rc_is_unique(void *RCGC_NONNULL obj) {
-  return rcgc_count_load(obj) == RCGC_COUNT_ONE_LOCAL;
+RCGC_INLINE bool rc_is_unique(void *RCGC_NONNULL obj_) {
+  return rcgc_count_load(obj_) == RCGC_COUNT_ONE_LOCAL;
 }
 
 /* Whether the object never dies by count. */
-static inline bool rc_is_immortal(void *RCGC_NONNULL obj) {
-  return rcgc_count_load(obj) == RCGC_COUNT_IMMORTAL;
+RCGC_INLINE bool rc_is_immortal(void *RCGC_NONNULL obj_) {
+  return rcgc_count_load(obj_) == RCGC_COUNT_IMMORTAL;
 }
 
 #endif /* RCGC_NO_INLINE */

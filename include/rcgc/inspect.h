@@ -91,8 +91,8 @@ typedef struct gc_object_facts {
 } gc_object_facts;
 
 /* An initialiser: all defaults. */
-#define GC_OBJECT_FACTS_INIT { sizeof(gc_object_facts), 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, \
-  0, 0 }
+#define GC_OBJECT_FACTS_INIT { sizeof(gc_object_facts), 0, 0, RCGC_NULL, RCGC_NULL, RCGC_NULL, 0, \
+  0, 0, 0, 0, 0, 0, 0 }
 
 /* Tells what an address is: whether it lies in an object, and what is known of that. Takes the
  * same short time for any address: interior, unaligned, of a dead object, of no heap.
@@ -126,7 +126,7 @@ typedef struct gc_iter_filter {
 } gc_iter_filter;
 
 /* An initialiser: all defaults. */
-#define GC_ITER_FILTER_INIT { sizeof(gc_iter_filter), NULL, 0, 0, NULL, 0, 0 }
+#define GC_ITER_FILTER_INIT { sizeof(gc_iter_filter), RCGC_NULL, 0, 0, RCGC_NULL, 0, 0 }
 
 /* A walk over the objects of a heap. The host owns the memory and may copy and move it; what is
  * in it is the library's. */
@@ -208,7 +208,8 @@ typedef struct gc_type_facts {
 } gc_type_facts;
 
 /* An initialiser: all defaults. */
-#define GC_TYPE_FACTS_INIT { sizeof(gc_type_facts), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define GC_TYPE_FACTS_INIT { sizeof(gc_type_facts), RCGC_NULL, RCGC_NULL, 0, 0, 0, 0, 0, 0, 0, 0, \
+  0 }
 
 /* The numbers of a type: how many objects live, have lived, and how they ended. They are always
  * kept, so this is quick.
@@ -281,7 +282,7 @@ typedef struct gc_growth {
 } gc_growth;
 
 /* An initialiser: all defaults. */
-#define GC_GROWTH_INIT { sizeof(gc_growth), NULL, NULL, 0, 0, 0, 0, 0 }
+#define GC_GROWTH_INIT { sizeof(gc_growth), RCGC_NULL, RCGC_NULL, 0, 0, 0, 0, 0 }
 
 /* Marks the present moment in a heap (null: the default heap), for `gc_growth_since`.
  *

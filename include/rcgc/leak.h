@@ -70,7 +70,8 @@ typedef struct gc_hold_info {
 } gc_hold_info;
 
 /* An initialiser: all defaults. */
-#define GC_HOLD_INFO_INIT { sizeof(gc_hold_info), { 0 }, NULL, NULL, NULL, NULL, 0, 0, 0 }
+#define GC_HOLD_INFO_INIT { sizeof(gc_hold_info), 0, RCGC_NULL, RCGC_NULL, RCGC_NULL, RCGC_NULL, \
+  0, 0, 0 }
 
 /* Writes the references that were taken and not released, and returns how many there are. At
  * most `room` are written, each of `out_rows->struct_size` bytes, which must be set.
@@ -142,8 +143,8 @@ typedef struct gc_leak_result {
 } gc_leak_result;
 
 /* An initialiser: all defaults. */
-#define GC_LEAK_RESULT_INIT { sizeof(gc_leak_result), 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, \
-  0 }
+#define GC_LEAK_RESULT_INIT { sizeof(gc_leak_result), 0, 0, 0, 0, 0, 0, 0, 0, RCGC_NULL, \
+  RCGC_NULL, RCGC_NULL, 0, 0 }
 
 /* Runs a function `warm_ups` times and then `runs` times, a full collection after each, and
  * finds out whether each of the latter leaves objects, bytes or references behind. If so, an

@@ -45,9 +45,9 @@ RCGC_API RCGC_MUST_USE gc_lines gc_lines_begin(gc_heap *heap, rc_site *RCGC_NONN
  * Threads: the heap's.
  * May collect: no.
  * Runs host code: no.
- * Fails: never; a null `lines` is nothing.
+ * Fails: never; a null `cursor` is nothing.
  */
-RCGC_API void gc_line(gc_lines *lines, rc_site *RCGC_NONNULL site);
+RCGC_API void gc_line(gc_lines *cursor, rc_site *RCGC_NONNULL site);
 
 /* Write the running totals, */
 #define GC_TEXT_TOTALS 1
@@ -80,7 +80,7 @@ typedef struct gc_text_options {
 } gc_text_options;
 
 /* An initialiser: all defaults. */
-#define GC_TEXT_OPTIONS_INIT { sizeof(gc_text_options), 0, 0, 0, 0, NULL, NULL }
+#define GC_TEXT_OPTIONS_INIT { sizeof(gc_text_options), 0, 0, 0, 0, RCGC_NULL, RCGC_NULL }
 
 /* Writes the profile of a heap as text, with the source of lines where it can be read. `options`
  * may be null.

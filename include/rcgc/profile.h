@@ -75,7 +75,8 @@ typedef struct gc_profile_options {
 } gc_profile_options;
 
 /* An initialiser: all defaults. */
-#define GC_PROFILE_OPTIONS_INIT { sizeof(gc_profile_options), 0, 0, 0, 0, 0, 0, NULL, NULL }
+#define GC_PROFILE_OPTIONS_INIT { sizeof(gc_profile_options), 0, 0, 0, 0, 0, 0, RCGC_NULL, \
+  RCGC_NULL }
 
 /* The running totals of a profile. Without `GC_PROFILE_SITES` only what lives is known. Start
  * from `GC_PROFILE_STATS_INIT`. */
@@ -229,7 +230,7 @@ typedef struct gc_origin {
 } gc_origin;
 
 /* An initialiser: all defaults. */
-#define GC_ORIGIN_INIT { sizeof(gc_origin), 0, 0, NULL, NULL, 0, 0, 0 }
+#define GC_ORIGIN_INIT { sizeof(gc_origin), 0, 0, RCGC_NULL, RCGC_NULL, 0, 0, 0 }
 
 /* Where an object comes from, and since when it lives; `struct_size` must be set.
  *
@@ -282,7 +283,8 @@ typedef struct gc_site_query {
 } gc_site_query;
 
 /* An initialiser: all defaults. */
-#define GC_SITE_QUERY_INIT { sizeof(gc_site_query), 0, 0, NULL, NULL, NULL, NULL }
+#define GC_SITE_QUERY_INIT { sizeof(gc_site_query), 0, 0, RCGC_NULL, RCGC_NULL, RCGC_NULL, \
+  RCGC_NULL }
 
 /* Buckets of a histogram of ages. Bucket 0 counts objects that ended before another one was
  * made, bucket i those that ended when at least 2^(i-1) and less than 2^i others had been made
@@ -335,8 +337,8 @@ typedef struct gc_site_stats {
 } gc_site_stats;
 
 /* An initialiser: all defaults. */
-#define GC_SITE_STATS_INIT { sizeof(gc_site_stats), 0, 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, \
-  0, 0, 0, 0, 0, { 0 } }
+#define GC_SITE_STATS_INIT { sizeof(gc_site_stats), 0, 0, 0, 0, RCGC_NULL, RCGC_NULL, RCGC_NULL, \
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 
 /* Writes the rows that a query asks for (null: all sites, by live bytes) and returns how many
  * there are.
@@ -381,7 +383,8 @@ typedef struct gc_site_diff {
 } gc_site_diff;
 
 /* An initialiser: all defaults. */
-#define GC_SITE_DIFF_INIT { sizeof(gc_site_diff), 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0 }
+#define GC_SITE_DIFF_INIT { sizeof(gc_site_diff), 0, 0, RCGC_NULL, RCGC_NULL, RCGC_NULL, 0, 0, 0, \
+  0, 0 }
 
 /* Compares two snapshots of the same query, each an array that `gc_profile_sites` filled, and
  * returns how many rows differ. At most `room` are written, those whose live bytes changed most
@@ -430,7 +433,7 @@ typedef struct gc_scope_stats {
 } gc_scope_stats;
 
 /* An initialiser: all defaults. */
-#define GC_SCOPE_STATS_INIT { sizeof(gc_scope_stats), NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define GC_SCOPE_STATS_INIT { sizeof(gc_scope_stats), RCGC_NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* What happened so far in a scope that is open and was entered under the profile; `struct_size`
  * must be set.

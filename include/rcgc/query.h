@@ -132,7 +132,7 @@ typedef struct gc_step {
 } gc_step;
 
 /* An initialiser: all defaults. */
-#define GC_STEP_INIT { sizeof(gc_step), NULL, NULL, NULL, 0 }
+#define GC_STEP_INIT { sizeof(gc_step), RCGC_NULL, RCGC_NULL, RCGC_NULL, 0 }
 
 /* What an object refers to: the first `room` edges in `out_rows`, each once, and how many there
  * are. `object` and `type` of a row are those of the object that the edge leads to, also one of
@@ -242,7 +242,7 @@ typedef struct gc_why {
 } gc_why;
 
 /* An initialiser: all defaults. */
-#define GC_WHY_INIT { sizeof(gc_why), 0, 0, 0, NULL, 0, 0, 0, 0, 0 }
+#define GC_WHY_INIT { sizeof(gc_why), 0, 0, 0, RCGC_NULL, 0, 0, 0, 0, 0 }
 
 /* One path to an object. Start from `GC_PATH_INIT`; of several rows only the first needs it. */
 typedef struct gc_path {
@@ -259,7 +259,7 @@ typedef struct gc_path {
 } gc_path;
 
 /* An initialiser: all defaults. */
-#define GC_PATH_INIT { sizeof(gc_path), 0, 0, NULL, 0 }
+#define GC_PATH_INIT { sizeof(gc_path), 0, 0, RCGC_NULL, 0 }
 
 /* Says what keeps an object alive: the nearest objects that are held from outside and lead to
  * it, up to `path_room` of them, each with a shortest path. An object that is held itself is its

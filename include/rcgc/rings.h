@@ -44,7 +44,8 @@ typedef struct gc_ring_shape {
 } gc_ring_shape;
 
 /* An initialiser: all defaults. */
-#define GC_RING_SHAPE_INIT { sizeof(gc_ring_shape), NULL, NULL, 0, 0, 0, 0, 0, NULL }
+#define GC_RING_SHAPE_INIT { sizeof(gc_ring_shape), RCGC_NULL, RCGC_NULL, 0, 0, 0, 0, 0, \
+  RCGC_NULL }
 
 /* Groups the rings of a session's heap by shape, dead or alive, those with most bytes first: the
  * first `room` shapes in `out_rows`, and how many there are.
@@ -141,7 +142,7 @@ typedef struct gc_finding {
 } gc_finding;
 
 /* An initialiser: all defaults. */
-#define GC_FINDING_INIT { sizeof(gc_finding), 0, 0, NULL, NULL, 0, 0, NULL }
+#define GC_FINDING_INIT { sizeof(gc_finding), 0, 0, RCGC_NULL, RCGC_NULL, 0, 0, RCGC_NULL }
 
 /* Takes one finding, which is good until it returns. It must not call the library. */
 typedef void (*gc_finding_fn)(const gc_finding *finding, void *ctx);

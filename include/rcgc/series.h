@@ -109,7 +109,7 @@ typedef struct gc_series_event {
 } gc_series_event;
 
 /* An initialiser: all defaults. */
-#define GC_SERIES_EVENT_INIT { sizeof(gc_series_event), 0, 0, 0, 0, 0, 0, NULL }
+#define GC_SERIES_EVENT_INIT { sizeof(gc_series_event), 0, 0, 0, 0, 0, 0, RCGC_NULL }
 
 /* Starts the series of a heap, with a first sample. It ends with `gc_series_stop`, and with the
  * heap. A forked child has the series with what was sampled, without the thread.
@@ -221,7 +221,8 @@ typedef struct gc_watch_spec {
 } gc_watch_spec;
 
 /* An initialiser: all defaults. */
-#define GC_WATCH_SPEC_INIT { sizeof(gc_watch_spec), 0, 0, 0, NULL, NULL, NULL, NULL }
+#define GC_WATCH_SPEC_INIT { sizeof(gc_watch_spec), 0, 0, 0, RCGC_NULL, RCGC_NULL, RCGC_NULL, \
+  RCGC_NULL }
 
 /* Adds a watch, and writes its number.
  *

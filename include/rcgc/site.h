@@ -51,8 +51,8 @@
 
 #define RC_NEW(type) rc_new(type)
 #define RC_NEW_ARRAY(type, n) rc_new_array((type), (n))
-#define GC_HOLD(obj, tag) gc_hold_at((obj), (tag), NULL)
-#define GC_RELEASE(hold) gc_release_hold((hold), NULL)
+#define GC_HOLD(obj, tag) gc_hold_at((obj), (tag), RCGC_NULL)
+#define GC_RELEASE(hold) gc_release_hold((hold), RCGC_NULL)
 #define GC_LINES(heap) RCGC_STATIC_ASSERT(1, "no line tables without statement expressions")
 #define GC_LINE() ((void)0)
 
@@ -65,10 +65,10 @@
 
 #if defined(__GNUC__) && !defined(__TINYC__)
 
-static inline rc_scope_mark rcgc_scope_enter_clean(gc_heap *heap, const char *name) {
-  rc_scope_mark mark = rc_scope_enter_named(heap, name);
-  if (gc_profile_flags(heap) != 0) (void)gc_scope_expect_clean(heap, mark);
-  return mark;
+RCGC_INLINE rc_scope_mark rcgc_scope_enter_clean(gc_heap *heap_, const char *name_) {
+  rc_scope_mark mark_ = rc_scope_enter_named(heap_, name_);
+  if (gc_profile_flags(heap_) != 0) (void)gc_scope_expect_clean(heap_, mark_);
+  return mark_;
 }
 
 #define GC_SCOPE_CLEAN(heap, name)                                                                 \

@@ -41,7 +41,7 @@ typedef struct gc_stack_stats {
 } gc_stack_stats;
 
 /* An initialiser: all defaults. */
-#define GC_STACK_STATS_INIT { sizeof(gc_stack_stats), 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0 }
+#define GC_STACK_STATS_INIT { sizeof(gc_stack_stats), 0, 0, RCGC_NULL, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Writes what is known of each stack and type, those first that keep most bytes, and returns how
  * many there are. At most `room` are written, each of `out_rows->struct_size` bytes, which must
@@ -74,7 +74,7 @@ typedef struct gc_frame {
 } gc_frame;
 
 /* An initialiser: all defaults. */
-#define GC_FRAME_INIT { sizeof(gc_frame), 0, NULL, NULL, 0, 0 }
+#define GC_FRAME_INIT { sizeof(gc_frame), 0, RCGC_NULL, RCGC_NULL, 0, 0 }
 
 /* Writes the frames of a stack, the innermost first, frames of the host before addresses, and
  * returns how many there are. At most `room` are written, each of `out_frames->struct_size`

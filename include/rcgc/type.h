@@ -123,8 +123,8 @@ typedef struct rc_type_spec {
 } rc_type_spec;
 
 /* An initialiser: all defaults. */
-#define RC_TYPE_SPEC_INIT { sizeof(rc_type_spec), NULL, 0, 0, 0, 0, NULL, 0, NULL, NULL, NULL, \
-  NULL, NULL }
+#define RC_TYPE_SPEC_INIT { sizeof(rc_type_spec), RCGC_NULL, 0, 0, 0, 0, RCGC_NULL, 0, RCGC_NULL, \
+  RCGC_NULL, RCGC_NULL, RCGC_NULL, RCGC_NULL }
 
 /* Makes a type in a heap (null: the default heap).
  *

@@ -11,9 +11,8 @@ RCGC_BEGIN_DECLS
 typedef struct rc_weak rc_weak;
 
 /* Called once when the handle's target has died, after every handle of everything that dies with
- * it reads null and before anything of that is released. `weak` is the handle, which it may
- * free. */
-typedef void (*rc_weak_fn)(rc_weak *weak, void *ctx);
+ * it reads null and before anything of that is released. `handle` is the one, which it may free. */
+typedef void (*rc_weak_fn)(rc_weak *handle, void *ctx);
 
 /* Makes a handle to an object. `callback` may be null.
  *
@@ -39,7 +38,7 @@ RCGC_API RCGC_MUST_USE rc_weak *rc_weak_new(void *RCGC_NONNULL obj, rc_weak_fn c
  * Runs host code: no.
  * Fails: fatal for a handle that is null.
  */
-RCGC_API RCGC_MUST_USE void *rc_weak_get(rc_weak *RCGC_NONNULL weak);
+RCGC_API RCGC_MUST_USE void *rc_weak_get(rc_weak *RCGC_NONNULL handle);
 
 /* Ends a handle; a callback that has not run by then does not run. Null does nothing.
  *
@@ -50,7 +49,7 @@ RCGC_API RCGC_MUST_USE void *rc_weak_get(rc_weak *RCGC_NONNULL weak);
  * Fails: fatal for a handle that was freed before, as long as its memory was not handed out
  *   again.
  */
-RCGC_API void rc_weak_free(rc_weak *weak);
+RCGC_API void rc_weak_free(rc_weak *handle);
 
 /* How many handles of the object were made and not freed.
  *

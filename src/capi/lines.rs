@@ -45,10 +45,10 @@ pub unsafe extern "C" fn gc_lines_begin(heap: *mut gc_heap, site: NonNull<rc_sit
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: never; a null `lines` is nothing.
+/// Fails: never; a null `cursor` is nothing.
 #[no_mangle]
-pub unsafe extern "C" fn gc_line(lines: *mut gc_lines, site: NonNull<rc_site>) {
-    boundary::line(lines, site)
+pub unsafe extern "C" fn gc_line(cursor: *mut gc_lines, site: NonNull<rc_site>) {
+    boundary::line(cursor, site)
 }
 
 /// Write the running totals,

@@ -5,8 +5,8 @@ use crate::weak::Weak as rc_weak;
 use core::ffi::c_void;
 
 /// Called once when the handle's target has died, after every handle of everything that dies with it reads
-/// null and before anything of that is released. `weak` is the handle, which it may free.
-pub type rc_weak_fn = Option<unsafe extern "C" fn(weak: *mut rc_weak, ctx: *mut c_void)>;
+/// null and before anything of that is released. `handle` is the one, which it may free.
+pub type rc_weak_fn = Option<unsafe extern "C" fn(handle: *mut rc_weak, ctx: *mut c_void)>;
 
 /// Makes a handle to an object. `callback` may be null.
 ///
@@ -39,8 +39,8 @@ pub unsafe extern "C" fn rc_weak_new(
 /// Fails: fatal for a handle that is null.
 #[no_mangle]
 #[must_use]
-pub unsafe extern "C" fn rc_weak_get(weak: NonNull<rc_weak>) -> *mut c_void {
-    boundary::weak_get(weak)
+pub unsafe extern "C" fn rc_weak_get(handle: NonNull<rc_weak>) -> *mut c_void {
+    boundary::weak_get(handle)
 }
 
 /// Ends a handle; a callback that has not run by then does not run. Null does nothing.
@@ -51,8 +51,8 @@ pub unsafe extern "C" fn rc_weak_get(weak: NonNull<rc_weak>) -> *mut c_void {
 /// Runs host code: no.
 /// Fails: fatal for a handle that was freed before, as long as its memory was not handed out again.
 #[no_mangle]
-pub unsafe extern "C" fn rc_weak_free(weak: *mut rc_weak) {
-    boundary::weak_free(weak)
+pub unsafe extern "C" fn rc_weak_free(handle: *mut rc_weak) {
+    boundary::weak_free(handle)
 }
 
 /// How many handles of the object were made and not freed.

@@ -425,10 +425,12 @@ fn initialiser(owner: &str, member: &str, structs: &[Item]) -> String {
     } else if name == "abi_tag" {
         "RCGC_ABI_TAG".to_owned()
     } else if name.starts_with('*') || kind.ends_with("_fn") {
-        "NULL".to_owned()
+        "RCGC_NULL".to_owned()
     } else if name.ends_with(']') {
         "{ 0 }".to_owned()
-    } else if let Some(inner) = structs.iter().find(|item| item.name == kind) {
+    } else if let Some(inner) =
+        structs.iter().find(|item| item.name == kind && matches!(item.kind, Kind::Struct))
+    {
         inner.initialisers(structs)
     } else {
         "0".to_owned()
