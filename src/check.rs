@@ -119,7 +119,7 @@ unsafe fn validate_small(
         let offset = obj as usize - page.start;
         holds!(
             wrong,
-            (offset - FIRST_OFFSET as usize).is_multiple_of(page.stride as usize),
+            (offset - FIRST_OFFSET as usize) % page.stride as usize == 0,
             "page {}: free list leaves the blocks at {obj:p}",
             page.index()
         );

@@ -228,7 +228,7 @@ impl Ending {
             sys::prefetch_for_write::<AHEAD_BYTES>(obj as usize);
             // From the last to the first, which is next then; two at a time, which spares jumps.
             let mut slot = (*kind).simple_count as usize;
-            if !slot.is_multiple_of(2) {
+            if slot % 2 != 0 {
                 slot -= 1;
                 release_slot(obj, kind, slot, &mut next, &mut top);
             }

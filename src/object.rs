@@ -379,7 +379,7 @@ pub unsafe fn check(obj: *mut c_void) -> Result<Header, NotAnObject> {
                 }
             }
             Some(_) => Err(NotAnObject::Interior),
-            None if (obj as usize).is_multiple_of(GRANULE_BYTES) => Err(NotAnObject::Dead),
+            None if obj as usize % GRANULE_BYTES == 0 => Err(NotAnObject::Dead),
             None => Err(NotAnObject::Interior),
         },
     }

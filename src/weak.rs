@@ -287,9 +287,7 @@ unsafe fn give_handle(weak: *mut Weak) {
 /// - None: any address may be asked.
 pub unsafe fn is_handle(weak: *const Weak) -> bool {
     let offset = (weak as usize).wrapping_sub(RANGE.handles.base as usize);
-    offset < RANGE.handles.used
-        && offset.is_multiple_of(size_of::<Weak>())
-        && (*weak).signature == weak as usize
+    offset < RANGE.handles.used && offset % size_of::<Weak>() == 0 && (*weak).signature == weak as usize
 }
 
 /// The target, with a reference for the caller; null when it has died.

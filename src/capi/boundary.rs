@@ -133,7 +133,7 @@ unsafe fn write_struct<T>(to: *mut T, size: usize, value: &T) -> Result<(), &'st
 unsafe fn is_heap(heap: *const Heap) -> bool {
     let offset = (heap as usize).wrapping_sub(range::RANGE.heaps as usize);
     offset < range::RANGE.heaps_used * heap::HEAP_SLOT_BYTES
-        && offset.is_multiple_of(heap::HEAP_SLOT_BYTES)
+        && offset % heap::HEAP_SLOT_BYTES == 0
         && (*heap).is_live()
 }
 

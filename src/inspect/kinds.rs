@@ -202,7 +202,7 @@ impl<T> Default for Rows<T> {
 
 impl<T: Copy> Rows<T> {
     const WORDS: usize = size_of::<T>().div_ceil(8);
-    const FITS: () = assert!(align_of::<T>() <= 8 && size_of::<T>().is_multiple_of(8));
+    const FITS: () = assert!(align_of::<T>() <= 8 && size_of::<T>() % 8 == 0);
 
     /// Appends a row. False for out of memory.
     pub fn push(&mut self, row: T) -> bool {

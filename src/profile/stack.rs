@@ -142,11 +142,11 @@ impl Walker {
             return;
         }
         let _errno = errno::keep();
-        if self.missed && self.count.is_multiple_of(16) {
+        if self.missed && self.count % 16 == 0 {
             self.missed = false;
             self.find_code();
         }
-        let judged = self.count < 4 || self.count.is_multiple_of(64);
+        let judged = self.count < 4 || self.count % 64 == 0;
         self.count += 1;
         let auto = self.mode == Mode::Auto as u32;
         if self.mode == Mode::Unwind as u32
@@ -176,7 +176,7 @@ impl Walker {
         self.find_stack(here);
         let mut frame = frame;
         let mut above = here;
-        while frame > above && frame < self.high.saturating_sub(16) && frame.is_multiple_of(8) {
+        while frame > above && frame < self.high.saturating_sub(16) && frame % 8 == 0 {
             let next = *(frame as *const usize);
             let back = *((frame + 8) as *const usize);
             if !self.is_behind_call(back) || !frames.push(back as u64, self.depth) {
@@ -311,7 +311,7 @@ unsafe fn follows_call(back: usize) -> bool {
 /// - As above.
 #[cfg(target_arch = "aarch64")]
 unsafe fn follows_call(back: usize) -> bool {
-    if !back.is_multiple_of(4) {
+    if back % 4 != 0 {
         return false;
     }
     let word = *((back - 4) as *const u32);

@@ -279,10 +279,7 @@ unsafe fn check_field(
             }
         }
     }
-    if !field.offset.is_multiple_of(8)
-        || !field.payload_offset.is_multiple_of(8)
-        || !field.stride.is_multiple_of(8)
-    {
+    if field.offset % 8 != 0 || field.payload_offset % 8 != 0 || field.stride % 8 != 0 {
         return bad(format_args!("offset {} is not a multiple of 8", field.offset + field.payload_offset));
     }
     Ok(())

@@ -169,7 +169,7 @@ impl Chart {
 fn thinned<T: Copy>(points: &[T]) -> Vec<T> {
     let step = points.len().div_ceil(POINTS_MAX).max(1);
     let mut kept: Vec<T> = points.iter().copied().step_by(step).collect();
-    if let (Some(&last), false) = (points.last(), (points.len().saturating_sub(1)).is_multiple_of(step)) {
+    if let (Some(&last), false) = (points.last(), points.len().saturating_sub(1) % step == 0) {
         kept.push(last);
     }
     kept

@@ -84,8 +84,11 @@ pub(in crate::capi) unsafe fn iter_begin(
         };
         let (Some(with), Some(without)) = (Traits::from_bits(filter.with), Traits::from_bits(filter.without))
         else {
-            let text = format_args!("{CALL}: filter: with or without has a flag that is not known");
-            return refuse_in(heap, RC_ERR_INVALID, text);
+            return refuse_in(
+                heap,
+                RC_ERR_INVALID,
+                format_args!("{CALL}: filter: with or without has a flag that is not known"),
+            );
         };
         if !filter.type_.is_null() && (*type_checked(CALL, filter.type_)).heap != heap {
             return refuse_in(heap, RC_ERR_INVALID, format_args!("{CALL}: the type is another heap's"));
@@ -93,11 +96,14 @@ pub(in crate::capi) unsafe fn iter_begin(
         (wanted.kind, wanted.with, wanted.without) = (filter.type_, with, without);
         if filter.serial_min != 0 || filter.serial_max != 0 {
             if profile::exact(heap).is_null() {
-                let text = format_args!(
-                    "{CALL}: serial numbers, and heap {} is not profiled by sites",
-                    CText((*heap).name())
+                return refuse_in(
+                    heap,
+                    RC_ERR_REFUSED,
+                    format_args!(
+                        "{CALL}: serial numbers, and heap {} is not profiled by sites",
+                        CText((*heap).name())
+                    ),
                 );
-                return refuse_in(heap, RC_ERR_REFUSED, text);
             }
             let most = if filter.serial_max == 0 { u64::MAX } else { filter.serial_max };
             (wanted.serial_min, wanted.serial_max) = (filter.serial_min, most);
@@ -109,8 +115,11 @@ pub(in crate::capi) unsafe fn iter_begin(
             }
             wanted.mark_serial = (*mark).serial();
             if wanted.mark_serial == 0 || wanted.mark_serial != (*heap).mark_serial {
-                let text = format_args!("{CALL}: the mark is not the heap's latest one with GC_MARK_OBJECTS");
-                return refuse_in(heap, RC_ERR_STALE, text);
+                return refuse_in(
+                    heap,
+                    RC_ERR_STALE,
+                    format_args!("{CALL}: the mark is not the heap's latest one with GC_MARK_OBJECTS"),
+                );
             }
         }
     }

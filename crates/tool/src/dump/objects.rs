@@ -14,7 +14,7 @@ pub fn read(bytes: &[u8], frame: &Frame, dump: &mut Dump, progress: &Progress) -
     let mut first = Census { dump, objects: Objects::default(), page: 0, edges: 0, pending: None };
     let mut records = Records::new(bytes, frame, dump);
     while records.read(&mut first)? {
-        if first.objects.place.len().is_multiple_of(1 << 16) {
+        if first.objects.place.len() % (1 << 16) == 0 {
             stage.set(records.offset());
         }
     }
@@ -36,7 +36,7 @@ pub fn read(bytes: &[u8], frame: &Frame, dump: &mut Dump, progress: &Progress) -
     second.edges.starts.push(0);
     let mut records = Records::new(bytes, frame, dump);
     while records.read(&mut second)? {
-        if second.source.is_multiple_of(1 << 16) {
+        if second.source % (1 << 16) == 0 {
             stage.set(bytes.len() as u64 + records.offset());
         }
     }
