@@ -357,8 +357,11 @@ fn wish(wanted: u64) -> u64 {
     }
     if told < RANGE_BYTES_MIN {
         let least = RANGE_BYTES_MIN >> 20;
-        let why = format_args!("{told} bytes are too few: {least} MiB, the least there is, are taken");
-        environment::refuse(VARIABLE, c"", why);
+        environment::refuse(
+            VARIABLE,
+            c"",
+            format_args!("{told} bytes are too few: {least} MiB, the least there is, are taken"),
+        );
     }
     told
 }

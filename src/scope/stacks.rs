@@ -142,7 +142,7 @@ pub unsafe fn new_stack(heap: *mut Heap) -> *mut ScopeStack {
 pub unsafe fn is_stack(stack: *const ScopeStack) -> bool {
     let offset = (stack as usize).wrapping_sub(RANGE.scope_stacks.base as usize);
     offset < RANGE.scope_stacks.used
-        && offset.is_multiple_of(size_of::<ScopeStack>())
+        && offset % size_of::<ScopeStack>() == 0
         && (*stack).signature == stack as usize + 2
 }
 
