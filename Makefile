@@ -28,7 +28,7 @@ test-full: ## all tests, with the slow sweeps
 	@scripts/need $(TEST_NEEDS) clang-22 tcc abidiff
 	@scripts/test --full
 
-bench: lib ## the benchmarks, beside malloc and mimalloc; writes the table of the README with UPDATE=1
+bench: lib ## the benchmarks, beside malloc and mimalloc; writes the tables of README and docs with UPDATE=1
 	@benches/run $(if $(UPDATE),--update-readme)
 
 bench-peers: ## beside other engines, under an hour; into docs/benchmarks with UPDATE=1

@@ -1,5 +1,7 @@
 //! rcgc: reference counting and cycle detection with a C ABI.
 //!
+//! Read first, beside this file: `glossary.md`, the words; `lifetime.md`, how an object ends.
+//!
 //! The module map, in reading order; imports go from the bottom of this list to its top, never back:
 //!
 //! | module | what it owns |

@@ -166,9 +166,10 @@ def extras_markdown(report):
 
 HEAD = """# rcgc beside its peers
 
-Written by `make bench-peers UPDATE=1`; all measurements are in [peers.csv](peers.csv), what the workloads are
-and how they are kept fair in [benches/peers/README.md](../../benches/peers/README.md). A node is two
-references and 8 bytes. Lower is better everywhere; in brackets how many times the number of rcgc.
+Written by `make bench-peers UPDATE=1`, which leaves all measurements and a chart of each table in
+`build/peers/report`; one chart is here. What the workloads are and how they are kept fair is in
+[benches/peers/README.md](../../benches/peers/README.md). A node is two references and 8 bytes. Lower is better
+everywhere; in brackets how many times the number of rcgc.
 """
 
 
