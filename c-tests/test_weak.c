@@ -152,6 +152,206 @@ static void immortal_and_untracked_targets(void) {
   rc_weak_free(a), rc_weak_free(b);
 }
 
+/* ---- what a handle reads: the lines of the table at rc_weak_get ---- */
+
+static rc_weak *first_handle, *second_handle;
+static void *first_target, *second_target;
+static size_t looks;
+
+static void target_lives(void) {
+  rc_type *type = graph_declared(NULL);
+  Node *node = graph_node(type, 1), *ring = graph_ring(type, 3), *forever = graph_node(type, 2);
+  rc_immortalize(forever);
+  rc_weak *weak[3] = {handle(node, NULL, NULL), handle(ring->a, NULL, NULL), handle(forever, NULL, NULL)};
+  rc_decref(ring);
+  CHECK(reads(weak[0], node) && reads(weak[1], ring->a) && reads(weak[2], forever));
+  CHECK_EQ(rc_count(forever), UINT32_MAX);
+  for (int i = 0; i < 3; i++) rc_weak_free(weak[i]);
+  rc_decref(node);
+}
+
+/* Of two that died with their holder the one whose turn comes second waits while the first one's finalizer runs. */
+static void look_at_both(Holder *self) {
+  bool first = self == first_target;
+  CHECK(reads(first ? first_handle : second_handle, self));
+  CHECK(reads(first ? second_handle : first_handle, NULL));
+  looks++;
+}
+
+static void target_waits_for_its_turn(void) {
+  typedef struct Pair {
+    Holder *a, *b;
+  } Pair;
+  static const rc_field fields[] = {RC_FIELD(Pair, a), RC_FIELD(Pair, b)};
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Pair", spec.size = sizeof(Pair), spec.fields = fields, spec.field_count = 2;
+  rc_type *type = holder_type(NULL), *pairs = graph_type(NULL, &spec);
+  Pair *pair = rc_new(pairs);
+  REQUIRE(pair != NULL);
+  pair->a = holder(type), pair->b = holder(type);
+  first_target = pair->a, second_target = pair->b;
+  pair->a->on_finalize = pair->b->on_finalize = look_at_both;
+  first_handle = handle(pair->a, NULL, NULL), second_handle = handle(pair->b, NULL, NULL);
+  looks = 0;
+  rc_decref(pair);
+  CHECK_EQ(looks, 2);
+  rc_weak_free(first_handle), rc_weak_free(second_handle);
+  CHECK_EQ(graph_live(NULL), 0);
+}
+
+enum { DEEP = 40 };
+static Holder *links[DEEP];
+static rc_weak *link_handles[DEEP];
+static size_t waited;
+
+/* Releases the next: where callbacks are nested too deep, it waits until this one has returned. */
+static void release_next(Holder *self) {
+  size_t next = 1;
+  while (next < DEEP && links[next - 1] != self) next++;
+  if (next == DEEP) return;
+  size_t before = destroyed;
+  rc_decref(links[next]);
+  CHECK(reads(link_handles[next], NULL)); /* ended, or waiting */
+  if (destroyed != before) return;
+  waited++;
+  rc_weak *late = handle(links[next], count_calls, NULL);
+  CHECK(reads(late, NULL));
+  rc_weak_free(late);
+}
+
+static void read_own_handle(Holder *self) {
+  for (size_t i = 0; i < DEEP; i++)
+    if (links[i] == self) CHECK(reads(link_handles[i], self)); /* also after it has waited */
+}
+
+static void target_waits_deep_in_callbacks(void) {
+  rc_type *type = holder_type(NULL);
+  waited = destroyed = called = 0;
+  for (size_t i = 0; i < DEEP; i++) {
+    links[i] = holder(type);
+    links[i]->on_destroy = release_next, links[i]->on_finalize = read_own_handle;
+    link_handles[i] = handle(links[i], NULL, NULL);
+  }
+  rc_decref(links[0]);
+  CHECK(waited > 0 && destroyed == DEEP && called == 0);
+  for (size_t i = 0; i < DEEP; i++) rc_weak_free(link_handles[i]);
+}
+
+static void target_waits_in_the_queue(void) {
+  gc_heap_options options = GC_HEAP_OPTIONS_INIT;
+  options.finalizers = GC_FINALIZERS_QUEUED;
+  gc_heap *heap = NULL;
+  REQUIRE(gc_heap_new(&options, &heap) == RC_OK);
+  rc_type *type = holder_type(heap), *plain = graph_declared(heap);
+  for (int ring = 0; ring < 2; ring++) {
+    Holder *self = holder(type);
+    Node *with = graph_node(plain, 1);
+    rc_weak *weak = handle(self, NULL, NULL), *other = handle(with, NULL, NULL);
+    self->a = (Holder *)(void *)with;
+    if (ring) with->a = (Node *)(void *)rc_newref(self);
+    rc_decref(self);
+    (void)gc_collect(heap);
+    CHECK(reads(weak, self) && reads(other, with));
+    CHECK_EQ(gc_run_finalizers(heap), 1);
+    CHECK(reads(weak, NULL) && reads(other, NULL));
+    rc_weak_free(weak), rc_weak_free(other);
+  }
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+static void keep_first(Holder *self) {
+  looks++;
+  CHECK(reads(first_handle, first_target) && reads(second_handle, second_target));
+  if (self == first_target && looks <= 2) CHECK(rc_weak_get(first_handle) == self); /* and keeps what it gives */
+}
+
+/* In finalizers, one's own and those of the same dead set; and after one that brought its object back. */
+static void target_is_in_a_finalizer(void) {
+  for (int ring = 0; ring < 2; ring++) {
+    rc_type *type = holder_type(NULL);
+    Holder *self = holder(type), *other = ring ? holder(type) : self;
+    if (ring) self->a = other, other->a = rc_newref(self);
+    self->on_finalize = other->on_finalize = keep_first;
+    first_target = self, second_target = other;
+    first_handle = handle(self, NULL, NULL), second_handle = handle(other, NULL, NULL);
+    looks = destroyed = 0;
+    rc_decref(self);
+    (void)gc_collect(NULL);
+    CHECK(looks == (ring ? 2u : 1u) && destroyed == 0);
+    CHECK(reads(first_handle, self) && reads(second_handle, other)); /* brought back, with their handles */
+    rc_decref(self);
+    (void)gc_collect(NULL);
+    CHECK(reads(first_handle, NULL) && reads(second_handle, NULL) && destroyed == (ring ? 2u : 1u));
+    rc_weak_free(first_handle), rc_weak_free(second_handle);
+    CHECK_EQ(graph_live(NULL), 0);
+  }
+}
+
+static rc_weak *after_handle;
+
+static void both_read_null(rc_weak *weak, void *ctx) {
+  looks++;
+  CHECK(reads(weak, NULL) && reads(first_handle, NULL) && reads(second_handle, NULL));
+  if (ctx) { /* brings it back: a new handle reads it, when it has come back */
+    rc_incref(ctx);
+    after_handle = handle(ctx, NULL, NULL);
+    CHECK(reads(after_handle, NULL));
+  }
+}
+
+static void look_in_destroy(Holder *self) {
+  (void)self;
+  looks++;
+  CHECK(reads(first_handle, NULL) && reads(second_handle, NULL));
+}
+
+static void target_is_past_its_finalizer(void) {
+  for (int ring = 0; ring < 2; ring++)
+    for (int back = 0; back < 2; back++) {
+      rc_type *type = holder_type(NULL);
+      Holder *self = holder(type), *other = ring ? holder(type) : self;
+      if (ring) self->a = other, other->a = rc_newref(self);
+      self->on_destroy = other->on_destroy = look_in_destroy;
+      first_handle = handle(self, both_read_null, back ? self : NULL);
+      second_handle = handle(other, NULL, NULL);
+      looks = 0;
+      rc_decref(self);
+      (void)gc_collect(NULL);
+      CHECK(reads(first_handle, NULL) && reads(second_handle, NULL));
+      CHECK_EQ(looks, back ? 1 : ring ? 3 : 2);
+      if (back) {
+        rc_weak *fresh = handle(self, NULL, NULL);
+        CHECK(reads(fresh, self) && reads(after_handle, NULL));
+        CHECK_EQ(rc_weak_count(self), 1); /* those that read null are not counted */
+        rc_decref(self);
+        (void)gc_collect(NULL);
+        CHECK(reads(fresh, NULL));
+        rc_weak_free(fresh), rc_weak_free(after_handle);
+      }
+      rc_weak_free(first_handle), rc_weak_free(second_handle);
+      CHECK_EQ(graph_live(NULL), 0);
+    }
+}
+
+static void target_is_saved_as_garbage(void) {
+  gc_heap *heap = graph_heap("garbage");
+  Node *ring = graph_ring(graph_declared(heap), 2);
+  rc_weak *weak = handle(ring, NULL, NULL);
+  rc_decref(ring);
+  CHECK_EQ(gc_set_debug(heap, GC_DEBUG_SAVEALL), RC_OK);
+  CHECK_EQ(gc_collect(heap), 2);
+  CHECK(reads(weak, NULL));
+  void *saved = gc_garbage_get(heap, 0);
+  rc_weak *fresh = handle(saved, NULL, NULL);
+  CHECK(reads(fresh, saved) && rc_weak_count(saved) == 1);
+  CHECK_EQ(gc_set_debug(heap, 0), RC_OK);
+  gc_garbage_clear(heap);
+  CHECK_EQ(gc_collect(heap), 2);
+  CHECK(reads(fresh, NULL));
+  rc_weak_free(weak), rc_weak_free(fresh);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 /* ---- number ---- */
 
 /* Making, clearing and freeing cost the same however many there are: a million would not end otherwise. */
@@ -540,6 +740,13 @@ static const check_test tests[] = {
     CHECK_TEST(reads_the_target_until_it_dies),
     CHECK_TEST(ring_with_only_handles_left),
     CHECK_TEST(immortal_and_untracked_targets),
+    CHECK_TEST(target_lives),
+    CHECK_TEST(target_waits_for_its_turn),
+    CHECK_TEST(target_waits_deep_in_callbacks),
+    CHECK_TEST(target_waits_in_the_queue),
+    CHECK_TEST(target_is_in_a_finalizer),
+    CHECK_TEST(target_is_past_its_finalizer),
+    CHECK_TEST(target_is_saved_as_garbage),
     CHECK_TEST(thousands_of_handles_to_one_target),
     CHECK_TEST(many_targets_with_one_handle),
     CHECK_TEST(made_and_freed_over_and_over),

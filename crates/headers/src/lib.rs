@@ -475,7 +475,12 @@ fn is_label(line: &str) -> bool {
         .any(|label| line.starts_with(label))
 }
 
-/// Sets a comment: paragraphs filled, labels each on a line of its own. `prose` closes it on its last line.
+/// Whether a line is a row of a table.
+fn is_row(line: &str) -> bool {
+    line.starts_with('|')
+}
+
+/// Sets a comment: paragraphs filled, labels and rows of tables each on a line of its own. `prose` closes it on its last line.
 fn comment(out: &mut String, indent: &str, doc: &[String], prose: bool) {
     let mut paragraphs: Vec<String> = Vec::new();
     let mut fresh = true;
@@ -487,7 +492,7 @@ fn comment(out: &mut String, indent: &str, doc: &[String], prose: bool) {
                 }
                 fresh = true;
             }
-            Some(last) if !fresh && !is_label(line) => {
+            Some(last) if !fresh && !is_label(line) && !is_row(line) => {
                 let _ = write!(last, " {line}");
             }
             _ => {
@@ -503,7 +508,10 @@ fn comment(out: &mut String, indent: &str, doc: &[String], prose: bool) {
     let mut lines = Vec::new();
     for paragraph in &paragraphs {
         let hang = if is_label(paragraph) { "  " } else { "" };
-        lines.extend(filled(paragraph, room, hang));
+        match is_row(paragraph) {
+            true => lines.push(paragraph.clone()),
+            false => lines.extend(filled(paragraph, room, hang)),
+        }
     }
     let last = lines.len() - 1;
     for (index, line) in lines.iter().enumerate() {
