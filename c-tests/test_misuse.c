@@ -188,6 +188,7 @@ static void object_origin(void *obj) {
   X(map_set_value, "rc_weakmap_set(value)", "RC_ERR_INVALID",                                                \
     give_status(rc_weakmap_set(good_map, good_key, arg)))                                                    \
   X(map_get_key, "rc_weakmap_get(key)", IS_FATAL, give_pointer(rc_weakmap_get(good_map, arg)))               \
+  X(map_take_key, "rc_weakmap_take(key)", IS_FATAL, give_pointer(rc_weakmap_take(good_map, arg)))            \
   X(map_remove_key, "rc_weakmap_remove(key)", IS_FATAL, (void)rc_weakmap_remove(good_map, arg))
 
 OBJECT_CALLS(DEFINE_CALL)
@@ -404,6 +405,7 @@ static void heap_watch(void *heap) {
   X(heap_free, "gc_heap_free(heap)", IS_LEGAL, gc_heap_free(arg))                                            \
   X(heap_name, "gc_heap_name(heap)", IS_LEGAL, (void)gc_heap_name(arg))                                      \
   X(error_message, "gc_error_message(heap)", IS_LEGAL, (void)gc_error_message(arg))                          \
+  X(last_status, "gc_last_status(heap)", IS_LEGAL, (void)gc_last_status(arg))                                \
   X(type_new, "rc_type_new(heap)", IS_LEGAL, heap_type(arg))                                                 \
   X(collect, "gc_collect(heap)", IS_LEGAL, (void)gc_collect(arg))                                            \
   X(collect_young, "gc_collect_young(heap)", IS_LEGAL, (void)gc_collect_young(arg))                          \
@@ -583,6 +585,7 @@ static void table_of_weak_handles(void) {
 #define MAP_CALLS(X)                                                                                         \
   X(map_set, "rc_weakmap_set(map)", IS_FATAL, (void)rc_weakmap_set(arg, good_key, good_key))                 \
   X(map_get, "rc_weakmap_get(map)", IS_FATAL, give_pointer(rc_weakmap_get(arg, good_key)))                   \
+  X(map_take, "rc_weakmap_take(map)", IS_FATAL, give_pointer(rc_weakmap_take(arg, good_key)))                \
   X(map_remove, "rc_weakmap_remove(map)", IS_FATAL, (void)rc_weakmap_remove(arg, good_key))                  \
   X(map_length, "rc_weakmap_length(map)", IS_FATAL, (void)rc_weakmap_length(arg))
 

@@ -250,6 +250,7 @@ static void collect_with_callbacks(void) {
   disarm();
   gc_generation_stats full = graph_stats(heap).full;
   CHECK(full.last_status == RC_OK || (full.last_status == RC_ERR_NO_MEMORY && found == 0));
+  CHECK_EQ(gc_last_status(heap), full.last_status);
   CHECK_EQ(found + full.resurrected, full.last_status == RC_OK ? RINGS * RING : 0);
   CHECK_EQ(destroyed, found);
   for (int round = 0; round < 3; round++) {
@@ -320,6 +321,7 @@ static void queued_rings(void) {
   size_t ran = gc_run_finalizers(heap);
   disarm();
   bool judged = check_log.lines[GC_LOG_WARNING] == before;
+  CHECK_EQ(gc_last_status(heap), judged ? RC_OK : RC_ERR_NO_MEMORY);
   CHECK(ran == RINGS * RING && finalized == RINGS * RING && returned_count == RINGS / 4);
   if (judged) CHECK_EQ(destroyed, RINGS * RING * 3 / 4);
   else CHECK_STR(check_log.text, "waits for a collection");

@@ -18,6 +18,7 @@ use crate::host;
 use crate::object;
 use crate::report::{self, CText, Level};
 use crate::scope::Stack;
+use crate::stats::Status;
 use crate::types::Type;
 use crate::weak::{self, Pending};
 use core::ffi::c_void;
@@ -93,30 +94,35 @@ pub unsafe fn push(heap: *mut Heap, obj: *mut c_void) {
     let _ = (*heap).finalizers.due.push(obj);
 }
 
-/// Runs what is due now, releases it, and judges it again. Returns how many callbacks ran; None where none may run: in a
-/// collection, in `clear`, and while they run.
+/// What a run came to.
+pub struct Ran {
+    /// Callbacks that ran.
+    pub callbacks: u64,
+    /// How the judgement went; or that none may run here.
+    pub status: Status,
+}
+
+/// Runs what is due now, releases it, and judges it again. None may run in a collection, in `clear`, and while they run.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap; every tracked object is walkable.
-pub unsafe fn run(heap: *mut Heap) -> Option<u64> {
+pub unsafe fn run(heap: *mut Heap) -> Ran {
     if (*heap).finalizers.running || (*heap).phase != Phase::Idle || (*heap).clearing != 0 {
-        return None;
+        return Ran { callbacks: 0, status: Status::Refused };
     }
     if !(*heap).finalizers.are_due() {
-        return Some(0);
+        return Ran { callbacks: 0, status: Status::Ok };
     }
     (*heap).finalizers.running = true;
     let count = (*heap).finalizers.due.len();
     // Before any host code runs, which might cut what is to be judged together into pieces.
-    queued::hold(heap, count);
-    let ran = run_weak_callbacks(heap) + run_finalizers(heap, count);
-    if release(heap, count) {
-        queued::judge(heap, count);
-    }
+    let complete = queued::hold(heap, count);
+    let callbacks = run_weak_callbacks(heap) + run_finalizers(heap, count);
+    let verdict = if release(heap, count) { queued::judge(heap, count) } else { Status::Ok };
     (*heap).finalizers.due.remove_first(count);
     (*heap).finalizers.kept.end();
     (*heap).finalizers.running = false;
-    Some(ran)
+    Ran { callbacks, status: if complete { verdict } else { Status::NoMemory } }
 }
 
 /// The heap ends, and callbacks go on making what makes others due: no finalizer and no weak callback of it runs from here

@@ -6,7 +6,7 @@ use crate::heap::Heap;
 /// Buckets of a pause histogram: bucket i counts pauses below 2^i microseconds.
 pub const PAUSE_BUCKETS: usize = 24;
 
-/// How a collection ended; the numbers of `RC_OK`, `RC_ERR_NO_MEMORY`, `RC_ERR_TRAVERSE`.
+/// How a collection ended; the numbers of `RC_OK`, `RC_ERR_NO_MEMORY`, `RC_ERR_REFUSED`, `RC_ERR_TRAVERSE`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Status {
@@ -14,6 +14,8 @@ pub enum Status {
     Ok = 0,
     /// Given up before judging; nothing changed.
     NoMemory = 2,
+    /// None may run here. Not in the books, which have a number for it.
+    Refused = 6,
     /// Counts and edges did not fit; what that concerned was kept alive.
     Traverse = 8,
 }

@@ -210,20 +210,21 @@ pub unsafe fn get(map: *mut WeakMap, key: *mut c_void) -> *mut c_void {
     (*entry).value
 }
 
-/// Takes a key's entry out and releases its value.
+/// Takes a key's entry out and gives its value with the reference that the map owned; null when there is none.
 ///
 /// # Safety
 /// - As [`get`].
-pub unsafe fn remove(map: *mut WeakMap, key: *mut c_void) {
+pub unsafe fn take(map: *mut WeakMap, key: *mut c_void) -> *mut c_void {
     let entry = find(map, key);
-    if !entry.is_null() {
-        leave_map(entry);
-        leave_cell(entry);
-        weak::drop_unused_cell((*entry).cell);
-        let value = (*entry).value;
-        give_entry(entry);
-        count::decref(value);
+    if entry.is_null() {
+        return ptr::null_mut();
     }
+    leave_map(entry);
+    leave_cell(entry);
+    weak::drop_unused_cell((*entry).cell);
+    let value = (*entry).value;
+    give_entry(entry);
+    value
 }
 
 /// How many entries a map has.

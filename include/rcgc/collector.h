@@ -165,6 +165,8 @@ RCGC_API bool gc_is_tracked(void *RCGC_NONNULL obj);
  *   `destroy` of what ends, and the callbacks of `gc_add_callback`.
  * Fails: 0, and counted in the statistics, where none may run (inside a callback of a
  *   collection, `traverse`, `clear`) and when memory for judging is not to be had.
+ *   `gc_last_status` tells these from a heap without garbage: RC_ERR_REFUSED, RC_ERR_NO_MEMORY;
+ *   RC_ERR_TRAVERSE where the collection ran, and a count did not fit the edges.
  */
 RCGC_API size_t gc_collect(gc_heap *heap);
 
@@ -176,7 +178,7 @@ RCGC_API size_t gc_collect(gc_heap *heap);
  * May collect: yes.
  * Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and
  *   `destroy` of what ends, and the callbacks of `gc_add_callback`.
- * Fails: as `gc_collect`.
+ * Fails: as `gc_collect`; `gc_last_status` tells.
  */
 RCGC_API size_t gc_collect_young(gc_heap *heap);
 
@@ -452,8 +454,9 @@ RCGC_API rc_status gc_remove_callback(gc_heap *heap, gc_callback_fn callback, vo
  * Runs host code: finalizers and weak callbacks, `traverse` of callback types, and what the
  *   death of objects runs.
  * Fails: 0, and nothing ran, inside a callback of a collection, inside `clear` and inside
- *   itself. Without memory for judging the callbacks have run all the same, and what is left in
- *   rings waits for the next full collection, which is due then.
+ *   itself; `gc_last_status` is RC_ERR_REFUSED then, and `RC_OK` when nothing was due. Without
+ *   memory for judging the callbacks have run all the same, what is left in rings waits for the
+ *   next full collection, which is due then, and it is RC_ERR_NO_MEMORY.
  */
 RCGC_API size_t gc_run_finalizers(gc_heap *heap);
 

@@ -134,6 +134,23 @@ RCGC_API const char *gc_heap_name(gc_heap *heap);
  */
 RCGC_API const char *gc_error_message(const gc_heap *heap);
 
+/* What the last call on the heap came to that returns a number instead of a status: `RC_OK` also
+ * where the number is 0 because there was nothing, else why it is 0 or less than it might be.
+ *
+ * The calls are `gc_collect` and `gc_collect_young`, `gc_run_finalizers`, `gc_check_expected`,
+ * `gc_holds`, `gc_profile_sites`, `gc_profile_scopes`, `gc_profile_compare`,
+ * `gc_profile_stacks`, `gc_stack_frames`, `gc_series_samples` and `gc_series_events`; each says
+ * there what the status may be. For a null heap: that of the default heap, or of
+ * `gc_profile_compare`, which has none.
+ *
+ * Ownership: nothing.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: `RC_OK` when there was no such call.
+ */
+RCGC_API rc_status gc_last_status(const gc_heap *heap);
+
 /* Sets where the log of all heaps goes; null sends it to standard error, as in the beginning.
  *
  * Ownership: `ctx` stays the host's and must outlive its use.

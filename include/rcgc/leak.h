@@ -80,7 +80,7 @@ typedef struct gc_hold_info {
  * Threads: the heap's.
  * May collect: no.
  * Runs host code: no.
- * Fails: 0, and `gc_error_message`, for a bad size.
+ * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size.
  */
 RCGC_API size_t gc_holds(gc_heap *heap, gc_hold_info *out_rows, size_t room);
 
@@ -105,7 +105,8 @@ RCGC_API rc_status gc_expect_dead(void *RCGC_NONNULL obj, const char *why);
  * Threads: the heap's.
  * May collect: yes.
  * Runs host code: what a collection runs.
- * Fails: never; where a collection is refused it only looks.
+ * Fails: never; where a collection is refused or given up it only looks, and `gc_last_status`
+ *   says so: RC_ERR_REFUSED, RC_ERR_NO_MEMORY.
  */
 RCGC_API size_t gc_check_expected(gc_heap *heap);
 

@@ -350,8 +350,8 @@ typedef struct gc_site_stats {
  * Threads: the heap's.
  * May collect: no.
  * Runs host code: no.
- * Fails: 0, and `gc_error_message`, for a bad size, group or order, when the profile is off, and
- *   for out of memory.
+ * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, group or
+ *   order, RC_ERR_REFUSED when the profile is off, RC_ERR_NO_MEMORY.
  */
 RCGC_API size_t gc_profile_sites(gc_heap *heap, const gc_site_query *query, gc_site_stats *out_rows,
                                  size_t room);
@@ -394,7 +394,8 @@ typedef struct gc_site_diff {
  * Threads: any; no heap is used.
  * May collect: no.
  * Runs host code: no.
- * Fails: 0, and `gc_error_message(NULL)`, for a bad size and for out of memory.
+ * Fails: 0, `gc_error_message(NULL)` and `gc_last_status(NULL)`: RC_ERR_INVALID for a bad size,
+ *   RC_ERR_NO_MEMORY.
  */
 RCGC_API size_t gc_profile_compare(const gc_site_stats *before, size_t before_count,
                                    const gc_site_stats *after, size_t after_count,
@@ -470,7 +471,8 @@ RCGC_API rc_status gc_measure(gc_heap *heap, gc_run_fn function, void *ctx,
  * Threads: the heap's.
  * May collect: no.
  * Runs host code: no.
- * Fails: 0, and `gc_error_message`, for a bad size and when the profile is off.
+ * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size,
+ *   RC_ERR_REFUSED when the profile is off.
  */
 RCGC_API size_t gc_profile_scopes(gc_heap *heap, gc_scope_stats *out_rows, size_t room);
 

@@ -155,7 +155,8 @@ RCGC_API void gc_series_tick(gc_heap *heap);
  * Threads: the heap's.
  * May collect: no.
  * Runs host code: no.
- * Fails: 0, and `gc_error_message`, for a bad size and without a series.
+ * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size,
+ *   RC_ERR_REFUSED without a series.
  */
 RCGC_API uint64_t gc_series_samples(gc_heap *heap, uint64_t from, gc_sample *out_rows, size_t room,
                                     size_t *out_written);
@@ -166,7 +167,8 @@ RCGC_API uint64_t gc_series_samples(gc_heap *heap, uint64_t from, gc_sample *out
  * Threads: the heap's.
  * May collect: no.
  * Runs host code: no.
- * Fails: 0, and `gc_error_message`, for a bad size and without a series.
+ * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size,
+ *   RC_ERR_REFUSED without a series.
  */
 RCGC_API uint64_t gc_series_events(gc_heap *heap, uint64_t from, gc_series_event *out_rows,
                                    size_t room, size_t *out_written);

@@ -51,8 +51,8 @@ typedef struct gc_stack_stats {
  * Threads: the heap's.
  * May collect: no.
  * Runs host code: no.
- * Fails: 0, and `gc_error_message`, for a bad size, when stacks are not sampled, and for out of
- *   memory.
+ * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size,
+ *   RC_ERR_REFUSED when stacks are not sampled, RC_ERR_NO_MEMORY.
  */
 RCGC_API size_t gc_profile_stacks(gc_heap *heap, gc_stack_stats *out_rows, size_t room);
 
@@ -84,8 +84,8 @@ typedef struct gc_frame {
  * Threads: the heap's.
  * May collect: no.
  * Runs host code: no.
- * Fails: 0, and `gc_error_message`, for a bad size, a number that is of no stack, and when
- *   stacks are not sampled.
+ * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size and a number
+ *   that is of no stack, RC_ERR_REFUSED when stacks are not sampled.
  */
 RCGC_API size_t gc_stack_frames(gc_heap *heap, uint32_t stack, gc_frame *out_frames, size_t room);
 

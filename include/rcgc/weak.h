@@ -17,8 +17,8 @@ typedef void (*rc_weak_fn)(rc_weak *handle, void *ctx);
 /* Makes a handle to an object. `callback` may be null.
  *
  * All handles of one object share a cell, so making, clearing and freeing one costs the same
- * however many there are. On an object whose handles read null already (it is dying, past its
- * finalizer) the new one reads null too, and its callback does not run.
+ * however many there are. On an object whose handles read null at that moment (see
+ * `rc_weak_get`) the new one reads null too, for good, and its callback does not run.
  *
  * Ownership: the caller owns the handle, not the object; `rc_weak_free` ends it, or the death of
  *   the object whose `RC_FIELD_WEAK` holds it.
@@ -31,6 +31,21 @@ RCGC_API RCGC_MUST_USE rc_weak *rc_weak_new(void *RCGC_NONNULL obj, rc_weak_fn c
 
 /* The handle's target, or null when that has died. Works on when the heap is gone, and gives
  * null.
+ *
+ * | the target                                                   | the handle gives |
+ * |--------------------------------------------------------------|------------------|
+ * | lives, in a ring that nobody refers to as well; is immortal  | it               |
+ * | has lost its last reference and waits for its turn to end    | null             |
+ * | waits in the queue of a heap with GC_FINALIZERS_QUEUED       | it               |
+ * | is in its finalizer, or one that was found dead with it is   | it               |
+ * | was brought back by a finalizer                              | it               |
+ * | is past that: weak callbacks, `clear`, `destroy`             | null             |
+ * | was brought back by a weak callback, saved by SAVEALL        | null [1]         |
+ * | has ended, or its heap has                                   | null             |
+ *
+ * It turns null for all handles of all that ends together at one moment. What was given before
+ * that is an owned reference: kept, it brings the target back. [1]: for good; a handle that is
+ * made then works.
  *
  * Ownership: the caller owns the returned reference.
  * Threads: the heap's.
@@ -51,7 +66,8 @@ RCGC_API RCGC_MUST_USE void *rc_weak_get(rc_weak *RCGC_NONNULL handle);
  */
 RCGC_API void rc_weak_free(rc_weak *handle);
 
-/* How many handles of the object were made and not freed.
+/* How many handles of the object were made and not freed, other than those that read null for
+ * good.
  *
  * Ownership: nothing.
  * Threads: the heap's.

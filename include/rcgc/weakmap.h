@@ -58,7 +58,8 @@ RCGC_API rc_status rc_weakmap_set(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNU
  */
 RCGC_API RCGC_MUST_USE void *rc_weakmap_get(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key);
 
-/* Takes a key's entry out and releases its value, last.
+/* Takes a key's entry out and releases its value, last. `rc_weakmap_take` also tells whether
+ * there was one.
  *
  * Ownership: releases the map's reference to the value.
  * Threads: the heap's.
@@ -67,6 +68,16 @@ RCGC_API RCGC_MUST_USE void *rc_weakmap_get(rc_weakmap *RCGC_NONNULL map, void *
  * Fails: `RC_OK` also when there was none; fatal for what is not an object or not a weak map.
  */
 RCGC_API rc_status rc_weakmap_remove(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key);
+
+/* Takes a key's entry out and gives its value, or null when there was none.
+ *
+ * Ownership: the caller owns the returned reference, which was the map's.
+ * Threads: the heap's.
+ * May collect: no.
+ * Runs host code: no.
+ * Fails: null when there is none; fatal for what is not an object or not a weak map.
+ */
+RCGC_API RCGC_MUST_USE void *rc_weakmap_take(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key);
 
 /* How many entries the map has.
  *

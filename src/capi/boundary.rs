@@ -26,12 +26,12 @@ use crate::profile::birth;
 use crate::report::{self, CText, Line};
 use crate::scope;
 use crate::slots;
-use crate::stats::GenerationStats;
+use crate::stats::{GenerationStats, Status};
 use crate::types::{self, RawField, Type, TypeFlags};
 use crate::weak::{self, Weak};
 use crate::weakmap::{self, WeakMap};
 use core::ffi::{c_char, c_int, c_void};
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 use static_assertions::const_assert_eq;
 
 mod collector;
@@ -147,6 +147,46 @@ unsafe fn heap_of(call: &str, heap: *mut Heap) -> Option<*mut Heap> {
         report::fatal(format_args!("{call}: {heap:p} is not a live heap: freed before, or never one"));
     }
     Some(heap)
+}
+
+/// What the last call came to that returns no status, on the default heap or on none.
+static PROCESS_STATUS: AtomicU32 = AtomicU32::new(RC_OK);
+
+/// Keeps what a call came to that returns no status. Null: it had no heap.
+unsafe fn keep_status(heap: *mut Heap, status: rc_status) {
+    if heap.is_null() || heap == heap::DEFAULT.load(Ordering::Relaxed) {
+        PROCESS_STATUS.store(status, Ordering::Relaxed);
+    }
+    if !heap.is_null() {
+        (*heap).last_status = status;
+    }
+}
+
+pub(super) unsafe fn last_status(heap: *const Heap) -> rc_status {
+    if heap.is_null() {
+        return PROCESS_STATUS.load(Ordering::Relaxed);
+    }
+    if !is_heap(heap) {
+        report::fatal(format_args!(
+            "gc_last_status: {heap:p} is not a live heap: freed before, or never one"
+        ));
+    }
+    (*heap).last_status
+}
+
+/// Runs a call that returns a number, which is 0 where it fails, and keeps what it came to.
+unsafe fn numbered<T: Default>(
+    call: &str,
+    heap: *mut Heap,
+    run: impl FnOnce(*mut Heap) -> Result<T, rc_status>,
+) -> T {
+    let Some(heap) = heap_of(call, heap) else {
+        keep_status(core::ptr::null_mut(), RC_ERR_NO_MEMORY);
+        return T::default();
+    };
+    let result = run(heap);
+    keep_status(heap, result.as_ref().err().copied().unwrap_or(RC_OK));
+    result.unwrap_or_default()
 }
 
 pub(super) unsafe fn heap_new(options: *const gc_heap_options, out_heap: NonNull<*mut Heap>) -> rc_status {

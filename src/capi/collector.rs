@@ -157,7 +157,8 @@ pub unsafe extern "C" fn gc_is_tracked(obj: NonNull<c_void>) -> bool {
 /// May collect: yes.
 /// Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and `destroy` of what ends, and the callbacks of `gc_add_callback`.
 /// Fails: 0, and counted in the statistics, where none may run (inside a callback of a collection,
-/// `traverse`, `clear`) and when memory for judging is not to be had.
+/// `traverse`, `clear`) and when memory for judging is not to be had. `gc_last_status` tells these from a heap without
+/// garbage: RC_ERR_REFUSED, RC_ERR_NO_MEMORY; RC_ERR_TRAVERSE where the collection ran, and a count did not fit the edges.
 #[no_mangle]
 pub unsafe extern "C" fn gc_collect(heap: *mut gc_heap) -> usize {
     boundary::collect(heap)
@@ -170,7 +171,7 @@ pub unsafe extern "C" fn gc_collect(heap: *mut gc_heap) -> usize {
 /// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and `destroy` of what ends, and the callbacks of `gc_add_callback`.
-/// Fails: as `gc_collect`.
+/// Fails: as `gc_collect`; `gc_last_status` tells.
 #[no_mangle]
 pub unsafe extern "C" fn gc_collect_young(heap: *mut gc_heap) -> usize {
     boundary::collect_young(heap)
@@ -484,9 +485,9 @@ pub unsafe extern "C" fn gc_remove_callback(
 /// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: finalizers and weak callbacks, `traverse` of callback types, and what the death of objects runs.
-/// Fails: 0, and nothing ran, inside a callback of a collection, inside `clear` and inside itself. Without memory for
-/// judging the callbacks have run all the same, and what is left in rings waits for the next full collection, which is due
-/// then.
+/// Fails: 0, and nothing ran, inside a callback of a collection, inside `clear` and inside itself; `gc_last_status` is
+/// RC_ERR_REFUSED then, and `RC_OK` when nothing was due. Without memory for judging the callbacks have run all the same,
+/// what is left in rings waits for the next full collection, which is due then, and it is RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_run_finalizers(heap: *mut gc_heap) -> usize {
     boundary::run_finalizers(heap)

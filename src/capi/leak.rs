@@ -77,7 +77,7 @@ pub struct gc_hold_info {
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: 0, and `gc_error_message`, for a bad size.
+/// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size.
 #[no_mangle]
 pub unsafe extern "C" fn gc_holds(heap: *mut gc_heap, out_rows: *mut gc_hold_info, room: usize) -> usize {
     boundary::holds(heap, out_rows, room)
@@ -105,7 +105,8 @@ pub unsafe extern "C" fn gc_expect_dead(obj: NonNull<c_void>, why: *const c_char
 /// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: what a collection runs.
-/// Fails: never; where a collection is refused it only looks.
+/// Fails: never; where a collection is refused or given up it only looks, and `gc_last_status` says so: RC_ERR_REFUSED,
+/// RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_check_expected(heap: *mut gc_heap) -> usize {
     boundary::check_expected(heap)

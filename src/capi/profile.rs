@@ -360,7 +360,8 @@ pub struct gc_site_stats {
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: 0, and `gc_error_message`, for a bad size, group or order, when the profile is off, and for out of memory.
+/// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, group or order, RC_ERR_REFUSED when
+/// the profile is off, RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_sites(
     heap: *mut gc_heap,
@@ -407,7 +408,7 @@ pub struct gc_site_diff {
 /// Threads: any; no heap is used.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: 0, and `gc_error_message(NULL)`, for a bad size and for out of memory.
+/// Fails: 0, `gc_error_message(NULL)` and `gc_last_status(NULL)`: RC_ERR_INVALID for a bad size, RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_compare(
     before: *const gc_site_stats,
@@ -497,7 +498,7 @@ pub unsafe extern "C" fn gc_measure(
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: 0, and `gc_error_message`, for a bad size and when the profile is off.
+/// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, RC_ERR_REFUSED when the profile is off.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_scopes(
     heap: *mut gc_heap,

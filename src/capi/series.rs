@@ -146,7 +146,7 @@ pub unsafe extern "C" fn gc_series_tick(heap: *mut gc_heap) {
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: 0, and `gc_error_message`, for a bad size and without a series.
+/// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, RC_ERR_REFUSED without a series.
 #[no_mangle]
 pub unsafe extern "C" fn gc_series_samples(
     heap: *mut gc_heap,
@@ -164,7 +164,7 @@ pub unsafe extern "C" fn gc_series_samples(
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: 0, and `gc_error_message`, for a bad size and without a series.
+/// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, RC_ERR_REFUSED without a series.
 #[no_mangle]
 pub unsafe extern "C" fn gc_series_events(
     heap: *mut gc_heap,

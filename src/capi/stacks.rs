@@ -43,7 +43,8 @@ pub struct gc_stack_stats {
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: 0, and `gc_error_message`, for a bad size, when stacks are not sampled, and for out of memory.
+/// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, RC_ERR_REFUSED when stacks are not
+/// sampled, RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_stacks(
     heap: *mut gc_heap,
@@ -78,7 +79,8 @@ pub struct gc_frame {
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: no.
-/// Fails: 0, and `gc_error_message`, for a bad size, a number that is of no stack, and when stacks are not sampled.
+/// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size and a number that is of no stack,
+/// RC_ERR_REFUSED when stacks are not sampled.
 #[no_mangle]
 pub unsafe extern "C" fn gc_stack_frames(
     heap: *mut gc_heap,

@@ -62,7 +62,7 @@ pub unsafe extern "C" fn rc_weakmap_get(map: NonNull<rc_weakmap>, key: NonNull<c
     boundary::weakmap_get(map, key)
 }
 
-/// Takes a key's entry out and releases its value, last.
+/// Takes a key's entry out and releases its value, last. `rc_weakmap_take` also tells whether there was one.
 ///
 /// Ownership: releases the map's reference to the value.
 /// Threads: the heap's.
@@ -72,6 +72,19 @@ pub unsafe extern "C" fn rc_weakmap_get(map: NonNull<rc_weakmap>, key: NonNull<c
 #[no_mangle]
 pub unsafe extern "C" fn rc_weakmap_remove(map: NonNull<rc_weakmap>, key: NonNull<c_void>) -> rc_status {
     boundary::weakmap_remove(map, key)
+}
+
+/// Takes a key's entry out and gives its value, or null when there was none.
+///
+/// Ownership: the caller owns the returned reference, which was the map's.
+/// Threads: the heap's.
+/// May collect: no.
+/// Runs host code: no.
+/// Fails: null when there is none; fatal for what is not an object or not a weak map.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn rc_weakmap_take(map: NonNull<rc_weakmap>, key: NonNull<c_void>) -> *mut c_void {
+    boundary::weakmap_take(map, key)
 }
 
 /// How many entries the map has.

@@ -93,18 +93,19 @@ pub enum Kind {
     Full,
 }
 
-/// Runs a collection, or refuses to. Returns how many tracked objects it ended.
+/// Runs a collection, or refuses to. Returns how many tracked objects it ended, and how it went.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap; every tracked object is walkable.
-pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> u64 {
+pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> (u64, Status) {
     if !may_collect(heap) {
         (*heap).generation(kind).refused += 1;
         (*heap).recall_rations();
         (*heap).budget = (*heap).pace.make_up((*heap).budget);
-        return 0;
+        return (0, Status::Refused);
     }
-    run(heap, kind, Reason::Request)
+    let outcome = run(heap, kind, Reason::Request);
+    (outcome.reclaimed, outcome.status)
 }
 
 /// Whether a collection may run now: not inside one, not inside `clear`. Inside the other callbacks of a
@@ -113,7 +114,7 @@ unsafe fn may_collect(heap: *mut Heap) -> bool {
     (*heap).phase == Phase::Idle && (*heap).clearing == 0
 }
 
-unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
+unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
     // A `traverse` may change it, once an object.
     let _errno = errno::keep();
     let start = sys::now_ns();
@@ -176,7 +177,7 @@ unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> u64 {
         series::serve(heap);
     }
     watch::look(heap);
-    outcome.reclaimed
+    outcome
 }
 
 /// Puts pages under examination and judges them; afterwards what was examined is old, and the dead have a
@@ -298,7 +299,8 @@ unsafe fn drain_finalizers(heap: *mut Heap) {
             return;
         }
         generations -= 1;
-        callbacks = callbacks.saturating_sub(finalizers::run(heap).unwrap_or(callbacks));
+        let ran = finalizers::run(heap);
+        callbacks = if ran.status == Status::Refused { 0 } else { callbacks.saturating_sub(ran.callbacks) };
     }
     (*heap).finalizers.queued = false;
     finalizers::give_up(heap);

@@ -39,15 +39,15 @@ use crate::weakmap::{self, Detached};
 use core::ffi::c_void;
 use core::ptr;
 
-/// Lists what is KEPT with the first `count` objects of the queue, and holds it.
+/// Lists what is KEPT with the first `count` objects of the queue, and holds it. False when the list has no room for all.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap, which is idle; every tracked object is walkable; `kept` is empty.
-pub unsafe fn hold(heap: *mut Heap, count: usize) {
+pub unsafe fn hold(heap: *mut Heap, count: usize) -> bool {
     let due = |index| (*heap).finalizers.due.get(index).filter(|&obj| header::has_flags(obj, Flags::KEPT));
     // What died by its count alone leads to nothing that waits for it.
     if !(0..count).any(|index| due(index).is_some()) {
-        return;
+        return true;
     }
     let complete = edges::quietly(heap, || {
         let mut complete = true;
@@ -64,6 +64,7 @@ pub unsafe fn hold(heap: *mut Heap, count: usize) {
     if !complete {
         put_off(heap);
     }
+    complete
 }
 
 /// Lists what an object of the list leads to. False for out of memory.
@@ -99,11 +100,11 @@ unsafe fn unlisted(heap: *mut Heap, word: usize) -> Option<*mut c_void> {
     (member && header.has(Flags::KEPT) && !header.has(Flags::DUE)).then_some(obj)
 }
 
-/// Ends the objects of the list that nothing outside it keeps alive, and lets go of the others.
+/// Ends the objects of the list that nothing outside it keeps alive, and lets go of the others. Returns how that went.
 ///
 /// # Safety
 /// - As [`hold`], which has made the list; each of the first `count` objects of the queue is null or owned by it.
-pub unsafe fn judge(heap: *mut Heap, count: usize) {
+pub unsafe fn judge(heap: *mut Heap, count: usize) -> Status {
     let verdict = edges::quietly(heap, || {
         let due = (*heap).finalizers.due.as_slice().get(..count).unwrap_or(&[]);
         let kept = (*heap).finalizers.kept.as_slice();
@@ -112,12 +113,12 @@ pub unsafe fn judge(heap: *mut Heap, count: usize) {
         Ok::<Judge, NoMemory>(judge)
     });
     let mut queue = Queue::new();
-    match verdict {
+    let status = match verdict {
         Err(NoMemory) => {
             put_off(heap);
-            (*heap).full.last_status = Status::NoMemory;
             let_go_of_living(heap, count, &mut queue);
             death::end_all(&mut queue);
+            Status::NoMemory
         }
         Ok(judge) => {
             (*heap).phase = Phase::Releasing;
@@ -128,12 +129,15 @@ pub unsafe fn judge(heap: *mut Heap, count: usize) {
             let books = &mut (*heap).full;
             books.examined += judge.tracked();
             books.reclaimed += reclaimed;
-            if judge.anomalies != 0 {
-                books.last_status = Status::Traverse;
+            if judge.anomalies == 0 {
+                Status::Ok
+            } else {
+                Status::Traverse
             }
         }
-    }
+    };
     check::validate(heap);
+    status
 }
 
 /// No memory: the next full collection finds what was not judged.

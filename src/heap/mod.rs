@@ -169,6 +169,8 @@ pub struct Heap {
     pub watches: Watches,
     /// What the host follows of references and expected deaths; null: nothing.
     pub leaks: *mut Leaks,
+    /// What the last call came to that returns no status; the numbers of `rc_status`.
+    pub last_status: u32,
     name: [u8; NAME_BYTES],
     error: [u8; LINE_BYTES],
 }

@@ -8,6 +8,7 @@ use crate::object;
 use crate::profile::{self, record, site};
 use crate::report::{self, CText, Level, Line};
 use crate::scope::Stack;
+use crate::stats::Status;
 use crate::sys;
 use crate::weak::{self, Weak};
 use core::ffi::{c_char, c_void};
@@ -62,17 +63,15 @@ pub unsafe fn expect(obj: *mut c_void, why: *const c_char) -> bool {
 }
 
 /// Looks which of the objects live, after a full collection if `collect`, and says so of each. Those that are dead are
-/// forgotten. Returns how many live.
+/// forgotten. Returns how many live, and how the collection went.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap; with `collect`, every tracked object is walkable.
-pub unsafe fn check(heap: *mut Heap, collect: bool) -> usize {
+pub unsafe fn check(heap: *mut Heap, collect: bool) -> (usize, Status) {
     if (*heap).leaks.is_null() {
-        return 0;
+        return (0, Status::Ok);
     }
-    if collect {
-        cycle::collect(heap, Kind::Full);
-    }
+    let status = if collect { cycle::collect(heap, Kind::Full).1 } else { Status::Ok };
     let mut index = 0;
     while let Some(entry) = (*(*heap).leaks).expected.entries.get(index) {
         let obj = weak::target_of(entry.weak);
@@ -85,7 +84,7 @@ pub unsafe fn check(heap: *mut Heap, collect: bool) -> usize {
         say(heap, obj, &entry);
         index += 1;
     }
-    index
+    (index, status)
 }
 
 unsafe fn say(heap: *mut Heap, obj: *mut c_void, entry: &Entry) {

@@ -37,11 +37,35 @@ pub(in crate::capi) unsafe fn is_tracked(obj: NonNull<c_void>) -> bool {
 }
 
 pub(in crate::capi) unsafe fn collect(heap: *mut Heap) -> usize {
-    heap_of("gc_collect", heap).map_or(0, |heap| cycle::collect(heap, Kind::Full) as usize)
+    collect_kind("gc_collect", heap, Kind::Full)
 }
 
 pub(in crate::capi) unsafe fn collect_young(heap: *mut Heap) -> usize {
-    heap_of("gc_collect_young", heap).map_or(0, |heap| cycle::collect(heap, Kind::Young) as usize)
+    collect_kind("gc_collect_young", heap, Kind::Young)
+}
+
+unsafe fn collect_kind(call: &str, heap: *mut Heap, kind: Kind) -> usize {
+    let Some(heap) = heap_of(call, heap) else {
+        keep_status(core::ptr::null_mut(), RC_ERR_NO_MEMORY);
+        return 0;
+    };
+    let (reclaimed, status) = cycle::collect(heap, kind);
+    keep_outcome(call, heap, status);
+    reclaimed as usize
+}
+
+/// Keeps how a collection or a run of finalizers went, with a sentence where not all is well.
+pub(super) unsafe fn keep_outcome(call: &str, heap: *mut Heap, status: Status) {
+    let why = match status {
+        Status::Ok => "",
+        Status::Refused => "none may run here, in a callback of a collection, in traverse or in clear",
+        Status::NoMemory => "no memory for judging",
+        Status::Traverse => "counts and edges of an object do not fit, as the log says",
+    };
+    if !why.is_empty() {
+        (*heap).set_error(format_args!("{call}: {why}"));
+    }
+    keep_status(heap, status as u32);
 }
 
 pub(in crate::capi) unsafe fn safepoint(heap: *mut Heap) {
@@ -292,5 +316,12 @@ unsafe fn event_fn(callback: gc_callback_fn) -> Option<EventFn> {
 }
 
 pub(in crate::capi) unsafe fn run_finalizers(heap: *mut Heap) -> usize {
-    heap_of("gc_run_finalizers", heap).and_then(|heap| finalizers::run(heap)).unwrap_or(0) as usize
+    const CALL: &str = "gc_run_finalizers";
+    let Some(heap) = heap_of(CALL, heap) else {
+        keep_status(core::ptr::null_mut(), RC_ERR_NO_MEMORY);
+        return 0;
+    };
+    let ran = finalizers::run(heap);
+    keep_outcome(CALL, heap, ran.status);
+    ran.callbacks as usize
 }

@@ -1,6 +1,7 @@
 //! The boundary of `rcgc/leak.h` and `rcgc/lines.h`.
 
-use super::profile::{profiled, put, put_all};
+use super::collector::keep_outcome;
+use super::profile::{bad_rows, profiled, put, put_all};
 use super::*;
 use crate::capi::leak::*;
 use crate::capi::lines::*;
@@ -71,13 +72,13 @@ fn hold_info(hold: &Hold) -> gc_hold_info {
 }
 
 pub(in crate::capi) unsafe fn holds(heap: *mut Heap, out_rows: *mut gc_hold_info, room: usize) -> usize {
-    let Some(heap) = heap_of("gc_holds", heap) else { return 0 };
-    if (*heap).leaks.is_null() {
-        return 0;
-    }
-    put_all(out_rows, room, (*(*heap).leaks).holds.held().map(hold_info)).unwrap_or_else(|why| {
-        (*heap).set_error(format_args!("gc_holds: out_rows: {why}"));
-        0
+    const CALL: &str = "gc_holds";
+    numbered(CALL, heap, |heap| {
+        if (*heap).leaks.is_null() {
+            return Ok(0);
+        }
+        let rows = (*(*heap).leaks).holds.held().map(hold_info);
+        put_all(out_rows, room, rows).map_err(|why| bad_rows(heap, CALL, why))
     })
 }
 
@@ -91,7 +92,14 @@ pub(in crate::capi) unsafe fn expect_dead(obj: NonNull<c_void>, why: *const c_ch
 }
 
 pub(in crate::capi) unsafe fn check_expected(heap: *mut Heap) -> usize {
-    heap_of("gc_check_expected", heap).map_or(0, |heap| expected::check(heap, true))
+    const CALL: &str = "gc_check_expected";
+    let Some(heap) = heap_of(CALL, heap) else {
+        keep_status(core::ptr::null_mut(), RC_ERR_NO_MEMORY);
+        return 0;
+    };
+    let (alive, status) = expected::check(heap, true);
+    keep_outcome(CALL, heap, status);
+    alive
 }
 
 pub(in crate::capi) unsafe fn leak_check(

@@ -250,8 +250,17 @@ pub(in crate::capi) unsafe fn weakmap_get(map: NonNull<WeakMap>, key: NonNull<c_
 pub(in crate::capi) unsafe fn weakmap_remove(map: NonNull<WeakMap>, key: NonNull<c_void>) -> rc_status {
     let map = map_checked("rc_weakmap_remove", map.0);
     checked("rc_weakmap_remove", key.0);
-    weakmap::remove(map, key.0);
+    let value = weakmap::take(map, key.0);
+    if !value.is_null() {
+        count::decref(value);
+    }
     RC_OK
+}
+
+pub(in crate::capi) unsafe fn weakmap_take(map: NonNull<WeakMap>, key: NonNull<c_void>) -> *mut c_void {
+    let map = map_checked("rc_weakmap_take", map.0);
+    checked("rc_weakmap_take", key.0);
+    weakmap::take(map, key.0)
 }
 
 pub(in crate::capi) unsafe fn weakmap_length(map: NonNull<WeakMap>) -> usize {

@@ -340,18 +340,23 @@ pub(in crate::capi) unsafe fn profile_sites(
     room: usize,
 ) -> usize {
     const CALL: &str = "gc_profile_sites";
-    let Ok((heap, _)) = profiled(CALL, heap) else { return 0 };
-    let Some(query) = read_query(heap, query) else { return 0 };
-    let Some(mut rows) = query::rows(heap, &query) else {
-        (*heap).set_error(format_args!("{CALL}: no memory"));
-        return 0;
-    };
-    let count = put_all(out_rows, room, rows.as_slice().iter().map(site_stats));
-    rows.end();
-    count.unwrap_or_else(|why| {
-        (*heap).set_error(format_args!("{CALL}: out_rows: {why}"));
-        0
+    numbered(CALL, heap, |heap| {
+        profiled(CALL, heap)?;
+        let query = read_query(heap, query).ok_or(RC_ERR_INVALID)?;
+        let Some(mut rows) = query::rows(heap, &query) else {
+            (*heap).set_error(format_args!("{CALL}: no memory"));
+            return Err(RC_ERR_NO_MEMORY);
+        };
+        let count = put_all(out_rows, room, rows.as_slice().iter().map(site_stats));
+        rows.end();
+        count.map_err(|why| bad_rows(heap, CALL, why))
     })
+}
+
+/// The array for the rows is not one; says so.
+pub(super) unsafe fn bad_rows(heap: *mut Heap, call: &str, why: &str) -> rc_status {
+    (*heap).set_error(format_args!("{call}: out_rows: {why}"));
+    RC_ERR_INVALID
 }
 
 pub(in crate::capi) unsafe fn profile_compare(
@@ -363,10 +368,13 @@ pub(in crate::capi) unsafe fn profile_compare(
     room: usize,
 ) -> usize {
     const CALL: &str = "gc_profile_compare";
-    let refuse = |why: &str| {
+    let failed = |status: rc_status, why: &str| {
         report::set_process_error(&Line::of(format_args!("{CALL}: {why}")));
+        keep_status(core::ptr::null_mut(), status);
         0
     };
+    let refuse = |why: &str| failed(RC_ERR_INVALID, why);
+    keep_status(core::ptr::null_mut(), RC_OK);
     let mut diffs: Stack<gc_site_diff> = Stack::new();
     let mut enough = true;
     let lists = [(before, before_count), (after, after_count)];
@@ -399,7 +407,7 @@ pub(in crate::capi) unsafe fn profile_compare(
         });
         result = put_all(out_rows, room, diffs.as_slice().iter().copied()).unwrap_or_else(refuse);
     } else {
-        refuse("no memory");
+        failed(RC_ERR_NO_MEMORY, "no memory");
     }
     diffs.end();
     result
@@ -516,12 +524,11 @@ pub(in crate::capi) unsafe fn profile_scopes(
     room: usize,
 ) -> usize {
     const CALL: &str = "gc_profile_scopes";
-    let Ok((heap, profile)) = profiled(CALL, heap) else { return 0 };
-    let totals = (*profile).measures.totals();
-    let rows = totals.iter().map(|total| scope_stats(total.name, total.entered, &total.measured));
-    put_all(out_rows, room, rows).unwrap_or_else(|why| {
-        (*heap).set_error(format_args!("{CALL}: out_rows: {why}"));
-        0
+    numbered(CALL, heap, |heap| {
+        let (_, profile) = profiled(CALL, heap)?;
+        let totals = (*profile).measures.totals();
+        let rows = totals.iter().map(|total| scope_stats(total.name, total.entered, &total.measured));
+        put_all(out_rows, room, rows).map_err(|why| bad_rows(heap, CALL, why))
     })
 }
 

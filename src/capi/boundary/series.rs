@@ -90,19 +90,17 @@ unsafe fn series_rows(
     heap: *mut Heap,
     rows: impl FnOnce(&series::Series) -> Result<u64, &'static str>,
 ) -> u64 {
-    let Some(heap) = heap_of(call, heap) else { return 0 };
-    if (*heap).series.is_null() {
-        (*heap).set_error(format_args!("{call}: heap {} has no series", CText((*heap).name())));
-        return 0;
-    }
-    let series = &*(*heap).series;
-    let result = {
-        let _guard = lock::SERIES.lock();
-        rows(series)
-    };
-    result.unwrap_or_else(|why| {
-        (*heap).set_error(format_args!("{call}: out_rows: {why}"));
-        0
+    numbered(call, heap, |heap| {
+        if (*heap).series.is_null() {
+            (*heap).set_error(format_args!("{call}: heap {} has no series", CText((*heap).name())));
+            return Err(RC_ERR_REFUSED);
+        }
+        let series = &*(*heap).series;
+        let result = {
+            let _guard = lock::SERIES.lock();
+            rows(series)
+        };
+        result.map_err(|why| bad_rows(heap, call, why))
     })
 }
 

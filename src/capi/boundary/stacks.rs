@@ -53,14 +53,28 @@ pub(in crate::capi) unsafe fn profile_stacks(
     room: usize,
 ) -> usize {
     const CALL: &str = "gc_profile_stacks";
-    let Ok((heap, samples)) = sampled(CALL, heap) else { return 0 };
-    let samples = &*samples;
+    numbered(CALL, heap, |heap| {
+        let samples = &*sampled(CALL, heap)?.1;
+        stack_rows(samples, out_rows, room)
+            .ok_or_else(|| {
+                (*heap).set_error(format_args!("{CALL}: no memory"));
+                RC_ERR_NO_MEMORY
+            })?
+            .map_err(|why| bad_rows(heap, CALL, why))
+    })
+}
+
+/// Writes the rows of all stacks; None for out of memory.
+unsafe fn stack_rows(
+    samples: &Samples,
+    out_rows: *mut gc_stack_stats,
+    room: usize,
+) -> Option<Result<usize, &'static str>> {
     let mut order: Stack<u32> = Stack::new();
     let enough = (0..samples.buckets.len() as u32).all(|number| order.push(number));
     if !enough {
         order.end();
-        (*heap).set_error(format_args!("{CALL}: no memory"));
-        return 0;
+        return None;
     }
     let bucket = |number: u32| samples.buckets.get(number as usize);
     let weight = |number: u32| bucket(number).map_or((0, 0), |bucket| (bucket.live_bytes, bucket.bytes));
@@ -68,10 +82,7 @@ pub(in crate::capi) unsafe fn profile_stacks(
     let rows = order.as_slice().iter().filter_map(|&number| bucket(number));
     let count = put_all(out_rows, room, rows.map(|bucket| stack_row(samples, &bucket)));
     order.end();
-    count.unwrap_or_else(|why| {
-        (*heap).set_error(format_args!("{CALL}: out_rows: {why}"));
-        0
-    })
+    Some(count)
 }
 
 unsafe fn frame_row(frame: u64) -> gc_frame {
@@ -107,16 +118,18 @@ pub(in crate::capi) unsafe fn stack_frames(
     room: usize,
 ) -> usize {
     const CALL: &str = "gc_stack_frames";
-    let Ok((heap, samples)) = sampled(CALL, heap) else { return 0 };
-    let Some(entry) = (*samples).stacks.get(stack as usize) else {
-        (*heap).set_error(format_args!("{CALL}: there is no stack {stack}"));
-        return 0;
-    };
-    let all = (*samples).frames.as_slice();
-    let frames = all.get(entry.start..entry.start + entry.len as usize).unwrap_or(&[]);
-    put_all(out_frames, room, frames.iter().map(|&frame| frame_row(frame))).unwrap_or_else(|why| {
-        (*heap).set_error(format_args!("{CALL}: out_frames: {why}"));
-        0
+    numbered(CALL, heap, |heap| {
+        let (_, samples) = sampled(CALL, heap)?;
+        let Some(entry) = (*samples).stacks.get(stack as usize) else {
+            (*heap).set_error(format_args!("{CALL}: there is no stack {stack}"));
+            return Err(RC_ERR_INVALID);
+        };
+        let all = (*samples).frames.as_slice();
+        let frames = all.get(entry.start..entry.start + entry.len as usize).unwrap_or(&[]);
+        put_all(out_frames, room, frames.iter().map(|&frame| frame_row(frame))).map_err(|why| {
+            (*heap).set_error(format_args!("{CALL}: out_frames: {why}"));
+            RC_ERR_INVALID
+        })
     })
 }
 
