@@ -19,6 +19,7 @@ use crate::object;
 use crate::report::{self, CText, Level};
 use crate::scope::Stack;
 use crate::stats::Status;
+use crate::sys::errno;
 use crate::types::Type;
 use crate::weak::{self, Pending};
 use core::ffi::c_void;
@@ -113,6 +114,8 @@ pub unsafe fn run(heap: *mut Heap) -> Ran {
     if !(*heap).finalizers.are_due() {
         return Ran { callbacks: 0, status: Status::Ok };
     }
+    // A `traverse` may change it, as in a collection.
+    let _errno = errno::keep();
     (*heap).finalizers.running = true;
     let count = (*heap).finalizers.due.len();
     // Before any host code runs, which might cut what is to be judged together into pieces.

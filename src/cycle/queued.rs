@@ -156,7 +156,7 @@ unsafe fn put_off(heap: *mut Heap) {
 
 /// What is not dead loses the reference of the list, and leaves it: it may die in the callbacks to come.
 unsafe fn let_go_of_living(heap: *mut Heap, count: usize, queue: &mut Queue) {
-    each(heap, count, |list, index, obj| {
+    each(heap, count, &mut |list, index, obj| {
         if *work(obj) == CLEAR {
             (*list).set(index, ptr::null_mut());
             header::clear_flags(obj, Flags::KEPT);
@@ -168,7 +168,7 @@ unsafe fn let_go_of_living(heap: *mut Heap, count: usize, queue: &mut Queue) {
 /// Steps 3 to 7 for all that is left in the list. Returns how many tracked objects ended, or were saved.
 unsafe fn release_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> u64 {
     let mut detached = Detached::new();
-    each(heap, count, |_, _, obj| {
+    each(heap, count, &mut |_, _, obj| {
         header::change_flags(obj, Flags::KEPT, Flags::DYING);
         if header::has_flags(obj, Flags::WEAK) {
             (*heap).finalizers.pending.detach(heap, obj, &mut detached);
@@ -180,20 +180,20 @@ unsafe fn release_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> u64 
             return saved;
         }
     }
-    each(heap, count, |_, _, obj| death::empty(obj, object::type_of(obj), queue));
-    each(heap, count, |_, _, obj| {
+    each(heap, count, &mut |_, _, obj| death::empty(obj, object::type_of(obj), queue));
+    each(heap, count, &mut |_, _, obj| {
         if let Some(destroy) = (*object::type_of(obj)).destroy {
             host::destroy(heap, destroy, obj);
             death::take_deferred(heap, queue);
         }
     });
-    each(heap, count, |_, _, obj| {
+    each(heap, count, &mut |_, _, obj| {
         if header::count_word(obj) != IMMORTAL {
             death::check_hold(obj, object::type_of(obj));
         }
     });
     let mut ended = 0;
-    each(heap, count, |list, index, obj| {
+    each(heap, count, &mut |list, index, obj| {
         (*list).set(index, ptr::null_mut());
         ended += free_dead(obj, object::type_of(obj));
     });
@@ -217,7 +217,7 @@ unsafe fn free_dead(obj: *mut c_void, kind: *mut Type) -> u64 {
 /// Instead of steps 5 to 7, the garbage list gets the references. None when it cannot grow: then nothing was done.
 unsafe fn save_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> Option<u64> {
     let mut dead = 0;
-    each(heap, count, |_, _, _| dead += 1);
+    each(heap, count, &mut |_, _, _| dead += 1);
     if !(*heap).garbage.reserve(dead) {
         report::log(
             Level::Warning,
@@ -229,7 +229,7 @@ unsafe fn save_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> Option<
         return None;
     }
     let mut saved = 0;
-    each(heap, count, |list, index, obj| {
+    each(heap, count, &mut |list, index, obj| {
         (*list).set(index, ptr::null_mut());
         *work(obj) = CLEAR;
         saved += super::release::save(heap, obj, queue);
@@ -238,10 +238,11 @@ unsafe fn save_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> Option<
 }
 
 /// Calls `each` with the objects of the list, and where they stand.
+#[inline(never)]
 unsafe fn each(
     heap: *mut Heap,
     count: usize,
-    mut each: impl FnMut(*mut Stack<*mut c_void>, usize, *mut c_void),
+    each: &mut dyn FnMut(*mut Stack<*mut c_void>, usize, *mut c_void),
 ) {
     for index in 0..count {
         // Callbacks may make the queue grow, so it is asked each time.

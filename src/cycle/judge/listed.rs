@@ -34,21 +34,21 @@ impl Judge {
     /// - As [`Judge::run`]; no object is listed twice, and the engine owns one reference to each.
     pub unsafe fn run_list(&mut self, list: Parts) -> Result<(), NoMemory> {
         let mut large = 0;
-        each(list, |obj| large += self.enter_listed(obj) as usize);
-        self.make_large(large).inspect_err(|_| each(list, |obj| *work(obj) = CLEAR))?;
-        each(list, |obj| {
+        each(list, &mut |obj| large += self.enter_listed(obj) as usize);
+        self.make_large(large).inspect_err(|_| each(list, &mut |obj| *work(obj) = CLEAR))?;
+        each(list, &mut |obj| {
             if *work(obj) == TO_BE_LARGE {
                 *work(obj) = self.large.enter(range::granule_of(obj), held_count(obj));
             }
         });
-        each_suspect(list, |obj| self.subtract_all(obj, object::type_of(obj)));
+        each_suspect(list, &mut |obj| self.subtract_all(obj, object::type_of(obj)));
         self.note_ephemerons();
         if self.ephemerons {
-            each_suspect(list, |obj| self.subtract_entries_of(obj));
+            each_suspect(list, &mut |obj| self.subtract_entries_of(obj));
         }
         loop {
             self.again = false;
-            each_suspect(list, |obj| self.mark_listed(obj));
+            each_suspect(list, &mut |obj| self.mark_listed(obj));
             if !self.again {
                 return Ok(());
             }
@@ -86,12 +86,13 @@ impl Judge {
     }
 }
 
-unsafe fn each(list: Parts, mut each: impl FnMut(*mut c_void)) {
+#[inline(never)]
+unsafe fn each(list: Parts, each: &mut dyn FnMut(*mut c_void)) {
     list.iter().flat_map(|part| part.iter()).filter(|obj| !obj.is_null()).for_each(|&obj| each(obj));
 }
 
-unsafe fn each_suspect(list: Parts, mut suspect: impl FnMut(*mut c_void)) {
-    each(list, |obj| {
+unsafe fn each_suspect(list: Parts, suspect: &mut dyn FnMut(*mut c_void)) {
+    each(list, &mut |obj| {
         if *work(obj) != CLEAR {
             suspect(obj);
         }
