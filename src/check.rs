@@ -17,12 +17,12 @@
 //! | working counts | all clear, when no collection is judging or releasing |
 //! | external bytes | the objects with the flag are the entries of the table |
 
+use crate::base::report;
 use crate::header::{self, Flags};
-use crate::heap::class::Run;
-use crate::heap::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET};
-use crate::heap::range::{self, RANGE};
 use crate::heap::{Heap, Phase};
-use crate::report;
+use crate::memory::class::Run;
+use crate::memory::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET};
+use crate::memory::range::{self, RANGE};
 use core::ptr;
 
 /// Checks a heap completely. Does nothing in builds without the feature.

@@ -4,7 +4,7 @@
 //!   they say which files are written.
 //! - What cannot be obeyed is said, once: which variable, what it holds, what would be right.
 
-use crate::report::{self, Level};
+use crate::base::report::{self, Level};
 use crate::sys::{self, Variable};
 use core::ffi::CStr;
 use core::fmt;

@@ -35,7 +35,7 @@ pub const LOCAL_ONE: u32 = LOCAL + 1;
 pub const IMMORTAL: u32 = 1 << 31;
 /// Shared between threads.
 pub const SHARED: u32 = 1 << 29;
-/// Waiting for its end in a [`crate::death::Queue`].
+/// Waiting for its end in a [`crate::life::death::Queue`].
 pub const QUEUED: u32 = 1 << 28;
 
 /// Bits of the type index in the high word.

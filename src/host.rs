@@ -21,14 +21,14 @@
 //! Host code must not jump out of a callback; that is documented as fatal in its effect and cannot be seen
 //! from here.
 
+use crate::auto::watch::Watch;
 use crate::cycle::events::{Event, EventFn};
 use crate::heap::Heap;
+use crate::life::scope::{self, Border};
+use crate::life::weak::{Weak, WeakFn};
 use crate::profile::site::Site;
-use crate::scope::{self, Border};
-use crate::series::watch::Watch;
 use crate::sys::errno::{self, Kept};
 use crate::types::{ObjectFn, TraverseFn, VisitFn};
-use crate::weak::{Weak, WeakFn};
 use core::ffi::{c_int, c_void};
 
 /// Gives the bytes of a dump to the host.

@@ -46,42 +46,38 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![warn(missing_docs)]
 
+pub mod auto;
+pub mod base;
 pub mod capi;
 pub mod check;
-pub mod count;
 pub mod cycle;
-pub mod death;
 pub mod dump;
-pub mod edges;
 pub mod environment;
-pub mod finalizers;
 pub mod header;
 pub mod heap;
 pub mod host;
-pub mod index;
 pub mod inspect;
 pub mod leaks;
+pub mod life;
+pub mod memory;
 pub mod object;
+pub mod out;
 pub mod profile;
-pub mod report;
-pub mod scope;
 pub mod series;
-pub mod slots;
-pub mod stats;
 pub mod sys;
 pub mod types;
 pub mod unload;
-pub mod weak;
-pub mod weakmap;
 
 /// Without std there is nobody to unwind to: a panic is an engine bug, told like any other fatal misuse.
 #[cfg(not(any(test, feature = "std")))]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     match info.location() {
-        Some(place) => {
-            report::fatal(format_args!("engine bug at {}:{}; please report it", place.file(), place.line()))
-        }
-        None => report::fatal(format_args!("engine bug; please report it")),
+        Some(place) => base::report::fatal(format_args!(
+            "engine bug at {}:{}; please report it",
+            place.file(),
+            place.line()
+        )),
+        None => base::report::fatal(format_args!("engine bug; please report it")),
     }
 }

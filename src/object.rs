@@ -3,17 +3,20 @@
 //! [`new`] is the hottest path but the counts: ration, pop, header, zeros. All that can go wrong or is due
 //! goes the long way, which the ration reaches when it is used up and the page when it has no free block.
 
+pub mod edges;
+pub mod slots;
+
+use crate::auto::plan;
+use crate::base::report;
 use crate::cycle;
-use crate::finalizers;
 use crate::header::{self, Flags, Header, HEADER_BYTES, IMMORTAL, LOCAL};
-use crate::heap::class::{class_of, stride_of, Class, Run, CLASS_COUNT};
-use crate::heap::page::{Kind, PAGE_BYTES};
-use crate::heap::range::{self, GRANULE_BYTES, RANGE};
 use crate::heap::{large_pages, Heap, Phase};
-use crate::profile::{birth, plan, quick, sample};
-use crate::report;
+use crate::life::finalizers;
+use crate::memory::class::{class_of, stride_of, Class, Run, CLASS_COUNT};
+use crate::memory::page::{Kind, PAGE_BYTES};
+use crate::memory::range::{self, GRANULE_BYTES, RANGE};
+use crate::profile::{birth, quick, sample};
 use crate::series;
-use crate::slots;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
@@ -297,7 +300,7 @@ unsafe fn allocate_large(kind: *mut Type, bytes: usize) -> *mut c_void {
     loop {
         let page = (*heap).take_large(bytes);
         if !page.is_null() {
-            return ((*page).start + crate::heap::page::FIRST_OFFSET as usize) as *mut c_void;
+            return ((*page).start + crate::memory::page::FIRST_OFFSET as usize) as *mut c_void;
         }
         if !make_memory(heap, &mut trimmed) {
             plan::out_of_memory(heap);
@@ -362,7 +365,7 @@ pub unsafe fn check(obj: *mut c_void) -> Result<Header, NotAnObject> {
         return Err(NotAnObject::Null);
     }
     let offset = range::offset_of(obj as usize);
-    if offset >= RANGE.size || offset / crate::heap::segment::SEGMENT_BYTES >= RANGE.committed {
+    if offset >= RANGE.size || offset / crate::memory::segment::SEGMENT_BYTES >= RANGE.committed {
         return Err(NotAnObject::Foreign);
     }
     let page = range::page_of(obj as usize);
@@ -484,7 +487,7 @@ pub unsafe fn free_to_run(obj: *mut c_void, kind: *mut Type) {
         run = &raw mut (&mut (*(*kind).heap).classes)[(*page).class as usize % CLASS_COUNT].run;
     }
     if !(*run).push(obj) {
-        crate::heap::page::free_block(obj);
+        crate::memory::page::free_block(obj);
     }
 }
 
@@ -501,5 +504,5 @@ pub unsafe fn free(obj: *mut c_void, kind: *mut Type) {
     if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
         (*kind).bytes_freed += (*range::page_of(obj as usize)).block_bytes() as u64;
     }
-    crate::heap::page::free_block(obj);
+    crate::memory::page::free_block(obj);
 }

@@ -10,11 +10,12 @@
 //! shares no byte with another unless both are tagged words, or variants, of one shape whose tags exclude
 //! each other.
 
+use crate::base::report::{CText, Line};
 use crate::header::{Flags, Header, CARE_FLAGS, HEADER_BYTES};
-use crate::heap::class::{class_of, stride_of, Class, Run, NO_CLASS, SHIFT_BYTES_MAX};
-use crate::heap::range::NoSlot;
-use crate::heap::{range, Heap};
-use crate::report::{CText, Line};
+use crate::heap::Heap;
+use crate::memory::class::{class_of, stride_of, Class, Run, NO_CLASS, SHIFT_BYTES_MAX};
+use crate::memory::range;
+use crate::memory::range::NoSlot;
 use crate::sys;
 use core::ffi::{c_char, c_int, c_void, CStr};
 use core::ptr;

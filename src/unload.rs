@@ -26,9 +26,10 @@
 //! What a host left undone is not made up for when it unloads: objects that live are not ended, since their callbacks
 //! may be gone already. musl never unloads.
 
-use crate::heap::range::{self, RANGE};
+use crate::auto::plan;
 use crate::heap::{self, Heap, Phase};
-use crate::profile::{plan, record, site};
+use crate::memory::range::{self, RANGE};
+use crate::profile::{record, site};
 use crate::series;
 use crate::series::files;
 use core::sync::atomic::{AtomicBool, Ordering};

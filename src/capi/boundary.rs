@@ -12,24 +12,25 @@ use super::heap::{self as heap_api, gc_fatal_fn, gc_heap_options, gc_log_fn};
 use super::status::*;
 use super::types::{rc_field, rc_type_spec, rc_visit_fn};
 use super::weak::rc_weak_fn;
-use crate::count;
+use crate::base::report::{self, CText, Line};
 use crate::cycle::events::{self, Event, EventFn};
+use crate::cycle::stats::{GenerationStats, Status};
 use crate::cycle::{self, judge, pace, Kind};
-use crate::edges;
-use crate::finalizers;
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
-use crate::heap::external::Refused as ExternalRefused;
-use crate::heap::range::NoSlot;
-use crate::heap::{self, range, Heap, Phase};
+use crate::heap::{self, Heap, Phase};
+use crate::life::count;
+use crate::life::external::Refused as ExternalRefused;
+use crate::life::finalizers;
+use crate::life::scope;
+use crate::life::weak::{self, Weak};
+use crate::life::weakmap::{self, WeakMap};
+use crate::memory::range;
+use crate::memory::range::NoSlot;
+use crate::object::edges;
+use crate::object::slots;
 use crate::object::{self, checked};
 use crate::profile::birth;
-use crate::report::{self, CText, Line};
-use crate::scope;
-use crate::slots;
-use crate::stats::{GenerationStats, Status};
 use crate::types::{self, RawField, Type, TypeFlags};
-use crate::weak::{self, Weak};
-use crate::weakmap::{self, WeakMap};
 use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::{AtomicU32, Ordering};
 use static_assertions::const_assert_eq;
@@ -85,7 +86,7 @@ const_assert_eq!(
     core::mem::offset_of!(RawField, pointer_mask),
     core::mem::offset_of!(rc_field, pointer_mask)
 );
-const_assert_eq!(crate::stats::PAUSE_BUCKETS, super::collector::GC_PAUSE_BUCKETS);
+const_assert_eq!(crate::cycle::stats::PAUSE_BUCKETS, super::collector::GC_PAUSE_BUCKETS);
 
 /// Reads a struct that begins with its size. Older hosts have fewer bytes: the rest is zero, the default.
 /// Newer ones have more: those must be zero, else the host asks for what this library has not.

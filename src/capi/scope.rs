@@ -9,7 +9,7 @@
 use super::boundary;
 use super::status::rc_status;
 use crate::heap::Heap as gc_heap;
-use crate::scope::ScopeStack as rc_scope_stack;
+use crate::life::scope::ScopeStack as rc_scope_stack;
 use core::ffi::{c_char, c_void};
 
 /// Where a scope began: what `rc_scope_leave` goes back to. A value to be kept and handed back, no more.

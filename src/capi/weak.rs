@@ -1,7 +1,7 @@
 //! `rcgc/weak.h`: weak handles, which refer to an object without keeping it alive.
 
 use super::boundary::{self, NonNull};
-use crate::weak::Weak as rc_weak;
+use crate::life::weak::Weak as rc_weak;
 use core::ffi::c_void;
 
 /// Called once when the handle's target has died, after every handle of everything that dies with it reads

@@ -4,7 +4,7 @@
 use super::boundary::{self, NonNull};
 use super::status::rc_status;
 use crate::heap::Heap as gc_heap;
-use crate::weakmap::WeakMap as rc_weakmap;
+use crate::life::weakmap::WeakMap as rc_weakmap;
 use core::ffi::c_void;
 
 /// Makes an empty weak map (null heap: the default heap).

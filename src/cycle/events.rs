@@ -1,12 +1,12 @@
 //! Who is told of collections: the host's callbacks, and the log under the debug flags.
 
 use super::Kind;
+use crate::base::report::{self, CText, Level};
+use crate::cycle::stats::Status;
 use crate::header;
 use crate::heap::Heap;
 use crate::host;
 use crate::object;
-use crate::report::{self, CText, Level};
-use crate::stats::Status;
 use core::ffi::c_void;
 
 /// `GC_DEBUG_STATS`.

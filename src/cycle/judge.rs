@@ -49,18 +49,18 @@ mod listed;
 use super::events::{self, DEBUG_UNCOLLECTABLE};
 use super::table::Table;
 use super::working::{self, Large, AGAIN, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
+use crate::base::report::{self, CText, Level};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
-use crate::heap::page::{is_frozen, is_old, PageFlags};
-use crate::heap::range;
 use crate::heap::Heap;
 use crate::host;
+use crate::life::weakmap::{self, Detached};
+use crate::memory::page::{is_frozen, is_old, PageFlags};
+use crate::memory::range;
+use crate::object::slots;
 use crate::object::{self, NotAnObject};
-use crate::report::{self, CText, Level};
-use crate::slots;
 use crate::sys;
 use crate::types::words::WORDS_MAX;
 use crate::types::{Type, TypeFlags};
-use crate::weakmap::{self, Detached};
 use core::ffi::{c_char, c_int, c_void};
 
 /// Objects whose memory is fetched ahead of their turn.

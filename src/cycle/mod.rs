@@ -58,26 +58,29 @@ pub mod judge;
 pub mod pace;
 pub mod queued;
 pub mod release;
+pub mod stats;
 pub mod table;
 pub mod working;
 
+use crate::auto::plan;
+use crate::auto::watch;
+use crate::base::report::{self, CText, Level};
 use crate::check;
-use crate::count;
-use crate::finalizers;
+use crate::cycle::stats::{Outcome, Status};
 use crate::header;
-use crate::heap::page::PageFlags;
-use crate::heap::range::RANGE;
-use crate::heap::{self, page, Heap, Phase};
+use crate::heap::{self, Heap, Phase};
 use crate::leaks;
+use crate::life::count;
+use crate::life::finalizers;
+use crate::life::scope;
+use crate::life::weak;
+use crate::memory::page;
+use crate::memory::page::PageFlags;
+use crate::memory::range::RANGE;
 use crate::object;
-use crate::profile::plan;
-use crate::report::{self, CText, Level};
-use crate::scope;
-use crate::series::{self, watch};
-use crate::stats::{Outcome, Status};
+use crate::series;
 use crate::sys::{self, errno};
 use crate::types::Type;
-use crate::weak;
 use core::sync::atomic::Ordering;
 use events::{Event, Reason};
 use judge::Judge;
@@ -382,7 +385,7 @@ unsafe fn suspect_all(heap: *mut Heap) {
     (*heap).each_examined_page(|page| {
         (*page).each_block(|obj| {
             if object::is_settled(header::load(obj)) {
-                *work.add(crate::heap::range::granule_of(obj) as usize) = working::ZERO;
+                *work.add(crate::memory::range::granule_of(obj) as usize) = working::ZERO;
             }
         });
     });

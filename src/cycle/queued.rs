@@ -22,20 +22,20 @@
 use super::events::DEBUG_SAVEALL;
 use super::judge::{self, Judge, NoMemory};
 use super::working::CLEAR;
+use crate::base::list::List;
+use crate::base::report::{self, CText, Level};
 use crate::check;
-use crate::count;
-use crate::death::{self, Queue};
-use crate::edges;
+use crate::cycle::stats::Status;
 use crate::header::{self, Flags, IMMORTAL};
-use crate::heap::range::{self, RANGE};
 use crate::heap::{Heap, Phase};
 use crate::host;
+use crate::life::count;
+use crate::life::death::{self, Queue};
+use crate::life::weakmap::{self, Detached};
+use crate::memory::range::{self, RANGE};
 use crate::object;
-use crate::report::{self, CText, Level};
-use crate::scope::Stack;
-use crate::stats::Status;
+use crate::object::edges;
 use crate::types::Type;
-use crate::weakmap::{self, Detached};
 use core::ffi::c_void;
 use core::ptr;
 
@@ -242,7 +242,7 @@ unsafe fn save_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> Option<
 unsafe fn each(
     heap: *mut Heap,
     count: usize,
-    each: &mut dyn FnMut(*mut Stack<*mut c_void>, usize, *mut c_void),
+    each: &mut dyn FnMut(*mut List<*mut c_void>, usize, *mut c_void),
 ) {
     for index in 0..count {
         // Callbacks may make the queue grow, so it is asked each time.

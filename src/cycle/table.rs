@@ -1,10 +1,10 @@
 //! From pointers to working counts: the one computation that every edge of every sweep goes through.
 
 use super::working::CLEAR;
-use crate::heap::page::{Page, FIRST_OFFSET, PAGE_BYTES};
-use crate::heap::range::{GRANULE_BYTES, GRANULE_SHIFT, RANGE};
-use crate::heap::segment::{Segment, SEGMENT_BYTES, SEGMENT_PAGES};
 use crate::heap::Heap;
+use crate::memory::page::{Page, FIRST_OFFSET, PAGE_BYTES};
+use crate::memory::range::{GRANULE_BYTES, GRANULE_SHIFT, RANGE};
+use crate::memory::segment::{Segment, SEGMENT_BYTES, SEGMENT_PAGES};
 use core::ffi::c_void;
 
 const SEGMENT_GRANULES_SHIFT: u32 = (SEGMENT_BYTES / GRANULE_BYTES).trailing_zeros();

@@ -18,26 +18,26 @@
 
 pub mod names;
 pub mod objects;
-pub mod out;
 pub mod profiled;
 pub mod stacks;
 
 use crate::cycle::Kind;
-use crate::edges;
-use crate::finalizers;
 use crate::header::ABI_TAG;
-use crate::heap::page::{Kind as PageKind, Page};
-use crate::heap::places::{blocks_of, Places};
-use crate::heap::range::RANGE;
 use crate::heap::{Heap, Phase};
-use crate::scope;
+use crate::life::finalizers;
+use crate::life::scope;
+use crate::memory::page::{Kind as PageKind, Page};
+use crate::memory::places::{blocks_of, Places};
+use crate::memory::range::RANGE;
+use crate::object::edges;
+use crate::out;
+use crate::out::{Buffer, Out, Sink};
 use crate::sys;
 use crate::sys::file::{self, Errno};
 use crate::types::{Type, TypeFlags};
 use core::ffi::{c_char, c_void};
 use names::Names;
 use objects::Objects;
-use out::{Buffer, Out, Sink};
 use rcgc_format::{self as format, callback, end_key, group, heap_key, holder, type_flag, type_key};
 
 /// Bytes of a chunk that has neither objects nor strings.

@@ -4,7 +4,7 @@
 //! bytes. The table of what was written has a fixed size; when it is full it is forgotten, and names are
 //! written anew.
 
-use super::out::{Buffer, Out};
+use crate::out::{Buffer, Out};
 use crate::sys;
 use core::ffi::{c_char, CStr};
 use rcgc_format::{self as format, siphash, STRING_BYTES_MAX};

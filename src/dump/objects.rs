@@ -6,19 +6,19 @@
 //! more; that is looked at once for a simple object, and before every code of another.
 
 use super::names::Names;
-use super::out::{Buffer, Out};
-use crate::edges::{self, Edge};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL, QUEUED};
-use crate::heap::page::{is_frozen, is_old, Page, PageFlags};
-use crate::heap::places::{self, Places};
-use crate::heap::range;
 use crate::heap::Heap;
+use crate::life::weak::{self, Weak};
+use crate::life::weakmap;
+use crate::memory::page::{is_frozen, is_old, Page, PageFlags};
+use crate::memory::places::{self, Places};
+use crate::memory::range;
 use crate::object;
+use crate::object::edges::{self, Edge};
+use crate::object::slots;
+use crate::out::{Buffer, Out};
 use crate::profile::record::{self, Record};
-use crate::slots;
 use crate::types::{Place, SlotKind, Type, TypeFlags, SIMPLE_MAX};
-use crate::weak::{self, Weak};
-use crate::weakmap;
 use core::ffi::c_void;
 use rcgc_format::{self as format, extra, head, object_flag, slot};
 

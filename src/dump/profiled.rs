@@ -4,12 +4,12 @@
 //! are taken, that of the list of sites and that of the series.
 
 use super::names::Names;
-use super::out::{Buffer, Out};
 use super::{make_room, put_pairs, stacks};
-use crate::heap::places::Places;
-use crate::heap::range;
 use crate::heap::Heap;
 use crate::leaks::holds::Hold;
+use crate::memory::places::Places;
+use crate::memory::range;
+use crate::out::{Buffer, Out};
 use crate::profile::book::Counters;
 use crate::profile::measure::Total;
 use crate::profile::site::{self, Place};

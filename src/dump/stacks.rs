@@ -3,7 +3,7 @@
 
 use super::profiled::Writer;
 use super::put_pairs;
-use crate::heap::range;
+use crate::memory::range;
 use crate::profile::sample::{self, Bucket, Samples, HOST_FRAME, NO_TYPE};
 use crate::profile::site;
 use crate::profile::stack::Mapping;

@@ -1,14 +1,14 @@
 //! What an address is, in constant time and for any address: inside an object, in nobody's memory, unaligned.
 
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
-use crate::heap::page::{is_frozen, is_new, is_old, Kind, Page, PageFlags};
-use crate::heap::range::{self, RANGE};
-use crate::heap::segment::SEGMENT_BYTES;
 use crate::heap::Heap;
+use crate::life::weak;
+use crate::memory::page::{is_frozen, is_new, is_old, Kind, Page, PageFlags};
+use crate::memory::range::{self, RANGE};
+use crate::memory::segment::SEGMENT_BYTES;
 use crate::object;
-use crate::slots;
+use crate::object::slots;
 use crate::types::{Type, TypeFlags};
-use crate::weak;
 use core::ffi::c_void;
 use core::ptr;
 

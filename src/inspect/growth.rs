@@ -7,9 +7,9 @@
 
 use super::census::Table;
 use super::registry::{self, Purpose, Ticket};
-use crate::heap::page::{self, PageFlags};
+use crate::base::list::List;
 use crate::heap::Heap;
-use crate::scope::Stack;
+use crate::memory::page::{self, PageFlags};
 use crate::sys;
 use crate::types::Type;
 use core::ptr;
@@ -32,7 +32,7 @@ pub struct Mark {
     ticket: Ticket,
     /// Objects are marked under this number; 0: they are not.
     serial: u64,
-    types: Stack<Baseline>,
+    types: List<Baseline>,
 }
 
 /// What a comparison is with; the numbers of `GC_SINCE_*`.
@@ -133,7 +133,7 @@ impl Mark {
         let mut count = 0;
         (*heap).each_type(|_| count += 1);
         let mut table = Table::with_room(count)?;
-        let mut types = Stack::new();
+        let mut types = List::new();
         if !types.reserve(count) {
             return None;
         }

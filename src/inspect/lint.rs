@@ -14,11 +14,11 @@
 
 use super::array::Array;
 use super::kinds::Rows;
-use crate::edges;
+use crate::base::report::{self, CText, Level, Line, Sentence};
 use crate::heap::Heap;
 use crate::host::Around;
 use crate::object;
-use crate::report::{self, CText, Level, Line, Sentence};
+use crate::object::edges;
 use crate::sys;
 use crate::types::Type;
 use core::ffi::c_void;

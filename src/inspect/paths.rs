@@ -6,13 +6,13 @@
 use super::array::Array;
 use super::facts::{self, Place, Traits};
 use super::query::{Failure, Query};
-use crate::edges::{Edge, NO_INDEX};
-use crate::heap::range;
 use crate::heap::Heap;
 use crate::host::{self, PredicateFn};
+use crate::life::weakmap;
+use crate::memory::range;
 use crate::object;
+use crate::object::edges::{Edge, NO_INDEX};
 use crate::types::{Type, TypeFlags};
-use crate::weakmap;
 use core::ffi::{c_char, c_void};
 use core::ptr;
 use rcgc_format::graph::search::{breadth_first, Step as Go};

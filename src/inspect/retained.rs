@@ -9,7 +9,7 @@
 use super::array::Array;
 use super::facts;
 use super::query::{Failure, Query};
-use crate::heap::range;
+use crate::memory::range;
 use core::ffi::c_void;
 use rcgc_format::graph::dominators::{dominators, retained_sizes, Arrays};
 use rcgc_format::graph::NONE;

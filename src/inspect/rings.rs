@@ -19,7 +19,7 @@ use super::kinds::{mix, Index, Kind, Kinds, NoMemory, Rows};
 use super::query::{Failure, Query};
 use super::retained::bytes_of;
 use super::text::{EdgeText, Number, Text};
-use crate::edges::NO_INDEX;
+use crate::object::edges::NO_INDEX;
 use core::ffi::{c_char, c_void};
 use core::fmt::Write;
 use core::ptr;

@@ -2,9 +2,9 @@
 
 use super::paths::{self, Question, Step, Verdict, View, Why};
 use super::query::{Failure, Query};
-use crate::edges::NO_INDEX;
+use crate::base::report::CText;
 use crate::heap::Heap;
-use crate::report::CText;
+use crate::object::edges::NO_INDEX;
 use core::ffi::{c_char, c_void};
 use core::fmt::{self, Display, Write};
 

@@ -6,11 +6,11 @@
 use super::lint;
 use super::query::{Failure, Query};
 use super::text::EdgeText;
+use crate::base::report::Line;
 use crate::check;
-use crate::edges::Edge;
 use crate::heap::Heap;
+use crate::object::edges::Edge;
 use crate::object::{self, NotAnObject};
-use crate::report::Line;
 use crate::types::Type;
 use core::ffi::c_void;
 use core::fmt::Write;

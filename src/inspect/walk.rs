@@ -8,13 +8,13 @@
 //! Objects past step 2 of their end (`lifetime.md`) are not listed.
 
 use super::facts::{self, Traits};
-use crate::edges::is_listed;
 use crate::header;
-use crate::heap::page::{is_new, Kind, Page, FIRST_OFFSET, PAGE_BYTES};
-use crate::heap::range::{self, RANGE};
-use crate::heap::segment::SEGMENT_BYTES;
 use crate::heap::Heap;
+use crate::memory::page::{is_new, Kind, Page, FIRST_OFFSET, PAGE_BYTES};
+use crate::memory::range::{self, RANGE};
+use crate::memory::segment::SEGMENT_BYTES;
 use crate::object;
+use crate::object::edges::is_listed;
 use crate::profile::record;
 use crate::types::Type;
 use core::ffi::c_void;

@@ -9,8 +9,8 @@ use super::query::{Failure, Query};
 use super::registry::{self, Purpose, Ticket};
 use super::rings;
 use super::text::{Bytes, Number};
+use crate::base::report::{self, CText, Level, Sentence};
 use crate::heap::Heap;
-use crate::report::{self, CText, Level, Sentence};
 use crate::sys;
 use core::ffi::{c_char, c_void, CStr};
 

@@ -1,16 +1,18 @@
 //! Objects that are expected to be dead: the host names one and says why, and asks later. Followed by weak handles,
 //! so nothing is kept alive, and an address that was used again is not mistaken.
 
+use crate::base::list::List;
+use crate::base::report::{self, CText, Level, Line};
+use crate::base::string;
+use crate::cycle::stats::Status;
 use crate::cycle::{self, Kind};
 use crate::header;
-use crate::heap::{range, Heap};
+use crate::heap::Heap;
+use crate::life::weak::{self, Weak};
+use crate::memory::range;
 use crate::object;
 use crate::profile::{self, record, site};
-use crate::report::{self, CText, Level, Line};
-use crate::scope::Stack;
-use crate::stats::Status;
 use crate::sys;
-use crate::weak::{self, Weak};
 use core::ffi::{c_char, c_void};
 use core::fmt::Write;
 use core::ptr;
@@ -26,7 +28,7 @@ struct Entry {
 
 /// The objects of one heap. Zeroed memory has none.
 pub struct Expected {
-    entries: Stack<Entry>,
+    entries: List<Entry>,
 }
 
 impl Expected {
@@ -52,7 +54,7 @@ pub unsafe fn expect(obj: *mut c_void, why: *const c_char) -> bool {
     if leaks.is_null() || !(*leaks).expected.entries.reserve(1) {
         return false;
     }
-    let Some(why) = super::copy_text(why) else { return false };
+    let Some(why) = string::copy(why) else { return false };
     let weak = weak::new(obj, None, ptr::null_mut());
     if weak.is_null() {
         sys::free(why as *mut u8);

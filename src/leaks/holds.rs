@@ -5,13 +5,14 @@
 //! differ from all others. Places that were released wait in a queue before they are used again, with what they had,
 //! so that a second release still finds whose it was.
 
-use crate::count;
-use crate::heap::range::{self, RANGE};
+use crate::base::list::List;
+use crate::base::report::{self, CText, Level};
+use crate::base::string;
 use crate::heap::Heap;
+use crate::life::count;
+use crate::memory::range::{self, RANGE};
 use crate::object;
 use crate::profile::site::{self, Site};
-use crate::report::{self, CText, Level};
-use crate::scope::Stack;
 use crate::sys;
 use core::ffi::{c_char, c_void};
 use core::ptr;
@@ -47,7 +48,7 @@ pub struct Hold {
 
 /// The references of one heap. Zeroed memory has none.
 pub struct Holds {
-    places: Stack<Hold>,
+    places: List<Hold>,
     /// First and last of the free places, oldest first; number + 1, 0 is none.
     free_first: u32,
     free_last: u32,
@@ -126,7 +127,7 @@ pub unsafe fn take(obj: *mut c_void, tag: *const c_char, site: *const Site) -> u
     if leaks.is_null() {
         return 0;
     }
-    let Some(tag) = super::copy_text(tag) else { return 0 };
+    let Some(tag) = string::copy(tag) else { return 0 };
     let holds = &mut (*leaks).holds;
     let Some(index) = holds.take_place() else {
         sys::free(tag as *mut u8);

@@ -5,6 +5,8 @@
 //! counts, which finds a forgotten decref of an object that lives anyway). A number leaks if it rose in every run; what
 //! rose in some is only said, since a cache that grows now and then is none.
 
+use crate::base::list::List;
+use crate::base::report::{self, CText, Level, Line};
 use crate::cycle::{self, Kind};
 use crate::header;
 use crate::heap::Heap;
@@ -12,8 +14,6 @@ use crate::host::{self, RunFn};
 use crate::profile;
 use crate::profile::query::{self, Group, Query, Sort};
 use crate::profile::site::Place;
-use crate::report::{self, CText, Level, Line};
-use crate::scope::Stack;
 use crate::types::Type;
 use core::ffi::{c_char, c_void};
 use core::fmt::Write;
@@ -69,8 +69,8 @@ unsafe fn numbers(heap: *mut Heap) -> Numbers {
 }
 
 /// Live objects of each type.
-unsafe fn types(heap: *mut Heap) -> Stack<(*mut Type, u64)> {
-    let mut all = Stack::new();
+unsafe fn types(heap: *mut Heap) -> List<(*mut Type, u64)> {
+    let mut all = List::new();
     // What finds no room is not named.
     (*heap).each_type(|kind| {
         let _ = all.push((kind, (*kind).live()));
@@ -79,7 +79,7 @@ unsafe fn types(heap: *mut Heap) -> Stack<(*mut Type, u64)> {
 }
 
 /// The type with the greatest increase.
-unsafe fn grown(before: &Stack<(*mut Type, u64)>, after: &Stack<(*mut Type, u64)>) -> *const c_char {
+unsafe fn grown(before: &List<(*mut Type, u64)>, after: &List<(*mut Type, u64)>) -> *const c_char {
     let mut most = (0, ptr::null());
     for &(kind, live) in after.as_slice() {
         let old = before.as_slice().iter().find(|entry| entry.0 == kind).map_or(0, |entry| entry.1);

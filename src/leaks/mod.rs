@@ -10,7 +10,6 @@
 
 use crate::heap::Heap;
 use crate::sys;
-use core::ffi::{c_char, CStr};
 use core::ptr;
 use expected::Expected;
 use holds::Holds;
@@ -60,21 +59,4 @@ pub unsafe fn end(heap: *mut Heap) {
         (*leaks).expected.end();
         sys::free(leaks as *mut u8);
     }
-}
-
-/// A copy of a text of the host's, null of null. None for out of memory.
-///
-/// # Safety
-/// - `text` is null or a C string.
-pub unsafe fn copy_text(text: *const c_char) -> Option<*const c_char> {
-    if text.is_null() {
-        return Some(text);
-    }
-    let bytes = CStr::from_ptr(text).to_bytes_with_nul();
-    let copy = sys::allocate_raw(bytes.len());
-    if copy.is_null() {
-        return None;
-    }
-    ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len());
-    Some(copy as *const c_char)
 }

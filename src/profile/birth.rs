@@ -6,11 +6,11 @@
 use super::record::{self, Record};
 use super::site::{self, Site};
 use super::{entry, sample, Profile};
-use crate::finalizers;
 use crate::header;
-use crate::heap::page::Page;
-use crate::heap::range::{self, RANGE};
 use crate::heap::{Heap, Phase};
+use crate::life::finalizers;
+use crate::memory::page::Page;
+use crate::memory::range::{self, RANGE};
 use crate::object;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;

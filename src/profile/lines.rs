@@ -9,9 +9,9 @@ use super::query;
 use super::site::{self, Place};
 use super::text::{self, Bytes, Options};
 use super::Profile;
+use crate::base::list::List;
+use crate::base::report::CText;
 use crate::heap::Heap;
-use crate::report::CText;
-use crate::scope::Stack;
 use crate::sys::reader::Reader;
 use core::fmt::{self, Write};
 
@@ -49,9 +49,9 @@ pub struct LineTotal {
 
 /// The line tables of one heap. Zeroed memory has none.
 pub struct Lines {
-    totals: Stack<LineTotal>,
+    totals: List<LineTotal>,
     /// By a site's number: the place in `totals` + 1.
-    places: Stack<u32>,
+    places: List<u32>,
 }
 
 impl Lines {

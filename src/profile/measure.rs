@@ -18,12 +18,13 @@ use super::record;
 use super::site;
 use super::turns::Turns;
 use super::Profile;
+use crate::base::index::{self, Index};
+use crate::base::list::List;
+use crate::base::report::{self, CText, Level, Line};
 use crate::header;
 use crate::heap::Heap;
 use crate::host::{self, RunFn};
-use crate::index::{self, Index};
-use crate::report::{self, CText, Level, Line};
-use crate::scope::{self, Stack};
+use crate::life::scope;
 use crate::sys;
 use core::ffi::{c_char, c_void, CStr};
 use core::fmt::Write;
@@ -109,7 +110,7 @@ struct Open {
 /// The measures of one stack of scopes. Zeroed memory has none.
 #[repr(C)]
 pub struct Flow {
-    open: Stack<Open>,
+    open: List<Open>,
     /// What happened in its turns, but for the one that it has now.
     past: Counts,
     /// The most that its net bytes were since the innermost measure was entered or left, but for the turn it has now.
@@ -154,7 +155,7 @@ pub struct Measures {
     open_count: usize,
     /// Whose turn it was when.
     turns: Turns,
-    totals: Stack<Total>,
+    totals: List<Total>,
     /// Numbers of totals, by name.
     by_name: Index,
     /// Scopes that were to leave nothing behind, and did.
@@ -543,7 +544,7 @@ pub unsafe fn expect_clean(heap: *mut Heap, mark: u64) -> bool {
 /// Says what a scope left behind, by the sites that made most of it.
 unsafe fn report_survivors(heap: *mut Heap, flow: *mut Flow, open: &Open, measured: &Measured) {
     // Objects by site, as far as there is memory; more cannot be named.
-    let mut found: Stack<(u32, u64)> = Stack::new();
+    let mut found: List<(u32, u64)> = List::new();
     let sites = (*(*heap).profile).book.sites() as u32;
     let _ = found.reserve(sites as usize) && (0..sites).all(|site| found.push((site, 0)));
     (*heap).each_page(|page| {

@@ -16,7 +16,6 @@
 //! | `stack` | the call stack of the host |
 //! | `entry` | the way from an allocation into the sampler |
 //! | `math` | exponentials, logarithms, random numbers |
-//! | `plan` | what is written by itself: at the end, at exit, out of memory, at a signal |
 //! | `query` | sites sorted, filtered, put together, compared |
 //!
 //! **Off** is a null [`Heap::profile`], and costs nothing: no hot path asks for it. **On**, every type of the
@@ -45,7 +44,6 @@ pub mod entry;
 pub mod lines;
 pub mod math;
 pub mod measure;
-pub mod plan;
 pub mod query;
 pub mod quick;
 pub mod record;
@@ -287,7 +285,7 @@ pub unsafe fn type_made(kind: *mut Type) {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn type_ended(kind: *mut Type) {
-    crate::series::watch::type_ended(kind);
+    crate::auto::watch::type_ended(kind);
     let profile = (*(*kind).heap).profile;
     if !profile.is_null() {
         (*profile).book.forget_type((*kind).index);

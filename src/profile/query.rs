@@ -4,9 +4,9 @@
 use super::book::Counters;
 use super::site::{self, Place};
 use super::Profile;
-use crate::heap::range;
+use crate::base::list::List;
 use crate::heap::Heap;
-use crate::scope::Stack;
+use crate::memory::range;
 use core::cmp::Ordering;
 use core::ffi::{c_char, CStr};
 use core::ptr;
@@ -161,9 +161,9 @@ unsafe fn row_of(id: u32, counters: &Counters) -> Option<Row> {
 ///
 /// # Safety
 /// - The heap is profiled; only its thread is in it; patterns are null or C strings.
-pub unsafe fn rows(heap: *mut Heap, query: &Query) -> Option<Stack<Row>> {
+pub unsafe fn rows(heap: *mut Heap, query: &Query) -> Option<List<Row>> {
     let profile: &Profile = &*(*heap).profile;
-    let mut rows: Stack<Row> = Stack::new();
+    let mut rows: List<Row> = List::new();
     let mut enough = true;
     profile.book.each(|id, counters| {
         let Some(row) = row_of(id, counters) else { return };
@@ -189,7 +189,7 @@ pub unsafe fn rows(heap: *mut Heap, query: &Query) -> Option<Stack<Row>> {
     Some(rows)
 }
 
-fn put_together(rows: &mut Stack<Row>, group: Group) {
+fn put_together(rows: &mut List<Row>, group: Group) {
     for row in rows.as_mut_slice() {
         if !row.place.file.is_null() {
             row.place.line = 0;
@@ -235,7 +235,7 @@ pub fn match_up(
     after: impl Iterator<Item = u64>,
     mut each: impl FnMut(Option<usize>, Option<usize>),
 ) -> bool {
-    let mut all: Stack<(u64, bool, usize)> = Stack::new();
+    let mut all: List<(u64, bool, usize)> = List::new();
     let mut enough = true;
     let before = before.enumerate().map(|(index, number)| (number, false, index));
     let after = after.enumerate().map(|(index, number)| (number, true, index));

@@ -5,11 +5,11 @@
 use super::birth;
 use super::record::{self, Record};
 use super::site::Site;
-use crate::count;
-use crate::death;
 use crate::header::{self, Flags, LOCAL, LOCAL_ONE};
-use crate::heap::page;
-use crate::heap::range;
+use crate::life::count;
+use crate::life::death;
+use crate::memory::page;
+use crate::memory::range;
 use crate::object::{self, RATION_BYTES};
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;

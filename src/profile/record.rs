@@ -14,9 +14,9 @@
 //! A record is zeroed when its object ends, so a block that is used again, by another size class too, begins
 //! with none; what a heap leaves behind when its profile ends is zeroed then.
 
-use crate::heap::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
-use crate::heap::range::{GRANULE_BYTES, RANGE};
 use crate::heap::Heap;
+use crate::memory::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
+use crate::memory::range::{GRANULE_BYTES, RANGE};
 use crate::sys::{self, lock};
 use core::ffi::c_void;
 use core::ptr;

@@ -17,13 +17,13 @@ use super::math::{one_minus_exp, Random};
 use super::site::{self, Site};
 use super::stack::{Frames, Mode, Walker, DEPTH_MAX};
 use super::{birth, entry, Profile};
+use crate::base::index::{mix, Index};
+use crate::base::list::List;
 use crate::header::{self, Flags};
-use crate::heap::range;
 use crate::heap::Heap;
 use crate::host::{self, FramesFn};
-use crate::index::{mix, Index};
+use crate::memory::range;
 use crate::object;
-use crate::scope::Stack;
 use crate::sys;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
@@ -112,15 +112,15 @@ pub struct Samples {
     walker: Walker,
     /// Without exact counters, by type: the number of the object that is sampled next; 0: not drawn yet. Of types whose objects differ in
     /// size: bytes until the next point.
-    types: Stack<u64>,
+    types: List<u64>,
     /// All frames of all stacks.
-    pub frames: Stack<u64>,
+    pub frames: List<u64>,
     /// Stacks that differ.
-    pub stacks: Stack<StackEntry>,
+    pub stacks: List<StackEntry>,
     /// By hash: a stack's number + 1.
     stack_index: Index,
     /// Stack and type.
-    pub buckets: Stack<Bucket>,
+    pub buckets: List<Bucket>,
     bucket_index: Index,
     live: *mut Live,
     live_capacity: usize,
@@ -430,7 +430,7 @@ impl Samples {
     }
 }
 
-fn stacks_hash(stacks: &Stack<StackEntry>, number: u32) -> u32 {
+fn stacks_hash(stacks: &List<StackEntry>, number: u32) -> u32 {
     stacks.get(number as usize).map_or(0, |stack| stack.hash)
 }
 

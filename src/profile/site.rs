@@ -8,8 +8,8 @@
 //! The list keeps its own copies of the texts, and equal places are one site however many descriptors they
 //! have (a function in a header has one in each object file).
 
-use crate::report::CText;
-use crate::scope::Stack;
+use crate::base::list::List;
+use crate::base::report::CText;
 use crate::sys::{self, lock};
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, CStr};
@@ -56,21 +56,21 @@ pub struct Place {
     hash: u32,
 }
 
-struct List {
-    places: Stack<Place>,
+struct Sites {
+    places: List<Place>,
     /// Open addressing by hash, 0 is free, else the number + 1.
     index: *mut u32,
     /// A power of two, or 0.
     capacity: usize,
 }
 
-struct Shared(UnsafeCell<List>);
+struct Shared(UnsafeCell<Sites>);
 
 // SAFETY: the list is read and written under the lock.
 unsafe impl Sync for Shared {}
 
 static LIST: Shared =
-    Shared(UnsafeCell::new(List { places: Stack::new(), index: ptr::null_mut(), capacity: 0 }));
+    Shared(UnsafeCell::new(Sites { places: List::new(), index: ptr::null_mut(), capacity: 0 }));
 
 /// Makes the two sites that are no places. False for out of memory.
 pub fn begin() -> bool {
@@ -177,7 +177,7 @@ pub unsafe fn same_text(left: *const c_char, right: *const c_char) -> bool {
     left == right || CStr::from_ptr(left) == CStr::from_ptr(right)
 }
 
-impl List {
+impl Sites {
     unsafe fn find_or_add(&mut self, file: *const c_char, function: *const c_char, line: u32) -> Option<u32> {
         let hash = hash_of(file, function, line);
         if self.capacity != 0 {

@@ -12,7 +12,7 @@
 //! The engine itself has no frame pointers. So the way in from an allocation is a jump through a few instructions of
 //! assembly ([`super::entry`]), which hands over the host's frame pointer and return address as they are there.
 
-use crate::leaks;
+use crate::base::string;
 use crate::sys::{self, errno};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
@@ -262,12 +262,12 @@ unsafe extern "C" fn note_code(info: *mut libc::dl_phdr_info, _size: usize, data
 unsafe fn path_of(name: *const c_char) -> *const c_char {
     let mut path = [0u8; 4096];
     if !name.is_null() && *name != 0 {
-        return leaks::copy_text(name).unwrap_or(ptr::null());
+        return string::copy(name).unwrap_or(ptr::null());
     }
     let room = path.len() - 1;
     let len = libc::readlink(c"/proc/self/exe".as_ptr(), path.as_mut_ptr() as *mut c_char, room);
     match len > 0 {
-        true => leaks::copy_text(path.as_ptr() as *const c_char).unwrap_or(ptr::null()),
+        true => string::copy(path.as_ptr() as *const c_char).unwrap_or(ptr::null()),
         false => ptr::null(),
     }
 }

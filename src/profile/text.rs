@@ -3,10 +3,10 @@
 
 use super::lines;
 use super::query::{self, Group, Query, Sort};
-use crate::dump::out::Sink;
+use crate::base::report::CText;
 use crate::heap::{Heap, Phase};
 use crate::host;
-use crate::report::CText;
+use crate::out::Sink;
 use crate::sys::file::{self, Errno};
 use core::fmt::{self, Write};
 use core::ptr;
@@ -105,7 +105,7 @@ impl fmt::Display for Bytes {
         if self.decimals == 0 {
             return fmt::Display::fmt(&self.bytes, out);
         }
-        let mut line = crate::report::Line::new();
+        let mut line = crate::base::report::Line::new();
         // Rounded to the last decimal, half up.
         let scale = 10u128.pow(self.decimals as u32);
         let rounded = ((self.bytes.unsigned_abs() as u128 * scale * 2 + (1 << 20)) >> 21) as u64;

@@ -8,7 +8,7 @@
 //! Flows are named by a number and a generation, so that one that has ended is told without looking for its turns.
 
 use super::measure::Flow;
-use crate::scope::Stack;
+use crate::base::list::List;
 use core::ptr;
 
 /// Turns at which the list is looked through for the first time,
@@ -37,8 +37,8 @@ struct Known {
 
 /// See the file's head. Zeroed memory is an empty list.
 pub struct Turns {
-    turns: Stack<Turn>,
-    flows: Stack<Known>,
+    turns: List<Turn>,
+    flows: List<Known>,
     /// The number of a flow that has ended; 0: none.
     free: u32,
     /// The length at which the list is looked through.

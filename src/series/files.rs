@@ -6,11 +6,11 @@
 //!   beside it, `PATH.2` and so on, and say so. So does a text that has a dump's path. A heap that writes again to its
 //!   own path writes over what it wrote.
 
-use crate::dump::out::Sink;
+use crate::base::list::List;
+use crate::base::report::{self, CText, Level};
 use crate::dump::{self, Options};
 use crate::heap::Heap;
-use crate::report::{self, CText, Level};
-use crate::scope::Stack;
+use crate::out::Sink;
 use crate::sys::errno::Errno;
 use crate::sys::{file, lock};
 use core::cell::UnsafeCell;
@@ -172,7 +172,7 @@ struct Known {
 }
 
 struct Files {
-    all: Stack<Known>,
+    all: List<Known>,
     /// The one that is forgotten next, when there are too many.
     oldest: usize,
 }
@@ -182,7 +182,7 @@ struct Shared(UnsafeCell<Files>);
 // SAFETY: read and written under the lock.
 unsafe impl Sync for Shared {}
 
-static KNOWN: Shared = Shared(UnsafeCell::new(Files { all: Stack::new(), oldest: 0 }));
+static KNOWN: Shared = Shared(UnsafeCell::new(Files { all: List::new(), oldest: 0 }));
 
 /// Makes a path one that nobody but this heap has written this to: as it is (1), or with a number behind it. None when
 /// there are too many beside it.

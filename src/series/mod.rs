@@ -6,7 +6,6 @@
 //! | this | the rings; who takes a sample |
 //! | `meters` | what the kernel says of the process |
 //! | `files` | files that are written by themselves: their paths, whose they are |
-//! | `watch` | limits, and what is done when one is passed |
 //!
 //! A sample is taken by the heap's own thread, at `gc_series_tick`. If the host asked for a **thread**, that one only
 //! says that a tick is due ([`Heap::tick_due`]), and the heap's thread serves it at its next allocation that goes the
@@ -17,10 +16,11 @@
 //!
 //! A forked child has the rings, and no thread: samples are taken at its own ticks, of its own memory.
 
+use crate::auto::plan;
 use crate::cycle::events::Event;
 use crate::cycle::Kind;
 use crate::heap::{Heap, Phase};
-use crate::profile::{plan, site};
+use crate::profile::site;
 use crate::sys::thread::Ticker;
 use crate::sys::{self, lock};
 use core::ffi::{c_char, c_void};
@@ -29,7 +29,6 @@ use core::sync::atomic::Ordering;
 
 pub mod files;
 pub mod meters;
-pub mod watch;
 
 /// Samples read the private bytes of the process, too.
 pub const PRIVATE: u32 = 1;
@@ -257,7 +256,7 @@ pub unsafe fn tick(heap: *mut Heap) {
     if (*heap).dump_due.load(Ordering::Relaxed) {
         plan::serve_signal(heap);
     }
-    watch::look(heap);
+    crate::auto::watch::look(heap);
 }
 
 /// A tick of the thread's is due: the heap's thread serves it.
@@ -274,7 +273,7 @@ pub unsafe fn serve(heap: *mut Heap) {
     if (*heap).dump_due.load(Ordering::Relaxed) {
         plan::serve_signal(heap);
     }
-    watch::look(heap);
+    crate::auto::watch::look(heap);
 }
 
 /// The thread: if the last tick was not served, the heap is at rest, and what the kernel says is all that is new.

@@ -12,8 +12,8 @@
 //! which sorting shows; with several masks each pair of masks is looked at, of which a word has few: [`MASKS_MAX`].
 
 use super::spec::{tag_bits, RawField, Reason, Refused};
-use crate::report::CText;
-use crate::scope::Stack;
+use crate::base::list::List;
+use crate::base::report::CText;
 use core::cmp::Ordering;
 
 /// Different masks of the tags of one word.
@@ -25,14 +25,14 @@ const FEW: usize = 32;
 /// Numbers of fields, in an order.
 struct Order {
     few: [u32; FEW],
-    many: Stack<u32>,
+    many: List<u32>,
     len: usize,
 }
 
 impl Order {
     /// Room for so many. None for out of memory.
     fn with_room(room: usize) -> Option<Order> {
-        let mut order = Order { few: [0; FEW], many: Stack::new(), len: 0 };
+        let mut order = Order { few: [0; FEW], many: List::new(), len: 0 };
         (room <= FEW || order.many.reserve(room)).then_some(order)
     }
 
@@ -170,7 +170,7 @@ unsafe fn check_masks(
     reason: &mut Reason,
 ) -> Result<(), Refused> {
     let field = |number: u32| &fields[number as usize];
-    let mut values: Stack<(u64, u32)> = Stack::new();
+    let mut values: List<(u64, u32)> = List::new();
     if !others.is_empty() && !values.reserve(these.len()) {
         return Err(Refused::NoMemory);
     }
@@ -240,7 +240,7 @@ unsafe fn overlap(fields: &[RawField], a: u32, b: u32, reason: &mut Reason) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Line;
+    use crate::base::report::Line;
 
     /// splitmix64.
     fn random(state: &mut u64) -> u64 {

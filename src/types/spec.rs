@@ -2,7 +2,7 @@
 //! anything is made. A refusal says which field, and why.
 
 use super::{apart, ObjectFn, TraverseFn};
-use crate::report::{CText, Line};
+use crate::base::report::{CText, Line};
 use core::ffi::{c_char, c_void};
 use core::ptr;
 

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::capi::dump::{gc_dump_options, gc_dump_result, GC_DUMP_FORK, GC_DUMP_HASH_NAMES};
-use crate::dump::out::Sink;
 use crate::dump::{self, Failed, Options};
+use crate::out::Sink;
 use crate::sys::errno::{set as set_errno, Errno};
 use crate::sys::file;
 

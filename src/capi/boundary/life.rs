@@ -1,7 +1,7 @@
 //! The boundary of `rcgc/weak.h`, `rcgc/scope.h` and `rcgc/weakmap.h`.
 
 use super::*;
-use crate::scope::{Refused, ScopeStack};
+use crate::life::scope::{Refused, ScopeStack};
 
 // ---- weak handles ----
 

@@ -1,7 +1,7 @@
 //! The boundary of `rcgc/plan.h`.
 
 use super::*;
-use crate::profile::plan::{self, NoSignal, Refused};
+use crate::auto::plan::{self, NoSignal, Refused};
 
 pub(in crate::capi) unsafe fn profile_plan(heap: *mut Heap, text: *const c_char) -> rc_status {
     const CALL: &str = "gc_profile_plan";

@@ -1,6 +1,7 @@
 //! The boundary of `rcgc/profile.h`.
 
 use super::*;
+use crate::base::list::List;
 use crate::capi::profile::*;
 use crate::host::FramesFn;
 use crate::profile::measure::{self, Measured};
@@ -8,7 +9,6 @@ use crate::profile::query::{self, Group, Query, Row, Sort};
 use crate::profile::site::Site;
 use crate::profile::stack::{Mode, DEPTH_MAX};
 use crate::profile::{self, quick, record, site, Profile};
-use crate::scope::Stack;
 
 const_assert_eq!(size_of::<Site>(), size_of::<rc_site>());
 const_assert_eq!(GC_AGE_BUCKETS, crate::profile::book::AGE_BUCKETS);
@@ -375,7 +375,7 @@ pub(in crate::capi) unsafe fn profile_compare(
     };
     let refuse = |why: &str| failed(RC_ERR_INVALID, why);
     keep_status(core::ptr::null_mut(), RC_OK);
-    let mut diffs: Stack<gc_site_diff> = Stack::new();
+    let mut diffs: List<gc_site_diff> = List::new();
     let mut enough = true;
     let lists = [(before, before_count), (after, after_count)];
     if lists.iter().any(|&(list, count)| count != 0 && list.is_null()) {

@@ -2,8 +2,8 @@
 
 use super::profile::put_all;
 use super::*;
+use crate::auto::watch::{self, Action, Metric, Watch};
 use crate::capi::series::*;
-use crate::series::watch::{self, Action, Metric, Watch};
 use crate::series::{self, Happening, Ring, Sample};
 use crate::sys::lock;
 

@@ -2,10 +2,10 @@
 
 use super::profile::{profiled, put_all};
 use super::*;
+use crate::base::list::List;
 use crate::capi::stacks::*;
 use crate::profile::sample::{self, Bucket, Samples, HOST_FRAME};
 use crate::profile::site;
-use crate::scope::Stack;
 use crate::sys::errno;
 
 /// The heap and its samples; err is a status, said.
@@ -70,7 +70,7 @@ unsafe fn stack_rows(
     out_rows: *mut gc_stack_stats,
     room: usize,
 ) -> Option<Result<usize, &'static str>> {
-    let mut order: Stack<u32> = Stack::new();
+    let mut order: List<u32> = List::new();
     let enough = (0..samples.buckets.len() as u32).all(|number| order.push(number));
     if !enough {
         order.end();

@@ -8,11 +8,11 @@ use super::super::table::Table;
 use super::super::working::{self, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
 use super::{is_member, Judge, NoMemory};
 use crate::header::{self, LOCAL};
-use crate::heap::page::{is_frozen, PageFlags};
-use crate::heap::range::{self, RANGE};
 use crate::heap::Heap;
+use crate::life::weakmap;
+use crate::memory::page::{is_frozen, PageFlags};
+use crate::memory::range::{self, RANGE};
 use crate::object;
-use crate::weakmap;
 use core::ffi::c_void;
 
 /// The two parts of a list; null where there is nothing any more.

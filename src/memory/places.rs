@@ -5,10 +5,10 @@
 //! its pages how many blocks lie before it: 40 bytes a MiB. As long as no object is made and none dies, places stay
 //! what they are.
 
-use super::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
-use super::range::{self, RANGE};
-use super::segment::{SEGMENT_BYTES, SEGMENT_PAGES};
-use super::Heap;
+use crate::heap::Heap;
+use crate::memory::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
+use crate::memory::range::{self, RANGE};
+use crate::memory::segment::{SEGMENT_BYTES, SEGMENT_PAGES};
 use crate::sys;
 use core::ffi::c_void;
 

@@ -10,11 +10,11 @@
 //! Several entries may describe one word (tags that exclude each other) or one vector, so lengths become 0
 //! only after all entries have been walked.
 
-use crate::heap::range;
-use crate::report::{self, CText};
+use crate::base::report::{self, CText};
+use crate::life::weak::{self, Weak};
+use crate::memory::range;
 use crate::types::words::Word;
 use crate::types::{Place, SlotKind, Slots, Type};
-use crate::weak::{self, Weak};
 use core::ffi::{c_char, c_void};
 
 /// Calls `each` with the word of every declared slot that holds a reference now; 0 for a null pointer.

@@ -28,10 +28,10 @@
 //! | partial: in its class's list | its objects | it is empty: back to the segment |
 //! | a large object's | 1 | its object died: span back to the segment |
 
-use super::class::Class;
-use super::range::{self, GRANULE_BYTES, RANGE};
-use super::Heap;
 use crate::header::{self, Header};
+use crate::heap::Heap;
+use crate::memory::class::Class;
+use crate::memory::range::{self, GRANULE_BYTES, RANGE};
 use crate::sys;
 use core::ffi::c_void;
 use static_assertions::const_assert_eq;

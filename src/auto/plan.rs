@@ -8,17 +8,18 @@
 //! **Signals.** The handler sets two flags of the heaps concerned, and nothing else; the heap's thread writes the dump
 //! at its next allocation that goes the long way, at a tick, or after a collection.
 
-use super::query::glob;
-use super::text;
-use super::{Options, SITES, STACKS};
-use crate::dump::out::Sink;
+use crate::auto::watch::{self, Action, Metric, Watch};
+use crate::base::report::{self, CText, Level};
+use crate::base::string;
 use crate::environment;
-use crate::heap::range::{self, RANGE};
 use crate::heap::Heap;
-use crate::leaks;
-use crate::report::{self, CText, Level};
+use crate::memory::range::{self, RANGE};
+use crate::out::Sink;
+use crate::profile;
+use crate::profile::query::glob;
+use crate::profile::text;
+use crate::profile::{Options, SITES, STACKS};
 use crate::series::files::{self, Asked, What};
-use crate::series::watch::{self, Action, Metric, Watch};
 use crate::series::{self, THREAD};
 use crate::sys::errno::Errno;
 pub use crate::sys::signal::NoSignal;
@@ -205,7 +206,7 @@ pub unsafe fn carry_out<'a>(heap: *mut Heap, wanted: &Wanted<'a>) -> Result<(), 
     }
     let mut done = true;
     if wanted.options.flags != 0 {
-        done &= super::start(heap, &wanted.options).is_ok();
+        done &= profile::start(heap, &wanted.options).is_ok();
     }
     if wanted.series_ms != 0 {
         let options = series::Options {
@@ -321,7 +322,7 @@ pub unsafe fn limit_reached(heap: *mut Heap, path: *const c_char) {
 }
 
 unsafe fn write_text(heap: *mut Heap, fd: c_int) -> Result<(), Errno> {
-    if super::exact(heap).is_null() {
+    if profile::exact(heap).is_null() {
         return Ok(());
     }
     let options =
@@ -415,7 +416,7 @@ pub unsafe fn on_signal(heap: *mut Heap, signal: c_int, path: *const c_char) -> 
         return Ok(());
     }
     let plan = plan_of(heap);
-    let Some(path) = leaks::copy_text(path).filter(|_| !plan.is_null()) else {
+    let Some(path) = string::copy(path).filter(|_| !plan.is_null()) else {
         return Err(NoSignal::Refused);
     };
     match listen(signal) {

@@ -20,13 +20,13 @@
 //! - a handle is in its cell's list, or a pending list, if and only if it has a callback that may still
 //!   run.
 
-use crate::count;
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
-use crate::heap::range::{self, LOCK, RANGE};
 use crate::heap::Heap;
+use crate::life::count;
+use crate::life::weakmap::{Detached, Entry};
+use crate::memory::range::{self, LOCK, RANGE};
 use crate::object;
 use crate::sys;
-use crate::weakmap::{Detached, Entry};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::ptr;

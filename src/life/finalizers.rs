@@ -10,18 +10,18 @@
 //! queue, for the next call. So two objects that make each other keep nobody busy for ever. What the queue kept alive is
 //! judged again before it returns, and nothing else is: see `cycle/queued.rs`.
 
-use crate::count;
+use crate::base::list::List;
+use crate::base::report::{self, CText, Level};
 use crate::cycle::queued;
+use crate::cycle::stats::Status;
 use crate::header::{self, Flags, LOCAL_ONE};
 use crate::heap::{Heap, Phase};
 use crate::host;
+use crate::life::count;
+use crate::life::weak::{self, Pending};
 use crate::object;
-use crate::report::{self, CText, Level};
-use crate::scope::Stack;
-use crate::stats::Status;
 use crate::sys::errno;
 use crate::types::Type;
-use crate::weak::{self, Pending};
 use core::ffi::c_void;
 
 /// What is due on one heap. Zeroed memory is an empty queue.
@@ -32,9 +32,9 @@ pub struct Finalizers {
     /// They are running now.
     running: bool,
     /// The queue. What has been released while the finalizers run is null.
-    pub due: Stack<*mut c_void>,
+    pub due: List<*mut c_void>,
     /// While they run, what lives only because something of the queue does; one reference each. See `cycle/queued.rs`.
-    pub kept: Stack<*mut c_void>,
+    pub kept: List<*mut c_void>,
     /// Weak callbacks that are due. The heap does not move, so neither does the list.
     pub pending: Pending,
 }

@@ -16,39 +16,34 @@
 //! While a collection judges, rations are recalled and no type is quick, so allocation and the last release
 //! go the long way and find the phase.
 
-pub mod class;
-pub mod external;
-pub mod page;
-pub mod places;
-pub mod range;
-pub mod segment;
-
+use crate::auto::plan::{self, Plan};
+use crate::auto::watch::Watches;
+use crate::base::list::List;
+use crate::base::report::{Line, LINE_BYTES};
 use crate::cycle::events::Listener;
 use crate::cycle::pace::Pace;
-use crate::death::Queue;
-use crate::finalizers::Finalizers;
+use crate::cycle::stats::GenerationStats;
 use crate::host::{Around, AroundFn};
 use crate::leaks::{self, Leaks};
-use crate::profile::plan::{self, Plan};
+use crate::life::death::Queue;
+use crate::life::external::ExternalBytes;
+use crate::life::finalizers::Finalizers;
+use crate::life::scope::{self, Scopes};
+use crate::life::weak::WeakTable;
+use crate::memory::class::{stride_of, Class, Run, CLASS_COUNT, EMPTY_PAGE};
+use crate::memory::page::{Kind, Page, PageFlags, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
+use crate::memory::range;
+use crate::memory::segment::NO_SEGMENT;
 use crate::profile::{self, Profile};
-use crate::report::{Line, LINE_BYTES};
-use crate::scope::{self, Scopes, Stack};
-use crate::series::watch::Watches;
 use crate::series::{self, Series};
-use crate::stats::GenerationStats;
 use crate::types::Type;
 use crate::unload;
-use crate::weak::WeakTable;
-use class::{stride_of, Class, Run, CLASS_COUNT, EMPTY_PAGE};
 use core::ffi::{c_char, c_void};
 use core::fmt::Write;
 use core::ptr;
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::{AtomicU64, Ordering};
-use external::ExternalBytes;
-use page::{Kind, Page, PageFlags, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
 use range::NoSlot;
-use segment::NO_SEGMENT;
 
 /// Bytes of a heap's slot in the range.
 pub const HEAP_SLOT_BYTES: usize = 8 << 10;
@@ -140,9 +135,9 @@ pub struct Heap {
     /// Open scopes and what they keep.
     pub scopes: Scopes,
     /// What `GC_DEBUG_SAVEALL` kept; one reference each.
-    pub garbage: Stack<*mut core::ffi::c_void>,
+    pub garbage: List<*mut core::ffi::c_void>,
     /// Who is told of collections.
-    pub callbacks: Stack<Listener>,
+    pub callbacks: List<Listener>,
     /// `GC_DEBUG_*`.
     pub debug: u32,
     /// Callbacks are being told of a collection.
@@ -228,7 +223,7 @@ impl Heap {
             *place = byte;
         }
         if ptr::eq(self, DEFAULT.load(core::sync::atomic::Ordering::Relaxed)) {
-            crate::report::set_process_error(&line);
+            crate::base::report::set_process_error(&line);
         }
     }
 
@@ -412,7 +407,7 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
     // A cut name is still a name.
     let _ = match options.name.is_null() {
         true => write!(line, "#{}", heap.index),
-        false => write!(line, "{}", crate::report::CText(options.name)),
+        false => write!(line, "{}", crate::base::report::CText(options.name)),
     };
     let room = NAME_BYTES - 1;
     for (place, &byte) in heap.name.iter_mut().take(room).zip(line.as_bytes()) {

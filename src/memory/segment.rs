@@ -7,9 +7,9 @@
 //! Spans of more than sixteen pages take whole neighbouring segments; what the last one has over is used
 //! like any other page.
 
-use super::page::{Kind, Page, PageFlags, PAGE_BYTES};
-use super::range::{self, GRANULE_BYTES, HUGE_PAGE_BYTES, LOCK, RANGE, WORK_SEGMENTS};
-use super::Heap;
+use crate::heap::Heap;
+use crate::memory::page::{Kind, Page, PageFlags, PAGE_BYTES};
+use crate::memory::range::{self, GRANULE_BYTES, HUGE_PAGE_BYTES, LOCK, RANGE, WORK_SEGMENTS};
 use crate::sys;
 use core::ptr;
 

@@ -19,20 +19,21 @@
 //!
 //! Queues are local to a call, so a nested death never sees what an outer one has still to do.
 
-use crate::count;
-use crate::finalizers;
+use crate::base::report;
 use crate::header::{self, Flags, Header, LOCAL, LOCAL_ONE};
-use crate::heap::class::{Class, EMPTY_PAGE};
-use crate::heap::page::{self, Page, PAGE_BYTES};
-use crate::heap::{range, Heap, Phase};
+use crate::heap::{Heap, Phase};
 use crate::host::{self, DEATH_DEPTH_MAX};
+use crate::life::count;
+use crate::life::finalizers;
+use crate::life::weak::Pending;
+use crate::life::weakmap::{self, Detached};
+use crate::memory::class::{Class, EMPTY_PAGE};
+use crate::memory::page::{self, Page, PAGE_BYTES};
+use crate::memory::range;
 use crate::object;
-use crate::report;
-use crate::slots;
+use crate::object::slots;
 use crate::sys;
 use crate::types::{Type, TypeFlags, NO_HIGH, SIMPLE_MAX};
-use crate::weak::Pending;
-use crate::weakmap::{self, Detached};
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr;

@@ -10,8 +10,9 @@
 //! **Borders.** What a callback entered on the stack that was current when it began, and did not leave, is left where
 //! it ends; and that stack is made current again. Until then the stack is in use: it is not freed.
 
-use super::*;
-use crate::heap::range::{self, LOCK, RANGE};
+use crate::base::list::List;
+use crate::life::scope::*;
+use crate::memory::range::{self, LOCK, RANGE};
 use crate::profile::measure::Flow;
 
 /// The scopes of one flow of control. Zeroed memory is the heap's own, without a scope.
@@ -25,8 +26,8 @@ pub struct ScopeStack {
     prev: *mut ScopeStack,
     /// Callbacks that are running and began when it was the current one.
     callbacks: u32,
-    pub(super) kept: Stack<*mut c_void>,
-    pub(super) open: Stack<Open>,
+    pub(super) kept: List<*mut c_void>,
+    pub(super) open: List<Open>,
     /// What its scopes measure under a profile.
     pub flow: Flow,
 }

@@ -10,10 +10,10 @@
 use crate::header;
 use crate::heap::{Heap, Phase};
 use crate::host;
-use crate::slots;
+use crate::life::weakmap;
+use crate::object::slots;
 use crate::sys::errno;
 use crate::types::{TraverseFn, Type, TypeFlags, VisitFn};
-use crate::weakmap;
 use core::ffi::{c_char, c_int, c_void, CStr};
 
 /// The index of an edge that has none.

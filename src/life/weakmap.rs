@@ -19,15 +19,15 @@
 //! A map's storage is the engine's (a bucket array and entries from a pool of the range), so it has a type
 //! of the engine's own, one a heap.
 
-use crate::count;
-use crate::death::Queue;
 use crate::header::{self, Flags, Header, LOCAL};
-use crate::heap::range::{self, LOCK, RANGE};
 use crate::heap::Heap;
+use crate::life::count;
+use crate::life::death::Queue;
+use crate::life::weak::{self, Cell};
+use crate::memory::range::{self, LOCK, RANGE};
 use crate::object;
 use crate::sys;
 use crate::types::{self, Spec, Type, TypeFlags};
-use crate::weak::{self, Cell};
 use core::ffi::c_void;
 use core::ptr;
 

@@ -20,11 +20,11 @@
 //!
 //! Memory is given back by `MADV_DONTNEED`, which leaves it committed and reading zero: a dead header.
 
-use super::page::{Page, PAGE_BYTES};
-use super::segment::{Segment, SEGMENT_BYTES, SEGMENT_PAGES};
-use super::{Heap, HEAP_SLOT_BYTES};
 use crate::environment;
 use crate::header::{LINK_GRANULES, TYPE_COUNT_MAX};
+use crate::heap::{Heap, HEAP_SLOT_BYTES};
+use crate::memory::page::{Page, PAGE_BYTES};
+use crate::memory::segment::{Segment, SEGMENT_BYTES, SEGMENT_PAGES};
 use crate::sys;
 /// Guards what all heaps share.
 pub use crate::sys::lock::RANGE as LOCK;

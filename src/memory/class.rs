@@ -5,10 +5,10 @@
 //! rounding. The largest puts two blocks on a page; what is larger is a large object with a span of its
 //! own.
 
-use super::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
-use super::range::RANGE;
-use super::Heap;
 use crate::header::{self, Header};
+use crate::heap::Heap;
+use crate::memory::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
+use crate::memory::range::RANGE;
 use crate::sys;
 use core::ffi::c_void;
 

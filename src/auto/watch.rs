@@ -2,14 +2,15 @@
 //! tick is taken, when a collection has ended, and when an allocation budget is spent (a few MiB at most); a watch
 //! that was set off is set again when the number has fallen below its limit.
 
-use super::files::{self, Asked};
-use super::{meters, What};
+use crate::auto::plan;
+use crate::base::list::List;
+use crate::base::report::{self, CText, Level};
+use crate::base::string;
 use crate::heap::Heap;
 use crate::host::{self, WatchFn};
-use crate::leaks;
-use crate::profile::plan;
-use crate::report::{self, CText, Level};
-use crate::scope::Stack;
+use crate::series;
+use crate::series::files::{self, Asked};
+use crate::series::{meters, What};
 use crate::sys;
 use crate::sys::file;
 use crate::types::Type;
@@ -82,7 +83,7 @@ pub struct Watch {
 
 /// The watches of one heap. Zeroed memory has none.
 pub struct Watches {
-    all: Stack<Watch>,
+    all: List<Watch>,
     last_number: u32,
     /// They are being looked at.
     looking: bool,
@@ -128,7 +129,7 @@ impl Watches {
 /// # Safety
 /// - Only the heap's thread is in the heap; `watch.path` is null or a C string, which is copied.
 pub unsafe fn add(heap: *mut Heap, watch: &Watch) -> Option<u32> {
-    let path = leaks::copy_text(watch.path)?;
+    let path = string::copy(watch.path)?;
     let watches = &mut (*heap).watches;
     let number = watches.last_number + 1;
     if !watches.all.push(Watch { number, path, process: file::process(), ..*watch }) {
@@ -209,7 +210,7 @@ pub unsafe fn look(heap: *mut Heap) {
 #[cold]
 #[inline(never)]
 unsafe fn look_at_all(heap: *mut Heap) {
-    if (*heap).watches.looking || !super::is_idle(heap) {
+    if (*heap).watches.looking || !series::is_idle(heap) {
         return;
     }
     (*heap).watches.looking = true;
@@ -240,7 +241,7 @@ unsafe fn next_index(heap: *mut Heap, number: u32) -> Option<usize> {
 }
 
 unsafe fn act(heap: *mut Heap, watch: &Watch, value: u64) {
-    super::note(heap, What::Watch, 0, watch.number as u64, 0);
+    series::note(heap, What::Watch, 0, watch.number as u64, 0);
     match (watch.action, watch.callback) {
         (Action::Callback, Some(callback)) => host::watch(heap, callback, watch, value),
         (Action::Trap, _) => sys::trap(),

@@ -4,12 +4,12 @@
 //! The number line is in `header.rs`. Everything that inline code does not recognise arrives in
 //! [`incref_slow`] or [`decref_slow`]: the last release, and every misuse that can be seen.
 
-use crate::death::{self, Queue};
+use crate::base::report;
 use crate::header::{self, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
-use crate::heap::{page, range};
+use crate::life::death::{self, Queue};
+use crate::memory::{page, range};
 use crate::object;
 use crate::profile::quick;
-use crate::report;
 use crate::sys;
 use crate::types;
 use core::ffi::c_void;

@@ -1,0 +1,19 @@
+//! How objects are counted, referred to, and end. `lifetime.md` has the table of an object's end, which this folder
+//! carries out for deaths by count, and `cycle/release.rs` for dead rings.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `count` | incref and decref where they are not inline |
+//! | `death` | the end of an object by count, without recursion |
+//! | `weak`, `weakmap` | weak handles, ephemeron tables |
+//! | `finalizers` | finalizers that wait until the host runs them |
+//! | `scope` | references held for a stretch of the host's program |
+//! | `external` | bytes that objects keep elsewhere |
+
+pub mod count;
+pub mod death;
+pub mod external;
+pub mod finalizers;
+pub mod scope;
+pub mod weak;
+pub mod weakmap;

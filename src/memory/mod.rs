@@ -1,0 +1,16 @@
+//! Memory for objects: one address range of the process, cut into segments, pages and blocks. Knows no type and no
+//! collector. Start with `range`.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `range` | the one reserved range, its side tables, the slots of heaps and types |
+//! | `segment` | what a heap owns of it; which pages are free |
+//! | `page` | one page of blocks, or of a large object |
+//! | `class` | size classes, and the runs of blocks that allocators take from them |
+//! | `places` | working counts of objects by number |
+
+pub mod class;
+pub mod page;
+pub mod places;
+pub mod range;
+pub mod segment;
