@@ -23,6 +23,7 @@ use crate::heap::{Heap, Phase};
 use crate::memory::class::Run;
 use crate::memory::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET};
 use crate::memory::range::{self, RANGE};
+use crate::types::Found;
 use core::ptr;
 
 /// Checks a heap completely. Does nothing in builds without the feature.
@@ -50,7 +51,7 @@ macro_rules! holds {
 /// # Safety
 /// - As [`validate`].
 pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arguments<'_>)) {
-    (*heap).each_type(|kind| (*kind).found = 0);
+    (*heap).each_type(|kind| (*(*kind).books()).found = Found::default());
     let mut external = 0u64;
     let mut small_pages = 0;
     (*heap).each_page(|page| {
@@ -65,7 +66,7 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
                 let known = index < RANGE.types_used && (*kind).is_live() && (*kind).heap == heap;
                 holds!(wrong, known, "{obj:p} has no type of its heap: its header was overwritten");
                 if known {
-                    (*kind).found += 1;
+                    (*(*kind).books()).found.add(0);
                 }
                 if header.has(Flags::SIDE) {
                     external += (*heap).external.get(range::granule_of(obj));
@@ -82,7 +83,7 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
         }
     });
     (*heap).each_type(|kind| {
-        let (live, found) = ((*kind).live(), (*kind).found);
+        let (live, found) = ((*kind).live(), (*(*kind).books()).found.objects);
         holds!(
             wrong,
             live == found,

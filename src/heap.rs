@@ -16,15 +16,11 @@
 //! While a collection judges, rations are recalled and no type is quick, so allocation and the last release
 //! go the long way and find the phase.
 
-use crate::auto::plan::{self, Plan};
-use crate::auto::watch::Watches;
 use crate::base::list::List;
 use crate::base::report::{Line, LINE_BYTES};
 use crate::cycle::events::Listener;
 use crate::cycle::pace::Pace;
 use crate::cycle::stats::GenerationStats;
-use crate::host::{Around, AroundFn};
-use crate::leaks::{self, Leaks};
 use crate::life::death::Queue;
 use crate::life::external::ExternalBytes;
 use crate::life::finalizers::Finalizers;
@@ -34,11 +30,9 @@ use crate::memory::class::{stride_of, Class, Run, CLASS_COUNT, EMPTY_PAGE};
 use crate::memory::page::{Kind, Page, PageFlags, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
 use crate::memory::range;
 use crate::memory::segment::NO_SEGMENT;
-use crate::profile::{self, Profile};
-use crate::series::{self, Series};
+use crate::observe::{self, Notice, Observers};
 use crate::types::Type;
-use crate::unload;
-use core::ffi::{c_char, c_void};
+use core::ffi::c_char;
 use core::fmt::Write;
 use core::ptr;
 use core::sync::atomic::AtomicBool;
@@ -78,21 +72,15 @@ pub struct Heap {
     pub index: u32,
     /// A number that no other heap of the process has or had.
     pub serial: u64,
-    /// Told of each verdict that found something dead, with [`Heap::on_verdict_ctx`], before anything is released.
-    pub on_verdict: Option<unsafe fn(*mut Heap, *mut c_void)>,
-    /// See [`Heap::on_verdict`].
-    pub on_verdict_ctx: *mut c_void,
-    /// Told before and after each `clear` and `destroy`, and when the heap ends; with [`Heap::around_callbacks_ctx`].
-    pub around_callbacks: Option<AroundFn>,
-    /// See [`Heap::around_callbacks`].
-    pub around_callbacks_ctx: *mut c_void,
+    /// Who is told what happens here.
+    pub observers: Observers,
     /// Serial of the growth mark whose objects are marked (`inspect/growth.rs`); 0: none. Of a free slot: the next one.
     pub mark_serial: u64,
     /// What the heap is doing.
     pub phase: Phase,
     /// Whether automatic collection is on.
     pub enabled: bool,
-    /// Nested deaths that run callbacks, for the bound on the stack; see `death.rs`.
+    /// Nested deaths that run callbacks, for the bound on the stack; see `life/death.rs`.
     pub death_depth: u32,
     /// `clear` callbacks that are running: no collection may.
     pub clearing: u32,
@@ -124,7 +112,7 @@ pub struct Heap {
     pub ended_allocated: u64,
     /// and of these, ended by the collector.
     pub ended_reclaimed: u64,
-    /// See `external.rs`.
+    /// See `life/external.rs`.
     pub external: ExternalBytes,
     /// Cells of the objects that have weak handles.
     pub weak: WeakTable,
@@ -148,22 +136,12 @@ pub struct Heap {
     pub young: GenerationStats,
     /// What full collections did.
     pub full: GenerationStats,
-    /// Who allocates what, while the host wants to know; else null.
-    pub profile: *mut Profile,
-    /// Numbers over time, while the host wants them; else null.
-    pub series: *mut Series,
-    /// A tick of the series' thread waits to be served.
-    pub tick_due: AtomicBool,
+    /// Somebody beside the heap's thread wants it to look around: see [`observe::attend`].
+    pub attention: AtomicBool,
     /// A signal came that asks for a dump.
     pub dump_due: AtomicBool,
     /// Such signals are listened to.
     pub on_signal: AtomicBool,
-    /// What is written by itself; null: nothing.
-    pub plan: *mut Plan,
-    /// Limits.
-    pub watches: Watches,
-    /// What the host follows of references and expected deaths; null: nothing.
-    pub leaks: *mut Leaks,
     /// What the last call came to that returns no status; the numbers of `rc_status`.
     pub last_status: u32,
     name: [u8; NAME_BYTES],
@@ -176,6 +154,12 @@ pub fn large_pages(bytes: usize) -> usize {
 }
 
 impl Heap {
+    /// Whether its thread may collect, run any host code and write dumps now: not inside a collection, nor inside a
+    /// `clear`. Inside the other callbacks of a death by count it may.
+    pub fn is_idle(&self) -> bool {
+        self.phase == Phase::Idle && self.clearing == 0
+    }
+
     /// Whether this is a live heap.
     pub fn is_live(&self) -> bool {
         self.signature == SIGNATURE
@@ -383,7 +367,6 @@ pub struct Options {
 /// # Safety
 /// - `options.name` is null or a C string.
 pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
-    unload::watch();
     if !range::ensure(options.range_bytes) {
         return Err(NoSlot::NoMemory);
     }
@@ -418,7 +401,6 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
     static HEAPS_MADE: AtomicU64 = AtomicU64::new(0);
     heap.serial = HEAPS_MADE.fetch_add(1, Ordering::Relaxed) + 1;
     heap.signature = SIGNATURE;
-    plan::at_birth(slot);
     Ok(slot)
 }
 
@@ -427,14 +409,7 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
 /// # Safety
 /// - `heap` is live, and nobody uses it or anything in it any more.
 pub unsafe fn end(heap: *mut Heap) {
-    if let Some(around) = (*heap).around_callbacks {
-        around(heap, ptr::null_mut(), Around::HeapEnds);
-    }
-    plan::end(heap);
-    series::stop(heap);
-    (*heap).watches.end();
-    leaks::end(heap);
-    profile::stop(heap);
+    observe::tell(heap, Notice::Gone);
     while !(*heap).first_type.is_null() {
         crate::types::end((*heap).first_type);
     }

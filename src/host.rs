@@ -26,6 +26,7 @@ use crate::cycle::events::{Event, EventFn};
 use crate::heap::Heap;
 use crate::life::scope::{self, Border};
 use crate::life::weak::{Weak, WeakFn};
+use crate::observe::{self, Around, Notice, Wants};
 use crate::profile::site::Site;
 use crate::sys::errno::{self, Kept};
 use crate::types::{ObjectFn, TraverseFn, VisitFn};
@@ -58,22 +59,6 @@ pub unsafe fn call(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
     leave(heap, before);
 }
 
-/// When a heap's `around_callbacks` is called.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Around {
-    /// Before a `clear` or a `destroy`.
-    Before,
-    /// After a `clear`.
-    AfterClear,
-    /// After a `destroy`.
-    AfterDestroy,
-    /// The heap ends.
-    HeapEnds,
-}
-
-/// The engine's own, not the host's: see `inspect/lint.rs`.
-pub type AroundFn = unsafe fn(*mut Heap, *mut c_void, Around);
-
 /// Calls `clear`.
 ///
 /// # Safety
@@ -94,13 +79,13 @@ pub unsafe fn destroy(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
 
 #[inline(always)]
 unsafe fn call_watched(heap: *mut Heap, function: ObjectFn, obj: *mut c_void, after: Around) {
-    let Some(around) = (*heap).around_callbacks else { return call(heap, function, obj) };
-    around(heap, obj, Around::Before);
-    call(heap, function, obj);
-    // The callback may have ended the watch.
-    if let Some(around) = (*heap).around_callbacks {
-        around(heap, obj, after);
+    if !(*heap).observers.want(Wants::CALLBACKS) {
+        return call(heap, function, obj);
     }
+    observe::tell(heap, Notice::Callback(obj, Around::Before));
+    call(heap, function, obj);
+    // The callback may have ended the watch; then this is told to nobody.
+    observe::tell(heap, Notice::Callback(obj, after));
 }
 
 /// Calls a weak handle's callback.

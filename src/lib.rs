@@ -1,37 +1,45 @@
 //! rcgc: reference counting and cycle detection with a C ABI.
 //!
-//! Read first, beside this file: `glossary.md`, the words; `lifetime.md`, how an object ends.
+//! Read first, beside this file: `glossary.md`, the words; `life/lifetime.md`, how an object ends.
 //!
-//! The module map, in reading order; imports go from the bottom of this list to its top, never back:
+//! The module map, in reading order. Imports go from the bottom of this list to its top; those that go back are listed
+//! below it, and `make test` (lint) holds both against the code.
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`sys`] | what the operating system must give: address ranges, memory, a lock, a clock, a way to speak |
-//! | [`index`] | numbers that are found by a hash |
+//! | [`sys`] | what the operating system must give: address ranges, memory, a lock, a clock, files, a way to speak |
+//! | [`base`] | log lines and fatal lines; a growing array, kept texts |
 //! | [`header`] | the 8 bytes before every object: the count's number line, type index, flags |
-//! | [`report`] | log lines, fatal lines |
-//! | [`environment`] | variables of the environment |
-//! | [`heap`] | the one address range, its side tables, segments, pages, size classes; the [`heap::Heap`] itself |
+//! | [`memory`] | the one address range, its side tables, segments, pages, size classes |
 //! | [`types`] | types, and where their references are |
-//! | [`slots`] | walking and emptying declared fields |
+//! | [`observe`] | who is told what the engine does: the core names nobody who watches it |
+//! | [`heap`] | the [`heap::Heap`] itself: made and ended here |
 //! | [`host`] | the one place from which host code is called |
-//! | [`edges`] | walking the edges of an object with their names |
+//! | [`object`] | making objects, what an address is; declared fields, edges with their names |
+//! | [`life`] | counts, weak handles, scopes, and the end of an object by count |
 //! | [`check`] | validators of whole structures, in checking builds |
-//! | [`object`] | making objects, finding out what an address is |
-//! | [`count`] | incref and decref where they are not inline |
-//! | [`weak`], [`weakmap`] | weak handles, ephemeron tables |
-//! | [`finalizers`] | finalizers that wait until the host runs them |
-//! | [`scope`] | references held for a stretch of the host's program |
-//! | [`death`] | the end of an object by count, without recursion |
-//! | [`cycle`] | the collector: count, subtract, mark, release; when it runs |
-//! | [`stats`] | the books |
+//! | [`cycle`] | the collector: count, subtract, mark, release; when it runs; its statistics |
+//! | [`out`] | bytes on their way to a file or to the host |
+//! | [`profile`] | who allocates what, when asked |
+//! | [`series`] | numbers over time |
+//! | [`leaks`] | what is held too long |
 //! | [`inspect`] | what a heap holds and why |
 //! | [`dump`] | a heap at one moment, as a file |
-//! | [`profile`] | who allocates what, when asked |
-//! | [`leaks`] | what is held too long |
-//! | [`series`] | numbers over time, limits |
-//! | [`unload`] | what is given back when the library's code goes |
+//! | [`auto`] | what is written and looked at without a call: plans, limits, signals |
 //! | [`capi`] | the exported functions, one file per header, and the boundary with every cast |
+//!
+//! Everything above `out` is the core, which works without what is below. The imports that go back:
+//!
+//! | from | to | why |
+//! |---|---|---|
+//! | `memory` | `heap`, `types` | pages and slots of the range say whose they are |
+//! | `types` | `heap` | a type knows its heap |
+//! | `types`, `observe` | `heap` | as what is handed on, not as what is looked into |
+//! | `heap` | `life`, `cycle` | a heap is made of their parts |
+//! | `host` | `life`, `cycle`, `profile`, `auto` | signatures of what is called; scopes left open end there |
+//! | `object` | `life`, `cycle` | allocation may collect; edges of weak maps |
+//! | `life` | `profile` | what a flow measures lies in its stack of scopes |
+//! | `life` | `cycle` | running queued finalizers ends by judging |
 //!
 //! Beside it stand, as crates of their own, [`rcgc_format`] (what a dump is, algorithms over compact graphs), the
 //! `rcgc` tool, which reads dumps and knows nothing of the engine, and the generator of the C headers: `crates/`.
@@ -52,7 +60,6 @@ pub mod capi;
 pub mod check;
 pub mod cycle;
 pub mod dump;
-pub mod environment;
 pub mod header;
 pub mod heap;
 pub mod host;
@@ -61,12 +68,12 @@ pub mod leaks;
 pub mod life;
 pub mod memory;
 pub mod object;
+pub mod observe;
 pub mod out;
 pub mod profile;
 pub mod series;
 pub mod sys;
 pub mod types;
-pub mod unload;
 
 /// Without std there is nobody to unwind to: a panic is an engine bug, told like any other fatal misuse.
 #[cfg(not(any(test, feature = "std")))]

@@ -6,7 +6,6 @@
 pub mod edges;
 pub mod slots;
 
-use crate::auto::plan;
 use crate::base::report;
 use crate::cycle;
 use crate::header::{self, Flags, Header, HEADER_BYTES, IMMORTAL, LOCAL};
@@ -15,8 +14,7 @@ use crate::life::finalizers;
 use crate::memory::class::{class_of, stride_of, Class, Run, CLASS_COUNT};
 use crate::memory::page::{Kind, PAGE_BYTES};
 use crate::memory::range::{self, GRANULE_BYTES, RANGE};
-use crate::profile::{birth, quick, sample};
-use crate::series;
+use crate::observe::{self, Notice};
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
@@ -56,15 +54,11 @@ pub unsafe fn new(kind: *mut Type) -> *mut c_void {
 #[cold]
 #[inline(never)]
 unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
-    let apart = TypeFlags::PROFILED.union(TypeFlags::SAMPLED).union(TypeFlags::COUNT_BYTES);
-    if (*kind).flags.intersects(apart) {
-        return if (*kind).flags.contains(TypeFlags::PROFILED) {
-            quick::new_at(kind, ptr::null())
-        } else if (*kind).flags.contains(TypeFlags::SAMPLED) {
-            sample::new_slow(kind)
-        } else {
-            new_array(kind, 0)
-        };
+    if let Some(make) = (*kind).make {
+        return make(kind, 0);
+    }
+    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
+        return new_array(kind, 0);
     }
     new_within(kind, u32::MAX)
 }
@@ -112,10 +106,8 @@ unsafe fn grant(kind: *mut Type, most: u32) -> bool {
 /// # Safety
 /// - `kind` is live and only its heap's thread is in the heap; without a tail, `length` is 0.
 pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
-    let apart = TypeFlags::PROFILED.union(TypeFlags::SAMPLED);
-    let sized = (*kind).flags & apart.union(TypeFlags::COUNT_BYTES);
-    if sized != TypeFlags::COUNT_BYTES {
-        return new_apart(kind, length, sized);
+    if (*kind).flags & TypeFlags::OBSERVED.union(TypeFlags::COUNT_BYTES) != TypeFlags::COUNT_BYTES {
+        return new_apart(kind, length);
     }
     if length >= (*kind).quick_lengths as usize {
         return new_sized(kind, length);
@@ -127,7 +119,7 @@ pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
     let heap = (*kind).heap;
     let class: *mut Class = (&raw mut (*heap).classes).cast::<Class>().add(number);
     let left = (*heap).budget - stride as i64;
-    if left < 0 || (*class).run.is_empty() || (*heap).tick_due.load(Ordering::Relaxed) {
+    if left < 0 || (*class).run.is_empty() || (*heap).attention.load(Ordering::Relaxed) {
         return new_sized_slow(kind, class, length);
     }
     (*heap).budget = left;
@@ -135,15 +127,12 @@ pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
     become_sized(obj, kind, stride, length)
 }
 
-/// What [`new_array`] does for types whose objects have one size, and for profiled and sampled ones.
+/// What [`new_array`] does for types whose objects have one size, and where somebody observes them.
 #[inline(never)]
-unsafe fn new_apart(kind: *mut Type, length: usize, sized: TypeFlags) -> *mut c_void {
-    if sized.contains(TypeFlags::PROFILED) {
-        birth::new_array(kind, length, ptr::null())
-    } else if sized.contains(TypeFlags::SAMPLED) {
-        sample::new_array_slow(kind, length)
-    } else {
-        new(kind)
+unsafe fn new_apart(kind: *mut Type, length: usize) -> *mut c_void {
+    match (*kind).make {
+        Some(make) => make(kind, length),
+        None => new(kind),
     }
 }
 
@@ -285,7 +274,7 @@ pub unsafe fn fill(kind: *mut Type, class: *mut Class, run: *mut Run) -> bool {
     let mut trimmed = false;
     while (*run).is_empty() {
         if !(*class).refill(run) && !make_memory((*kind).heap, &mut trimmed) {
-            plan::out_of_memory((*kind).heap);
+            observe::tell((*kind).heap, Notice::Starved);
             return false;
         }
     }
@@ -303,7 +292,7 @@ unsafe fn allocate_large(kind: *mut Type, bytes: usize) -> *mut c_void {
             return ((*page).start + crate::memory::page::FIRST_OFFSET as usize) as *mut c_void;
         }
         if !make_memory(heap, &mut trimmed) {
-            plan::out_of_memory(heap);
+            observe::tell(heap, Notice::Starved);
             return ptr::null_mut();
         }
     }
@@ -332,8 +321,8 @@ pub unsafe fn charge(kind: *mut Type, bytes: usize) {
             report::CText((*heap).name())
         ));
     }
-    if (*heap).tick_due.load(Ordering::Relaxed) {
-        series::serve(heap);
+    if (*heap).attention.load(Ordering::Relaxed) {
+        observe::attend(heap);
     }
     (*heap).budget = (*heap).budget.saturating_sub(bytes as i64);
     if (*heap).budget < 0 {
@@ -462,8 +451,8 @@ pub unsafe fn drop_side_entries(heap: *mut Heap, obj: *mut c_void) {
     if header::has_flags(obj, Flags::SIDE) {
         let has = (*heap).external.total != 0;
         let external = if has { (*heap).external.remove(range::granule_of(obj)) } else { 0 };
-        if !(*heap).profile.is_null() {
-            birth::ended(heap, obj, external);
+        if let Some(ended) = (*heap).observers.ended {
+            ended(heap, obj, external);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::heap::Heap;
 use crate::memory::class::{class_of, stride_of, Class, Run, NO_CLASS, SHIFT_BYTES_MAX};
 use crate::memory::range;
 use crate::memory::range::NoSlot;
+use crate::observe::{self, Notice};
 use crate::sys;
 use core::ffi::{c_char, c_int, c_void, CStr};
 use core::ptr;
@@ -43,6 +44,8 @@ pub const NO_HIGH: u32 = u32::MAX;
 pub type VisitFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
 /// `traverse`.
 pub type TraverseFn = unsafe extern "C" fn(*mut c_void, Option<VisitFn>, *mut c_void) -> c_int;
+/// Makes an object with so many trailing elements, as `object::new_array` would; null for out of memory.
+pub type MakeFn = unsafe fn(*mut Type, usize) -> *mut c_void;
 /// `clear`, `destroy`.
 pub type ObjectFn = unsafe extern "C" fn(*mut c_void);
 
@@ -70,12 +73,14 @@ bitflags::bitflags! {
         const QUICK = 64;
         /// All references are in `offsets` and, at least one of them, in words.
         const WORDS = 512;
-        /// Its heap is profiled: each allocation takes the long way, since there is no ration.
+        /// An observer makes each of its objects, through [`Type::make`]: there is no ration.
         const PROFILED = 1024;
         /// Stacks are taken of some of its objects.
         const SAMPLED = 2048;
         /// All references are the trailing array, of pointers side by side.
         const POINTER_TAIL = 4096;
+        /// [`Type::make`] is set, and to be used where the leaf path ends.
+        const OBSERVED = Self::PROFILED.bits() | Self::SAMPLED.bits();
     }
 }
 
@@ -148,6 +153,26 @@ pub struct Books {
     pub peak: u64,
     /// The most bytes.
     pub peak_bytes: u64,
+    /// Objects found by a walk over the heap that wants their number; of that walk only.
+    pub found: Found,
+}
+
+/// A number of objects, and their bytes.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct Found {
+    /// Objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Found {
+    /// One more object.
+    pub fn add(&mut self, bytes: u64) {
+        self.objects += 1;
+        self.bytes += bytes;
+    }
 }
 
 /// A declared field whose slots are in [`Type::offsets`]. The entries of a type lie before its books, the first
@@ -220,13 +245,10 @@ pub struct Type {
     pub bytes_allocated: u64,
     /// As `bytes_allocated`.
     pub bytes_freed: u64,
-    /// Of the objects ended, those ended by the collector.
+    /// Of the objects ended, those ended by the collector. Of a free slot: the next one.
     pub reclaimed: u64,
-    /// Objects found by a walk over the heap that wants their number, and their bytes; of that walk only. Of a free
-    /// slot: the next one.
-    pub found: u64,
-    /// As `found`.
-    pub found_bytes: u64,
+    /// Makes an object while [`TypeFlags::OBSERVED`] is set; whoever observes puts it here.
+    pub make: Option<MakeFn>,
     /// Neighbours in the heap's list.
     pub next: *mut Type,
     /// As `next`.
@@ -254,12 +276,12 @@ impl Type {
     /// - The range's lock is held; nobody uses the type any more.
     pub unsafe fn give(&mut self, next: u32) {
         self.signature = 0;
-        self.found = next as u64;
+        self.reclaimed = next as u64;
     }
 
     /// What [`Type::give`] was told.
     pub fn next_free(&self) -> u32 {
-        self.found as u32
+        self.reclaimed as u32
     }
 
     /// Whether this is a live type.
@@ -437,7 +459,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     kind.extra = block as *mut Slots;
     let mut text = block.add(entry_bytes);
     let books = (text as *mut Books).sub(1);
-    books.write(Books { serial, peak: 0, peak_bytes: 0 });
+    books.write(Books { serial, peak: 0, peak_bytes: 0, found: Found::default() });
     let mut simple_field = books as *mut SimpleField;
     kind.name = copy_text(&mut text, spec.name);
     for field in fields {
@@ -567,7 +589,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
     }
     (*heap).first_type = kind;
     kind.signature = kind as *const Type as usize + 1;
-    crate::profile::type_made(kind);
+    observe::tell(kind.heap, Notice::TypeMade(kind));
 }
 
 /// Ends a type.
@@ -576,7 +598,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
 /// - No object of it lives; only its heap's thread is in the heap.
 pub unsafe fn end(kind: *mut Type) {
     let heap = (*kind).heap;
-    crate::profile::type_ended(kind);
+    observe::tell((*kind).heap, Notice::TypeEnded(kind));
     (*heap).budget = (*heap).budget.saturating_add((*kind).recall_ration() as i64);
     (*kind).run.give_back();
     (*heap).ended_allocated += (*kind).allocated();

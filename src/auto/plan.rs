@@ -8,24 +8,25 @@
 //! **Signals.** The handler sets two flags of the heaps concerned, and nothing else; the heap's thread writes the dump
 //! at its next allocation that goes the long way, at a tick, or after a collection.
 
+use crate::auto::files::{self, Asked, What};
 use crate::auto::watch::{self, Action, Metric, Watch};
+use crate::base::environment;
 use crate::base::report::{self, CText, Level};
 use crate::base::string;
-use crate::environment;
 use crate::heap::Heap;
 use crate::memory::range::{self, RANGE};
+use crate::observe::{Notice, Seat, Wants};
 use crate::out::Sink;
 use crate::profile;
 use crate::profile::query::glob;
 use crate::profile::text;
 use crate::profile::{Options, SITES, STACKS};
-use crate::series::files::{self, Asked, What};
 use crate::series::{self, THREAD};
 use crate::sys::errno::Errno;
 pub use crate::sys::signal::NoSignal;
 use crate::sys::signal::{self, Before};
 use crate::sys::{self, file, lock};
-use core::ffi::{c_char, c_int, CStr};
+use core::ffi::{c_char, c_int, c_void, CStr};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
@@ -226,13 +227,30 @@ pub unsafe fn carry_out<'a>(heap: *mut Heap, wanted: &Wanted<'a>) -> Result<(), 
 }
 
 unsafe fn plan_of(heap: *mut Heap) -> *mut Plan {
-    if (*heap).plan.is_null() {
-        (*heap).plan = sys::allocate(size_of::<Plan>()) as *mut Plan;
-        if !(*heap).plan.is_null() {
-            (*(*heap).plan).process = file::process();
+    if of(heap).is_null() {
+        let plan = sys::allocate(size_of::<Plan>()) as *mut Plan;
+        if !plan.is_null() {
+            (*plan).process = file::process();
+            let wants = Wants::ATTEND | Wants::STARVED | Wants::ENDING | Wants::GONE;
+            (*heap).observers.sit(Seat::Plan, plan as *mut c_void, hear, wants);
         }
     }
-    (*heap).plan
+    of(heap)
+}
+
+/// The plan of a heap; null: nothing is planned.
+unsafe fn of(heap: *mut Heap) -> *mut Plan {
+    (*heap).observers.state(Seat::Plan) as *mut Plan
+}
+
+unsafe fn hear(heap: *mut Heap, notice: Notice) {
+    match notice {
+        Notice::Attend(_) if (*heap).dump_due.load(Ordering::Relaxed) => serve_signal(heap),
+        Notice::Starved => out_of_memory(heap),
+        Notice::Ending => write_out(heap),
+        Notice::Gone => end(heap),
+        _ => {}
+    }
 }
 
 unsafe fn write_at_end(heap: *mut Heap, wanted: &Wanted) -> bool {
@@ -278,11 +296,11 @@ unsafe fn copy(text: Option<&[u8]>) -> Option<*const c_char> {
 /// # Safety
 /// - Only the heap's thread is in the heap; every tracked object is walkable.
 pub unsafe fn write_out(heap: *mut Heap) {
-    let plan = (*heap).plan;
+    let plan = of(heap);
     if plan.is_null() || ((*plan).dump.is_null() && (*plan).report.is_null() && !(*plan).to_stderr) {
         return;
     }
-    if !series::is_idle(heap) {
+    if !(*heap).is_idle() {
         report::log(
             Level::Warning,
             format_args!("heap {}: nothing was written: it is in a collection", CText((*heap).name())),
@@ -308,8 +326,8 @@ pub unsafe fn write_out(heap: *mut Heap) {
 /// # Safety
 /// - The heap has a plan.
 unsafe fn next_number(heap: *mut Heap) -> u32 {
-    (*(*heap).plan).number += 1;
-    (*(*heap).plan).number
+    (*of(heap)).number += 1;
+    (*of(heap)).number
 }
 
 /// The limit of a heap's plan is reached: writes the dump.
@@ -317,7 +335,7 @@ unsafe fn next_number(heap: *mut Heap) -> u32 {
 /// # Safety
 /// - As [`files::write_dump`]; the heap has a plan.
 pub unsafe fn limit_reached(heap: *mut Heap, path: *const c_char) {
-    let process = (*(*heap).plan).process;
+    let process = (*of(heap)).process;
     files::write_dump(heap, path, Asked { process, number: next_number(heap), is_told: true });
 }
 
@@ -349,14 +367,9 @@ extern "C" fn at_exit() {
 }
 
 /// No memory is to be had for an object: writes once what the plan says.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap, at an allocation.
-#[cold]
-#[inline(never)]
-pub unsafe fn out_of_memory(heap: *mut Heap) {
-    let plan = (*heap).plan;
-    if plan.is_null() || !(*plan).at_oom || !series::is_idle(heap) {
+unsafe fn out_of_memory(heap: *mut Heap) {
+    let plan = of(heap);
+    if plan.is_null() || !(*plan).at_oom || !(*heap).is_idle() {
         return;
     }
     (*plan).at_oom = false;
@@ -366,21 +379,15 @@ pub unsafe fn out_of_memory(heap: *mut Heap) {
 }
 
 /// The heap ends: the plan does, too.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn end(heap: *mut Heap) {
-    let plan = (*heap).plan;
-    if plan.is_null() {
-        return;
-    }
+unsafe fn end(heap: *mut Heap) {
+    let plan = of(heap);
     // Nothing is refused.
     let _ = on_signal(heap, 0, ptr::null());
     sys::free((*plan).dump as *mut u8);
     sys::free((*plan).report as *mut u8);
     sys::free((*plan).aside);
     sys::free(plan as *mut u8);
-    (*heap).plan = ptr::null_mut();
+    (*heap).observers.leave(Seat::Plan);
 }
 
 // ---- signals ----
@@ -403,8 +410,8 @@ pub unsafe fn on_signal(heap: *mut Heap, signal: c_int, path: *const c_char) -> 
     let _guard = lock::SIGNALS.lock();
     if signal == 0 {
         (*heap).on_signal.store(false, Ordering::Relaxed);
-        if !(*heap).plan.is_null() {
-            sys::free(core::mem::replace(&mut (*(*heap).plan).signalled, ptr::null()) as *mut u8);
+        if !of(heap).is_null() {
+            sys::free(core::mem::replace(&mut (*of(heap)).signalled, ptr::null()) as *mut u8);
         }
         let used = (1..RANGE.heaps_used).any(|index| {
             let heap = range::heap_at(index);
@@ -470,24 +477,20 @@ extern "C" fn handle(_signal: c_int) {
             let heap = range::heap_at(index);
             if (*heap).on_signal.load(Ordering::Relaxed) {
                 (*heap).dump_due.store(true, Ordering::Relaxed);
-                (*heap).tick_due.store(true, Ordering::Relaxed);
+                (*heap).attention.store(true, Ordering::Relaxed);
             }
         }
     }
 }
 
 /// A signal came: writes the dump, or waits until that may be done.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap, where every tracked object is walkable.
-#[cold]
-pub unsafe fn serve_signal(heap: *mut Heap) {
-    if !series::is_idle(heap) {
-        (*heap).tick_due.store(true, Ordering::Relaxed);
+unsafe fn serve_signal(heap: *mut Heap) {
+    if !(*heap).is_idle() {
+        (*heap).attention.store(true, Ordering::Relaxed);
         return;
     }
     (*heap).dump_due.store(false, Ordering::Relaxed);
-    let plan = (*heap).plan;
+    let plan = of(heap);
     if !plan.is_null() && !(*plan).signalled.is_null() {
         let asked = Asked { process: (*plan).signalled_by, number: next_number(heap), is_told: true };
         files::write_dump(heap, (*plan).signalled, asked);

@@ -2,14 +2,15 @@
 //! tick is taken, when a collection has ended, and when an allocation budget is spent (a few MiB at most); a watch
 //! that was set off is set again when the number has fallen below its limit.
 
+use crate::auto::files::{self, Asked};
 use crate::auto::plan;
 use crate::base::list::List;
 use crate::base::report::{self, CText, Level};
 use crate::base::string;
 use crate::heap::Heap;
 use crate::host::{self, WatchFn};
+use crate::observe::{Notice, Seat, Wants};
 use crate::series;
-use crate::series::files::{self, Asked};
 use crate::series::{meters, What};
 use crate::sys;
 use crate::sys::file;
@@ -113,9 +114,40 @@ impl Watch {
 /// Watches are looked at after so many bytes were allocated, if nothing else makes them be looked at before.
 const LOOK_BYTES: u64 = 1 << 20;
 
+/// The watches of a heap; null: it never had any.
+unsafe fn of(heap: *mut Heap) -> *mut Watches {
+    (*heap).observers.state(Seat::Watches) as *mut Watches
+}
+
+/// As [`of`], made if there are none. Null for out of memory.
+unsafe fn made_for(heap: *mut Heap) -> *mut Watches {
+    if of(heap).is_null() {
+        let watches = sys::allocate(size_of::<Watches>()) as *mut Watches;
+        if !watches.is_null() {
+            let wants = Wants::TYPE_ENDED | Wants::COLLECTED | Wants::ATTEND | Wants::GONE;
+            (*heap).observers.sit(Seat::Watches, watches as *mut c_void, hear, wants);
+        }
+    }
+    of(heap)
+}
+
+unsafe fn hear(heap: *mut Heap, notice: Notice) {
+    match notice {
+        Notice::TypeEnded(kind) => type_ended(kind),
+        Notice::Collected(done) => paused(heap, done.pause_ns),
+        Notice::Attend(_) => look_at_all(heap),
+        Notice::Gone => {
+            let watches = (*heap).observers.leave(Seat::Watches) as *mut Watches;
+            (*watches).end();
+            sys::free(watches as *mut u8);
+        }
+        _ => {}
+    }
+}
+
 impl Watches {
     /// Gives the memory back.
-    pub fn end(&mut self) {
+    fn end(&mut self) {
         for watch in self.all.as_slice() {
             // SAFETY: ours.
             unsafe { sys::free(watch.path as *mut u8) };
@@ -130,7 +162,12 @@ impl Watches {
 /// - Only the heap's thread is in the heap; `watch.path` is null or a C string, which is copied.
 pub unsafe fn add(heap: *mut Heap, watch: &Watch) -> Option<u32> {
     let path = string::copy(watch.path)?;
-    let watches = &mut (*heap).watches;
+    let watches = made_for(heap);
+    if watches.is_null() {
+        sys::free(path as *mut u8);
+        return None;
+    }
+    let watches = &mut *watches;
     let number = watches.last_number + 1;
     if !watches.all.push(Watch { number, path, process: file::process(), ..*watch }) {
         sys::free(path as *mut u8);
@@ -149,7 +186,7 @@ pub unsafe fn add(heap: *mut Heap, watch: &Watch) -> Option<u32> {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn remove(heap: *mut Heap, number: u32) -> bool {
-    let watches = &mut (*heap).watches;
+    let Some(watches) = of(heap).as_mut() else { return false };
     let Some(index) = watches.all.as_slice().iter().position(|watch| watch.number == number) else {
         return false;
     };
@@ -164,22 +201,16 @@ pub unsafe fn remove(heap: *mut Heap, number: u32) -> bool {
 }
 
 /// A type ends: nobody watches it any more.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn type_ended(kind: *mut Type) {
+unsafe fn type_ended(kind: *mut Type) {
     let heap = (*kind).heap;
-    while let Some(watch) = (*heap).watches.all.as_slice().iter().find(|watch| watch.kind == kind) {
+    while let Some(watch) = (*of(heap)).all.as_slice().iter().find(|watch| watch.kind == kind) {
         remove(heap, watch.number);
     }
 }
 
 /// A collection took so long.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn paused(heap: *mut Heap, pause_ns: u64) {
-    for watch in (*heap).watches.all.as_mut_slice() {
+unsafe fn paused(heap: *mut Heap, pause_ns: u64) {
+    for watch in (*of(heap)).all.as_mut_slice() {
         watch.pause_ns = watch.pause_ns.max(pause_ns);
     }
 }
@@ -197,27 +228,15 @@ unsafe fn value_of(heap: *mut Heap, watch: &Watch) -> u64 {
 }
 
 /// Looks at all watches.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap; it is where host code may run.
-#[inline(always)]
-pub unsafe fn look(heap: *mut Heap) {
-    if !(*heap).watches.all.is_empty() {
-        look_at_all(heap);
-    }
-}
-
-#[cold]
-#[inline(never)]
 unsafe fn look_at_all(heap: *mut Heap) {
-    if (*heap).watches.looking || !series::is_idle(heap) {
+    if (*of(heap)).looking || !(*heap).is_idle() {
         return;
     }
-    (*heap).watches.looking = true;
+    (*of(heap)).looking = true;
     let mut number = 0;
     // Host code may add and remove watches: they are told by their numbers, which rise.
     while let Some(index) = next_index(heap, number) {
-        let Some(mut watch) = (*heap).watches.all.get(index) else { break };
+        let Some(mut watch) = (*of(heap)).all.get(index) else { break };
         number = watch.number;
         let value = value_of(heap, &watch);
         let set_off = value >= watch.limit && !watch.passed;
@@ -228,16 +247,16 @@ unsafe fn look_at_all(heap: *mut Heap) {
                 (watch.passed, watch.pause_ns) = (false, 0);
             }
         }
-        (*heap).watches.all.set(index, watch);
+        (*of(heap)).all.set(index, watch);
         if set_off {
             act(heap, &watch, value);
         }
     }
-    (*heap).watches.looking = false;
+    (*of(heap)).looking = false;
 }
 
 unsafe fn next_index(heap: *mut Heap, number: u32) -> Option<usize> {
-    (*heap).watches.all.as_slice().iter().position(|watch| watch.number > number)
+    (*of(heap)).all.as_slice().iter().position(|watch| watch.number > number)
 }
 
 unsafe fn act(heap: *mut Heap, watch: &Watch, value: u64) {

@@ -106,7 +106,7 @@ impl Index {
                 }
                 hole = self.after(hole);
             }
-            // Whoever probed past the hole moves into it, as in `heap/external.rs`.
+            // Whoever probed past the hole moves into it, as in `life/external.rs`.
             let mut at = hole;
             loop {
                 at = self.after(at);

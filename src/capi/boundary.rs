@@ -12,6 +12,7 @@ use super::heap::{self as heap_api, gc_fatal_fn, gc_heap_options, gc_log_fn};
 use super::status::*;
 use super::types::{rc_field, rc_type_spec, rc_visit_fn};
 use super::weak::rc_weak_fn;
+use crate::auto;
 use crate::base::report::{self, CText, Line};
 use crate::cycle::events::{self, Event, EventFn};
 use crate::cycle::stats::{GenerationStats, Status};
@@ -253,6 +254,7 @@ pub(super) unsafe fn heap_new(options: *const gc_heap_options, out_heap: NonNull
     }
     match heap::new(&heap::Options { name, range_bytes, queued_finalizers }) {
         Ok(heap) => {
+            auto::at_birth(heap);
             *out_heap.0 = heap;
             RC_OK
         }
@@ -281,10 +283,14 @@ pub(super) unsafe fn heap_default() -> *mut Heap {
         return heap;
     }
     let options = heap::Options { name: c"default heap".as_ptr(), range_bytes: 0, queued_finalizers: false };
-    let heap = heap::new(&options).unwrap_or_else(|why| {
-        no_heap("gc_heap_default", why);
-        core::ptr::null_mut()
-    });
+    let heap = match heap::new(&options) {
+        Ok(heap) => heap,
+        Err(why) => {
+            no_heap("gc_heap_default", why);
+            return core::ptr::null_mut();
+        }
+    };
+    auto::at_birth(heap);
     heap::DEFAULT.store(heap, Ordering::Relaxed);
     heap
 }
@@ -526,7 +532,7 @@ pub(super) unsafe fn object_add_external(obj: NonNull<c_void>, bytes: isize) -> 
     let kind = object::type_of(obj.0);
     let heap = &mut *(*kind).heap;
     match heap.external.add(range::granule_of(obj.0), bytes as i64) {
-        Ok(0) if heap.profile.is_null() => header::clear_flags(obj.0, Flags::SIDE),
+        Ok(0) if crate::profile::of((*kind).heap).is_null() => header::clear_flags(obj.0, Flags::SIDE),
         Ok(_) => {
             header::set_flags(obj.0, Flags::SIDE);
             birth::external_changed(heap, obj.0, bytes as i64);

@@ -17,7 +17,7 @@
 //! | `pace` | when automatic collections run, as inequalities |
 //! | `events` | who is told: callbacks, and the log under the debug flags |
 //!
-//! They are best read in this order; `heap/page.rs` says what a page is, and how old objects are told from
+//! They are best read in this order; `memory/page.rs` says what a page is, and how old objects are told from
 //! young ones in it.
 //!
 //! **One collection, step by step.**
@@ -62,14 +62,11 @@ pub mod stats;
 pub mod table;
 pub mod working;
 
-use crate::auto::plan;
-use crate::auto::watch;
 use crate::base::report::{self, CText, Level};
 use crate::check;
 use crate::cycle::stats::{Outcome, Status};
 use crate::header;
 use crate::heap::{self, Heap, Phase};
-use crate::leaks;
 use crate::life::count;
 use crate::life::finalizers;
 use crate::life::scope;
@@ -78,10 +75,10 @@ use crate::memory::page;
 use crate::memory::page::PageFlags;
 use crate::memory::range::RANGE;
 use crate::object;
-use crate::series;
+use crate::observe::{self, Collected, Notice};
 use crate::sys::{self, errno};
+use crate::types::Found;
 use crate::types::Type;
-use core::sync::atomic::Ordering;
 use events::{Event, Reason};
 use judge::Judge;
 use pace::Mode;
@@ -101,7 +98,7 @@ pub enum Kind {
 /// # Safety
 /// - Only the heap's thread is in the heap; every tracked object is walkable.
 pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> (u64, Status) {
-    if !may_collect(heap) {
+    if !(*heap).is_idle() {
         (*heap).generation(kind).refused += 1;
         (*heap).recall_rations();
         (*heap).budget = (*heap).pace.make_up((*heap).budget);
@@ -109,12 +106,6 @@ pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> (u64, Status) {
     }
     let outcome = run(heap, kind, Reason::Request);
     (outcome.reclaimed, outcome.status)
-}
-
-/// Whether a collection may run now: not inside one, not inside `clear`. Inside the other callbacks of a
-/// death by count it may.
-unsafe fn may_collect(heap: *mut Heap) -> bool {
-    (*heap).phase == Phase::Idle && (*heap).clearing == 0
 }
 
 unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
@@ -148,8 +139,8 @@ unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
             if (*heap).debug & events::DEBUG_COLLECTABLE != 0 {
                 release::each_dead(heap, |obj, _| events::log_object("collectable", obj));
             }
-            if let Some(learn) = (*heap).on_verdict.filter(|_| judge.dead() != 0) {
-                learn(heap, (*heap).on_verdict_ctx);
+            if judge.dead() != 0 {
+                observe::tell(heap, Notice::Verdict);
             }
             let released =
                 if judge.dead() == 0 { Released::default() } else { release::release_dead(&mut judge) };
@@ -172,14 +163,11 @@ unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
         ..Event::start(kind, reason)
     };
     events::notify(heap, &stop);
-    series::collected(heap, kind, &stop);
-    watch::paused(heap, pause);
+    let collected = Collected { full: kind == Kind::Full, reclaimed: outcome.reclaimed, pause_ns: pause };
+    observe::tell(heap, Notice::Collected(collected));
     (*heap).phase = if ending { Phase::Ending } else { Phase::Idle };
     check::validate(heap);
-    if (*heap).tick_due.load(Ordering::Relaxed) {
-        series::serve(heap);
-    }
-    watch::look(heap);
+    observe::attend(heap);
     outcome
 }
 
@@ -235,7 +223,7 @@ pub unsafe fn budget_spent(heap: *mut Heap) {
         }
         _ => (*heap).renew_budget(true),
     }
-    watch::look(heap);
+    observe::attend(heap);
 }
 
 /// Runs the collection that is due, if one is and may run.
@@ -245,7 +233,7 @@ unsafe fn run_due(heap: *mut Heap) {
         false => (*heap).pace.due((*heap).bytes_in_use(), (*heap).budget),
     };
     match due {
-        Some(kind) if may_collect(heap) => {
+        Some(kind) if (*heap).is_idle() => {
             run(heap, kind, Reason::Trigger);
         }
         Some(_) => (*heap).renew_budget(true),
@@ -272,7 +260,7 @@ pub unsafe fn safepoint(heap: *mut Heap) {
 /// - Only the heap's thread is in the heap; at an allocation.
 pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
     let allowed = (*heap).enabled && (*heap).pace.mode == Mode::Allocation && (*heap).death_depth == 0;
-    if !allowed || !may_collect(heap) {
+    if !allowed || !(*heap).is_idle() {
         return false;
     }
     let before = (*heap).bytes_in_use();
@@ -317,7 +305,7 @@ const ENDING_ROUNDS: u32 = 1000;
 /// # Safety
 /// - `heap` is live and idle, nobody else is in it, and nobody uses it or anything in it afterwards.
 pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
-    plan::write_out(heap);
+    observe::tell(heap, Notice::Ending);
     (*heap).debug &= !events::DEBUG_SAVEALL;
     garbage_clear(heap);
     scope::leave_all(heap);
@@ -325,7 +313,7 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
     (*heap).each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
     (*heap).phase = Phase::Ending;
     run(heap, Kind::Full, Reason::HeapEnd);
-    leaks::report_end(heap);
+    observe::tell(heap, Notice::Swept);
     let held = report_held(heap);
     let mut rounds = 0;
     while (*heap).live_objects() != 0 {
@@ -348,20 +336,20 @@ unsafe fn report_held(heap: *mut Heap) -> u64 {
         return 0;
     }
     // Immortal objects are not held by anybody; the others may still refer to them.
-    (*heap).each_type(|kind| ((*kind).found, (*kind).found_bytes) = (0, 0));
+    (*heap).each_type(|kind| (*(*kind).books()).found = Found::default());
     (*heap).each_page(|page| {
         (*page).each_block(|obj| {
             if header::count_word(obj) == header::IMMORTAL {
                 let kind = object::type_of(obj);
-                (*kind).found += 1;
-                (*kind).found_bytes += (*page).block_bytes() as u64;
+                (*(*kind).books()).found.add((*page).block_bytes() as u64);
             }
         });
     });
     let mut held = 0;
     (*heap).each_type(|kind| {
         let kind: &Type = &*kind;
-        let live = kind.live() - kind.found;
+        let found = (*kind.books()).found;
+        let live = kind.live() - found.objects;
         if live != 0 {
             held += live;
             report::log(
@@ -370,7 +358,7 @@ unsafe fn report_held(heap: *mut Heap) -> u64 {
                     "heap {} freed with {live} {} still held ({} bytes)",
                     CText((*heap).name()),
                     kind.name(),
-                    kind.live_bytes() - kind.found_bytes
+                    kind.live_bytes() - found.bytes
                 ),
             );
         }

@@ -17,6 +17,7 @@ use crate::object;
 use crate::object::edges::{self, Edge};
 use crate::object::slots;
 use crate::out::{Buffer, Out};
+use crate::profile;
 use crate::profile::record::{self, Record};
 use crate::types::{Place, SlotKind, Type, TypeFlags, SIMPLE_MAX};
 use core::ffi::c_void;
@@ -168,7 +169,7 @@ impl<'a> Objects<'a> {
         let bytes = (*self.heap).external.get(range::granule_of(obj));
         let external = bytes != 0;
         let weak = header.has(Flags::WEAK);
-        let profiled = !(*self.heap).profile.is_null();
+        let profiled = !profile::of(self.heap).is_null();
         let record = if profiled { record::get(range::page_of(obj as usize), obj) } else { Record::NONE };
         let bit = |holds: bool, bits: u64| if holds { bits } else { 0 };
         self.buffer.put(

@@ -6,14 +6,17 @@
 use super::names::Names;
 use super::{make_room, put_pairs, stacks};
 use crate::heap::Heap;
+use crate::leaks;
 use crate::leaks::holds::Hold;
 use crate::memory::places::Places;
 use crate::memory::range;
 use crate::out::{Buffer, Out};
+use crate::profile;
 use crate::profile::book::Counters;
 use crate::profile::measure::Total;
 use crate::profile::site::{self, Place};
 use crate::profile::{Profile, SITES};
+use crate::series;
 use crate::series::{Happening, Sample, Series, What};
 use crate::sys::lock;
 use core::ffi::c_char;
@@ -40,8 +43,8 @@ pub struct Writer<'a> {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn write(heap: *mut Heap, places: &Places, mut writer: Writer) {
-    if !(*heap).profile.is_null() {
-        let profile = &*(*heap).profile;
+    if !profile::of(heap).is_null() {
+        let profile = &*profile::of(heap);
         writer.put_totals(profile);
         writer.put_sites(profile);
         if profile.options.flags & SITES != 0 {
@@ -52,12 +55,12 @@ pub unsafe fn write(heap: *mut Heap, places: &Places, mut writer: Writer) {
             stacks::write(samples, &mut writer);
         }
     }
-    if !(*heap).series.is_null() {
-        writer.put_samples((*heap).series);
-        writer.put_happenings((*heap).series);
+    if !series::of(heap).is_null() {
+        writer.put_samples(series::of(heap));
+        writer.put_happenings(series::of(heap));
     }
-    if !(*heap).leaks.is_null() {
-        for hold in (*(*heap).leaks).holds.held() {
+    if !leaks::of(heap).is_null() {
+        for hold in (*leaks::of(heap)).holds.held() {
             writer.put_hold(hold, places);
         }
         writer.end(format::FOLLOWED);

@@ -16,13 +16,12 @@ use super::array::Array;
 use super::kinds::Rows;
 use crate::base::report::{self, CText, Level, Line, Sentence};
 use crate::heap::Heap;
-use crate::host::Around;
 use crate::object;
 use crate::object::edges;
+use crate::observe::{Around, Notice, Seat, Wants};
 use crate::sys;
 use crate::types::Type;
 use core::ffi::c_void;
-use core::ptr;
 
 /// Objects that edges are followed to; whoever leads to more is not judged.
 const LOOKED_AT_MAX: usize = 256;
@@ -80,7 +79,7 @@ struct Number {
 /// # Safety
 /// - Only the heap's thread is in the heap, and no callback of it is running.
 pub unsafe fn watch(heap: *mut Heap, on: bool) -> bool {
-    if on == (*heap).around_callbacks.is_some() {
+    if on != of(heap).is_null() {
         return true;
     }
     if !on {
@@ -97,15 +96,12 @@ pub unsafe fn watch(heap: *mut Heap, on: bool) -> bool {
         guilty: Rows::default(),
         looked_at: Array::empty(),
     });
-    (*heap).around_callbacks = Some(around);
-    (*heap).around_callbacks_ctx = lint as *mut c_void;
+    (*heap).observers.sit(Seat::Lint, lint as *mut c_void, hear, Wants::CALLBACKS | Wants::GONE);
     true
 }
 
 unsafe fn end(heap: *mut Heap) {
-    let lint = (*heap).around_callbacks_ctx as *mut Lint;
-    (*heap).around_callbacks = None;
-    (*heap).around_callbacks_ctx = ptr::null_mut();
+    let lint = (*heap).observers.leave(Seat::Lint) as *mut Lint;
     lint.drop_in_place();
     sys::free(lint as *mut u8);
 }
@@ -115,10 +111,10 @@ unsafe fn end(heap: *mut Heap) {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn each_finding(heap: *mut Heap, mut each: impl FnMut(*mut Type, &Line)) -> usize {
-    if (*heap).around_callbacks.is_none() {
+    if of(heap).is_null() {
         return 0;
     }
-    let lint = &mut *((*heap).around_callbacks_ctx as *mut Lint);
+    let lint = &mut *of(heap);
     let mut count = 0;
     for guilty in lint.guilty.all() {
         if let Some(text) = guilty.sentence(heap) {
@@ -150,14 +146,18 @@ impl Guilty {
     }
 }
 
-/// A callback of a dying object is about to run, or has run.
-unsafe fn around(heap: *mut Heap, obj: *mut c_void, moment: Around) {
-    let lint = &mut *((*heap).around_callbacks_ctx as *mut Lint);
-    match moment {
-        Around::Before => lint.open(heap, object::type_of(obj), obj),
-        Around::AfterClear => lint.close(heap, false),
-        Around::AfterDestroy => lint.close(heap, true),
-        Around::HeapEnds => end(heap),
+/// The watch of a heap; null: it is off.
+unsafe fn of(heap: *mut Heap) -> *mut Lint {
+    (*heap).observers.state(Seat::Lint) as *mut Lint
+}
+
+unsafe fn hear(heap: *mut Heap, notice: Notice) {
+    match notice {
+        Notice::Callback(obj, Around::Before) => (*of(heap)).open(heap, object::type_of(obj), obj),
+        Notice::Callback(_, Around::AfterClear) => (*of(heap)).close(heap, false),
+        Notice::Callback(_, Around::AfterDestroy) => (*of(heap)).close(heap, true),
+        Notice::Gone => end(heap),
+        _ => {}
     }
 }
 

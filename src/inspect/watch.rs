@@ -11,6 +11,7 @@ use super::rings;
 use super::text::{Bytes, Number};
 use crate::base::report::{self, CText, Level, Sentence};
 use crate::heap::Heap;
+use crate::observe::{Notice, Seat, Wants};
 use crate::sys;
 use core::ffi::{c_char, c_void, CStr};
 
@@ -58,8 +59,7 @@ pub unsafe fn begin(heap: *mut Heap, log: bool) -> *mut Watch {
             texts: Array::empty(),
         });
         registry::add(&raw mut (*watch).ticket);
-        (*heap).on_verdict = Some(learn);
-        (*heap).on_verdict_ctx = watch as *mut c_void;
+        (*heap).observers.sit(Seat::Rings, watch as *mut c_void, hear, Wants::VERDICT);
     }
     watch
 }
@@ -70,11 +70,23 @@ pub unsafe fn begin(heap: *mut Heap, log: bool) -> *mut Watch {
 /// - `watch` is one, and nobody uses it any more; no collection of its heap is running.
 pub unsafe fn end(watch: *mut Watch) {
     if let Some(heap) = (*watch).ticket.heap() {
-        (*heap).on_verdict = None;
+        (*heap).observers.leave(Seat::Rings);
     }
     registry::remove(&raw mut (*watch).ticket);
     watch.drop_in_place();
     sys::free(watch as *mut u8);
+}
+
+/// Whether somebody watches a heap.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn is_on(heap: *mut Heap) -> bool {
+    !(*heap).observers.state(Seat::Rings).is_null()
+}
+
+unsafe fn hear(heap: *mut Heap, _: Notice) {
+    learn(heap, (*heap).observers.state(Seat::Rings));
 }
 
 impl Watch {

@@ -50,7 +50,7 @@ impl Expected {
 /// # Safety
 /// - `obj` is a live object, only its heap's thread is in the heap; `why` is null or a C string.
 pub unsafe fn expect(obj: *mut c_void, why: *const c_char) -> bool {
-    let leaks = super::of((*object::type_of(obj)).heap);
+    let leaks = super::made_for((*object::type_of(obj)).heap);
     if leaks.is_null() || !(*leaks).expected.entries.reserve(1) {
         return false;
     }
@@ -70,17 +70,17 @@ pub unsafe fn expect(obj: *mut c_void, why: *const c_char) -> bool {
 /// # Safety
 /// - Only the heap's thread is in the heap; with `collect`, every tracked object is walkable.
 pub unsafe fn check(heap: *mut Heap, collect: bool) -> (usize, Status) {
-    if (*heap).leaks.is_null() {
+    if super::of(heap).is_null() {
         return (0, Status::Ok);
     }
     let status = if collect { cycle::collect(heap, Kind::Full).1 } else { Status::Ok };
     let mut index = 0;
-    while let Some(entry) = (*(*heap).leaks).expected.entries.get(index) {
+    while let Some(entry) = (*super::of(heap)).expected.entries.get(index) {
         let obj = weak::target_of(entry.weak);
         if obj.is_null() {
             weak::free(entry.weak);
             sys::free(entry.why as *mut u8);
-            (*(*heap).leaks).expected.entries.remove(index);
+            (*super::of(heap)).expected.entries.remove(index);
             continue;
         }
         say(heap, obj, &entry);

@@ -123,7 +123,7 @@ impl Holds {
 ///   descriptor.
 pub unsafe fn take(obj: *mut c_void, tag: *const c_char, site: *const Site) -> u64 {
     let heap = (*object::type_of(obj)).heap;
-    let leaks = super::of(heap);
+    let leaks = super::made_for(heap);
     if leaks.is_null() {
         return 0;
     }
@@ -161,7 +161,7 @@ pub unsafe fn release(token: u64, site: *const Site) -> Result<(), Wrong> {
     if index == 0 || index >= RANGE.heaps_used || !(*range::heap_at(index)).is_live() {
         return Err(Wrong::Unknown);
     }
-    let leaks = (*range::heap_at(index)).leaks;
+    let leaks = super::of(range::heap_at(index));
     if leaks.is_null() {
         return Err(Wrong::Unknown);
     }
@@ -197,7 +197,7 @@ pub fn tag(hold: &Hold) -> CText {
 /// # Safety
 /// - Only the heap's thread is in the heap, which has leaks.
 pub unsafe fn report(heap: *mut Heap) {
-    for hold in (*(*heap).leaks).holds.held() {
+    for hold in (*super::of(heap)).holds.held() {
         if let Some(place) = site::place(hold.site) {
             report::log(
                 Level::Warning,

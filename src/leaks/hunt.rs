@@ -138,7 +138,7 @@ pub unsafe fn hunt(heap: *mut Heap, function: RunFn, ctx: *mut c_void, warm_ups:
 
 /// One run more under a profile of its own, unless the host has one: the site whose objects are left.
 unsafe fn place_of_leak(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Option<Place> {
-    if !(*heap).profile.is_null() || profile::start(heap, &profile::Options::EXACT).is_err() {
+    if !profile::of(heap).is_null() || profile::start(heap, &profile::Options::EXACT).is_err() {
         return None;
     }
     run_once(heap, function, ctx);

@@ -9,8 +9,9 @@
 //! | `hunt` | a function run again and again, and what it leaves behind |
 
 use crate::heap::Heap;
+use crate::observe::{Notice, Seat, Wants};
 use crate::sys;
-use core::ptr;
+use core::ffi::c_void;
 use expected::Expected;
 use holds::Holds;
 
@@ -26,37 +27,46 @@ pub struct Leaks {
     pub expected: Expected,
 }
 
-/// What a heap has, made if there is none. Null for out of memory.
+/// What a heap has; null: nothing.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn of(heap: *mut Heap) -> *mut Leaks {
-    if (*heap).leaks.is_null() {
-        (*heap).leaks = sys::allocate(size_of::<Leaks>()) as *mut Leaks;
+    (*heap).observers.state(Seat::Leaks) as *mut Leaks
+}
+
+/// What a heap has, made if there is none. Null for out of memory.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn made_for(heap: *mut Heap) -> *mut Leaks {
+    if of(heap).is_null() {
+        let leaks = sys::allocate(size_of::<Leaks>()) as *mut Leaks;
+        if !leaks.is_null() {
+            (*heap).observers.sit(Seat::Leaks, leaks as *mut c_void, hear, Wants::SWEPT | Wants::GONE);
+        }
     }
-    (*heap).leaks
+    of(heap)
+}
+
+unsafe fn hear(heap: *mut Heap, notice: Notice) {
+    match notice {
+        Notice::Swept => report_end(heap),
+        Notice::Gone => end(heap),
+        _ => {}
+    }
 }
 
 /// The heap is about to end: says what was not released, and what is not dead that should be.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn report_end(heap: *mut Heap) {
-    if !(*heap).leaks.is_null() {
-        holds::report(heap);
-        expected::check(heap, false);
-    }
+unsafe fn report_end(heap: *mut Heap) {
+    holds::report(heap);
+    expected::check(heap, false);
 }
 
 /// The heap ends.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn end(heap: *mut Heap) {
-    let leaks = core::mem::replace(&mut (*heap).leaks, ptr::null_mut());
-    if !leaks.is_null() {
-        (*leaks).holds.end();
-        (*leaks).expected.end();
-        sys::free(leaks as *mut u8);
-    }
+unsafe fn end(heap: *mut Heap) {
+    let leaks = (*heap).observers.leave(Seat::Leaks) as *mut Leaks;
+    (*leaks).holds.end();
+    (*leaks).expected.end();
+    sys::free(leaks as *mut u8);
 }

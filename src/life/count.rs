@@ -5,11 +5,10 @@
 //! [`incref_slow`] or [`decref_slow`]: the last release, and every misuse that can be seen.
 
 use crate::base::report;
-use crate::header::{self, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
+use crate::header::{self, Flags, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
 use crate::life::death::{self, Queue};
 use crate::memory::{page, range};
 use crate::object;
-use crate::profile::quick;
 use crate::sys;
 use crate::types;
 use core::ffi::c_void;
@@ -115,9 +114,18 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
 #[inline(never)]
 unsafe fn decref_careful(obj: *mut c_void) {
     if header::high_word(obj) & header::CARE_FLAGS != 0 {
-        return quick::release_last(obj);
+        return release_careful(obj);
     }
     death::release_alone(obj)
+}
+
+/// The last reference of an object with side entries, weak handles, or a hold.
+unsafe fn release_careful(obj: *mut c_void) {
+    let last = (*(*object::type_of(obj)).heap).observers.last;
+    match last.filter(|_| header::has_flags(obj, Flags::SIDE)) {
+        Some(last) => last(obj),
+        None => decref_rest(obj),
+    }
 }
 
 /// What [`decref_slow`] does not do itself.

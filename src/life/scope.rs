@@ -17,8 +17,7 @@
 use crate::base::report::{self, CText, Level};
 use crate::heap::Heap;
 use crate::life::count;
-use crate::profile::measure;
-use crate::series::{self, What};
+use crate::observe::{self, Left, Notice};
 use core::ffi::{c_char, c_void};
 use core::fmt;
 use core::ptr;
@@ -114,8 +113,7 @@ pub unsafe fn enter(heap: *mut Heap, name: *const c_char) -> u64 {
     if !(*stack).open.push(open) {
         return 0;
     }
-    measure::enter(heap, mark, name);
-    series::scope(heap, What::Enter, name);
+    observe::tell(heap, Notice::ScopeEntered(mark, name));
     mark
 }
 
@@ -198,8 +196,7 @@ pub unsafe fn end_block(heap: *mut Heap, mark: u64) {
     say(heap, "the end of an RC_SCOPE", &why, "it is left with those inside it");
     let Some(open) = (*stack).open.get(depth).filter(|open| open.mark == mark) else { return };
     // Its name may be gone when it is closed, so what is known by name ends now.
-    measure::leave(heap, &raw mut (*stack).flow, mark, false);
-    series::scope(heap, What::Leave, open.name);
+    tell_left(heap, stack, &open, false);
     (*stack).open.set(depth, Open { over: true, name: ptr::null(), ..open });
     close_over(heap, stack);
 }
@@ -265,9 +262,15 @@ unsafe fn close_innermost(heap: *mut Heap, stack: *mut ScopeStack) {
     empty_to(stack, open.start);
     let _ = (*stack).open.pop();
     if !open.over {
-        measure::leave(heap, &raw mut (*stack).flow, open.mark, true);
-        series::scope(heap, What::Leave, open.name);
+        tell_left(heap, stack, &open, true);
     }
+}
+
+/// Tells that a scope of a stack was left: see [`Left::released`].
+unsafe fn tell_left(heap: *mut Heap, stack: *mut ScopeStack, open: &Open, released: bool) {
+    let flow = (&raw mut (*stack).flow).cast();
+    let left = Left { mark: open.mark, name: open.name, flow, released };
+    observe::tell(heap, Notice::ScopeLeft(left));
 }
 
 /// Closes the innermost scopes down to a depth.

@@ -20,7 +20,7 @@
 //!
 //! Memory is given back by `MADV_DONTNEED`, which leaves it committed and reading zero: a dead header.
 
-use crate::environment;
+use crate::base::environment;
 use crate::header::{LINK_GRANULES, TYPE_COUNT_MAX};
 use crate::heap::{Heap, HEAP_SLOT_BYTES};
 use crate::memory::page::{Page, PAGE_BYTES};

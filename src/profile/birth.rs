@@ -37,7 +37,7 @@ pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
 /// Whether a point of the sampler's process falls into the next object.
 #[inline(always)]
 unsafe fn is_due(kind: *mut Type, bytes: u64) -> bool {
-    let profile = (*(*kind).heap).profile;
+    let profile = super::of((*kind).heap);
     (*profile).allocated_bytes.saturating_add(bytes) >= (*profile).due_bytes
 }
 
@@ -177,7 +177,7 @@ unsafe fn name_site_of_type(profile: &mut Profile, kind: *mut Type) -> u32 {
 /// - The heap is profiled, only its thread is in it; the object's header is as it was.
 #[inline(always)]
 pub unsafe fn ended(heap: *mut Heap, obj: *mut c_void, external: u64) {
-    let profile = &mut *(*heap).profile;
+    let profile = &mut *super::of(heap);
     if profile.options.flags & super::SITES == 0 {
         return sample::ended(profile, obj);
     }

@@ -101,9 +101,9 @@ pub unsafe fn begin(heap: *mut Heap, site: *const site::Site) -> Cursor {
         return none;
     }
     let mut cursor = Cursor { heap, ..none };
-    cursor.started_ns = (*(*heap).profile).started_ns;
-    cursor.allocated_bytes = (*(*heap).profile).allocated_bytes;
-    cursor.freed_bytes = (*(*heap).profile).freed_bytes();
+    cursor.started_ns = (*super::of(heap)).started_ns;
+    cursor.allocated_bytes = (*super::of(heap)).allocated_bytes;
+    cursor.freed_bytes = (*super::of(heap)).freed_bytes();
     mark(&mut cursor, site);
     cursor
 }
@@ -114,10 +114,10 @@ pub unsafe fn begin(heap: *mut Heap, site: *const site::Site) -> Cursor {
 /// - As [`begin`]; the cursor is from there.
 pub unsafe fn mark(cursor: &mut Cursor, site: *const site::Site) {
     let heap = cursor.heap;
-    if heap.is_null() || super::exact(heap).is_null() || (*(*heap).profile).started_ns != cursor.started_ns {
+    if heap.is_null() || super::exact(heap).is_null() || (*super::of(heap)).started_ns != cursor.started_ns {
         return;
     }
-    let profile: &mut Profile = &mut *(*heap).profile;
+    let profile: &mut Profile = &mut *super::of(heap);
     let freed = profile.freed_bytes();
     if let Some(total) = profile.lines.of(site::number(site)) {
         total.occurrences += 1;
@@ -134,7 +134,7 @@ pub unsafe fn mark(cursor: &mut Cursor, site: *const site::Site) {
 /// # Safety
 /// - The heap is profiled, and only its thread is in it.
 pub unsafe fn write(heap: *mut Heap, options: &Options, out: &mut dyn Write) -> fmt::Result {
-    let lines = &mut (*(*heap).profile).lines;
+    let lines = &mut (*super::of(heap)).lines;
     let key = |total: &LineTotal| site::place(total.site);
     lines.totals.as_mut_slice().sort_unstable_by(|left, right| match (key(left), key(right)) {
         (Some(left), Some(right)) => query::order(&left, &right),

@@ -366,7 +366,7 @@ pub unsafe fn turn(heap: *mut Heap, to: *mut Flow) {
     if super::exact(heap).is_null() {
         return;
     }
-    let profile = &mut *(*heap).profile;
+    let profile = &mut *super::of(heap);
     let from = profile.measures.now;
     ((*from).past_peak, (*from).past) = (profile.peak_of(from), profile.totals_of(from));
     match profile.measures.open_count {
@@ -385,7 +385,7 @@ pub unsafe fn turn(heap: *mut Heap, to: *mut Flow) {
 /// - Only the heap's thread is in the heap; it is not the current one.
 pub unsafe fn flow_ends(heap: *mut Heap, flow: *mut Flow) {
     if !super::exact(heap).is_null() {
-        (*(*heap).profile).measures.turns.remove((*flow).number);
+        (*super::of(heap)).measures.turns.remove((*flow).number);
     }
 }
 
@@ -397,7 +397,7 @@ pub unsafe fn enter(heap: *mut Heap, mark: u64, name: *const c_char) {
     if super::exact(heap).is_null() {
         return;
     }
-    let profile = &mut *(*heap).profile;
+    let profile = &mut *super::of(heap);
     let flow = profile.measures.now;
     if (*flow).number == 0 {
         (*flow).number = profile.measures.turns.add(flow, profile.serial + 1);
@@ -427,7 +427,7 @@ pub unsafe fn leave(heap: *mut Heap, flow: *mut Flow, mark: u64, released: bool)
     if super::exact(heap).is_null() {
         return;
     }
-    let profile = &mut *(*heap).profile;
+    let profile = &mut *super::of(heap);
     let Some(place) = place_of((*flow).open.as_slice(), mark) else { return };
     let (Some(open), Some(measured)) = ((*flow).open.get(place), profile.measure(flow, place)) else {
         return;
@@ -463,7 +463,7 @@ unsafe fn find(heap: *mut Heap, mark: u64) -> Option<(*mut Flow, usize)> {
         return None;
     }
     let place_in = |flow: *mut Flow| place_of((*flow).open.as_slice(), mark).map(|place| (flow, place));
-    let mut found = place_in((*(*heap).profile).measures.now);
+    let mut found = place_in((*super::of(heap)).measures.now);
     if found.is_none() {
         scope::each_stack(heap, |stack| found = found.or(place_in(&raw mut (*stack).flow)));
     }
@@ -477,7 +477,7 @@ unsafe fn find(heap: *mut Heap, mark: u64) -> Option<(*mut Flow, usize)> {
 /// - Only the heap's thread is in the heap.
 pub unsafe fn so_far(heap: *mut Heap, mark: u64) -> Option<(*const c_char, Measured)> {
     let (flow, place) = find(heap, mark)?;
-    let measured = (*(*heap).profile).measure(flow, place)?;
+    let measured = (*super::of(heap)).measure(flow, place)?;
     (*flow).open.get(place).map(|open| (open.name, measured))
 }
 
@@ -497,7 +497,7 @@ pub enum NotMeasured {
 /// # Safety
 /// - Only the heap's thread is in the heap, in no callback.
 pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Result<Measured, NotMeasured> {
-    let own = (*heap).profile.is_null();
+    let own = super::of(heap).is_null();
     if own {
         super::start(heap, &super::Options::EXACT).map_err(|_| NotMeasured::NoMemory)?;
     }
@@ -545,13 +545,13 @@ pub unsafe fn expect_clean(heap: *mut Heap, mark: u64) -> bool {
 unsafe fn report_survivors(heap: *mut Heap, flow: *mut Flow, open: &Open, measured: &Measured) {
     // Objects by site, as far as there is memory; more cannot be named.
     let mut found: List<(u32, u64)> = List::new();
-    let sites = (*(*heap).profile).book.sites() as u32;
+    let sites = (*super::of(heap)).book.sites() as u32;
     let _ = found.reserve(sites as usize) && (0..sites).all(|site| found.push((site, 0)));
     (*heap).each_page(|page| {
         (*page).each_block(|obj| {
             let record = record::get(page, obj);
             let inside = record.serial() >= open.first_serial
-                && (*(*heap).profile).measures.flow_of(record.serial()) == flow;
+                && (*super::of(heap)).measures.flow_of(record.serial()) == flow;
             if header::count_word(obj) != 0 && inside {
                 if let Some(entry) = found.get_mut(record.site() as usize) {
                     entry.1 += 1;

@@ -30,9 +30,11 @@
 
 use crate::header::{self, Flags};
 use crate::heap::{Heap, Phase};
+use crate::observe::{Notice, Seat, Wants};
 use crate::sys;
 use crate::types::{Type, TypeFlags};
 use book::Book;
+use core::ffi::c_void;
 use core::ptr;
 use lines::Lines;
 use measure::Measures;
@@ -167,13 +169,22 @@ impl Profile {
     }
 }
 
+/// The profile of a heap; null while the host wants none.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+#[inline(always)]
+pub unsafe fn of(heap: *mut Heap) -> *mut Profile {
+    (*heap).observers.state(Seat::Profile) as *mut Profile
+}
+
 /// The profile of a heap if it counts exactly; else null.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
 #[inline(always)]
 pub unsafe fn exact(heap: *mut Heap) -> *mut Profile {
-    let profile = (*heap).profile;
+    let profile = of(heap);
     if profile.is_null() || (*profile).options.flags & SITES == 0 {
         return ptr::null_mut();
     }
@@ -185,7 +196,7 @@ pub unsafe fn exact(heap: *mut Heap) -> *mut Profile {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
-    if !(*heap).profile.is_null() {
+    if !of(heap).is_null() {
         return Err(Refused::IsOn);
     }
     if (*heap).phase != Phase::Idle {
@@ -210,7 +221,7 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
         watch_all(heap, profile);
     }
     measure::begin(heap, profile);
-    (*heap).profile = profile;
+    sit(heap, profile);
     (*heap).each_type(|kind| set_watched(kind, options.flags));
     Ok(())
 }
@@ -266,27 +277,46 @@ unsafe fn watch_all(heap: *mut Heap, profile: *mut Profile) {
 unsafe fn set_watched(kind: *mut Type, flags: u32) {
     (*kind).flags.set(TypeFlags::PROFILED, flags & SITES != 0);
     (*kind).flags.set(TypeFlags::SAMPLED, flags & STACKS != 0);
+    (*kind).make = match (flags & SITES != 0, flags & STACKS != 0) {
+        (true, _) => Some(quick::make),
+        (false, true) => Some(sample::make),
+        (false, false) => None,
+    };
     (*kind).header = (*kind).header.with(Flags::SIDE, flags & SITES != 0);
 }
 
-/// A type was made while the heap may be profiled.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn type_made(kind: *mut Type) {
-    let profile = (*(*kind).heap).profile;
+/// Whoever is told what happens in the heap: the profile of it.
+unsafe fn sit(heap: *mut Heap, profile: *mut Profile) {
+    let wants = Wants::TYPE_MADE | Wants::TYPE_ENDED | Wants::SCOPES | Wants::GONE;
+    (*heap).observers.sit(Seat::Profile, profile as *mut c_void, hear, wants);
+    (*heap).observers.ended = Some(birth::ended);
+    (*heap).observers.last = Some(quick::release_last);
+}
+
+unsafe fn hear(heap: *mut Heap, notice: Notice) {
+    match notice {
+        Notice::TypeMade(kind) => type_made(kind),
+        Notice::TypeEnded(kind) => type_ended(kind),
+        Notice::ScopeEntered(mark, name) => measure::enter(heap, mark, name),
+        Notice::ScopeLeft(left) => measure::leave(heap, left.flow.cast(), left.mark, left.released),
+        Notice::FlowTurned(flow) => measure::turn(heap, flow.cast()),
+        Notice::FlowEnds(flow) => measure::flow_ends(heap, flow.cast()),
+        Notice::Gone => stop(heap),
+        _ => {}
+    }
+}
+
+/// A type was made while the heap is profiled.
+unsafe fn type_made(kind: *mut Type) {
+    let profile = of((*kind).heap);
     if !profile.is_null() {
         set_watched(kind, (*profile).options.flags);
     }
 }
 
 /// A type ends: its slot may become another one's.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn type_ended(kind: *mut Type) {
-    crate::auto::watch::type_ended(kind);
-    let profile = (*(*kind).heap).profile;
+unsafe fn type_ended(kind: *mut Type) {
+    let profile = of((*kind).heap);
     if !profile.is_null() {
         (*profile).book.forget_type((*kind).index);
         if !(*profile).samples.is_null() {
@@ -300,10 +330,13 @@ pub unsafe fn type_ended(kind: *mut Type) {
 /// # Safety
 /// - Only the heap's thread is in the heap, and nobody holds the profile.
 pub unsafe fn stop(heap: *mut Heap) {
-    let profile = core::mem::replace(&mut (*heap).profile, ptr::null_mut());
+    let profile = of(heap);
     if profile.is_null() {
         return;
     }
+    (*heap).observers.leave(Seat::Profile);
+    (*heap).observers.ended = None;
+    (*heap).observers.last = None;
     (*heap).recall_runs();
     (*heap).each_type(|kind| set_watched(kind, 0));
     measure::forget(heap);
@@ -329,7 +362,7 @@ unsafe fn free(profile: *mut Profile) {
 /// # Safety
 /// - As [`stop`].
 pub unsafe fn reset(heap: *mut Heap) -> Result<(), Refused> {
-    let options = (*(*heap).profile).options;
+    let options = (*of(heap)).options;
     if (*heap).phase != Phase::Idle {
         return Err(Refused::Collecting);
     }

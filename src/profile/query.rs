@@ -162,7 +162,7 @@ unsafe fn row_of(id: u32, counters: &Counters) -> Option<Row> {
 /// # Safety
 /// - The heap is profiled; only its thread is in it; patterns are null or C strings.
 pub unsafe fn rows(heap: *mut Heap, query: &Query) -> Option<List<Row>> {
-    let profile: &Profile = &*(*heap).profile;
+    let profile: &Profile = &*super::of(heap);
     let mut rows: List<Row> = List::new();
     let mut enough = true;
     profile.book.each(|id, counters| {

@@ -13,6 +13,19 @@ use crate::memory::range;
 use crate::object::{self, RATION_BYTES};
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
+use core::ptr;
+
+/// As `object::new_array`, for a type that is counted exactly.
+///
+/// # Safety
+/// - As [`birth::new_array`].
+pub unsafe fn make(kind: *mut Type, length: usize) -> *mut c_void {
+    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
+        birth::new_array(kind, length, ptr::null())
+    } else {
+        new_at(kind, ptr::null())
+    }
+}
 
 /// As [`birth::new_at`]. No type is quick while a collection judges.
 ///
@@ -25,7 +38,7 @@ pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
         return birth::new_at(kind, site);
     }
     let heap = (*kind).heap;
-    let profile = (*heap).profile;
+    let profile = super::of(heap);
     let stride = (*kind).stride as u64;
     let id = match site.is_null() {
         true => (*profile).book.site_of_type((*kind).index),
@@ -93,7 +106,7 @@ pub unsafe fn release_last(obj: *mut c_void) {
     }
     let record = *place;
     *place = Record::NONE;
-    (*(*heap).profile).leave((*kind).stride as u64, record);
+    (*super::of(heap)).leave((*kind).stride as u64, record);
     (*kind).freed += 1;
     if !(*kind).run.push(obj) {
         page::free_block(obj);

@@ -308,7 +308,7 @@ impl Samples {
         true
     }
 
-    // ---- the table of live samples: as in `heap/external.rs` ----
+    // ---- the table of live samples: as in `life/external.rs` ----
 
     fn home(&self, granule: u64) -> usize {
         (granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.live_capacity - 1)
@@ -437,15 +437,18 @@ fn stacks_hash(stacks: &List<StackEntry>, number: u32) -> u32 {
 /// Ignores an outcome that is known.
 fn drop_bool(_: bool) {}
 
-/// What `object::new_slow` does for a type that is sampled and not counted exactly: its ration ends before the object
-/// that is sampled.
+/// Makes an object of a type that is sampled and not counted exactly: its ration ends before the object that is
+/// sampled.
 ///
 /// # Safety
-/// - As `object::new`; the type is SAMPLED and not PROFILED.
+/// - As `object::new_array`; the type is SAMPLED and not PROFILED.
 #[inline(never)]
-pub unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
+pub unsafe fn make(kind: *mut Type, length: usize) -> *mut c_void {
     if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        return new_array_slow(kind, 0);
+        return new_array_slow(kind, length);
+    }
+    if (*kind).ration != 0 && !(*kind).run.is_empty() {
+        return object::new(kind);
     }
     match objects_left(kind) {
         0 if (*kind).ration == 0 => entry::new_sampled(kind, ptr::null()),
@@ -454,7 +457,7 @@ pub unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
 }
 
 unsafe fn objects_left(kind: *mut Type) -> u64 {
-    let samples = (*(*(*kind).heap).profile).samples;
+    let samples = (*super::of((*kind).heap)).samples;
     match (*samples).asking {
         // What the host allocates while it tells its frames is not sampled.
         true => u64::MAX,
@@ -462,16 +465,10 @@ unsafe fn objects_left(kind: *mut Type) -> u64 {
     }
 }
 
-/// What `object::new_array` does for such types.
-///
-/// # Safety
-/// - As `object::new_array`; the type is SAMPLED and not PROFILED.
+/// As [`make`], for types whose objects differ in size.
 #[inline(never)]
-pub unsafe fn new_array_slow(kind: *mut Type, length: usize) -> *mut c_void {
-    if !(*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        return object::new(kind);
-    }
-    let samples = (*(*(*kind).heap).profile).samples;
+unsafe fn new_array_slow(kind: *mut Type, length: usize) -> *mut c_void {
+    let samples = (*super::of((*kind).heap)).samples;
     let falls = !(*samples).asking
         && object::bytes_of(&*kind, length).is_some_and(|bytes| (*samples).falls_into(&*kind, bytes as u64));
     match falls {
@@ -518,13 +515,13 @@ pub unsafe fn new_array(
 
 /// Host's frames first, which are inside, then native ones.
 unsafe fn take_stack(heap: *mut Heap, frame: usize, back: usize, frames: &mut Frames) {
-    let samples = (*(*heap).profile).samples;
+    let samples = (*super::of(heap)).samples;
     let options = *(*samples).options();
     if let Some(function) = options.frames {
         let mut sites = [ptr::null::<Site>(); DEPTH_MAX];
         (*samples).asking = true;
         // Nothing that is allocated meanwhile is sampled.
-        (*(*heap).profile).due_bytes = u64::MAX;
+        (*super::of(heap)).due_bytes = u64::MAX;
         let count = host::frames(heap, function, &mut sites, options.ctx);
         for &site in sites.get(..count.min(DEPTH_MAX)).unwrap_or(&[]) {
             if !site.is_null() {
@@ -532,7 +529,7 @@ unsafe fn take_stack(heap: *mut Heap, frame: usize, back: usize, frames: &mut Fr
             }
         }
         // It may have stopped the profile, and started another one.
-        if (*heap).profile.is_null() || (*(*heap).profile).samples != samples {
+        if super::of(heap).is_null() || (*super::of(heap)).samples != samples {
             return;
         }
         (*samples).asking = false;
@@ -546,7 +543,7 @@ unsafe fn take_stack(heap: *mut Heap, frame: usize, back: usize, frames: &mut Fr
 
 /// Enters an object that was sampled, and draws where the next point falls.
 unsafe fn enter(kind: *mut Type, obj: *mut c_void, frames: &Frames) {
-    let profile = (*(*kind).heap).profile;
+    let profile = super::of((*kind).heap);
     if profile.is_null() || (*profile).samples.is_null() {
         return;
     }

@@ -170,7 +170,7 @@ unsafe fn write_parts(
 }
 
 unsafe fn write_totals(heap: *mut Heap, options: &Options, out: &mut dyn Write) -> fmt::Result {
-    let profile = &*(*heap).profile;
+    let profile = &*super::of(heap);
     let bytes = |bytes: u64| Bytes { bytes: bytes as i64, decimals: options.decimals };
     writeln!(out, "Heap: {}", CText((*heap).name()))?;
     writeln!(
@@ -213,7 +213,7 @@ fn write_sites(options: &Options, rows: &[query::Row], out: &mut dyn Write) -> f
 }
 
 unsafe fn write_scopes(heap: *mut Heap, options: &Options, out: &mut dyn Write) -> fmt::Result {
-    let totals = (*(*heap).profile).measures.totals();
+    let totals = (*super::of(heap)).measures.totals();
     if totals.is_empty() {
         return Ok(());
     }

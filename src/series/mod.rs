@@ -5,10 +5,9 @@
 //! |---|---|
 //! | this | the rings; who takes a sample |
 //! | `meters` | what the kernel says of the process |
-//! | `files` | files that are written by themselves: their paths, whose they are |
 //!
 //! A sample is taken by the heap's own thread, at `gc_series_tick`. If the host asked for a **thread**, that one only
-//! says that a tick is due ([`Heap::tick_due`]), and the heap's thread serves it at its next allocation that goes the
+//! says that a tick is due ([`Heap::attention`]), and the heap's thread serves it at its next allocation that goes the
 //! long way; the engine's numbers are never read from outside. A tick that nobody served by the next one, because the
 //! host does not allocate, becomes a sample with the process's memory now and the engine's numbers as they were, and
 //! says so. So the rings have two writers, and a lock; it is one for all series, since it is held for a moment only, and
@@ -16,10 +15,8 @@
 //!
 //! A forked child has the rings, and no thread: samples are taken at its own ticks, of its own memory.
 
-use crate::auto::plan;
-use crate::cycle::events::Event;
-use crate::cycle::Kind;
-use crate::heap::{Heap, Phase};
+use crate::heap::Heap;
+use crate::observe::{self, Notice, Seat, Wants};
 use crate::profile::site;
 use crate::sys::thread::Ticker;
 use crate::sys::{self, lock};
@@ -27,7 +24,6 @@ use core::ffi::{c_char, c_void};
 use core::ptr;
 use core::sync::atomic::Ordering;
 
-pub mod files;
 pub mod meters;
 
 /// Samples read the private bytes of the process, too.
@@ -163,6 +159,29 @@ pub struct Series {
     ticker: Ticker,
 }
 
+/// The series of a heap; null while the host wants none.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+#[inline(always)]
+pub unsafe fn of(heap: *mut Heap) -> *mut Series {
+    (*heap).observers.state(Seat::Series) as *mut Series
+}
+
+unsafe fn hear(heap: *mut Heap, notice: Notice) {
+    match notice {
+        Notice::ScopeEntered(_, name) => scope(heap, What::Enter, name),
+        Notice::ScopeLeft(left) => scope(heap, What::Leave, left.name),
+        Notice::Collected(done) => {
+            let what = if done.full { What::Full } else { What::Young };
+            note(heap, what, done.pause_ns, done.reclaimed, 0);
+        }
+        Notice::Attend(true) => sample(heap),
+        Notice::Gone => stop(heap),
+        _ => {}
+    }
+}
+
 /// How a series is made.
 pub struct Options {
     /// [`PRIVATE`], [`THREAD`].
@@ -187,7 +206,7 @@ pub enum Refused {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
-    if !(*heap).series.is_null() {
+    if !of(heap).is_null() {
         return Err(Refused::IsOn);
     }
     let series = sys::allocate(size_of::<Series>()) as *mut Series;
@@ -197,7 +216,8 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     (*series).flags = options.flags;
     (*series).interval_ns = options.interval_ns;
     let begun = (*series).samples.begin(options.capacity) && (*series).happenings.begin(options.capacity);
-    (*heap).series = series;
+    let wants = Wants::SCOPES | Wants::COLLECTED | Wants::ATTEND | Wants::GONE;
+    (*heap).observers.sit(Seat::Series, series as *mut c_void, hear, wants);
     if begun {
         sample(heap);
     }
@@ -222,13 +242,13 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
 /// # Safety
 /// - Only the heap's thread is in the heap, and nobody holds the series.
 pub unsafe fn stop(heap: *mut Heap) {
-    let series = (*heap).series;
+    let series = of(heap);
     if series.is_null() {
         return;
     }
     Ticker::stop(ptr::addr_of_mut!((*series).ticker));
-    (*heap).series = ptr::null_mut();
-    (*heap).tick_due.store(false, Ordering::Relaxed);
+    (*heap).observers.leave(Seat::Series);
+    (*heap).attention.store(false, Ordering::Relaxed);
     (*series).samples.end();
     (*series).happenings.end();
     sys::free(series as *mut u8);
@@ -239,48 +259,28 @@ pub unsafe fn stop(heap: *mut Heap) {
 /// # Safety
 /// - The heap is live.
 pub unsafe fn stop_thread(heap: *mut Heap) {
-    if !(*heap).series.is_null() {
-        Ticker::stop(ptr::addr_of_mut!((*(*heap).series).ticker));
+    if !of(heap).is_null() {
+        Ticker::stop(ptr::addr_of_mut!((*of(heap)).ticker));
     }
 }
 
-/// A tick of the host's: takes a sample, if the last one is old enough, and looks at the watches.
+/// A tick of the host's: takes a sample, if the last one is old enough, and lets everybody else look around.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn tick(heap: *mut Heap) {
-    let series = (*heap).series;
+    let series = of(heap);
     if !series.is_null() && sys::now_ns().saturating_sub((*series).sampled_ns) >= (*series).interval_ns {
         sample(heap);
     }
-    if (*heap).dump_due.load(Ordering::Relaxed) {
-        plan::serve_signal(heap);
-    }
-    crate::auto::watch::look(heap);
-}
-
-/// A tick of the thread's is due: the heap's thread serves it.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap, at an allocation.
-#[cold]
-#[inline(never)]
-pub unsafe fn serve(heap: *mut Heap) {
-    (*heap).tick_due.store(false, Ordering::Relaxed);
-    if !(*heap).series.is_null() {
-        sample(heap);
-    }
-    if (*heap).dump_due.load(Ordering::Relaxed) {
-        plan::serve_signal(heap);
-    }
-    crate::auto::watch::look(heap);
+    observe::attend(heap);
 }
 
 /// The thread: if the last tick was not served, the heap is at rest, and what the kernel says is all that is new.
 unsafe fn tick_from_thread(arg: *mut c_void) {
     let heap = arg as *mut Heap;
-    let series = (*heap).series;
-    if !(*heap).tick_due.swap(true, Ordering::Relaxed) {
+    let series = of(heap);
+    if !(*heap).attention.swap(true, Ordering::Relaxed) {
         return;
     }
     let mut now = Sample::default();
@@ -312,7 +312,7 @@ unsafe fn read_meters(series: &Series, sample: &mut Sample) {
 }
 
 unsafe fn sample(heap: *mut Heap) {
-    let series = &mut *(*heap).series;
+    let series = &mut *of(heap);
     let mut sample = Sample {
         live_objects: (*heap).live_objects(),
         live_bytes: (*heap).live_bytes(),
@@ -335,38 +335,18 @@ unsafe fn sample(heap: *mut Heap) {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn note(heap: *mut Heap, what: What, duration_ns: u64, value: u64, name: u32) {
-    if (*heap).series.is_null() {
+    if of(heap).is_null() {
         return;
     }
     let live_bytes = (*heap).live_bytes();
     let _guard = lock::SERIES.lock();
     let time_ns = sys::now_ns();
-    (*(*heap).series).happenings.put(Happening { time_ns, duration_ns, live_bytes, value, what, name });
-}
-
-/// A collection has ended.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn collected(heap: *mut Heap, kind: Kind, event: &Event) {
-    let what = if kind == Kind::Full { What::Full } else { What::Young };
-    note(heap, what, event.duration_ns, event.reclaimed, 0);
+    (*of(heap)).happenings.put(Happening { time_ns, duration_ns, live_bytes, value, what, name });
 }
 
 /// A scope was entered or left.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap; `name` is null or a C string.
-pub unsafe fn scope(heap: *mut Heap, what: What, name: *const c_char) {
-    if !name.is_null() && !(*heap).series.is_null() && site::begin() {
+unsafe fn scope(heap: *mut Heap, what: What, name: *const c_char) {
+    if !name.is_null() && site::begin() {
         note(heap, what, 0, 0, site::number_of_scope(name));
     }
-}
-
-/// Whether the heap's thread may run host code and write dumps now.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn is_idle(heap: *const Heap) -> bool {
-    (*heap).phase == Phase::Idle && (*heap).clearing == 0
 }

@@ -7,6 +7,7 @@ use crate::capi::leak::*;
 use crate::capi::lines::*;
 use crate::capi::profile::{gc_run_fn, rc_site};
 use crate::host::RunFn;
+use crate::leaks;
 use crate::leaks::holds::{self, Hold, Wrong};
 use crate::leaks::{expected, hunt};
 use crate::out::Sink;
@@ -74,10 +75,10 @@ fn hold_info(hold: &Hold) -> gc_hold_info {
 pub(in crate::capi) unsafe fn holds(heap: *mut Heap, out_rows: *mut gc_hold_info, room: usize) -> usize {
     const CALL: &str = "gc_holds";
     numbered(CALL, heap, |heap| {
-        if (*heap).leaks.is_null() {
+        if leaks::of(heap).is_null() {
             return Ok(0);
         }
-        let rows = (*(*heap).leaks).holds.held().map(hold_info);
+        let rows = (*leaks::of(heap)).holds.held().map(hold_info);
         put_all(out_rows, room, rows).map_err(|why| bad_rows(heap, CALL, why))
     })
 }

@@ -17,11 +17,11 @@ const_assert_eq!(GC_PROFILE_SITES | GC_PROFILE_STACKS, profile::ALL_FLAGS);
 /// The heap and its profile; err is a status, said.
 pub(super) unsafe fn profiled(call: &str, heap: *mut Heap) -> Result<(*mut Heap, *mut Profile), rc_status> {
     let Some(heap) = heap_of(call, heap) else { return Err(RC_ERR_NO_MEMORY) };
-    if (*heap).profile.is_null() {
+    if profile::of(heap).is_null() {
         (*heap).set_error(format_args!("{call}: heap {} is not profiled", CText((*heap).name())));
         return Err(RC_ERR_REFUSED);
     }
-    Ok((heap, (*heap).profile))
+    Ok((heap, profile::of(heap)))
 }
 
 unsafe fn refuse(heap: *mut Heap, call: &str, why: profile::Refused) -> rc_status {
@@ -106,8 +106,8 @@ pub(in crate::capi) unsafe fn profile_stop(heap: *mut Heap) {
 
 pub(in crate::capi) unsafe fn profile_flags(heap: *mut Heap) -> u32 {
     heap_of("gc_profile_flags", heap)
-        .filter(|&heap| !(*heap).profile.is_null())
-        .map_or(0, |heap| (*(*heap).profile).options.flags)
+        .filter(|&heap| !profile::of(heap).is_null())
+        .map_or(0, |heap| (*profile::of(heap)).options.flags)
 }
 
 pub(in crate::capi) unsafe fn profile_clear(heap: *mut Heap) -> rc_status {

@@ -64,7 +64,7 @@ pub(in crate::capi) unsafe fn watch_rings(
     if flags & !GC_RINGS_LOG != 0 {
         return refuse(RC_ERR_INVALID, format_args!("{CALL}: flags {flags:#x} are not known"));
     }
-    if (*heap).on_verdict.is_some() {
+    if watch::is_on(heap) {
         return refuse(RC_ERR_IN_USE, format_args!("{CALL}: the heap has a watch"));
     }
     let watch = watch::begin(heap, flags & GC_RINGS_LOG != 0);

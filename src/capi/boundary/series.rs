@@ -91,11 +91,11 @@ unsafe fn series_rows(
     rows: impl FnOnce(&series::Series) -> Result<u64, &'static str>,
 ) -> u64 {
     numbered(call, heap, |heap| {
-        if (*heap).series.is_null() {
+        if series::of(heap).is_null() {
             (*heap).set_error(format_args!("{call}: heap {} has no series", CText((*heap).name())));
             return Err(RC_ERR_REFUSED);
         }
-        let series = &*(*heap).series;
+        let series = &*series::of(heap);
         let result = {
             let _guard = lock::SERIES.lock();
             rows(series)

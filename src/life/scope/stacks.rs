@@ -154,7 +154,7 @@ pub unsafe fn is_stack(stack: *const ScopeStack) -> bool {
 pub unsafe fn switch(heap: *mut Heap, stack: *mut ScopeStack) -> *mut ScopeStack {
     let before = core::mem::replace(&mut (*heap).scopes.current, stack);
     if before != stack {
-        measure::turn(heap, &raw mut (*current(heap)).flow);
+        observe::tell(heap, Notice::FlowTurned((&raw mut (*current(heap)).flow).cast()));
     }
     before
 }
@@ -177,7 +177,7 @@ pub unsafe fn free_stack(stack: *mut ScopeStack) -> bool {
 
 /// Ends a stack without a scope.
 unsafe fn end(heap: *mut Heap, stack: *mut ScopeStack) {
-    measure::flow_ends(heap, &raw mut (*stack).flow);
+    observe::tell(heap, Notice::FlowEnds((&raw mut (*stack).flow).cast()));
     (*stack).end_memory();
     match (*stack).prev.is_null() {
         true => (*heap).scopes.first = (*stack).next,

@@ -3,7 +3,7 @@
 //!
 //! | | the process exits | the code is unloaded |
 //! |---|---|---|
-//! | plans are carried out (`profile/plan.rs`) | yes | yes |
+//! | plans are carried out (`auto/plan.rs`) | yes | yes |
 //! | threads of series end | yes: what has the code may be unloaded in the middle of an exit | yes |
 //! | the signal's disposition is put back, if it is still ours | no: one more may come | yes |
 //! | the range, and what else was taken of the process | stays: other threads, and destructors of the host that run later, may use their heaps to the very end | given back |
@@ -26,12 +26,12 @@
 //! What a host left undone is not made up for when it unloads: objects that live are not ended, since their callbacks
 //! may be gone already. musl never unloads.
 
+use crate::auto::files;
 use crate::auto::plan;
 use crate::heap::{self, Heap, Phase};
 use crate::memory::range::{self, RANGE};
 use crate::profile::{record, site};
 use crate::series;
-use crate::series::files;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// [`leaving`] is registered.
