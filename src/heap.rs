@@ -31,12 +31,13 @@ use crate::memory::page::{Kind, Page, PageFlags, FIRST_OFFSET, NO_PAGE, PAGE_BYT
 use crate::memory::range;
 use crate::memory::segment::NO_SEGMENT;
 use crate::observe::{self, Notice, Observers};
+use crate::sys::thread::NEST;
 use crate::types::Type;
 use core::ffi::c_char;
 use core::fmt::Write;
 use core::ptr;
 use core::sync::atomic::AtomicBool;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use range::NoSlot;
 
 /// Bytes of a heap's slot in the range.
@@ -80,11 +81,12 @@ pub struct Heap {
     pub phase: Phase,
     /// Whether automatic collection is on.
     pub enabled: bool,
-    /// Nested deaths that run callbacks, for the bound on the stack; see `life/death.rs`.
-    pub death_depth: u32,
+    /// Callbacks of the heap that are running, and [`NESTED`].
+    callbacks_running: AtomicU32,
     /// `clear` callbacks that are running: no collection may.
     pub clearing: u32,
-    /// Objects whose last reference went while too many deaths were nested.
+    /// Objects, of this and of other heaps, whose last reference went while too many callbacks were nested and the
+    /// innermost was this heap's.
     pub deferred: Queue,
     /// One per stride.
     pub classes: [Class; CLASS_COUNT],
@@ -187,6 +189,35 @@ impl Heap {
     /// What [`Heap::give`] was told.
     pub fn next_free(&self) -> u32 {
         self.mark_serial as u32
+    }
+
+    /// A callback begins.
+    #[inline(always)]
+    pub fn callback_begins(&self) {
+        // Not as one operation: nobody else counts, and what another thread sets meanwhile may be lost.
+        self.callbacks_running.store(self.callbacks_running.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// A callback has returned.
+    #[inline(always)]
+    pub fn callback_ends(&self) {
+        self.callbacks_running.store(self.callbacks_running.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+    }
+
+    /// Callbacks of the heap that are running.
+    pub fn running_callbacks(&self) -> u32 {
+        self.callbacks_running.load(Ordering::Relaxed) & !NESTED
+    }
+
+    /// Whether there are, or were, other heaps with whose callbacks its own are counted; see `host.rs`.
+    pub fn is_nested(&self) -> bool {
+        self.callbacks_running.load(Ordering::Relaxed) & NESTED != 0
+    }
+
+    /// Whether it is certain that fewer than `most` callbacks are running.
+    #[inline(always)]
+    pub fn is_shallow(&self, most: u32) -> bool {
+        self.callbacks_running.load(Ordering::Relaxed) < most
     }
 
     /// The name, for reports.
@@ -362,6 +393,40 @@ pub struct Options {
     pub queued_finalizers: bool,
 }
 
+/// In the number of running callbacks, so that one comparison finds both: see [`Heap::is_nested`].
+const NESTED: u32 = 1 << 31;
+
+/// How many heaps there are, and the one that was made when there was no other. Under the range's lock.
+static mut HEAPS_ALIVE: usize = 0;
+static mut FIRST: *mut Heap = ptr::null_mut();
+
+/// Counts a new heap. From the second on their callbacks can nest, and are counted together.
+unsafe fn come_to_others(heap: *mut Heap) {
+    let _guard = range::LOCK.lock();
+    HEAPS_ALIVE += 1;
+    if HEAPS_ALIVE == 1 {
+        FIRST = heap;
+        return;
+    }
+    NEST.ensure();
+    let first = ptr::replace(&raw mut FIRST, ptr::null_mut());
+    for heap in [first, heap] {
+        if !heap.is_null() {
+            // A thread that counts a callback of the first at this moment may undo it: then the first goes on alone.
+            (*heap).callbacks_running.fetch_or(NESTED, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Counts a heap that ends.
+unsafe fn leave_others(heap: *mut Heap) {
+    let _guard = range::LOCK.lock();
+    HEAPS_ALIVE -= 1;
+    if FIRST == heap {
+        FIRST = ptr::null_mut();
+    }
+}
+
 /// Makes a heap.
 ///
 /// # Safety
@@ -400,6 +465,7 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
     heap.budget = heap.pace.first_budget();
     static HEAPS_MADE: AtomicU64 = AtomicU64::new(0);
     heap.serial = HEAPS_MADE.fetch_add(1, Ordering::Relaxed) + 1;
+    come_to_others(slot);
     heap.signature = SIGNATURE;
     Ok(slot)
 }
@@ -420,6 +486,7 @@ pub unsafe fn end(heap: *mut Heap) {
     (*heap).finalizers.end();
     (*heap).callbacks.end();
     (*heap).give_all_segments();
+    leave_others(heap);
     range::give_heap_slot(heap);
 }
 

@@ -11,9 +11,14 @@
 //! | all of them, in a collection | anything but collect | the heap's phase is `Releasing` |
 //!
 //! **Stack.** A callback that releases the last reference of another object must see it dead when
-//! `rc_decref` returns, so deaths nest. [`DEATH_DEPTH_MAX`] bounds that: deeper ones wait until the
-//! innermost running callback has returned. A chain of any length whose links are released by callbacks
-//! therefore needs a fixed amount of stack.
+//! `rc_decref` returns, so deaths nest. [`DEATH_DEPTH_MAX`] bounds that; deeper ones wait in the heap whose callback is
+//! innermost, until that has returned. A chain of any length whose links are released by callbacks therefore needs a fixed
+//! amount of stack, in however many heaps its links lie:
+//!
+//! - a heap counts its own running callbacks, which is enough for one that is alone;
+//! - as soon as there is a second heap, those of all are counted together ([`Heap::is_nested`]), by thread: each thread has
+//!   a word ([`NEST`](crate::sys::thread::NEST)) that says how many of their deaths and collections are on its stack, and whose is innermost.
+//!   Callbacks that were running when the second heap was made are in no word: as many may nest again, once.
 //!
 //! **errno.** A callback changes what the caller of the library has in `errno`, at a moment of the library's choice; what
 //! was there is put back behind each. `traverse`, which runs in sweeps, leaves that to whoever sweeps.
@@ -24,11 +29,14 @@
 use crate::auto::watch::Watch;
 use crate::cycle::events::{Event, EventFn};
 use crate::heap::Heap;
+use crate::life::death;
 use crate::life::scope::{self, Border};
 use crate::life::weak::{Weak, WeakFn};
+use crate::memory::range;
 use crate::observe::{self, Around, Notice, Wants};
 use crate::profile::site::Site;
 use crate::sys::errno::{self, Kept};
+use crate::sys::thread::NEST;
 use crate::types::{ObjectFn, TraverseFn, VisitFn};
 use core::ffi::{c_int, c_void};
 
@@ -44,9 +52,57 @@ pub type WatchFn = unsafe extern "C" fn(*mut Heap, u32, u64, *mut c_void);
 /// Tells the frames of an interpreter.
 pub type FramesFn = unsafe extern "C" fn(*mut *const Site, usize, *mut c_void) -> usize;
 
-/// How deep deaths with callbacks may nest before they are put off. Sixteen levels of ours and the host's
+/// How deep callbacks may nest before deaths in them are put off. Sixteen levels of ours and the host's
 /// frames fit a 64 KiB stack with room for host code in each.
 pub const DEATH_DEPTH_MAX: u32 = if cfg!(feature = "check") { 4 } else { 16 };
+
+/// In [`NEST`]: the number of the nested heap whose death or collection is innermost, above so many bits of how many there
+/// are. 0: there is none.
+const DEPTH_BITS: u32 = 16;
+const DEPTH_MASK: usize = (1 << DEPTH_BITS) - 1;
+
+/// What a thread's word was before [`enter_nest`]; None: nothing was written.
+pub struct Outer(Option<usize>);
+
+/// Whether so many callbacks are running that a death in them, or a collection, has to wait.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn is_deep(heap: *mut Heap) -> bool {
+    (*heap).running_callbacks() >= DEATH_DEPTH_MAX || NEST.get() & DEPTH_MASK >= DEATH_DEPTH_MAX as usize
+}
+
+/// The heap that a death has to wait in, because [`is_deep`] says so.
+///
+/// # Safety
+/// - As [`is_deep`].
+pub unsafe fn innermost(heap: *mut Heap) -> *mut Heap {
+    match NEST.get() >> DEPTH_BITS {
+        0 => heap,
+        index => range::heap_at(index),
+    }
+}
+
+/// A death or a collection of the heap begins, in which callbacks may run. [`leave_nest`] is its end; what was put off in
+/// it is still to be ended then, which is [`death::end_deferred`] or, while another death goes on, [`death::take_deferred`].
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn enter_nest(heap: *mut Heap) -> Outer {
+    if !(*heap).is_nested() {
+        return Outer(None);
+    }
+    let before = NEST.get();
+    let depth = ((before & DEPTH_MASK) + 1).min(DEPTH_MASK);
+    Outer(NEST.set(((*heap).index as usize) << DEPTH_BITS | depth).then_some(before))
+}
+
+/// See [`enter_nest`].
+pub fn leave_nest(outer: Outer) {
+    if let Some(word) = outer.0 {
+        NEST.set(word);
+    }
+}
 
 /// Calls `finalize`.
 ///
@@ -113,10 +169,7 @@ pub unsafe fn event(heap: *mut Heap, function: EventFn, event: &Event, ctx: *mut
 /// # Safety
 /// - As [`call`]; the heap's phase is `Judging`.
 pub unsafe fn write(heap: *mut Heap, function: WriteFn, bytes: &[u8], ctx: *mut c_void) -> c_int {
-    let before = enter(heap);
-    let result = function(bytes.as_ptr() as *const c_void, bytes.len(), ctx);
-    leave(heap, before);
-    result
+    alone(heap, || function(bytes.as_ptr() as *const c_void, bytes.len(), ctx))
 }
 
 /// Runs a function of the host's as if the host had called it itself.
@@ -136,10 +189,7 @@ pub type PredicateFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
 /// # Safety
 /// - As [`call`], but that `obj` need not be held.
 pub unsafe fn ask(heap: *mut Heap, function: PredicateFn, obj: *mut c_void, ctx: *mut c_void) -> bool {
-    let before = enter(heap);
-    let answer = function(obj, ctx);
-    leave(heap, before);
-    answer != 0
+    alone(heap, || function(obj, ctx)) != 0
 }
 
 /// Asks for the frames of an interpreter; how many were given.
@@ -152,9 +202,7 @@ pub unsafe fn frames(
     sites: &mut [*const Site],
     ctx: *mut c_void,
 ) -> usize {
-    let before = enter(heap);
-    let count = function(sites.as_mut_ptr(), sites.len(), ctx);
-    leave(heap, before);
+    let count = alone(heap, || function(sites.as_mut_ptr(), sites.len(), ctx));
     count.min(sites.len())
 }
 
@@ -163,9 +211,7 @@ pub unsafe fn frames(
 /// # Safety
 /// - As [`call`]; the heap is in no collection.
 pub unsafe fn watch(heap: *mut Heap, function: WatchFn, watch: &Watch, value: u64) {
-    let before = enter(heap);
-    function(heap, watch.number, value, watch.ctx);
-    leave(heap, before);
+    alone(heap, || function(heap, watch.number, value, watch.ctx))
 }
 
 /// What is as it was when a callback returns.
@@ -177,14 +223,25 @@ struct Before {
 
 /// A callback begins.
 unsafe fn enter(heap: *mut Heap) -> Before {
-    (*heap).death_depth += 1;
+    (*heap).callback_begins();
     Before { scopes: scope::begin_callback(heap), errno: errno::keep() }
 }
 
 unsafe fn leave(heap: *mut Heap, before: Before) {
     scope::end_callback(heap, before.scopes);
-    (*heap).death_depth -= 1;
+    (*heap).callback_ends();
     drop(before.errno);
+}
+
+/// Calls host code that is part of no death and of no collection.
+unsafe fn alone<T>(heap: *mut Heap, call: impl FnOnce() -> T) -> T {
+    let outer = enter_nest(heap);
+    let before = enter(heap);
+    let result = call();
+    leave(heap, before);
+    leave_nest(outer);
+    death::end_deferred(heap);
+    result
 }
 
 /// Calls `traverse`.

@@ -31,7 +31,8 @@ RCGC_BEGIN_DECLS
 RCGC_API void rc_incref(void *RCGC_NONNULL obj);
 
 /* Releases a reference. With the last one the object, and all that only it kept alive, dies
- * before this returns, without recursion, whatever the depth.
+ * before this returns, without recursion, whatever the depth. Sixteen callbacks deep it dies
+ * when the innermost of them has returned (`rc_object_fn` in rcgc/type.h).
  *
  * Ownership: takes one reference.
  * Threads: the heap's; any thread for immortal objects.

@@ -32,6 +32,7 @@ use crate::heap::{self, Heap, Phase};
 use crate::memory::range::{self, RANGE};
 use crate::profile::{record, site};
 use crate::series;
+use crate::sys::thread::NEST;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// [`leaving`] is registered.
@@ -81,6 +82,7 @@ extern "C" fn last_of_all() {
         }
         if is_unloaded {
             plan::end_signals();
+            NEST.end();
             files::end();
             site::end();
             record::unmake();
@@ -92,7 +94,7 @@ extern "C" fn last_of_all() {
 /// Gives back what a heap took elsewhere, without running host code.
 unsafe fn give_back(heap: *mut Heap) {
     // A heap that was left in the middle of something is not touched.
-    if (*heap).phase == Phase::Idle && (*heap).death_depth == 0 {
+    if (*heap).phase == Phase::Idle && (*heap).running_callbacks() == 0 {
         heap::end(heap);
     }
 }

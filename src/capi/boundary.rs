@@ -304,7 +304,7 @@ pub(super) unsafe fn heap_free(heap: *mut Heap) -> usize {
     if !is_heap(heap) {
         report::fatal(format_args!("gc_heap_free: {heap:p} is not a live heap: freed twice, or never one"));
     }
-    if (*heap).phase != Phase::Idle || (*heap).death_depth != 0 {
+    if (*heap).phase != Phase::Idle || (*heap).running_callbacks() != 0 {
         report::fatal(format_args!(
             "gc_heap_free: heap {} was freed inside one of its own callbacks, or one of them was left by a jump",
             CText((*heap).name())

@@ -22,7 +22,8 @@ pub unsafe extern "C" fn rc_incref(obj: NonNull<c_void>) {
 }
 
 /// Releases a reference. With the last one the object, and all that only it kept alive, dies before this
-/// returns, without recursion, whatever the depth.
+/// returns, without recursion, whatever the depth. Sixteen callbacks deep it dies when the innermost of them
+/// has returned (`rc_object_fn` in rcgc/type.h).
 ///
 /// Ownership: takes one reference.
 /// Threads: the heap's; any thread for immortal objects.

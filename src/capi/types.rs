@@ -27,6 +27,11 @@ pub type rc_traverse_fn =
 
 /// The other callbacks of a type. They return: one that is left by a long jump or an exception leaves its heap in the middle
 /// of a death for ever, without collections; `gc_heap_free` then calls the fatal hook.
+///
+/// **Depth.** An object whose last reference a callback releases is dead when its `rc_decref` returns, while fewer than sixteen
+/// callbacks are running on the thread, those of all heaps together. Deeper it dies as soon as the innermost of them has returned; the
+/// thread must still be alone in its heap then. So a chain whose links are released by callbacks needs the stack of sixteen callbacks,
+/// however long it is and in however many heaps its links lie. Collections that are due wait likewise.
 pub type rc_object_fn = Option<unsafe extern "C" fn(obj: *mut c_void)>;
 
 /// The kinds of slots; written by the `RC_FIELD` macros.

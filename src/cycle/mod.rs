@@ -67,7 +67,9 @@ use crate::check;
 use crate::cycle::stats::{Outcome, Status};
 use crate::header;
 use crate::heap::{self, Heap, Phase};
+use crate::host;
 use crate::life::count;
+use crate::life::death;
 use crate::life::finalizers;
 use crate::life::scope;
 use crate::life::weak;
@@ -111,6 +113,14 @@ pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> (u64, Status) {
 unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
     // A `traverse` may change it, once an object.
     let _errno = errno::keep();
+    let outer = host::enter_nest(heap);
+    let outcome = run_in_nest(heap, kind, reason);
+    host::leave_nest(outer);
+    death::end_deferred(heap);
+    outcome
+}
+
+unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
     let start = sys::now_ns();
     let ending = reason == Reason::HeapEnd;
     // Only a full collection makes up for one that was refused.
@@ -233,7 +243,8 @@ unsafe fn run_due(heap: *mut Heap) {
         false => (*heap).pace.due((*heap).bytes_in_use(), (*heap).budget),
     };
     match due {
-        Some(kind) if (*heap).is_idle() => {
+        // Collections that are due nest through the heaps in whose callbacks there are allocations.
+        Some(kind) if (*heap).is_idle() && !host::is_deep(heap) => {
             run(heap, kind, Reason::Trigger);
         }
         Some(_) => (*heap).renew_budget(true),
@@ -259,8 +270,9 @@ pub unsafe fn safepoint(heap: *mut Heap) {
 /// # Safety
 /// - Only the heap's thread is in the heap; at an allocation.
 pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
-    let allowed = (*heap).enabled && (*heap).pace.mode == Mode::Allocation && (*heap).death_depth == 0;
-    if !allowed || !(*heap).is_idle() {
+    let allowed =
+        (*heap).enabled && (*heap).pace.mode == Mode::Allocation && (*heap).running_callbacks() == 0;
+    if !allowed || !(*heap).is_idle() || host::is_deep(heap) {
         return false;
     }
     let before = (*heap).bytes_in_use();

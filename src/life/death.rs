@@ -14,8 +14,8 @@
 //! **Objects with callbacks** or weak handles go through [`end_with_callbacks`], the steps of
 //! `lifetime.md`. What the engine released for them is queued and ends afterwards; what their callbacks
 //! release ends before that `rc_decref` returns, by a nested call of [`release_last`], down to
-//! [`DEATH_DEPTH_MAX`]; deeper ones are put into the heap's `deferred` queue, and the innermost callback
-//! that is still running ends them when it returns.
+//! [`DEATH_DEPTH_MAX`]; deeper ones are put into the `deferred` queue of the heap whose callback is innermost
+//! (`host.rs`), and end when that callback has returned.
 //!
 //! Queues are local to a call, so a nested death never sees what an outer one has still to do.
 
@@ -457,8 +457,19 @@ unsafe fn free_alone(obj: *mut c_void, kind: *mut Type, head: u64) {
 
 #[inline(never)]
 unsafe fn end_with_steps(obj: *mut c_void, kind: *mut Type) {
+    let heap = (*kind).heap;
+    if !(*heap).is_shallow(DEATH_DEPTH_MAX) {
+        return end_deep_alone(obj, kind, heap);
+    }
     let mut queue = Queue::new();
-    end_with_callbacks(obj, kind, &mut queue);
+    end_in_steps(obj, kind, heap, &mut queue);
+    end_all(&mut queue);
+}
+
+#[inline(never)]
+unsafe fn end_deep_alone(obj: *mut c_void, kind: *mut Type, heap: *mut Heap) {
+    let mut queue = Queue::new();
+    end_deep(obj, kind, heap, &mut queue);
     end_all(&mut queue);
 }
 
@@ -499,14 +510,32 @@ unsafe fn release_edge_of(holder: *mut c_void, word: usize, head: &mut u64) {
     }
 }
 
-/// Steps 1 to 7 of one object with callbacks or weak handles.
-#[inline(never)]
+/// Ends one object with callbacks or weak handles.
+#[inline(always)]
 unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
     let heap = (*kind).heap;
-    if (*heap).death_depth >= DEATH_DEPTH_MAX {
-        (*heap).deferred.push(obj);
+    if (*heap).is_shallow(DEATH_DEPTH_MAX) {
+        end_in_steps(obj, kind, heap, queue);
+    } else {
+        end_deep(obj, kind, heap, queue);
+    }
+}
+
+/// As [`end_in_steps`], where many callbacks may be running: of this heap, or of others that share the thread.
+#[inline(never)]
+unsafe fn end_deep(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue: &mut Queue) {
+    if host::is_deep(heap) {
+        (*host::innermost(heap)).deferred.push(obj);
         return;
     }
+    let outer = host::enter_nest(heap);
+    end_in_steps(obj, kind, heap, queue);
+    host::leave_nest(outer);
+}
+
+/// Steps 1 to 7.
+#[inline(never)]
+unsafe fn end_in_steps(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue: &mut Queue) {
     header::store(obj, header::load(obj).held());
     if let Some(finalize) = (*kind).finalize {
         if !header::has_flags(obj, Flags::FINALIZED) && (*heap).finalizers.queued {
@@ -619,8 +648,8 @@ pub unsafe fn check_hold(obj: *mut c_void, kind: *mut Type) {
     }
 }
 
-/// Takes over what was put off while a callback of this heap was running. It is not ended here: that would
-/// be the recursion which putting it off avoids.
+/// Takes over what was put off while a callback of this heap was running, of whatever heaps. It is not ended here: that
+/// would be the recursion which putting it off avoids.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
@@ -628,4 +657,23 @@ pub unsafe fn take_deferred(heap: *mut Heap, queue: &mut Queue) {
     while let Some(obj) = (*heap).deferred.pop() {
         queue.push(obj);
     }
+}
+
+/// Ends what was put off in callbacks that are over and were not part of an object's end by count.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+#[inline(always)]
+pub unsafe fn end_deferred(heap: *mut Heap) {
+    if !(*heap).deferred.is_empty() {
+        end_taken(heap);
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn end_taken(heap: *mut Heap) {
+    let mut queue = Queue::new();
+    take_deferred(heap, &mut queue);
+    end_all(&mut queue);
 }

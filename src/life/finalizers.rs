@@ -18,6 +18,7 @@ use crate::header::{self, Flags, LOCAL_ONE};
 use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::life::count;
+use crate::life::death;
 use crate::life::weak::{self, Pending};
 use crate::object;
 use crate::sys::errno;
@@ -103,12 +104,14 @@ pub struct Ran {
     pub status: Status,
 }
 
-/// Runs what is due now, releases it, and judges it again. None may run in a collection, in `clear`, and while they run.
+/// Runs what is due now, releases it, and judges it again. None may run in a collection, in `clear`, while
+/// they run, and where too many callbacks are nested.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap; every tracked object is walkable.
 pub unsafe fn run(heap: *mut Heap) -> Ran {
-    if (*heap).finalizers.running || (*heap).phase != Phase::Idle || (*heap).clearing != 0 {
+    let may_run = !(*heap).finalizers.running && (*heap).phase == Phase::Idle && (*heap).clearing == 0;
+    if !may_run || host::is_deep(heap) {
         return Ran { callbacks: 0, status: Status::Refused };
     }
     if !(*heap).finalizers.are_due() {
@@ -117,6 +120,7 @@ pub unsafe fn run(heap: *mut Heap) -> Ran {
     // A `traverse` may change it, as in a collection.
     let _errno = errno::keep();
     (*heap).finalizers.running = true;
+    let outer = host::enter_nest(heap);
     let count = (*heap).finalizers.due.len();
     // Before any host code runs, which might cut what is to be judged together into pieces.
     let complete = queued::hold(heap, count);
@@ -125,6 +129,8 @@ pub unsafe fn run(heap: *mut Heap) -> Ran {
     (*heap).finalizers.due.remove_first(count);
     (*heap).finalizers.kept.end();
     (*heap).finalizers.running = false;
+    host::leave_nest(outer);
+    death::end_deferred(heap);
     Ran { callbacks, status: if complete { verdict } else { Status::NoMemory } }
 }
 

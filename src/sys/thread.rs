@@ -1,10 +1,82 @@
-//! A thread that wakes up now and then, for who asks for one. The only one that the library ever starts.
+//! Threads: one that wakes up now and then, for who asks for one, the only one that the library ever starts; and a word
+//! of each thread's own.
 
 use super::{errno, lock};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A word that every thread has for itself, 0 in the beginning. Without it, which is so until [`OwnWord::ensure`] and
+/// where the system has no more of them, all threads read 0.
+pub struct OwnWord {
+    /// The system's key and 1 more; 0: there is none.
+    key: AtomicU64,
+}
+
+/// What nests on each thread: see `host.rs`.
+pub static NEST: OwnWord = OwnWord::new();
+
+impl Default for OwnWord {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl OwnWord {
+    /// One that nobody has asked for.
+    pub const fn new() -> Self {
+        OwnWord { key: AtomicU64::new(0) }
+    }
+
+    /// Gives every thread its word, if that has not been done. A refusal of the system leaves them without.
+    ///
+    /// # Safety
+    /// - One thread at a time.
+    pub unsafe fn ensure(&self) {
+        let mut key: libc::pthread_key_t = 0;
+        // Without a destructor nothing happens at a thread's end.
+        if !self.is_there() && libc::pthread_key_create(&mut key, None) == 0 {
+            self.key.store(key as u64 + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Gives the words back.
+    ///
+    /// # Safety
+    /// - No thread uses its word any more.
+    pub unsafe fn end(&self) {
+        if let Some(key) = self.key.swap(0, Ordering::Relaxed).checked_sub(1) {
+            libc::pthread_key_delete(key as libc::pthread_key_t);
+        }
+    }
+
+    /// Whether threads have their words.
+    #[inline(always)]
+    pub fn is_there(&self) -> bool {
+        self.key.load(Ordering::Relaxed) != 0
+    }
+
+    /// The calling thread's word.
+    pub fn get(&self) -> usize {
+        match self.key.load(Ordering::Relaxed) {
+            0 => 0,
+            // SAFETY: the key was made in `ensure`.
+            key => unsafe { libc::pthread_getspecific((key - 1) as libc::pthread_key_t) as usize },
+        }
+    }
+
+    /// Sets it. False where the thread has none: then nothing was done.
+    pub fn set(&self, word: usize) -> bool {
+        match self.key.load(Ordering::Relaxed) {
+            0 => false,
+            // SAFETY: as in `get`; the word is no pointer to anybody.
+            key => unsafe {
+                libc::pthread_setspecific((key - 1) as libc::pthread_key_t, word as *const c_void) == 0
+            },
+        }
+    }
+}
 
 /// A thread that calls a function at every interval until it is stopped. Must not move while it runs.
 pub struct Ticker {

@@ -119,7 +119,7 @@ pub(in crate::capi) unsafe fn leak_check(
         (*heap).set_error(format_args!("{CALL}: function or out_result is null, or runs is 0"));
         return RC_ERR_INVALID;
     };
-    if (*heap).phase != Phase::Idle || (*heap).death_depth != 0 {
+    if (*heap).phase != Phase::Idle || (*heap).running_callbacks() != 0 {
         (*heap).set_error(format_args!("{CALL}: a callback of the heap is running"));
         return RC_ERR_REFUSED;
     }

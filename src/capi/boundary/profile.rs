@@ -497,7 +497,7 @@ pub(in crate::capi) unsafe fn measure(
     ) {
         return refused(RC_ERR_INVALID, why);
     }
-    if (*heap).phase != Phase::Idle || (*heap).death_depth != 0 {
+    if (*heap).phase != Phase::Idle || (*heap).running_callbacks() != 0 {
         return refused(RC_ERR_REFUSED, "a callback of the heap is running");
     }
     match measure::run(heap, function, ctx) {

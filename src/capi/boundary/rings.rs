@@ -191,7 +191,7 @@ fn finding_row(finding: &Finding<'_>) -> gc_finding {
 pub(in crate::capi) unsafe fn watch_traverse(heap: *mut Heap, on: bool) -> rc_status {
     const CALL: &str = "gc_watch_traverse";
     let Some(heap) = heap_of(CALL, heap) else { return RC_ERR_NO_MEMORY };
-    if (*heap).phase != Phase::Idle || (*heap).death_depth != 0 {
+    if (*heap).phase != Phase::Idle || (*heap).running_callbacks() != 0 {
         (*heap).set_error(format_args!("{CALL}: a callback of the heap is running"));
         return RC_ERR_REFUSED;
     }
