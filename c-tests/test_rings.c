@@ -537,7 +537,7 @@ static void edges_that_lead_to_no_object(void) {
   CHECK_EQ(found.last.kind, GC_FINDING_DEAD_TARGET);
   CHECK(found.last.object == node);
   CHECK_STR(found.text, "refers by Declared.a to");
-  CHECK_STR(found.text, "which is dead: it was released once too often");
+  CHECK_STR(found.text, "which is a dead object of type Declared: it was released once too often");
   static Node on_no_heap;
   void *nowhere[] = {&on_no_heap, (char *)live + 8, (char *)live + 1, (void *)(uintptr_t)0x7fff00000000f0};
   for (size_t i = 0; i < RC_COUNT_OF(nowhere); i++) {

@@ -185,7 +185,6 @@ static void a_stack_of_another_heap_is_fatal(void) {
 
 static rc_scope_stack *mine, *others;
 static rc_scope_mark in_callback;
-static rc_status freed;
 
 static void in_another_stack(void *obj) {
   note_destroy(obj);
@@ -195,7 +194,6 @@ static void in_another_stack(void *obj) {
   CHECK(rc_scope_stack_switch(heap, others) == mine);
   in_callback = rc_scope_enter(heap); /* a coroutine that goes on here, and is not done */
   (void)kept('c');
-  freed = rc_scope_stack_free(mine);
   CHECK(here != RC_SCOPE_NONE);
 }
 
@@ -206,14 +204,13 @@ static void callbacks_end_with_the_stack_that_they_began_with(void) {
   rc_type *wanders = noted("Wanders", in_another_stack);
   for (int own = 0; own < 2; own++) {
     order_used = 0;
-    mine = own ? NULL : new_stack(), others = new_stack(), freed = RC_OK;
+    mine = own ? NULL : new_stack(), others = new_stack();
     rc_scope_stack_switch(heap, mine);
     rc_scope_mark mark = rc_scope_enter(heap);
     (void)kept('o');
     check_log_start();
     rc_decref(graph_node(wanders, 'x'));
     CHECK(ended("xh"));
-    CHECK_EQ(freed, own ? RC_OK : RC_ERR_IN_USE); /* null is not in use */
     CHECK_STR(check_log.text, "another stack");
     CHECK_STR(check_log.text, "here");
     CHECK_EQ(check_log.lines[GC_LOG_WARNING], 2);
@@ -227,6 +224,44 @@ static void callbacks_end_with_the_stack_that_they_began_with(void) {
     CHECK_EQ(rc_scope_stack_free(mine), RC_OK);
     CHECK_EQ(rc_scope_stack_free(others), RC_OK);
   }
+  finish();
+}
+
+static rc_status freed;
+
+static void free_what_is_mine(void *obj) {
+  note_destroy(obj);
+  if (((Node *)obj)->id != 'x') return;
+  rc_scope_stack_switch(heap, others);
+  freed = rc_scope_stack_free(mine);
+  rc_scope_stack_switch(heap, freed == RC_OK ? new_stack() : mine); /* in the same slot, perhaps */
+}
+
+/* A callback frees the stack that was current when it began: not while a scope of it is being left; else what it kept
+ * is released, and the heap's own stack is the current one. */
+static void the_stack_of_a_callback_freed_in_it(void) {
+  begin("own");
+  rc_type *frees = noted("Frees", free_what_is_mine);
+  mine = new_stack(), others = new_stack();
+  rc_scope_stack_switch(heap, mine);
+  rc_scope_mark mark = rc_scope_enter(heap);
+  (void)kept('a');
+  CHECK(rc_scope_keep(heap, graph_node(frees, 'x')) != NULL);
+  check_log_start();
+  CHECK_EQ(rc_scope_leave(heap, mark), RC_OK);
+  CHECK_EQ(freed, RC_ERR_IN_USE);
+  CHECK_EQ(check_log.used, 0);
+  CHECK(ended("xa"));
+  order_used = 0;
+  mark = rc_scope_enter(heap);
+  (void)kept('b');
+  rc_decref(graph_node(frees, 'x'));
+  CHECK_EQ(freed, RC_OK);
+  CHECK(ended("xb"));
+  CHECK_EQ(check_log.lines[GC_LOG_WARNING], 1);
+  CHECK_STR(check_log.text, "the heap's own");
+  CHECK_EQ(rc_scope_leave(heap, mark), RC_ERR_INVALID); /* it is gone with its stack */
+  CHECK(rc_scope_stack_switch(heap, others) == NULL);
   finish();
 }
 
@@ -726,6 +761,7 @@ static const check_test tests[] = {
     CHECK_TEST(slots_are_used_again),
     CHECK_TEST(a_stack_of_another_heap_is_fatal),
     CHECK_TEST(callbacks_end_with_the_stack_that_they_began_with),
+    CHECK_TEST(the_stack_of_a_callback_freed_in_it),
     CHECK_TEST(used_while_it_is_freed),
     CHECK_TEST(freed_in_a_callback),
     CHECK_TEST(threads_with_a_stack_each),

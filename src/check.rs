@@ -59,7 +59,7 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
         let mut here = 0;
         (*page).each_block(|obj| {
             let header = header::load(obj);
-            if header.count_word() != 0 {
+            if !header.is_dead() {
                 here += 1;
                 let index = header.type_index();
                 let kind = range::type_at(index);
@@ -124,16 +124,11 @@ unsafe fn validate_small(
             "page {}: free list leaves the blocks at {obj:p}",
             page.index()
         );
-        holds!(
-            wrong,
-            header::count_word(obj) == 0,
-            "page {}: {obj:p} is alive and in the free list",
-            page.index()
-        );
+        holds!(wrong, header::is_dead(obj), "page {}: {obj:p} is alive and in the free list", page.index());
         holds!(wrong, free <= blocks, "page {}: the free list is a ring", page.index());
     });
     let mut old = 0;
-    page.each_block(|obj| old += (header::count_word(obj) != 0 && page::is_old(page, obj)) as u32);
+    page.each_block(|obj| old += (!header::is_dead(obj) && page::is_old(page, obj)) as u32);
     holds!(
         wrong,
         page.old_end <= 1 || old == page.span,

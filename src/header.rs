@@ -11,7 +11,8 @@
 //!
 //! | word | state | the high word holds |
 //! |---|---|---|
-//! | 0 | dead, or never an object: also what memory given back reads | link of the page's free list |
+//! | 0 | never an object; or dead, and its memory was given back | link of the page's free list |
+//! | 1 ... 2^28 - 1 | dead: which type it was of, as [`Type::dead_word`](crate::types::Type) | link of the page's free list |
 //! | 2^28 + low 28 bits of a granule | queued: count 0 was reached, the end is still to come | type, flags, 8 high bits of the granule |
 //! | 2^29 + n | shared between threads (not in this version) | type, flags |
 //! | 2^30 + n, n >= 1 | local, count n; while held or dying, the engine's own hold is one of them | type, flags |
@@ -35,8 +36,10 @@ pub const LOCAL_ONE: u32 = LOCAL + 1;
 pub const IMMORTAL: u32 = 1 << 31;
 /// Shared between threads.
 pub const SHARED: u32 = 1 << 29;
-/// Waiting for its end in a [`crate::life::death::Queue`].
+/// Waiting for its end in a [`crate::life::death::Queue`]. Words below are those of the dead.
 pub const QUEUED: u32 = 1 << 28;
+/// Dead, of a type that is not told.
+pub const DEAD_UNTOLD: u32 = QUEUED - 1;
 
 /// Bits of the type index in the high word.
 pub const TYPE_BITS: u32 = 18;
@@ -104,9 +107,13 @@ impl Header {
         Header((((type_index | flags.bits()) as u64) << 32) | LOCAL_ONE as u64)
     }
 
-    /// The header of a free block.
-    pub const fn free(link: u32) -> Self {
-        Header((link as u64) << 32)
+    /// The header of a block that no object was in; the next one is its neighbour.
+    pub const NONE: Self = Header(0);
+
+    /// Whether no object is there any more, or none ever was.
+    #[inline(always)]
+    pub const fn is_dead(self) -> bool {
+        self.count_word() < QUEUED
     }
 
     /// The count word.
@@ -194,6 +201,25 @@ pub unsafe fn count_word(obj: *mut c_void) -> u32 {
 #[inline(always)]
 pub unsafe fn set_count_word(obj: *mut c_void, word: u32) {
     *(obj as *mut u32).sub(2) = word;
+}
+
+/// Whether no object is there any more, or none ever was.
+///
+/// # Safety
+/// - `obj - 8` is readable.
+#[inline(always)]
+pub unsafe fn is_dead(obj: *mut c_void) -> bool {
+    count_word(obj) < QUEUED
+}
+
+/// Sets the link of a block that is, or becomes, free. By itself, since the count word was set when the object died,
+/// where its type was at hand.
+///
+/// # Safety
+/// - `obj` is a block whose count word is that of the dead.
+#[inline(always)]
+pub unsafe fn set_link(obj: *mut c_void, link: u32) {
+    *(obj as *mut u32).sub(1) = link;
 }
 
 /// Reads the high word.

@@ -4,6 +4,7 @@
 //! goes the long way, which the ration reaches when it is used up and the page when it has no free block.
 
 pub mod edges;
+pub mod epitaph;
 pub mod slots;
 
 use crate::base::report;
@@ -364,7 +365,7 @@ pub unsafe fn check(obj: *mut c_void) -> Result<Header, NotAnObject> {
         _ => match (*page).payload_at(obj as usize) {
             Some(payload) if payload == obj => {
                 let header = header::load(obj);
-                if header.count_word() == 0 {
+                if header.is_dead() {
                     Err(NotAnObject::Dead)
                 } else {
                     Ok(header)
@@ -378,9 +379,12 @@ pub unsafe fn check(obj: *mut c_void) -> Result<Header, NotAnObject> {
 }
 
 /// Says why an address is no object, and aborts.
+///
+/// # Safety
+/// - As [`check`], which said so.
 #[cold]
 #[inline(never)]
-pub fn misuse(call: &str, obj: *mut c_void, why: NotAnObject) -> ! {
+pub unsafe fn misuse(call: &str, obj: *mut c_void, why: NotAnObject) -> ! {
     match why {
         NotAnObject::Null => report::fatal(format_args!("{call}: the object is null")),
         NotAnObject::Foreign => report::fatal(format_args!(
@@ -390,7 +394,8 @@ pub fn misuse(call: &str, obj: *mut c_void, why: NotAnObject) -> ! {
             "{call}: {obj:p} is not an object: it points into one, or is not aligned to {GRANULE_BYTES}"
         )),
         NotAnObject::Dead => report::fatal(format_args!(
-            "{call}: {obj:p} is a dead object: released once too often, or used after its last reference went"
+            "{call}: {obj:p} is a dead {}: released once too often, or used after its last reference went",
+            epitaph::of(obj)
         )),
     }
 }
@@ -475,6 +480,7 @@ pub unsafe fn free_to_run(obj: *mut c_void, kind: *mut Type) {
         // Large objects: a class of which none of them is.
         run = &raw mut (&mut (*(*kind).heap).classes)[(*page).class as usize % CLASS_COUNT].run;
     }
+    header::set_count_word(obj, (*kind).dead_word);
     if !(*run).push(obj) {
         crate::memory::page::free_block(obj);
     }
@@ -493,5 +499,6 @@ pub unsafe fn free(obj: *mut c_void, kind: *mut Type) {
     if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
         (*kind).bytes_freed += (*range::page_of(obj as usize)).block_bytes() as u64;
     }
+    header::set_count_word(obj, (*kind).dead_word);
     crate::memory::page::free_block(obj);
 }

@@ -11,7 +11,7 @@
 //! each other.
 
 use crate::base::report::{CText, Line};
-use crate::header::{Flags, Header, CARE_FLAGS, HEADER_BYTES};
+use crate::header::{Flags, Header, CARE_FLAGS, DEAD_UNTOLD, HEADER_BYTES};
 use crate::heap::Heap;
 use crate::memory::class::{class_of, stride_of, Class, Run, NO_CLASS, SHIFT_BYTES_MAX};
 use crate::memory::range;
@@ -221,6 +221,9 @@ pub struct Type {
     pub word_count: u32,
     /// Trailing arrays shorter than this may be made by the leaf path now; see [`Type::set_paused`].
     pub quick_lengths: u32,
+    /// The count word of its dead objects: a number that no other type of the process has or had, as far as they go, so
+    /// that a message can say what a dead object was.
+    pub dead_word: u32,
     /// All other declared fields.
     pub extra: *mut Slots,
     /// How many.
@@ -460,6 +463,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     let mut text = block.add(entry_bytes);
     let books = (text as *mut Books).sub(1);
     books.write(Books { serial, peak: 0, peak_bytes: 0, found: Found::default() });
+    kind.dead_word = serial.min(DEAD_UNTOLD as u64) as u32;
     let mut simple_field = books as *mut SimpleField;
     kind.name = copy_text(&mut text, spec.name);
     for field in fields {

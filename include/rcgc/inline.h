@@ -9,8 +9,9 @@
  *
  * The count's number line:
  *
- *     0                  dead, or never an object; also what memory given back to the system reads
- *     1 ... 2^30-1       slow: shared between threads, dying, or dead with a reason
+ *     0                  never an object; also what memory given back to the system reads
+ *     1 ... 2^28-1       dead: which type it was of
+ *     2^28 ... 2^30-1    slow: waiting for its end, or shared between threads
  *     2^30 + n, n >= 1   local, count n
  *     2^31               immortal; a count that overflows arrives here by itself
  *

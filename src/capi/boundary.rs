@@ -567,7 +567,7 @@ pub(super) unsafe fn object_add_external(obj: NonNull<c_void>, bytes: isize) -> 
 /// The exported twins check that the address is in the range, so that null and foreign pointers are told
 /// instead of followed.
 #[inline(always)]
-fn counted(call: &str, obj: *mut c_void) -> *mut c_void {
+unsafe fn counted(call: &str, obj: *mut c_void) -> *mut c_void {
     if !range::contains(obj as usize) {
         let why = if obj.is_null() { object::NotAnObject::Null } else { object::NotAnObject::Foreign };
         object::misuse(call, obj, why);

@@ -168,8 +168,8 @@ pub unsafe extern "C" fn rc_scope_stack_switch(
 /// Threads: the heap's.
 /// May collect: no.
 /// Runs host code: what the death of an object runs.
-/// Fails: RC_ERR_IN_USE for the current stack, and for one that was current when a callback that is still running began;
-/// fatal for a stack that is freed, also with its heap, or none.
+/// Fails: RC_ERR_IN_USE for the current stack, and for one a scope of which is being left; fatal for a stack that is
+/// freed, also with its heap, or none.
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_stack_free(stack: *mut rc_scope_stack) -> rc_status {
     boundary::scope_stack_free(stack)

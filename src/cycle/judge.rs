@@ -56,8 +56,7 @@ use crate::host;
 use crate::life::weakmap::{self, Detached};
 use crate::memory::page::{is_frozen, is_old, PageFlags};
 use crate::memory::range;
-use crate::object::slots;
-use crate::object::{self, NotAnObject};
+use crate::object::{self, epitaph, slots, NotAnObject};
 use crate::sys;
 use crate::types::words::WORDS_MAX;
 use crate::types::{Type, TypeFlags};
@@ -365,7 +364,7 @@ impl Judge {
         (*self.heap).each_examined_page(|page| {
             let (mut place, step) = table.first(page);
             (*page).each_block(|obj| {
-                if header::count_word(obj) != 0 {
+                if !header::is_dead(obj) {
                     each(obj, place, object::type_of(obj));
                 }
                 place = place.add(step);
@@ -626,9 +625,10 @@ impl Judge {
         let edge = CText(edge.as_ptr());
         if why == NotAnObject::Dead {
             report::fatal(format_args!(
-                "traverse of {} {:p} reported {target:p}{edge}, a dead object: it was released without being taken out of the object that refers to it",
+                "traverse of {} {:p} reported {target:p}{edge}, a dead {}: it was released without being taken out of the object that refers to it",
                 kind.name(),
-                self.source
+                self.source,
+                epitaph::of(target)
             ));
         }
         self.anomalies += 1;

@@ -436,7 +436,7 @@ pub unsafe fn count_frozen(heap: *mut Heap) -> u64 {
     let mut count = 0;
     (*heap).each_page(|page| {
         if (*page).flags.contains(PageFlags::FROZEN) {
-            (*page).each_block(|obj| count += (header::count_word(obj) != 0 && page::is_frozen(obj)) as u64);
+            (*page).each_block(|obj| count += (!header::is_dead(obj) && page::is_frozen(obj)) as u64);
         }
     });
     count

@@ -18,7 +18,7 @@ use super::judge::Judge;
 use super::table::Table;
 use super::working::CLEAR;
 use crate::base::report::{self, CText, Level};
-use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
+use crate::header::{self, Flags, IMMORTAL, LOCAL};
 use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::life::count;
@@ -192,7 +192,7 @@ unsafe fn bring_back_stored(judge: &mut Judge, detached: &Detached, queue: &mut 
     let mut count = 0;
     (*heap).each_examined_page(|page| {
         (*page).each_block(|obj| {
-            let condemned = header::count_word(obj) != 0 && header::has_flags(obj, Flags::CONDEMNED);
+            let condemned = !header::is_dead(obj) && header::has_flags(obj, Flags::CONDEMNED);
             if condemned && *RANGE.work.add(range::granule_of(obj) as usize) == CLEAR {
                 if queued {
                     header::set_flags(obj, Flags::KEPT);
@@ -336,15 +336,16 @@ unsafe fn free_page(page: *mut Page, table: &Table, mut release: impl FnMut(*mut
         if dead == 0 {
             first = (obj as usize - start) as u32;
         } else {
-            header::store(last, Header::free((obj as usize - last as usize) as u32 - stride));
+            header::set_link(last, (obj as usize - last as usize) as u32 - stride);
         }
+        header::set_count_word(obj, (*kind).dead_word);
         last = obj;
         dead += 1;
     });
     book(run_type, dead - run_start, stride);
     if dead != 0 {
         let link = (*page).free.wrapping_sub((last as usize - start) as u32).wrapping_sub(stride);
-        header::store(last, Header::free(link));
+        header::set_link(last, link);
         (*page).free = first;
     }
     dead

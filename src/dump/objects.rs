@@ -80,7 +80,7 @@ impl<'a> Objects<'a> {
             let mut place = self.places.first_of(&*page);
             (*page).each_block(|obj| {
                 let header = header::load(obj);
-                if header.count_word() != 0 {
+                if !header.is_dead() {
                     self.write(&*page, obj, header, place);
                 }
                 place += 1;

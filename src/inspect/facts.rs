@@ -136,7 +136,7 @@ pub unsafe fn of(address: usize) -> Facts {
         Kind::Small | Kind::Large => (*page).payload_at(address),
         _ => None,
     };
-    let Some(obj) = obj.filter(|&obj| header::count_word(obj) != 0) else {
+    let Some(obj) = obj.filter(|&obj| !header::is_dead(obj)) else {
         let heap = (*page).heap;
         return Facts::none(if heap.is_null() { Place::Foreign } else { Place::Free }, heap);
     };

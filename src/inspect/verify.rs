@@ -10,7 +10,7 @@ use crate::base::report::Line;
 use crate::check;
 use crate::heap::Heap;
 use crate::object::edges::Edge;
-use crate::object::{self, NotAnObject};
+use crate::object::{self, epitaph, NotAnObject};
 use crate::types::Type;
 use core::ffi::c_void;
 use core::fmt::Write;
@@ -99,9 +99,13 @@ unsafe fn verify_targets(query: &Query, tell: &mut dyn FnMut(&Finding<'_>)) -> u
                 // Another heap's, or one whose end has begun.
                 Ok(_) => return,
                 Err(NotAnObject::Dead) => {
-                    (Wrong::DeadTarget, "which is dead: it was released once too often")
+                    let dead = epitaph::of(edge.target);
+                    (
+                        Wrong::DeadTarget,
+                        Line::of(format_args!("which is a dead {dead}: it was released once too often")),
+                    )
                 }
-                Err(_) => (Wrong::NoObject, "which is no object"),
+                Err(_) => (Wrong::NoObject, Line::of(format_args!("which is no object"))),
             };
             findings += 1;
             let text = &Line::of(format_args!(

@@ -105,6 +105,7 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
         }
     }
     (*kind).freed += 1;
+    header::set_count_word(obj, (*kind).dead_word);
     if !(*kind).run.push(obj) {
         page::free_block(obj);
     }

@@ -20,7 +20,7 @@
 //! Queues are local to a call, so a nested death never sees what an outer one has still to do.
 
 use crate::base::report;
-use crate::header::{self, Flags, Header, LOCAL, LOCAL_ONE};
+use crate::header::{self, Flags, LOCAL, LOCAL_ONE};
 use crate::heap::{Heap, Phase};
 use crate::host::{self, DEATH_DEPTH_MAX};
 use crate::life::count;
@@ -240,7 +240,8 @@ impl Ending {
             }
             let offset = obj as usize as u32 & (PAGE_BYTES as u32 - 1);
             let link = free.wrapping_sub(offset).wrapping_sub((*kind).stride);
-            header::store(obj, Header::free(link));
+            header::set_count_word(obj, (*kind).dead_word);
+            header::set_link(obj, link);
             free = offset;
             freed += 1;
             if (*page).old_end != 0 {

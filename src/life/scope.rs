@@ -2,7 +2,7 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | this | scopes entered and left, what they keep; the growing array that many tables are made of |
+//! | this | scopes entered and left, what they keep |
 //! | `stacks` | a stack of scopes for each flow of control; the borders of callbacks |
 //!
 //! A [`ScopeStack`] has the references that its scopes keep and the scopes that are open, both in order. Scopes are
@@ -107,8 +107,8 @@ impl fmt::Display for Name {
 /// - Only the heap's thread is in the heap.
 pub unsafe fn enter(heap: *mut Heap, name: *const c_char) -> u64 {
     let stack = current(heap);
-    (*heap).scopes.serial += 1;
-    let mark = (*heap).scopes.serial << HEAP_BITS | (*heap).index as u64;
+    (*heap).scopes.now.serial += 1;
+    let mark = (*heap).scopes.now.serial << HEAP_BITS | (*heap).index as u64;
     let open = Open { mark, start: (*stack).kept.len(), name, busy: false, over: false };
     if !(*stack).open.push(open) {
         return 0;

@@ -141,7 +141,7 @@ impl Run {
             return false;
         }
         self.last = obj;
-        header::store(obj, Header::free(0));
+        header::set_link(obj, 0);
         true
     }
 
@@ -165,12 +165,12 @@ impl Run {
             if next == run.end {
                 break;
             }
-            header::store(last, Header::free((next as u32).wrapping_sub(last as u32).wrapping_sub(stride)));
+            header::set_link(last, (next as u32).wrapping_sub(last as u32).wrapping_sub(stride));
             last = next;
             count += 1;
         }
         let offset = (last as usize - (*page).start) as u32;
-        header::store(last, Header::free((*page).free.wrapping_sub(offset).wrapping_sub(stride)));
+        header::set_link(last, (*page).free.wrapping_sub(offset).wrapping_sub(stride));
         (*page).free = (run.next as usize - (*page).start) as u32;
         Class::freed(page, count);
     }
@@ -346,7 +346,7 @@ impl Class {
             let start = page.start;
             let mut offset = page.end;
             while offset < end {
-                header::store((start + offset as usize) as *mut c_void, Header::free(0));
+                header::store((start + offset as usize) as *mut c_void, Header::NONE);
                 offset += page.stride;
             }
         } else if page.end == FIRST_OFFSET && (*self.heap).small_pages >= 64 {

@@ -28,7 +28,7 @@
 //! | partial: in its class's list | its objects | it is empty: back to the segment |
 //! | a large object's | 1 | its object died: span back to the segment |
 
-use crate::header::{self, Header};
+use crate::header;
 use crate::heap::Heap;
 use crate::memory::class::Class;
 use crate::memory::range::{self, GRANULE_BYTES, RANGE};
@@ -83,7 +83,7 @@ bitflags::bitflags! {
 /// One entry of the table of pages. Zeroed memory is a free page.
 #[repr(C, align(64))]
 pub struct Page {
-    /// Offset of the first free block; `end` or more when there is none.
+    /// Offset of the first free block; `end` or more when there is none. Of a free page: the frontier that it had.
     pub free: u32,
     /// The frontier: blocks from here on were never handed out and read zero.
     pub end: u32,
@@ -194,6 +194,13 @@ impl Page {
         }
     }
 
+    /// Whether a block of this page, which is free now, began at an address.
+    pub fn had_block(&self, address: usize) -> bool {
+        let offset = (address % PAGE_BYTES) as u32;
+        // What was the frontier is in `free`; a large object was the one block before it.
+        offset >= FIRST_OFFSET && offset < self.free && (offset - FIRST_OFFSET).is_multiple_of(self.stride)
+    }
+
     /// Calls `each` with every payload that has been handed out, in address order, dead or alive.
     ///
     /// # Safety
@@ -243,13 +250,14 @@ impl Page {
 /// [`Class::free_slow`].
 ///
 /// # Safety
-/// - `obj` is a block in use, everything it referred to was taken, and nobody uses it any more.
+/// - `obj` is a block in use, everything it referred to was taken, and nobody uses it any more; its count word is that
+///   of the dead of its type.
 #[inline(always)]
 pub unsafe fn free_block(obj: *mut c_void) {
     let page = range::page_of(obj as usize);
     let offset = (range::offset_of(obj as usize) & (PAGE_BYTES - 1)) as u32;
     let link = (*page).free.wrapping_sub(offset).wrapping_sub((*page).stride);
-    header::store(obj, Header::free(link));
+    header::set_link(obj, link);
     (*page).free = offset;
     if (*page).old_end != 0 {
         renew(page, obj);

@@ -171,6 +171,7 @@ impl Heap {
             let page = RANGE.pages.add(index);
             let dead = (*page).kind == Kind::Small && (*page).end == (*page).end_max;
             (*page).flags = if dead { PageFlags::DIRTY | PageFlags::DEAD } else { PageFlags::DIRTY };
+            (*page).free = if (*page).kind == Kind::LargeRest { 0 } else { (*page).end };
             (*page).kind = Kind::Free;
             (*page).heap = ptr::null_mut();
             (*page).end = 0;
@@ -396,6 +397,7 @@ impl Heap {
             }
             for number in 0..SEGMENT_PAGES {
                 let page = page_at(index as u32, number);
+                (*page).free = 0;
                 (*page).kind = Kind::Free;
                 (*page).flags = PageFlags::DIRTY;
                 (*page).heap = ptr::null_mut();

@@ -552,7 +552,7 @@ unsafe fn report_survivors(heap: *mut Heap, flow: *mut Flow, open: &Open, measur
             let record = record::get(page, obj);
             let inside = record.serial() >= open.first_serial
                 && (*super::of(heap)).measures.flow_of(record.serial()) == flow;
-            if header::count_word(obj) != 0 && inside {
+            if !header::is_dead(obj) && inside {
                 if let Some(entry) = found.get_mut(record.site() as usize) {
                     entry.1 += 1;
                 }

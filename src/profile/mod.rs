@@ -259,7 +259,7 @@ unsafe fn begin(heap: *mut Heap, profile: *mut Profile) -> bool {
 unsafe fn watch_all(heap: *mut Heap, profile: *mut Profile) {
     (*heap).each_page(|page| {
         (*page).each_block(|obj| {
-            if header::count_word(obj) != 0 {
+            if !header::is_dead(obj) {
                 header::set_flags(obj, Flags::SIDE);
                 let bytes = (*page).block_bytes() as u64;
                 (*profile).before_objects += 1;

@@ -108,6 +108,7 @@ pub unsafe fn release_last(obj: *mut c_void) {
     *place = Record::NONE;
     (*super::of(heap)).leave((*kind).stride as u64, record);
     (*kind).freed += 1;
+    header::set_count_word(obj, (*kind).dead_word);
     if !(*kind).run.push(obj) {
         page::free_block(obj);
     }

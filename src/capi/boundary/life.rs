@@ -161,9 +161,7 @@ pub(in crate::capi) unsafe fn scope_stack_free(stack: *mut ScopeStack) -> rc_sta
     }
     let heap = (*scope_stack_checked(CALL, stack)).heap();
     if !scope::free_stack(stack) {
-        (*heap).set_error(format_args!(
-            "{CALL}: it is the current one, or was when a callback that is running began"
-        ));
+        (*heap).set_error(format_args!("{CALL}: it is the current one, or a scope of it is being left"));
         return RC_ERR_IN_USE;
     }
     RC_OK

@@ -8,6 +8,7 @@ use crate::inspect::query::{Failure, Query};
 use crate::inspect::registry::{self, Purpose, Ticket};
 use crate::inspect::retained;
 use crate::inspect::text::{self, Text};
+use crate::object::epitaph;
 use crate::object::NotAnObject;
 
 pub(super) fn status_and_reason(failure: Failure) -> (rc_status, &'static str) {
@@ -68,7 +69,9 @@ unsafe fn any_object(call: &str, query: *const Query, obj: *const c_void) -> Ans
         Err(NotAnObject::Null) => "the object is null",
         Err(NotAnObject::Foreign) => "no heap of this process has that address",
         Err(NotAnObject::Interior) => "it points into an object, or is not aligned",
-        Err(NotAnObject::Dead) => "the object is dead",
+        Err(NotAnObject::Dead) => {
+            return invalid(query, format_args!("{call}: {obj:p} is a dead {}", epitaph::of(obj)));
+        }
     };
     invalid(query, format_args!("{call}: {obj:p}: {why}"))
 }

@@ -8,7 +8,8 @@
 //! latest.
 //!
 //! **Borders.** What a callback entered on the stack that was current when it began, and did not leave, is left where
-//! it ends; and that stack is made current again. Until then the stack is in use: it is not freed.
+//! it ends; and that stack is made current again. Every callback passes its border, so that looks at one number, which
+//! changes whenever a scope is entered or another stack becomes current.
 
 use crate::base::list::List;
 use crate::life::scope::*;
@@ -24,8 +25,8 @@ pub struct ScopeStack {
     /// Neighbours in the heap's list; in a free slot `next` is the next free one.
     next: *mut ScopeStack,
     prev: *mut ScopeStack,
-    /// Callbacks that are running and began when it was the current one.
-    callbacks: u32,
+    /// What [`Now::serial`] was when it was made.
+    made: u64,
     pub(super) kept: List<*mut c_void>,
     pub(super) open: List<Open>,
     /// What its scopes measure under a profile.
@@ -35,22 +36,26 @@ pub struct ScopeStack {
 /// The stacks of one heap. Zeroed memory has its own, and that is the current one.
 #[repr(C)]
 pub struct Scopes {
+    pub(super) now: Now,
     own: ScopeStack,
-    /// The current one; null: the heap's own.
-    current: *mut ScopeStack,
     /// First of the others.
     first: *mut ScopeStack,
-    /// Scopes that were ever entered.
-    pub(super) serial: u64,
     /// What was said, or would have been, of scopes that were not left in order.
     pub(super) said: u64,
 }
 
-/// Where a callback begins.
-pub struct Border {
-    stack: *mut ScopeStack,
-    serial: u64,
+/// How things stand at one moment.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Now {
+    /// One more with each scope that is entered, each stack that is made, and each that becomes current.
+    pub(super) serial: u64,
+    /// The current stack; null: the heap's own.
+    current: *mut ScopeStack,
 }
+
+/// Where a callback begins.
+pub struct Border(Now);
 
 impl ScopeStack {
     /// The innermost scope.
@@ -89,10 +94,14 @@ impl ScopeStack {
 /// - `heap` is live.
 #[inline(always)]
 pub unsafe fn current(heap: *mut Heap) -> *mut ScopeStack {
-    let current = (*heap).scopes.current;
-    match current.is_null() {
+    or_own(heap, (*heap).scopes.now.current)
+}
+
+#[inline(always)]
+unsafe fn or_own(heap: *mut Heap, stack: *mut ScopeStack) -> *mut ScopeStack {
+    match stack.is_null() {
         true => &raw mut (*heap).scopes.own,
-        false => current,
+        false => stack,
     }
 }
 
@@ -132,6 +141,8 @@ pub unsafe fn new_stack(heap: *mut Heap) -> *mut ScopeStack {
         (*(*stack).next).prev = stack;
     }
     (*heap).scopes.first = stack;
+    (*heap).scopes.now.serial += 1;
+    (*stack).made = (*heap).scopes.now.serial;
     (*stack).signature = stack as usize + 2;
     stack
 }
@@ -152,8 +163,9 @@ pub unsafe fn is_stack(stack: *const ScopeStack) -> bool {
 /// # Safety
 /// - `stack` is null or a live one of the heap's; only the heap's thread is in the heap.
 pub unsafe fn switch(heap: *mut Heap, stack: *mut ScopeStack) -> *mut ScopeStack {
-    let before = core::mem::replace(&mut (*heap).scopes.current, stack);
+    let before = core::mem::replace(&mut (*heap).scopes.now.current, stack);
     if before != stack {
+        (*heap).scopes.now.serial += 1;
         observe::tell(heap, Notice::FlowTurned((&raw mut (*current(heap)).flow).cast()));
     }
     before
@@ -165,7 +177,8 @@ pub unsafe fn switch(heap: *mut Heap, stack: *mut ScopeStack) -> *mut ScopeStack
 /// - `stack` is live; only its heap's thread is in the heap.
 pub unsafe fn free_stack(stack: *mut ScopeStack) -> bool {
     let heap = (*stack).heap;
-    if (*heap).scopes.current == stack || (*stack).callbacks != 0 {
+    let is_busy = (*stack).open.as_slice().iter().any(|open| open.busy);
+    if (*heap).scopes.now.current == stack || is_busy {
         return false;
     }
     // Whoever makes it current from here on is told.
@@ -198,9 +211,7 @@ unsafe fn end(heap: *mut Heap, stack: *mut ScopeStack) {
 /// - Only the heap's thread is in the heap.
 #[inline(always)]
 pub unsafe fn begin_callback(heap: *mut Heap) -> Border {
-    let stack = current(heap);
-    (*stack).callbacks += 1;
-    Border { stack, serial: (*heap).scopes.serial }
+    Border((*heap).scopes.now)
 }
 
 /// A callback ends.
@@ -209,28 +220,35 @@ pub unsafe fn begin_callback(heap: *mut Heap) -> Border {
 /// - Only the heap's thread is in the heap; the border is that of the callback.
 #[inline(always)]
 pub unsafe fn end_callback(heap: *mut Heap, border: Border) {
-    (*border.stack).callbacks -= 1;
-    if (*heap).scopes.serial != border.serial || current(heap) != border.stack {
-        put_right(heap, border);
+    if (*heap).scopes.now.serial != border.0.serial {
+        put_right(heap, border.0);
     }
 }
 
 /// Undoes what a callback left behind, and says so.
 #[cold]
 #[inline(never)]
-unsafe fn put_right(heap: *mut Heap, border: Border) {
-    let own = &raw mut (*heap).scopes.own;
-    if current(heap) != border.stack {
+unsafe fn put_right(heap: *mut Heap, border: Now) {
+    let began_with = border.current;
+    // Another one may have been made in its slot since.
+    let is_there = is_stack(began_with) && (*began_with).heap == heap && (*began_with).made <= border.serial;
+    let freed = !began_with.is_null() && !is_there;
+    if (*heap).scopes.now.current != began_with || freed {
         report::log(
             Level::Warning,
             format_args!(
-                "heap {}: a callback ended with another stack of scopes than it began with; the former is current again",
-                CText((*heap).name())
+                "heap {}: a callback ended with another stack of scopes than it began with; {} is current again",
+                CText((*heap).name()),
+                if freed { "that was freed, and the heap's own" } else { "the former" }
             ),
         );
-        switch(heap, if border.stack == own { ptr::null_mut() } else { border.stack });
+        switch(heap, if freed { ptr::null_mut() } else { began_with });
     }
-    while let Some(open) = (*border.stack).top() {
+    if freed {
+        return;
+    }
+    let stack = or_own(heap, began_with);
+    while let Some(open) = (*stack).top() {
         if open.mark >> HEAP_BITS <= border.serial || open.busy {
             return;
         }
@@ -240,7 +258,7 @@ unsafe fn put_right(heap: *mut Heap, border: Border) {
                 format_args!("scope {} was left open in a callback; it was closed there", Name(open.name)),
             );
         }
-        close_innermost(heap, border.stack);
+        close_innermost(heap, stack);
     }
 }
 
@@ -256,10 +274,7 @@ pub unsafe fn leave_all(heap: *mut Heap) {
         while !stack.is_null() {
             if !(*stack).open.is_empty() {
                 again = true;
-                // In use, so that it is still there afterwards.
-                (*stack).callbacks += 1;
                 close_to(heap, stack, 0);
-                (*stack).callbacks -= 1;
             }
             stack = if stack == own { (*heap).scopes.first } else { (*stack).next };
         }
@@ -274,6 +289,6 @@ pub unsafe fn end_all(heap: *mut Heap) {
     while !(*heap).scopes.first.is_null() {
         end(heap, (*heap).scopes.first);
     }
-    (*heap).scopes.current = ptr::null_mut();
+    (*heap).scopes.now.current = ptr::null_mut();
     (*heap).scopes.own.end_memory();
 }
