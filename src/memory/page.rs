@@ -198,7 +198,7 @@ impl Page {
     pub fn had_block(&self, address: usize) -> bool {
         let offset = (address % PAGE_BYTES) as u32;
         // What was the frontier is in `free`; a large object was the one block before it.
-        offset >= FIRST_OFFSET && offset < self.free && (offset - FIRST_OFFSET).is_multiple_of(self.stride)
+        offset >= FIRST_OFFSET && offset < self.free && (offset - FIRST_OFFSET) % self.stride == 0
     }
 
     /// Calls `each` with every payload that has been handed out, in address order, dead or alive.
