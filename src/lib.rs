@@ -11,8 +11,8 @@
 //! | [`base`] | log lines and fatal lines; a growing array, kept texts |
 //! | [`header`] | the 8 bytes before every object: the count's number line, type index, flags |
 //! | [`memory`] | the one address range, its side tables, segments, pages, size classes |
-//! | [`types`] | types, and where their references are |
 //! | [`observe`] | who is told what the engine does: the core names nobody who watches it |
+//! | [`types`] | types, and where their references are |
 //! | [`heap`] | the [`heap::Heap`] itself: made and ended here |
 //! | [`host`] | the one place from which host code is called |
 //! | [`object`] | making objects, what an address is; declared fields, edges with their names |
@@ -33,8 +33,8 @@
 //! | from | to | why |
 //! |---|---|---|
 //! | `memory` | `heap`, `types` | pages and slots of the range say whose they are |
+//! | `observe` | `types`, `heap` | as what is handed on, not as what is looked into |
 //! | `types` | `heap` | a type knows its heap |
-//! | `types`, `observe` | `heap` | as what is handed on, not as what is looked into |
 //! | `heap` | `life`, `cycle` | a heap is made of their parts |
 //! | `host` | `life`, `cycle`, `profile`, `auto` | signatures of what is called; scopes left open end there |
 //! | `object` | `life`, `cycle` | allocation may collect; edges of weak maps |
