@@ -54,26 +54,26 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![warn(missing_docs)]
 
-pub mod auto;
-pub mod base;
+mod auto;
+mod base;
 pub mod capi;
-pub mod check;
-pub mod cycle;
-pub mod dump;
-pub mod header;
-pub mod heap;
-pub mod host;
-pub mod inspect;
-pub mod leaks;
-pub mod life;
-pub mod memory;
-pub mod object;
-pub mod observe;
-pub mod out;
-pub mod profile;
-pub mod series;
-pub mod sys;
-pub mod types;
+mod check;
+mod cycle;
+mod dump;
+mod header;
+mod heap;
+mod host;
+mod inspect;
+mod leaks;
+mod life;
+mod memory;
+mod object;
+mod observe;
+mod out;
+mod profile;
+mod series;
+mod sys;
+mod types;
 
 /// Without std there is nobody to unwind to: a panic is an engine bug, told like any other fatal misuse.
 #[cfg(not(any(test, feature = "std")))]

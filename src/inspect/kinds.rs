@@ -84,11 +84,6 @@ impl Index {
         self.hashes.len()
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The number with this hash that `is` accepts, or else a new one, which is then `len() - 1`.
     pub fn find_or_add(&mut self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Result<u32, NoMemory> {
         if (self.len() + 1) * 4 > self.slots.len() * 3 {
@@ -174,16 +169,6 @@ impl Kinds {
     /// A kind by its number.
     pub fn get(&self, number: u32) -> Option<&Kind> {
         self.kinds.get(number)
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.by_text.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -298,7 +283,7 @@ mod tests {
         assert_eq!(number(&mut kinds, kind(ptr::null(), 2)), 2);
         assert_eq!(number(&mut kinds, kind(c"".as_ptr(), 2)), 3);
         assert_eq!(number(&mut kinds, kind(two.as_ptr(), 2)), 0);
-        assert_eq!(kinds.len(), 4);
+        assert_eq!(kinds.by_text.len(), 4);
     }
 
     #[test]

@@ -79,21 +79,6 @@ unsafe fn next_in_page(page: *const Page, from: usize) -> Option<*mut c_void> {
     None
 }
 
-/// Calls `each` with every object that is listed, and its type.
-///
-/// # Safety
-/// - `heap` is live and only its thread is in it; `each` allocates, releases and collects nothing.
-#[inline(always)]
-pub unsafe fn each_object(heap: *const Heap, mut each: impl FnMut(*mut c_void, *mut Type)) {
-    (*heap).each_page(|page| {
-        (*page).each_block(|obj| {
-            if is_listed(header::load(obj)) {
-                each(obj, object::type_of(obj));
-            }
-        });
-    });
-}
-
 /// Which objects a [`Walk`] gives.
 #[derive(Clone, Copy)]
 #[repr(C)]

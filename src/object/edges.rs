@@ -88,14 +88,6 @@ unsafe fn each_undeclared(obj: *mut c_void, kind: *const Type, each: &mut dyn Fn
     }
 }
 
-/// Whether an object refers to others as far as its type goes.
-///
-/// # Safety
-/// - `kind` is live.
-pub unsafe fn may_refer(kind: *const Type) -> bool {
-    (*kind).flags.contains(TypeFlags::REFERS)
-}
-
 /// Whether an object is one for walks to list: alive, and not past step 2 of its end (`lifetime.md`).
 pub fn is_listed(header: header::Header) -> bool {
     crate::object::is_settled(header)

@@ -74,11 +74,6 @@ impl Lines {
         self.totals.get_mut(place as usize - 1)
     }
 
-    /// All lines that were passed.
-    pub fn totals(&self) -> &[LineTotal] {
-        self.totals.as_slice()
-    }
-
     /// Bytes of the tables.
     pub fn own_bytes(&self) -> u64 {
         self.totals.own_bytes() + self.places.own_bytes()

@@ -101,8 +101,6 @@ pub struct Live {
     pub bytes: u64,
     /// Its bucket.
     pub bucket: u32,
-    /// When it was made.
-    pub birth_ns: u64,
 }
 
 /// The samples of one heap. Zeroed memory, then [`Samples::begin`].
@@ -291,7 +289,7 @@ impl Samples {
         let name = site::number_of_type(kind.name().0);
         let Some(stack) = self.stack_number(frames) else { return false };
         let Some(number) = self.bucket_number(stack, name, kind.index) else { return false };
-        let live = Live { granule: range::granule_of(obj), bytes, bucket: number, birth_ns: sys::now_ns() };
+        let live = Live { granule: range::granule_of(obj), bytes, bucket: number };
         if !self.put_live(live) {
             return false;
         }
@@ -388,17 +386,6 @@ impl Samples {
             }
             (*self.live.add(hole)).granule = 0;
             Some(found)
-        }
-    }
-
-    /// Calls `each` with every sampled object that lives.
-    pub fn each_live(&self, mut each: impl FnMut(&Live)) {
-        for index in 0..self.live_capacity {
-            // SAFETY: below the capacity.
-            let live = unsafe { &*self.live.add(index) };
-            if live.granule != 0 {
-                each(live);
-            }
         }
     }
 

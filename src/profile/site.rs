@@ -144,13 +144,6 @@ pub fn place(id: u32) -> Option<Place> {
     unsafe { (*LIST.0.get()).places.get(id as usize) }
 }
 
-/// How many sites the process has.
-pub fn count() -> usize {
-    let _guard = lock::SITES.lock();
-    // SAFETY: under the lock.
-    unsafe { (*LIST.0.get()).places.len() }
-}
-
 /// The library goes: gives the list's memory back.
 ///
 /// # Safety

@@ -28,7 +28,8 @@ impl Reader {
     }
 
     /// Whether there may be more.
-    pub fn is_open(&self) -> bool {
+    #[cfg(test)]
+    fn is_open(&self) -> bool {
         self.fd >= 0
     }
 
