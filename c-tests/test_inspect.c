@@ -306,6 +306,7 @@ static void dying_objects_are_not_listed(void) {
     spec.name = "Dying", spec.size = sizeof(Node), spec.fields = graph_fields, spec.field_count = 2;
     spec.finalize = look_in_finalize, spec.destroy = look_in_destroy;
     rc_type *type = graph_type(dying_heap, &spec);
+    Node *stays = graph_node(type, 9); /* so does its page */
     dying_node = ring ? graph_ring(type, 5) : graph_node(type, 1);
     listed_in_finalize = listed_in_destroy = 99;
     rc_decref(dying_node);
@@ -316,6 +317,9 @@ static void dying_objects_are_not_listed(void) {
     CHECK_EQ(listed_in_destroy, 0);
     CHECK_EQ(place_in_destroy, GC_ADDRESS_DYING);
     CHECK_EQ(facts_of(dying_node).place, GC_ADDRESS_FREE);
+    rc_decref(stays);
+    (void)gc_collect(dying_heap);
+    CHECK_EQ(facts_of(dying_node).place, GC_ADDRESS_FOREIGN); /* its memory is the system's */
     CHECK_EQ(gc_heap_free(dying_heap), 0);
   }
 }

@@ -13,7 +13,7 @@
 //! | page | old objects that live = those it counts |
 //! | page | countdown = alive + in runs (partial); = threshold - free (full); = never - free (current) |
 //! | type | objects made - ended = blocks alive with its index |
-//! | segment | free pages are free, pages in use are the heap's |
+//! | segment | free pages are free, pages in use are the heap's; the heap's segments stand in order; their free pages that were used before are what it keeps |
 //! | working counts | all clear, when no collection is judging or releasing |
 //! | external bytes | the objects with the flag are the entries of the table |
 
@@ -21,10 +21,10 @@ use crate::base::report;
 use crate::header::{self, Flags};
 use crate::heap::{Heap, Phase};
 use crate::memory::class::Run;
-use crate::memory::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET};
+use crate::memory::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET, PAGE_BYTES};
 use crate::memory::range::{self, RANGE};
+use crate::memory::segment::SEGMENT_PAGES;
 use crate::types::Found;
-use core::ptr;
 
 /// Checks a heap completely. Does nothing in builds without the feature.
 ///
@@ -52,6 +52,8 @@ macro_rules! holds {
 /// - As [`validate`].
 pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arguments<'_>)) {
     (*heap).each_type(|kind| (*(*kind).books()).found = Found::default());
+    validate_segments(heap, wrong);
+    note_runs(heap, true);
     let mut external = 0u64;
     let mut small_pages = 0;
     (*heap).each_page(|page| {
@@ -82,6 +84,7 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
             validate_small(heap, &*page, here, wrong);
         }
     });
+    note_runs(heap, false);
     (*heap).each_type(|kind| {
         let (live, found) = ((*kind).live(), (*(*kind).books()).found.objects);
         holds!(
@@ -136,7 +139,8 @@ unsafe fn validate_small(
         page.index(),
         page.span
     );
-    let in_runs = blocks_in_runs(heap, page);
+    // See note_runs.
+    let in_runs = page.dead;
     holds!(
         wrong,
         blocks == free + alive + in_runs,
@@ -178,10 +182,53 @@ unsafe fn validate_small(
     }
 }
 
-/// Blocks of a page that allocators have taken off it.
-unsafe fn blocks_in_runs(heap: *mut Heap, page: &Page) -> u32 {
-    let of_page = |run: &Run| if ptr::eq(run.page, page) { run.count() } else { 0 };
-    let mut blocks = of_page(&(&(*heap).classes)[page.class as usize].run);
-    (*heap).each_type(|kind| blocks += of_page(&(*kind).run));
-    blocks
+/// Lets each page know how many of its blocks allocators have taken off it, where a collection counts the dead, or
+/// forget it again: so that all runs are looked at once, not for each page.
+unsafe fn note_runs(heap: *mut Heap, known: bool) {
+    let note = |run: &Run| {
+        if !run.is_empty() {
+            let blocks = run.count();
+            (*run.page).dead = if known { (*run.page).dead + blocks } else { 0 };
+        }
+    };
+    (&(*heap).classes).iter().for_each(|class| note(&class.run));
+    (*heap).each_type(|kind| note(&(*kind).run));
+}
+
+unsafe fn validate_segments(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arguments<'_>)) {
+    let (mut kept, mut empty, mut used, mut before) = (0, 0, 0, None);
+    for &index in (*heap).own.as_slice() {
+        holds!(wrong, before < Some(index), "segment {index} stands behind a later one");
+        before = Some(index);
+        let segment = &*RANGE.segments.add(index as usize);
+        holds!(wrong, segment.owner == (*heap).index, "segment {index} is not the heap's");
+        let (free, dirty) = (segment.free_pages, segment.dirty_pages);
+        holds!(wrong, dirty & !free == 0, "segment {index}: pages in use say that they are kept");
+        kept += dirty.count_ones() as u64 * PAGE_BYTES as u64;
+        used += used_pages(free) as u64 * PAGE_BYTES as u64;
+        empty += (used_pages(free) == 0) as usize;
+        for number in 0..SEGMENT_PAGES {
+            let page = &*RANGE.pages.add(index as usize * SEGMENT_PAGES + number);
+            let is_free = free >> number & 1 != 0;
+            holds!(
+                wrong,
+                is_free == (page.kind == Kind::Free),
+                "segment {index}: page {number} is free on one side only"
+            );
+            let says = page.flags.contains(PageFlags::DIRTY);
+            holds!(
+                wrong,
+                !is_free || says == (dirty >> number & 1 != 0),
+                "segment {index}: page {number} was used before, or was not"
+            );
+        }
+    }
+    let heap = &*heap;
+    holds!(wrong, kept == heap.kept_bytes, "{kept} bytes are kept, the heap counts {}", heap.kept_bytes);
+    holds!(wrong, used == heap.page_bytes, "{used} bytes are in use, the heap counts {}", heap.page_bytes);
+    holds!(wrong, empty == heap.empty_segments, "{empty} segments are empty, not {}", heap.empty_segments);
+}
+
+fn used_pages(free: u32) -> u32 {
+    SEGMENT_PAGES as u32 - free.count_ones()
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `range` | the one address range and the tables beside it |
 //! | `segment` | 1 MiB of the range, given to one heap; taking and giving back pages |
+//! | `trim` | what goes back to the system, and when |
 //! | `page` | 64 KiB of blocks of one size; the free list; the count of frees |
 //! | `class` | size classes; where the next block comes from |
 //! | `places` | blocks counted through: objects as numbers |
@@ -29,7 +30,7 @@ use crate::life::weak::WeakTable;
 use crate::memory::class::{stride_of, Class, Run, CLASS_COUNT, EMPTY_PAGE};
 use crate::memory::page::{Kind, Page, PageFlags, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
 use crate::memory::range;
-use crate::memory::segment::NO_SEGMENT;
+use crate::memory::segment::{NO_SEGMENT, OPEN_LISTS};
 use crate::observe::{self, Notice, Observers};
 use crate::sys::thread::NEST;
 use crate::types::Type;
@@ -90,23 +91,27 @@ pub struct Heap {
     pub deferred: Queue,
     /// One per stride.
     pub classes: [Class; CLASS_COUNT],
-    /// First of the segments with a free page.
-    pub open_segments: u32,
-    /// Segments owned,
-    pub segment_count: usize,
-    /// and those of them without a page in use.
+    /// First of the segments whose longest run of free pages has so many,
+    pub open_segments: [u32; OPEN_LISTS],
+    /// and one bit a list: there are some.
+    pub open_lists: u32,
+    /// The numbers of the segments owned, in order,
+    pub own: List<u32>,
+    /// and how many of them have no page in use.
     pub empty_segments: usize,
-    /// All segments of the heap lie in `segment_low..segment_high`.
+    /// All segments of the heap lie in `segment_low..segment_high`, the ends included.
     pub segment_low: usize,
     /// As `segment_low`.
     pub segment_high: usize,
     /// Pages that hold small blocks.
     pub small_pages: usize,
-    /// Bytes of pages in use.
+    /// Bytes of pages in use,
     pub page_bytes: u64,
-    /// The most that was.
-    pub page_bytes_peak: u64,
-    /// The most `page_bytes` may be; 0: anything.
+    /// of free pages whose memory was used before and not given back,
+    pub kept_bytes: u64,
+    /// and the most that both came to.
+    pub heap_bytes_peak: u64,
+    /// The most both may come to; 0: anything.
     pub limit_bytes: u64,
     /// First of the heap's types.
     pub first_type: *mut Type,
@@ -369,18 +374,6 @@ impl Heap {
         self.small_pages -= 1;
         self.give_pages(page, 1);
     }
-
-    /// Gives back all memory that holds no object.
-    ///
-    /// # Safety
-    /// - Only the heap's thread is in the heap.
-    pub unsafe fn trim_all(heap: *mut Heap) {
-        (*heap).recall_runs();
-        for number in 0..CLASS_COUNT {
-            (&mut (*heap).classes)[number].trim();
-        }
-        (*heap).trim();
-    }
 }
 
 /// How a heap is made.
@@ -440,7 +433,7 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
     heap.enabled = true;
     heap.finalizers.queued = options.queued_finalizers;
     heap.phase = Phase::Idle;
-    heap.open_segments = NO_SEGMENT;
+    heap.open_segments = [NO_SEGMENT; OPEN_LISTS];
     heap.segment_low = usize::MAX;
     for number in 0..CLASS_COUNT {
         heap.classes[number] = Class {

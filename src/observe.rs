@@ -67,6 +67,8 @@ bitflags::bitflags! {
         const GONE = 512;
         /// [`Notice::Callback`].
         const CALLBACKS = 1024;
+        /// [`Notice::Trimmed`].
+        const TRIMMED = 2048;
     }
 }
 
@@ -102,6 +104,8 @@ pub enum Notice {
     Gone,
     /// A `clear` or a `destroy` of an object is about to run, or has run.
     Callback(*mut c_void, Around),
+    /// Pages that hold nothing go back to the system: the first one's number, and how many.
+    Trimmed(usize, usize),
 }
 
 /// A scope that was left.
@@ -156,6 +160,7 @@ impl Notice {
             Notice::Swept => Wants::SWEPT,
             Notice::Gone => Wants::GONE,
             Notice::Callback(..) => Wants::CALLBACKS,
+            Notice::Trimmed(..) => Wants::TRIMMED,
         }
     }
 }

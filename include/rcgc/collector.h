@@ -90,7 +90,8 @@ typedef struct gc_stats {
   uint64_t live_bytes;
   /* Bytes told by `rc_add_external_bytes`. */
   uint64_t external_bytes;
-  /* Memory taken for objects and not given back, in bytes. */
+  /* Memory taken for objects and not given back, in bytes: pages of 64 KiB that hold some, and
+   * free ones that are kept for what is made next. */
   uint64_t heap_bytes;
   /* The most that `heap_bytes` has been. */
   uint64_t heap_bytes_peak;
@@ -156,7 +157,10 @@ RCGC_API bool gc_is_tracked(void *RCGC_NONNULL obj);
  * tracked objects that were.
  *
  * Works when automatic collection is disabled, and always examines the whole heap. What dies by
- * count in consequence is not in the number.
+ * count in consequence is not in the number. Afterwards memory that holds no object goes back to
+ * the system, and tables shrink to what is in them; only free memory between objects that is no
+ * more than a quarter of what they take stays. Automatic collections keep what the next
+ * allocations will want.
  *
  * Ownership: ends what is dead.
  * Threads: the heap's.

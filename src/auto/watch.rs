@@ -220,7 +220,7 @@ unsafe fn value_of(heap: *mut Heap, watch: &Watch) -> u64 {
         Metric::LiveBytes => (*heap).live_bytes(),
         Metric::LiveObjects => (*heap).live_objects(),
         Metric::ExternalBytes => (*heap).external.total,
-        Metric::HeapBytes => (*heap).page_bytes,
+        Metric::HeapBytes => (*heap).heap_bytes(),
         Metric::ResidentBytes => meters::resident_bytes(),
         Metric::PauseNs => watch.pause_ns,
         Metric::TypeObjects => (*watch.kind).live(),

@@ -29,6 +29,11 @@ impl<T: Copy> List<T> {
         (self.capacity * size_of::<T>()) as u64
     }
 
+    /// How many fit without more memory.
+    pub fn room(&self) -> usize {
+        self.capacity
+    }
+
     /// Makes sure that `count` more fit. False for out of memory.
     pub fn reserve(&mut self, count: usize) -> bool {
         if self.len + count <= self.capacity {
@@ -125,6 +130,54 @@ impl<T: Copy> List<T> {
     /// Takes values off the top until so many are left.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
+    }
+
+    /// Puts values in from a place on, for which there is room; those above move up.
+    pub fn insert(&mut self, index: usize, values: impl ExactSizeIterator<Item = T>) {
+        let count = values.len();
+        if index > self.len || self.len + count > self.capacity {
+            return;
+        }
+        // SAFETY: what moves lies below the new length, for which there is room.
+        unsafe {
+            let place = self.items.add(index);
+            ptr::copy(place, place.add(count), self.len - index);
+            values.enumerate().for_each(|(number, value)| place.add(number).write(value));
+        }
+        self.len += count;
+    }
+
+    /// Takes out the values that `keep` does not want.
+    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        let mut kept = 0;
+        for index in 0..self.len {
+            // SAFETY: both are below the length.
+            unsafe {
+                let value = self.items.add(index).read();
+                if keep(&value) {
+                    self.items.add(kept).write(value);
+                    kept += 1;
+                }
+            }
+        }
+        self.len = kept;
+    }
+
+    /// Gives memory back that is more than twice what is needed, if there is room for what is.
+    pub fn trim(&mut self) {
+        if self.len == 0 {
+            return self.end();
+        }
+        if self.capacity <= 2 * self.len.max(32) {
+            return;
+        }
+        let mut less = List::new();
+        if less.reserve(self.len) {
+            // SAFETY: the new one has room for all of them.
+            unsafe { ptr::copy_nonoverlapping(self.items, less.items, self.len) };
+            less.len = self.len;
+            core::mem::replace(self, less).end();
+        }
     }
 
     /// Takes a value out; those above move down.

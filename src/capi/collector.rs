@@ -83,7 +83,8 @@ pub struct gc_stats {
     pub live_bytes: u64,
     /// Bytes told by `rc_add_external_bytes`.
     pub external_bytes: u64,
-    /// Memory taken for objects and not given back, in bytes.
+    /// Memory taken for objects and not given back, in bytes: pages of 64 KiB that hold some, and free ones that are kept
+    /// for what is made next.
     pub heap_bytes: u64,
     /// The most that `heap_bytes` has been.
     pub heap_bytes_peak: u64,
@@ -150,7 +151,9 @@ pub unsafe extern "C" fn gc_is_tracked(obj: NonNull<c_void>) -> bool {
 /// objects that were.
 ///
 /// Works when automatic collection is disabled, and always examines the whole heap. What dies by count in
-/// consequence is not in the number.
+/// consequence is not in the number. Afterwards memory that holds no object goes back to the system, and tables shrink to
+/// what is in them; only free memory between objects that is no more than a quarter of what they take stays. Automatic
+/// collections keep what the next allocations will want.
 ///
 /// Ownership: ends what is dead.
 /// Threads: the heap's.

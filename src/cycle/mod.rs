@@ -75,7 +75,7 @@ use crate::life::scope;
 use crate::life::weak;
 use crate::memory::page;
 use crate::memory::page::PageFlags;
-use crate::memory::range::RANGE;
+use crate::memory::range::{self, RANGE};
 use crate::object;
 use crate::observe::{self, Collected, Notice};
 use crate::sys::{self, errno};
@@ -108,6 +108,24 @@ pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> (u64, Status) {
     }
     let outcome = run(heap, kind, Reason::Request);
     (outcome.reclaimed, outcome.status)
+}
+
+/// As [`collect`] of everything; afterwards memory that holds no object goes back to the system, and tables shrink.
+///
+/// # Safety
+/// - As [`collect`].
+pub unsafe fn collect_and_trim(heap: *mut Heap) -> (u64, Status) {
+    let result = collect(heap, Kind::Full);
+    if (*heap).is_idle() {
+        Heap::trim_idle(heap);
+        (*heap).weak.trim();
+        (*heap).external.trim();
+        (*heap).garbage.trim();
+        scope::trim(heap);
+        finalizers::trim(heap);
+        range::trim_pools();
+    }
+    result
 }
 
 unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {

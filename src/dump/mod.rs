@@ -223,8 +223,8 @@ unsafe fn write_heap(
     pair(heap_key::LIVE_OBJECTS, live);
     pair(heap_key::LIVE_BYTES, (*heap).live_bytes());
     pair(heap_key::EXTERNAL_BYTES, (*heap).external.total);
-    pair(heap_key::HEAP_BYTES, (*heap).page_bytes);
-    pair(heap_key::HEAP_BYTES_PEAK, (*heap).page_bytes_peak);
+    pair(heap_key::HEAP_BYTES, (*heap).heap_bytes());
+    pair(heap_key::HEAP_BYTES_PEAK, (*heap).heap_bytes_peak);
     pair(heap_key::ALLOCATED, allocated);
     pair(heap_key::FREED, allocated - live);
     pair(heap_key::RECLAIMED, reclaimed);

@@ -45,7 +45,10 @@ impl Cursor {
         let mut address = self.passed.max(RANGE.objects + (*heap).segment_low * SEGMENT_BYTES);
         while address < end {
             if (*range::segment_of(address)).owner != (*heap).index {
-                address = (address - RANGE.objects + 1).next_multiple_of(SEGMENT_BYTES) + RANGE.objects;
+                let segment = range::offset_of(address) / SEGMENT_BYTES;
+                // The end itself when none is left.
+                let next = (*heap).segment_at_or_after(segment).unwrap_or((*heap).segment_high);
+                address = RANGE.objects + next * SEGMENT_BYTES;
                 continue;
             }
             let page = range::page_of(address);

@@ -26,6 +26,9 @@ pub struct ExternalBytes {
     pub total: u64,
 }
 
+/// The least capacity of a table that has something.
+const CAPACITY_MIN: usize = 16;
+
 /// Why an amount could not be changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refused {
@@ -136,7 +139,11 @@ impl ExternalBytes {
         if self.capacity != 0 && (self.len + 1) * 4 <= self.capacity * 3 {
             return true;
         }
-        let capacity = (self.capacity * 2).max(16);
+        self.resize((self.capacity * 2).max(CAPACITY_MIN))
+    }
+
+    /// Another capacity, a power of two, more than there are entries. False for out of memory.
+    unsafe fn resize(&mut self, capacity: usize) -> bool {
         let entries = sys::allocate(capacity * size_of::<Entry>()) as *mut Entry;
         if entries.is_null() {
             return false;
@@ -151,6 +158,19 @@ impl ExternalBytes {
         }
         sys::free(old as *mut u8);
         true
+    }
+
+    /// Gives memory back that is much more than what is needed.
+    ///
+    /// # Safety
+    /// - As [`ExternalBytes::get`].
+    pub unsafe fn trim(&mut self) {
+        if self.len == 0 {
+            self.end();
+        } else if self.capacity > 8 * self.len.max(CAPACITY_MIN / 4) {
+            // Without memory it stays as it is.
+            let _ = self.resize((2 * self.len).next_power_of_two().max(CAPACITY_MIN));
+        }
     }
 
     /// Forgets everything.

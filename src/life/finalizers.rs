@@ -36,6 +36,8 @@ pub struct Finalizers {
     pub due: List<*mut c_void>,
     /// While they run, what lives only because something of the queue does; one reference each. See `cycle/queued.rs`.
     pub kept: List<*mut c_void>,
+    /// Objects that may be made without asking whether there is room in `due` for all that live.
+    spare: usize,
     /// Weak callbacks that are due. The heap does not move, so neither does the list.
     pub pending: Pending,
 }
@@ -50,6 +52,7 @@ impl Finalizers {
     pub fn end(&mut self) {
         self.due.end();
         self.kept.end();
+        self.spare = 0;
     }
 }
 
@@ -58,14 +61,45 @@ impl Finalizers {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn reserve(heap: *mut Heap, count: usize) -> bool {
-    let mut all = count;
+    if let Some(left) = (*heap).finalizers.spare.checked_sub(count) {
+        (*heap).finalizers.spare = left;
+        return true;
+    }
+    // Room for more than these, so that types are not looked at for each object.
+    let (all, types) = count_all(heap);
+    let due = &mut (*heap).finalizers.due;
+    let more = (all + count).saturating_sub(due.len());
+    let reserved = due.reserve(more + all / 2 + types) || due.reserve(more);
+    if reserved {
+        (*heap).finalizers.spare = (*heap).finalizers.due.room() - all - count;
+    }
+    reserved
+}
+
+/// Objects that live, or may be made without asking, of types with a finalizer; and how many types there are.
+unsafe fn count_all(heap: *mut Heap) -> (usize, usize) {
+    let (mut all, mut types) = (0, 0);
     (*heap).each_type(|kind| {
+        types += 1;
         if (*kind).finalize.is_some() {
             all += (*kind).live() as usize + (*kind).ration as usize;
         }
     });
-    let more = all.saturating_sub((*heap).finalizers.due.len());
-    (*heap).finalizers.due.reserve(more)
+    (all, types)
+}
+
+/// Gives memory back that is much more than what is needed.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn trim(heap: *mut Heap) {
+    let all = count_all(heap).0;
+    let finalizers = &mut (*heap).finalizers;
+    let mut less = List::new();
+    if finalizers.due.is_empty() && finalizers.due.room() > 4 * all + 64 && less.reserve(2 * all) {
+        finalizers.spare = less.room() - all;
+        core::mem::replace(&mut finalizers.due, less).end();
+    }
 }
 
 /// Calls `each` with every object that the queue owns a reference to.

@@ -74,6 +74,9 @@ pub struct WeakTable {
 
 static_assertions::const_assert_eq!(size_of::<Cell>(), 24);
 
+/// The least capacity of a table that has something.
+const CAPACITY_MIN: usize = 16;
+
 impl Cell {
     /// The object; null once it has died.
     pub fn target(&self) -> *mut c_void {
@@ -151,7 +154,8 @@ impl WeakTable {
     }
 
     unsafe fn insert(&mut self, cell: *mut Cell) -> bool {
-        if (self.len + 1) * 4 > self.capacity * 3 && !self.grow() {
+        let more = (self.capacity + self.capacity / 2).max(CAPACITY_MIN);
+        if (self.len + 1) * 4 > self.capacity * 3 && !self.resize(more) {
             return false;
         }
         *self.place(range::granule_of((*cell).target)) = number_of(cell);
@@ -159,8 +163,8 @@ impl WeakTable {
         true
     }
 
-    unsafe fn grow(&mut self) -> bool {
-        let capacity = (self.capacity + self.capacity / 2).max(16);
+    /// Another capacity, more than there are objects. False for out of memory.
+    unsafe fn resize(&mut self, capacity: usize) -> bool {
         let numbers = sys::allocate(capacity * size_of::<u32>()) as *mut u32;
         if numbers.is_null() {
             return false;
@@ -175,6 +179,19 @@ impl WeakTable {
         }
         sys::free(old as *mut u8);
         true
+    }
+
+    /// Gives memory back that is much more than what is needed.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn trim(&mut self) {
+        if self.len == 0 {
+            self.end();
+        } else if self.capacity > 4 * self.len.max(CAPACITY_MIN) {
+            // Without memory it stays as it is.
+            let _ = self.resize(2 * self.len.max(CAPACITY_MIN / 2));
+        }
     }
 
     /// Takes a target's cell out; backward shift, as in `heap/external.rs`.
@@ -271,14 +288,14 @@ pub unsafe fn cell_of(obj: *mut c_void) -> *mut Cell {
 unsafe fn give_cell(cell: *mut Cell) {
     let _guard = LOCK.lock();
     (*cell).target = RANGE.cells.free as *mut c_void;
-    RANGE.cells.free = cell as *mut u8;
+    range::give_slot(&raw mut RANGE.cells, cell);
 }
 
 unsafe fn give_handle(weak: *mut Weak) {
     let _guard = LOCK.lock();
     (*weak).signature = 0;
     (*weak).next = RANGE.handles.free as *mut Weak;
-    RANGE.handles.free = weak as *mut u8;
+    range::give_slot(&raw mut RANGE.handles, weak);
 }
 
 /// Whether the pointer is a live handle.

@@ -399,7 +399,7 @@ unsafe fn take_entry() -> *mut Entry {
 unsafe fn give_entry(entry: *mut Entry) {
     let _guard = LOCK.lock();
     (*entry).chained = RANGE.entries.free as *mut Entry;
-    RANGE.entries.free = entry as *mut u8;
+    range::give_slot(&raw mut RANGE.entries, entry);
 }
 
 impl Type {

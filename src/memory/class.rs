@@ -464,10 +464,11 @@ impl Class {
         (*self.heap).give_small(page);
     }
 
-    /// Gives back the empty page that [`Class::empty`] kept, if there is one.
+    /// Gives back the pages without an object that are kept for the next allocation: the one that [`Class::empty`] kept,
+    /// and the current one.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - Only the heap's thread is in the heap, and no run has blocks.
     pub unsafe fn trim(&mut self) {
         let mut index = self.partial;
         while index != NO_PAGE {
@@ -477,6 +478,12 @@ impl Class {
                 self.unlist(page);
                 (*self.heap).give_small(page);
             }
+        }
+        let page = self.page;
+        let free = COUNTDOWN_NEVER - (*page).countdown;
+        if (*page).kind == Kind::Small && free == (*page).count_handed_out() {
+            self.page = EMPTY_PAGE.get();
+            (*self.heap).give_small(page);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `range` | the one reserved range, its side tables, the slots of heaps and types |
 //! | `segment` | what a heap owns of it; which pages are free |
+//! | `trim` | what goes back to the system, and when |
 //! | `page` | one page of blocks, or of a large object |
 //! | `class` | size classes, and the runs of blocks that allocators take from them |
 //! | `places` | working counts of objects by number |
@@ -14,3 +15,4 @@ pub mod page;
 pub mod places;
 pub mod range;
 pub mod segment;
+pub mod trim;

@@ -60,11 +60,13 @@ pub struct Pool {
     pub used: usize,
     /// First of the slots given back, which their owner links.
     pub free: *mut u8,
+    /// Slots in use.
+    taken: usize,
 }
 
 impl Pool {
     const fn none() -> Self {
-        Pool { base: ptr::null_mut(), size: 0, committed: 0, used: 0, free: ptr::null_mut() }
+        Pool { base: ptr::null_mut(), size: 0, committed: 0, used: 0, free: ptr::null_mut(), taken: 0 }
     }
 
     /// A slot that was never handed out, zeroed; null for out of memory.
@@ -93,11 +95,45 @@ impl Pool {
 pub unsafe fn take_slot<T>(pool: *mut Pool, next_free: impl Fn(*mut T) -> *mut T) -> *mut T {
     let _guard = LOCK.lock();
     let free = (*pool).free as *mut T;
-    if !free.is_null() {
-        (*pool).free = next_free(free) as *mut u8;
-        return free;
+    let slot = match free.is_null() {
+        true => (*pool).bump(size_of::<T>()) as *mut T,
+        false => {
+            (*pool).free = next_free(free) as *mut u8;
+            free
+        }
+    };
+    (*pool).taken += !slot.is_null() as usize;
+    slot
+}
+
+/// Puts a slot back, whose link leads to what was the first free one.
+///
+/// # Safety
+/// - The lock is held; the slot was taken from this pool, and nobody uses it any more.
+pub unsafe fn give_slot<T>(pool: *mut Pool, slot: *mut T) {
+    (*pool).free = slot as *mut u8;
+    (*pool).taken -= 1;
+}
+
+/// Gives the memory of pools back in which no slot is in use: of all heaps together.
+pub fn trim_pools() {
+    let _guard = LOCK.lock();
+    // SAFETY: under the lock; nobody needs what is in the slots.
+    unsafe {
+        let pools = [
+            &raw mut RANGE.cells,
+            &raw mut RANGE.handles,
+            &raw mut RANGE.entries,
+            &raw mut RANGE.scope_stacks,
+        ];
+        for pool in pools {
+            let idle = (*pool).taken == 0 && (*pool).used > POOL_STEP_BYTES;
+            if idle && sys::decommit((*pool).base, (*pool).committed) {
+                (*pool).used = 0;
+                (*pool).free = ptr::null_mut();
+            }
+        }
     }
-    (*pool).bump(size_of::<T>()) as *mut T
 }
 
 /// How much of a pool is committed at a time.
@@ -143,6 +179,8 @@ pub struct Range {
     pub committed: usize,
     /// Segments below this one are all taken.
     pub first_free: usize,
+    /// Of each pair of segments below this one, which is the first of a pair, one is taken at least.
+    pub first_free_pair: usize,
     /// Slots of types and heaps that were ever used; their memory is committed.
     pub types_used: usize,
     /// One bit a granule: the block that begins there became free since its page's objects were frozen.
@@ -179,6 +217,7 @@ impl Range {
         scope_stacks: Pool::none(),
         committed: 0,
         first_free: 0,
+        first_free_pair: 0,
         types_used: 0,
         thawed: ptr::null_mut(),
         changed: ptr::null_mut(),
@@ -455,6 +494,15 @@ unsafe fn commit_tables(from: usize, to: usize) -> bool {
         && part(RANGE.thawed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
         && part(RANGE.changed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
         && part(RANGE.objects as *mut u8, SEGMENT_BYTES)
+}
+
+/// Segments from this one on may be nobody's again.
+///
+/// # Safety
+/// - The lock is held.
+pub unsafe fn segments_are_free(first: usize) {
+    RANGE.first_free = RANGE.first_free.min(first);
+    RANGE.first_free_pair = RANGE.first_free_pair.min(first & !1);
 }
 
 /// Why there is no slot.

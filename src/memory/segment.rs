@@ -1,11 +1,14 @@
 //! A segment: 1 MiB, sixteen pages, one owner. The heap's pages come from here and go back here.
 //!
-//! A heap keeps its segments that have a free page in a list. A segment all of whose pages are free goes
-//! back to the system, except for a few that the heap keeps so that a program which breathes does not pay
-//! page faults at every breath.
+//! A heap keeps its segments that have free pages in lists, by the longest run of free pages that each has. Pages are
+//! taken from the shortest run that is long enough: so a span of a few pages is found by looking at one segment, and
+//! segments that are nearly empty become empty. What becomes of those is in `trim.rs`.
 //!
 //! Spans of more than sixteen pages take whole neighbouring segments; what the last one has over is used
 //! like any other page.
+//!
+//! The numbers of a heap's segments stand in order in an array of its own, so that its sweeps do not pass by the
+//! segments of other heaps.
 
 use crate::heap::Heap;
 use crate::memory::page::{Kind, Page, PageFlags, PAGE_BYTES};
@@ -20,7 +23,9 @@ pub const SEGMENT_PAGES: usize = SEGMENT_BYTES / PAGE_BYTES;
 /// A link to no segment.
 pub const NO_SEGMENT: u32 = u32::MAX;
 /// All pages of a segment free.
-const ALL_FREE: u32 = (1 << SEGMENT_PAGES) - 1;
+pub(super) const ALL_FREE: u32 = (1 << SEGMENT_PAGES) - 1;
+/// Lists of segments: by the longest run of free pages, of which none has 0.
+pub const OPEN_LISTS: usize = SEGMENT_PAGES + 1;
 /// Heaps of at least so many segments ask for huge pages: below that half a huge page may be waste. Where a virtual
 /// machine gives free memory back to its host, a huge page may cost milliseconds, so that small heaps do without.
 const HUGE_FROM_SEGMENTS: usize = 16;
@@ -28,10 +33,7 @@ const HUGE_FROM_SEGMENTS: usize = 16;
 const HUGE_WORK_FROM_SEGMENTS: usize = 4 * WORK_SEGMENTS;
 
 /// Bytes of a segment's working counts.
-const WORK_BYTES: usize = SEGMENT_BYTES / GRANULE_BYTES * 2;
-/// Heaps of fewer segments keep the memory of their working counts: faulting it in again would cost more
-/// than it is worth.
-const WORK_KEPT_SEGMENTS: usize = 16;
+pub(super) const WORK_BYTES: usize = SEGMENT_BYTES / GRANULE_BYTES * 2;
 
 /// One entry of the table of segments. Zeroed memory is a segment of nobody.
 #[repr(C, align(32))]
@@ -47,18 +49,32 @@ pub struct Segment {
     pub examined_pages: u32,
     /// Of these, the pages that were young: what lives there is to become old.
     pub aging_pages: u32,
-    /// Neighbours in the owner's list of segments with a free page.
+    /// One bit a page: free, and its memory was used before.
+    pub dirty_pages: u32,
+    /// Neighbours in the owner's list of segments with as long a run of free pages.
     pub next: u32,
     /// As `next`.
     pub prev: u32,
 }
 
-unsafe fn segment_at(index: u32) -> *mut Segment {
+static_assertions::const_assert_eq!(size_of::<Segment>(), 32);
+
+pub(super) unsafe fn segment_at(index: u32) -> *mut Segment {
     RANGE.segments.add(index as usize)
 }
 
-unsafe fn page_at(segment: u32, page: usize) -> *mut Page {
+pub(super) unsafe fn page_at(segment: u32, page: usize) -> *mut Page {
     RANGE.pages.add(segment as usize * SEGMENT_PAGES + page)
+}
+
+/// How many neighbouring pages of a set there are at most.
+fn longest_run(set: u32) -> usize {
+    let (mut rest, mut length) = (set, 0);
+    while rest != 0 {
+        rest &= rest >> 1;
+        length += 1;
+    }
+    length
 }
 
 impl Heap {
@@ -75,7 +91,11 @@ impl Heap {
         let page = if count <= SEGMENT_PAGES { self.take_run(count) } else { self.take_segments(count) };
         if !page.is_null() {
             self.page_bytes += bytes;
-            self.page_bytes_peak = self.page_bytes_peak.max(self.page_bytes);
+            if self.limit_bytes != 0 && self.heap_bytes() > self.limit_bytes {
+                // What is kept for later counts, too.
+                self.give_free_pages();
+            }
+            self.heap_bytes_peak = self.heap_bytes_peak.max(self.heap_bytes());
         }
         page
     }
@@ -83,20 +103,20 @@ impl Heap {
     /// Pages of one segment.
     unsafe fn take_run(&mut self, count: usize) -> *mut Page {
         let run = (1u32 << count) - 1;
-        let mut index = self.open_segments;
-        while index != NO_SEGMENT {
-            let segment = segment_at(index);
-            for first in 0..=SEGMENT_PAGES - count {
-                if (*segment).free_pages >> first & run == run {
-                    self.mark_taken(index, run << first);
-                    return page_at(index, first);
-                }
+        let lists = self.open_lists >> count << count;
+        if lists != 0 {
+            let index = self.open_segments[lists.trailing_zeros() as usize];
+            let free = (*segment_at(index)).free_pages;
+            let mut first = 0;
+            while first < SEGMENT_PAGES - count && free >> first & run != run {
+                first += 1;
             }
-            index = (*segment).next;
+            self.mark_taken(index, run << first);
+            return page_at(index, first);
         }
         // A large heap grows by pairs on a huge page's border, then by more, so that huge pages can back it.
         let pair = HUGE_PAGE_BYTES / SEGMENT_BYTES;
-        let more = if self.segment_count >= HUGE_FROM_SEGMENTS { pair } else { 1 };
+        let more = if self.own.len() >= HUGE_FROM_SEGMENTS { pair } else { 1 };
         let index = self.grow(more, more);
         let index = if index == NO_SEGMENT && more > 1 { self.grow(1, 1) } else { index };
         if index == NO_SEGMENT {
@@ -124,6 +144,9 @@ impl Heap {
 
     /// Makes `count` neighbouring segments the heap's, the first a multiple of `border`, and opens them.
     unsafe fn grow(&mut self, count: usize, border: usize) -> u32 {
+        if !self.own.reserve(count) {
+            return NO_SEGMENT;
+        }
         let first = {
             let _guard = LOCK.lock();
             let Some(first) = find_free(count, border) else { return NO_SEGMENT };
@@ -136,21 +159,22 @@ impl Heap {
             }
             first
         };
-        let huge = self.segment_count >= HUGE_FROM_SEGMENTS;
+        let huge = self.own.len() >= HUGE_FROM_SEGMENTS;
+        let place = self.own.as_slice().partition_point(|&index| (index as usize) < first);
+        self.own.insert(place, (first..first + count).map(|index| index as u32));
         for index in first..first + count {
-            (*segment_at(index as u32)).free_pages = ALL_FREE;
-            self.open(index as u32);
+            // What the last owner could not give back is kept from the beginning.
+            self.kept_bytes += dirty_bytes(index as u32);
+            self.set_free(index as u32, ALL_FREE);
         }
-        self.segment_count += count;
         self.empty_segments += count;
-        self.segment_low = self.segment_low.min(first);
-        self.segment_high = self.segment_high.max(first + count);
+        self.note_borders();
         if huge {
             sys::wish_huge_pages((RANGE.objects + first * SEGMENT_BYTES) as *mut u8, count * SEGMENT_BYTES);
         }
-        if self.segment_count >= HUGE_WORK_FROM_SEGMENTS {
+        if self.own.len() >= HUGE_WORK_FROM_SEGMENTS {
             // When the heap becomes large all of its segments take part, and holes.
-            let becomes_large = self.segment_count - count < HUGE_WORK_FROM_SEGMENTS;
+            let becomes_large = self.own.len() - count < HUGE_WORK_FROM_SEGMENTS;
             let (low, high) = match becomes_large && self.is_alone() {
                 true => (self.segment_low / WORK_SEGMENTS * WORK_SEGMENTS, self.segment_high),
                 false => (first, first + count),
@@ -160,12 +184,25 @@ impl Heap {
         first as u32
     }
 
+    /// Works out between which segments the heap's lie.
+    pub(super) fn note_borders(&mut self) {
+        let own = self.own.as_slice();
+        self.segment_low = own.first().map_or(usize::MAX, |&first| first as usize);
+        self.segment_high = own.last().map_or(0, |&last| last as usize + 1);
+    }
+
+    /// Memory that is taken from the system for objects: pages that hold some, and free ones that are kept.
+    pub fn heap_bytes(&self) -> u64 {
+        self.page_bytes + self.kept_bytes
+    }
+
     /// Gives pages back. Their table entries become free.
     ///
     /// # Safety
     /// - `page` was taken with this count, and nothing of it is used any more.
     pub unsafe fn give_pages(&mut self, page: *mut Page, count: usize) {
         self.page_bytes -= (count * PAGE_BYTES) as u64;
+        self.kept_bytes += (count * PAGE_BYTES) as u64;
         let first = (*page).index() as usize;
         for index in first..first + count {
             let page = RANGE.pages.add(index);
@@ -184,6 +221,7 @@ impl Heap {
             self.mark_free(segment as u32, bits);
             index = stop;
         }
+        self.give_surplus();
     }
 
     unsafe fn mark_taken(&mut self, index: u32, bits: u32) {
@@ -191,117 +229,74 @@ impl Heap {
         if (*segment).free_pages == ALL_FREE {
             self.empty_segments -= 1;
         }
-        (*segment).free_pages &= !bits;
-        if (*segment).free_pages == 0 {
-            self.close(index);
-        }
+        self.kept_bytes -= pages_bytes((*segment).dirty_pages & bits);
+        (*segment).dirty_pages &= !bits;
+        self.set_free(index, (*segment).free_pages & !bits);
     }
 
     unsafe fn mark_free(&mut self, index: u32, bits: u32) {
         let segment = segment_at(index);
-        if (*segment).free_pages == 0 {
-            self.open(index);
-        }
-        (*segment).free_pages |= bits;
+        (*segment).dirty_pages |= bits;
         (*segment).young_pages &= !bits;
         (*segment).examined_pages &= !bits;
         (*segment).aging_pages &= !bits;
+        self.set_free(index, (*segment).free_pages | bits);
         if (*segment).free_pages == ALL_FREE {
             self.empty_segments += 1;
-            if self.empty_segments > 4 + self.segment_count / 4 {
-                self.give_if_paired(index);
-            }
         }
     }
 
-    /// Gives an empty segment back to the system, together with the other half of its pair if that is empty too: a huge
-    /// page that is given back by halves falls into small ones, and stays so.
-    ///
-    /// # Safety
-    /// - Nothing of the segment is used any more.
-    unsafe fn give_segment(&mut self, index: u32) {
-        let pair = self.is_empty_segment(index ^ 1);
-        let (first, count) = if pair { (index & !1, 2) } else { (index, 1) };
-        // A refusal leaves the memory dirty, which the pages' flags go on saying.
-        let start = (RANGE.objects + first as usize * SEGMENT_BYTES) as *mut u8;
-        let clean = sys::decommit(start, count * SEGMENT_BYTES);
-        for index in first..first + count as u32 {
-            for page in (0..SEGMENT_PAGES).filter(|_| clean) {
-                (*page_at(index, page)).flags = PageFlags::empty();
+    /// Sets which pages of a segment are free, and puts it into the list where it belongs; without a free page into
+    /// none.
+    pub(super) unsafe fn set_free(&mut self, index: u32, free: u32) {
+        let segment = segment_at(index);
+        let (old, new) = (longest_run((*segment).free_pages), longest_run(free));
+        (*segment).free_pages = free;
+        if old == new {
+            return;
+        }
+        if old != 0 {
+            if (*segment).prev == NO_SEGMENT {
+                self.open_segments[old] = (*segment).next;
+                if (*segment).next == NO_SEGMENT {
+                    self.open_lists &= !(1 << old);
+                }
+            } else {
+                (*segment_at((*segment).prev)).next = (*segment).next;
             }
-            self.close(index);
+            if (*segment).next != NO_SEGMENT {
+                (*segment_at((*segment).next)).prev = (*segment).prev;
+            }
         }
-        self.segment_count -= count;
-        self.empty_segments -= count;
-        let _guard = LOCK.lock();
-        for index in first..first + count as u32 {
-            (*segment_at(index)).owner = 0;
+        if new != 0 {
+            (*segment).prev = NO_SEGMENT;
+            (*segment).next = self.open_segments[new];
+            if (*segment).next != NO_SEGMENT {
+                (*segment_at((*segment).next)).prev = index;
+            }
+            self.open_segments[new] = index;
+            self.open_lists |= 1 << new;
         }
-        RANGE.first_free = RANGE.first_free.min(first as usize);
     }
 
     /// Whether a segment, which may lie beyond all that there are, is the heap's.
-    unsafe fn owns(&self, index: u32) -> bool {
+    pub(super) unsafe fn owns(&self, index: u32) -> bool {
         (self.segment_low..self.segment_high).contains(&(index as usize))
             && (*segment_at(index)).owner == self.index
     }
 
-    /// Whether a segment is the heap's and nothing is in it.
-    unsafe fn is_empty_segment(&self, index: u32) -> bool {
-        self.owns(index) && (*segment_at(index)).free_pages == ALL_FREE
-    }
-
-    /// More segments are empty than the heap should keep: gives this one back, unless the other half of its pair is in
-    /// use and not too many wait for such.
-    unsafe fn give_if_paired(&mut self, index: u32) {
-        let other_in_use = self.owns(index ^ 1) && !self.is_empty_segment(index ^ 1);
-        if !other_in_use || self.empty_segments > 4 + self.segment_count / 2 {
-            self.give_segment(index);
-        }
-    }
-
-    /// Gives every empty segment back to the system.
-    ///
-    /// # Safety
-    /// - Nothing but the heap's own thread is in the heap.
-    pub unsafe fn trim(&mut self) {
-        for index in self.segment_low..self.segment_high {
-            if self.is_empty_segment(index as u32) {
-                self.give_segment(index as u32);
-            }
-        }
-    }
-
-    unsafe fn open(&mut self, index: u32) {
-        let segment = segment_at(index);
-        (*segment).prev = NO_SEGMENT;
-        (*segment).next = self.open_segments;
-        if self.open_segments != NO_SEGMENT {
-            (*segment_at(self.open_segments)).prev = index;
-        }
-        self.open_segments = index;
-    }
-
-    unsafe fn close(&mut self, index: u32) {
-        let segment = segment_at(index);
-        if (*segment).prev == NO_SEGMENT {
-            self.open_segments = (*segment).next;
-        } else {
-            (*segment_at((*segment).prev)).next = (*segment).next;
-        }
-        if (*segment).next != NO_SEGMENT {
-            (*segment_at((*segment).next)).prev = (*segment).prev;
-        }
-    }
-
-    /// Whether no other heap has a segment in `segment_low..segment_high`. Segments of nobody may lie there: growth
-    /// in pairs leaves holes, and empty segments are given back.
+    /// Whether no other heap has a segment in `segment_low..segment_high`, as far as that is found by looking at not
+    /// many more segments than the heap has. Segments of nobody may lie there: growth in pairs leaves holes, and empty
+    /// segments are given back.
     ///
     /// # Safety
     /// - Nothing but the heap's own thread is in the heap.
     pub unsafe fn is_alone(&self) -> bool {
-        (self.segment_low..self.segment_high)
-            .all(|index| [0, self.index].contains(&(*segment_at(index as u32)).owner))
+        let all = self.segment_high.saturating_sub(self.segment_low);
+        all == self.own.len()
+            || all <= 4 * self.own.len() + 64
+                && (self.segment_low..self.segment_high)
+                    .all(|index| [0, self.index].contains(&(*segment_at(index as u32)).owner))
     }
 
     /// Calls `each` with every page of the heap that holds blocks, in address order. Pages taken meanwhile
@@ -353,70 +348,52 @@ impl Heap {
         (*segment_at((index / SEGMENT_PAGES) as u32)).young_pages |= 1 << (index % SEGMENT_PAGES);
     }
 
+    /// Calls `each` with every segment in address order. Segments may come and go meanwhile; those that come may be
+    /// left out.
     #[inline(always)]
     unsafe fn each_segment(&self, mut each: impl FnMut(u32, *mut Segment)) {
-        for index in self.segment_low..self.segment_high {
-            let segment = segment_at(index as u32);
-            if (*segment).owner == self.index {
-                each(index as u32, segment);
-            }
+        // Not through `self`, which for all the compiler knows does not change.
+        let heap = range::heap_at(self.index as usize);
+        let mut place = 0;
+        let mut next = 0;
+        let end = (*heap).segment_high as u32;
+        while let Some(index) = (*heap).segment_from(next, &mut place).filter(|&index| index < end) {
+            each(index, segment_at(index));
+            next = index + 1;
         }
     }
 
-    /// Gives the memory of the working counts, all clear, back to the system.
-    ///
-    /// # Safety
-    /// - No collection of the heap is under way.
-    pub unsafe fn give_back_working_counts(&self) {
-        if self.segment_count < WORK_KEPT_SEGMENTS {
-            return;
+    /// The first segment from a number on. `place` is about where it stands, and then the place behind it.
+    fn segment_from(&self, number: u32, place: &mut usize) -> Option<u32> {
+        let own = self.own.as_slice();
+        let is_right = |place: usize| {
+            own.get(place).is_none_or(|&index| index >= number)
+                && place
+                    .checked_sub(1)
+                    .is_none_or(|before| own.get(before).is_some_and(|&index| index < number))
+        };
+        if !is_right(*place) {
+            *place = own.partition_point(|&index| index < number);
         }
-        let mut index = self.segment_low;
-        while index < self.segment_high {
-            let first = index;
-            while index < self.segment_high && (*segment_at(index as u32)).owner == self.index {
-                index += 1;
-            }
-            if index > first {
-                let start = (RANGE.work as *mut u8).add(first * WORK_BYTES);
-                // A refusal costs memory only: the counts are clear either way.
-                let _ = sys::decommit(start, (index - first) * WORK_BYTES);
-            }
-            index = index.max(first + 1);
-        }
+        *place += 1;
+        own.get(*place - 1).copied()
     }
 
-    /// Gives all segments back, whatever is in them: the heap ends.
-    ///
-    /// # Safety
-    /// - Every object of the heap is dead.
-    pub unsafe fn give_all_segments(&mut self) {
-        for index in self.segment_low..self.segment_high {
-            if (*segment_at(index as u32)).owner != self.index {
-                continue;
-            }
-            for number in 0..SEGMENT_PAGES {
-                let page = page_at(index as u32, number);
-                (*page).free = 0;
-                (*page).kind = Kind::Free;
-                (*page).flags = PageFlags::DIRTY;
-                (*page).heap = ptr::null_mut();
-                (*page).end = 0;
-            }
-            let segment = segment_at(index as u32);
-            if (*segment).free_pages == 0 {
-                self.open(index as u32);
-            }
-            if (*segment).free_pages != ALL_FREE {
-                self.empty_segments += 1;
-                (*segment).free_pages = ALL_FREE;
-            }
-            (*segment).young_pages = 0;
-            (*segment).examined_pages = 0;
-        }
-        self.trim();
-        self.page_bytes = 0;
+    /// The number of the first segment from a number on.
+    pub fn segment_at_or_after(&self, number: usize) -> Option<usize> {
+        let own = self.own.as_slice();
+        own.get(own.partition_point(|&index| (index as usize) < number)).map(|&index| index as usize)
     }
+}
+
+/// Bytes of the pages of a set.
+pub(super) fn pages_bytes(set: u32) -> u64 {
+    set.count_ones() as u64 * PAGE_BYTES as u64
+}
+
+/// Bytes of the free pages of a segment whose memory was used before.
+pub(super) unsafe fn dirty_bytes(index: u32) -> u64 {
+    pages_bytes((*segment_at(index)).dirty_pages)
 }
 
 /// Calls `each` with the pages of a segment that are in the set and begin something: the rest of a span
@@ -433,16 +410,19 @@ unsafe fn each_set(segment: u32, set: u32, each: &mut impl FnMut(*mut Page)) {
     }
 }
 
-/// The first of `count` neighbouring segments of nobody, at a multiple of `border`. Under the lock.
+/// The first of `count` neighbouring segments of nobody, at a multiple of `border`, 1 or 2. Under the lock.
 unsafe fn find_free(count: usize, border: usize) -> Option<usize> {
     let all = RANGE.size / SEGMENT_BYTES;
     let is_free = |index: usize| index >= RANGE.committed || (*segment_at(index as u32)).owner == 0;
-    while RANGE.first_free < all && !is_free(RANGE.first_free) {
-        RANGE.first_free += 1;
-    }
-    let mut first = RANGE.first_free.next_multiple_of(border);
+    // Where nothing that fits lies before, so that growing does not look at all segments that are taken each time.
+    let mut first = if border == 1 { RANGE.first_free } else { RANGE.first_free_pair };
     while first + count <= all {
-        match (first..first + count).find(|&index| !is_free(index)) {
+        let taken = (first..first + count).rev().find(|&index| !is_free(index));
+        if count <= border && (taken.is_none() || first + border + count > all) {
+            let hint = if border == 1 { &raw mut RANGE.first_free } else { &raw mut RANGE.first_free_pair };
+            *hint = first;
+        }
+        match taken {
             Some(taken) => first = (taken + 1).next_multiple_of(border),
             None => return Some(first),
         }

@@ -287,7 +287,7 @@ unsafe fn set_watched(kind: *mut Type, flags: u32) {
 
 /// Whoever is told what happens in the heap: the profile of it.
 unsafe fn sit(heap: *mut Heap, profile: *mut Profile) {
-    let wants = Wants::TYPE_MADE | Wants::TYPE_ENDED | Wants::SCOPES | Wants::GONE;
+    let wants = Wants::TYPE_MADE | Wants::TYPE_ENDED | Wants::SCOPES | Wants::TRIMMED | Wants::GONE;
     (*heap).observers.sit(Seat::Profile, profile as *mut c_void, hear, wants);
     (*heap).observers.ended = Some(birth::ended);
     (*heap).observers.last = Some(quick::release_last);
@@ -301,6 +301,7 @@ unsafe fn hear(heap: *mut Heap, notice: Notice) {
         Notice::ScopeLeft(left) => measure::leave(heap, left.flow.cast(), left.mark, left.released),
         Notice::FlowTurned(flow) => measure::turn(heap, flow.cast()),
         Notice::FlowEnds(flow) => measure::flow_ends(heap, flow.cast()),
+        Notice::Trimmed(first, count) => record::forget(first, count),
         Notice::Gone => stop(heap),
         _ => {}
     }

@@ -147,6 +147,23 @@ pub unsafe fn unmake() {
     TABLE.users.store(0, Ordering::Relaxed);
 }
 
+/// Pages go back to the system, without objects: so does the memory of their records, which are zero.
+///
+/// # Safety
+/// - The pages are one heap's, and hold nothing.
+pub unsafe fn forget(first: usize, count: usize) {
+    if TABLE.users.load(Ordering::Relaxed) == 0 {
+        return;
+    }
+    let _guard = lock::RECORDS.lock();
+    let end = (first + count).min(TABLE.committed_pages.load(Ordering::Relaxed));
+    let base = TABLE.base.load(Ordering::Relaxed) as *mut u8;
+    if first < end && !base.is_null() {
+        // A refusal costs memory only.
+        let _ = sys::decommit(base.add(first * PAGE_RECORD_BYTES), (end - first) * PAGE_RECORD_BYTES);
+    }
+}
+
 /// Whether the records of a page can be written.
 ///
 /// # Safety

@@ -49,7 +49,10 @@ unsafe fn collect_kind(call: &str, heap: *mut Heap, kind: Kind) -> usize {
         keep_status(core::ptr::null_mut(), RC_ERR_NO_MEMORY);
         return 0;
     };
-    let (reclaimed, status) = cycle::collect(heap, kind);
+    let (reclaimed, status) = match kind {
+        Kind::Full => cycle::collect_and_trim(heap),
+        Kind::Young => cycle::collect(heap, kind),
+    };
     keep_outcome(call, heap, status);
     reclaimed as usize
 }
@@ -189,8 +192,8 @@ pub(in crate::capi) unsafe fn get_stats(heap: *mut Heap, out_stats: NonNull<gc_s
         live_objects: live,
         live_bytes: heap.live_bytes(),
         external_bytes: heap.external.total,
-        heap_bytes: heap.page_bytes,
-        heap_bytes_peak: heap.page_bytes_peak,
+        heap_bytes: heap.heap_bytes(),
+        heap_bytes_peak: heap.heap_bytes_peak,
         allocated_objects: allocated,
         freed_objects: allocated - live,
         reclaimed_objects: reclaimed,

@@ -118,6 +118,17 @@ pub unsafe fn each_stack(heap: *mut Heap, mut each: impl FnMut(*mut ScopeStack))
     }
 }
 
+/// Gives memory of all stacks back that is much more than what is needed.
+///
+/// # Safety
+/// - As [`each_stack`].
+pub unsafe fn trim(heap: *mut Heap) {
+    each_stack(heap, |stack| {
+        (*stack).kept.trim();
+        (*stack).open.trim();
+    });
+}
+
 /// The stack and the depth of a scope that is open anywhere in the heap.
 pub(super) unsafe fn find(heap: *mut Heap, mark: u64) -> Option<(*mut ScopeStack, usize)> {
     let mut found = None;
@@ -202,7 +213,7 @@ unsafe fn end(heap: *mut Heap, stack: *mut ScopeStack) {
     (*stack).signature = 0;
     let _guard = LOCK.lock();
     (*stack).next = RANGE.scope_stacks.free as *mut ScopeStack;
-    RANGE.scope_stacks.free = stack as *mut u8;
+    range::give_slot(&raw mut RANGE.scope_stacks, stack);
 }
 
 /// A callback begins.
