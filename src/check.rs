@@ -196,37 +196,32 @@ unsafe fn note_runs(heap: *mut Heap, known: bool) {
 }
 
 unsafe fn validate_segments(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arguments<'_>)) {
-    let (mut kept, mut empty, mut used, mut before) = (0, 0, 0, None);
+    let (mut kept, mut empty, mut used, mut next) = (0, 0, 0, 0);
     for &index in (*heap).own.as_slice() {
-        holds!(wrong, before < Some(index), "segment {index} stands behind a later one");
-        before = Some(index);
         let segment = &*RANGE.segments.add(index as usize);
-        holds!(wrong, segment.owner == (*heap).index, "segment {index} is not the heap's");
         let (free, dirty) = (segment.free_pages, segment.dirty_pages);
-        holds!(wrong, dirty & !free == 0, "segment {index}: pages in use say that they are kept");
+        let mut right = index >= next && segment.owner == (*heap).index && dirty & !free == 0;
+        next = index + 1;
+        for number in 0..SEGMENT_PAGES {
+            let page = &*RANGE.pages.add(index as usize * SEGMENT_PAGES + number);
+            let (is_free, is_dirty) = (free >> number & 1 != 0, dirty >> number & 1 != 0);
+            right &= is_free == (page.kind == Kind::Free);
+            right &= !is_free || is_dirty == page.flags.contains(PageFlags::DIRTY);
+        }
+        holds!(wrong, right, "segment {index}: owner {}, free {free:#x}, kept {dirty:#x}", segment.owner);
         kept += dirty.count_ones() as u64 * PAGE_BYTES as u64;
         used += used_pages(free) as u64 * PAGE_BYTES as u64;
         empty += (used_pages(free) == 0) as usize;
-        for number in 0..SEGMENT_PAGES {
-            let page = &*RANGE.pages.add(index as usize * SEGMENT_PAGES + number);
-            let is_free = free >> number & 1 != 0;
-            holds!(
-                wrong,
-                is_free == (page.kind == Kind::Free),
-                "segment {index}: page {number} is free on one side only"
-            );
-            let says = page.flags.contains(PageFlags::DIRTY);
-            holds!(
-                wrong,
-                !is_free || says == (dirty >> number & 1 != 0),
-                "segment {index}: page {number} was used before, or was not"
-            );
-        }
     }
     let heap = &*heap;
-    holds!(wrong, kept == heap.kept_bytes, "{kept} bytes are kept, the heap counts {}", heap.kept_bytes);
-    holds!(wrong, used == heap.page_bytes, "{used} bytes are in use, the heap counts {}", heap.page_bytes);
-    holds!(wrong, empty == heap.empty_segments, "{empty} segments are empty, not {}", heap.empty_segments);
+    holds!(
+        wrong,
+        (used, kept, empty) == (heap.page_bytes, heap.kept_bytes, heap.empty_segments),
+        "{used} bytes are in use, {kept} kept, {empty} segments empty; the heap counts {}, {}, {}",
+        heap.page_bytes,
+        heap.kept_bytes,
+        heap.empty_segments
+    );
 }
 
 fn used_pages(free: u32) -> u32 {

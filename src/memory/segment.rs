@@ -354,35 +354,44 @@ impl Heap {
     unsafe fn each_segment(&self, mut each: impl FnMut(u32, *mut Segment)) {
         // Not through `self`, which for all the compiler knows does not change.
         let heap = range::heap_at(self.index as usize);
-        let mut place = 0;
-        let mut next = 0;
-        let end = (*heap).segment_high as u32;
-        while let Some(index) = (*heap).segment_from(next, &mut place).filter(|&index| index < end) {
+        let mut walk = Walk { heap, place: 0, next: 0, end: (*heap).segment_high as u32 };
+        while let Some(index) = walk.next() {
             each(index, segment_at(index));
-            next = index + 1;
         }
-    }
-
-    /// The first segment from a number on. `place` is about where it stands, and then the place behind it.
-    fn segment_from(&self, number: u32, place: &mut usize) -> Option<u32> {
-        let own = self.own.as_slice();
-        let is_right = |place: usize| {
-            own.get(place).is_none_or(|&index| index >= number)
-                && place
-                    .checked_sub(1)
-                    .is_none_or(|before| own.get(before).is_some_and(|&index| index < number))
-        };
-        if !is_right(*place) {
-            *place = own.partition_point(|&index| index < number);
-        }
-        *place += 1;
-        own.get(*place - 1).copied()
     }
 
     /// The number of the first segment from a number on.
     pub fn segment_at_or_after(&self, number: usize) -> Option<usize> {
         let own = self.own.as_slice();
         own.get(own.partition_point(|&index| (index as usize) < number)).map(|&index| index as usize)
+    }
+}
+
+/// A walk over a heap's segments, which may come and go meanwhile.
+struct Walk {
+    heap: *mut Heap,
+    /// About where the next one stands.
+    place: usize,
+    /// The next one has this number or a greater one,
+    next: u32,
+    /// and one less than this.
+    end: u32,
+}
+
+impl Walk {
+    /// Out of line, so that sweeps have their registers for what they do in between.
+    #[inline(never)]
+    unsafe fn next(&mut self) -> Option<u32> {
+        let own = (*self.heap).own.as_slice();
+        let is_before = |place: usize| own.get(place).is_some_and(|&index| index < self.next);
+        let is_right = !is_before(self.place) && self.place.checked_sub(1).is_none_or(is_before);
+        if !is_right {
+            self.place = own.partition_point(|&index| index < self.next);
+        }
+        let index = own.get(self.place).copied().filter(|&index| index < self.end)?;
+        self.place += 1;
+        self.next = index + 1;
+        Some(index)
     }
 }
 

@@ -36,25 +36,31 @@ impl Heap {
     ///
     /// # Safety
     /// - Only the heap's thread is in the heap.
+    #[cold]
+    #[inline(never)]
     pub unsafe fn trim_all(heap: *mut Heap) {
-        (*heap).recall_runs();
-        for number in 0..CLASS_COUNT {
-            (&mut (*heap).classes)[number].trim();
-        }
-        (*heap).give_empty(0, true);
+        (*heap).empty_classes();
+        (*heap).give_empty(|_| 0, true);
         (*heap).give_free_pages();
+    }
+
+    /// Takes from types and classes what they keep for their next objects.
+    #[inline(never)]
+    unsafe fn empty_classes(&mut self) {
+        self.recall_runs();
+        for number in 0..CLASS_COUNT {
+            self.classes[number].trim();
+        }
     }
 
     /// As [`Heap::trim_all`], where nobody is in need: free pages of a heap that is mostly full stay.
     ///
     /// # Safety
     /// - As [`Heap::trim_all`].
+    #[inline(never)]
     pub unsafe fn trim_idle(heap: *mut Heap) {
-        (*heap).recall_runs();
-        for number in 0..CLASS_COUNT {
-            (&mut (*heap).classes)[number].trim();
-        }
-        (*heap).give_empty(0, true);
+        (*heap).empty_classes();
+        (*heap).give_empty(|_| 0, true);
         if (*heap).kept_bytes > (*heap).page_bytes / GAPS_PART {
             (*heap).give_free_pages();
         }
@@ -76,26 +82,20 @@ impl Heap {
     #[cold]
     #[inline(never)]
     unsafe fn give_much(&mut self) {
-        let keep = |segments: usize| EMPTY_KEPT + segments / 4 - segments / 32;
-        self.give_empty_while(|heap| heap.empty_segments > keep(heap.own.len()), false);
+        self.give_empty(|segments| EMPTY_KEPT + segments / 4 - segments / 32, false);
         // Halves of pairs whose other half is in use wait for it, but not very many.
-        if self.empty_segments > EMPTY_KEPT + self.own.len() / 2 {
-            self.give_empty_while(|heap| heap.empty_segments > EMPTY_KEPT + heap.own.len() / 2, true);
-        }
+        self.give_empty(|segments| EMPTY_KEPT + segments / 2, true);
     }
 
-    /// Gives empty segments back until so many are left.
-    unsafe fn give_empty(&mut self, keep: usize, halves: bool) {
-        self.give_empty_while(|heap| heap.empty_segments > keep, halves);
-    }
-
-    /// Gives empty segments back as long as there are too many, from the last one down. Those whose pair is in use only
-    /// with `halves`: a huge page that is given back by halves falls into small ones, and stays so.
-    unsafe fn give_empty_while(&mut self, too_many: impl Fn(&Heap) -> bool, halves: bool) {
+    /// Gives empty segments back as long as there are more than a heap of so many segments keeps, from the last one
+    /// down. Those whose pair is in use only with `halves`: a huge page that is given back by halves falls into small
+    /// ones, and stays so.
+    #[inline(never)]
+    unsafe fn give_empty(&mut self, keep: fn(usize) -> usize, halves: bool) {
         let mut run = Run { first: 0, count: 0 };
         let mut given = 0;
         let mut place = self.own.len();
-        while place != 0 && too_many(self) {
+        while place != 0 && self.empty_segments > keep(self.own.len() - given) {
             place -= 1;
             let Some(index) = self.own.get(place) else { break };
             if (*segment_at(index)).free_pages != ALL_FREE {
@@ -136,6 +136,7 @@ impl Heap {
     }
 
     /// Gives the memory of neighbouring segments back; then they are nobody's.
+    #[inline(never)]
     unsafe fn give_run(&mut self, run: &Run) {
         let Run { first, count } = *run;
         if count == 0 {
@@ -164,6 +165,7 @@ impl Heap {
     ///
     /// # Safety
     /// - Nothing but the heap's own thread is in the heap.
+    #[inline(never)]
     pub(super) unsafe fn give_free_pages(&mut self) {
         let mut place = 0;
         while let (true, Some(index)) = (self.kept_bytes != 0, self.own.get(place)) {
@@ -209,6 +211,7 @@ impl Heap {
     ///
     /// # Safety
     /// - Every object of the heap is dead.
+    #[inline(never)]
     pub unsafe fn give_all_segments(&mut self) {
         for place in 0..self.own.len() {
             let Some(index) = self.own.get(place) else { break };
@@ -232,7 +235,7 @@ impl Heap {
             (*segment).examined_pages = 0;
             (*segment).aging_pages = 0;
         }
-        self.give_empty(0, true);
+        self.give_empty(|_| 0, true);
         self.own.end();
         self.page_bytes = 0;
     }
