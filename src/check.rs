@@ -191,7 +191,8 @@ unsafe fn note_runs(heap: *mut Heap, known: bool) {
             (*run.page).dead = if known { (*run.page).dead + blocks } else { 0 };
         }
     };
-    (&(*heap).classes).iter().for_each(|class| note(&class.run));
+    let classes = &(*heap).classes;
+    classes.iter().for_each(|class| note(&class.run));
     (*heap).each_type(|kind| note(&(*kind).run));
 }
 
