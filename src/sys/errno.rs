@@ -4,6 +4,9 @@
 //! functions put it back, also when the system refuses and the engine has another way: a refusal is told by value. Host
 //! code that runs in the middle of a call (a finalizer, a log hook) does not know what the caller had in it; `host` and
 //! `report` put it back behind that. What is left is a call that fails with `RC_ERR_IO`: it sets the reason, last of all.
+//!
+//! It is read and written as volatile: the compiler takes `malloc` and `free` for functions that touch no memory that is
+//! known to it, and would leave out a store of what was read before them.
 
 use core::ffi::c_int;
 
@@ -23,7 +26,7 @@ pub fn keep() -> Kept {
     // SAFETY: the location is this thread's own, as long as the thread lives.
     unsafe {
         let place = libc::__errno_location();
-        Kept { place, value: *place }
+        Kept { place, value: place.read_volatile() }
     }
 }
 
@@ -31,20 +34,20 @@ impl Drop for Kept {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: as in keep; what is kept stays in its thread, since a pointer is not Send.
-        unsafe { *self.place = self.value }
+        unsafe { self.place.write_volatile(self.value) }
     }
 }
 
 /// The reason of the last refusal: to be asked at once, before what is kept goes.
 pub fn last() -> Errno {
     // SAFETY: as in keep.
-    unsafe { *libc::__errno_location() }
+    unsafe { libc::__errno_location().read_volatile() }
 }
 
 /// Sets it, for the caller of the library.
 pub fn set(value: Errno) {
     // SAFETY: as in keep.
-    unsafe { *libc::__errno_location() = value }
+    unsafe { libc::__errno_location().write_volatile(value) }
 }
 
 #[cfg(test)]
