@@ -24,7 +24,8 @@
 //! be registered, an unloading looks like an exit: nothing is given back.
 //!
 //! What a host left undone is not made up for when it unloads: objects that live are not ended, since their callbacks
-//! may be gone already. musl never unloads.
+//! may be gone already. musl never unloads. An object without the compiler's start files (tcc makes such) must not be
+//! unloaded: nobody calls the handlers that it registered, neither the host's nor these.
 
 use crate::auto::files;
 use crate::auto::plan;
