@@ -277,6 +277,41 @@ static void garbage_list_keeps_until_cleared(void) {
   CHECK_EQ(graph_live(NULL), 0);
 }
 
+static size_t saved_again;
+
+/* Its death makes another ring of its kind, which a collection saves at once. */
+static void save_another(void *obj) {
+  (void)obj;
+  if (saved_again++ >= 100000) return;
+  rc_decref(graph_ring(rc_type_of(obj), 1));
+  (void)gc_collect(NULL);
+}
+
+/* What is saved while the list is cleared waits for the next time: else clearing might never end. */
+static void garbage_list_is_cleared_of_what_was_in_it(void) {
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Again", spec.size = sizeof(Node), spec.destroy = save_another;
+  spec.fields = graph_fields, spec.field_count = RC_COUNT_OF(graph_fields);
+  rc_type *type = graph_type(NULL, &spec);
+  CHECK_EQ(gc_set_debug(NULL, GC_DEBUG_SAVEALL), RC_OK);
+  Node *ring = graph_ring(type, 1);
+  rc_decref(ring);
+  CHECK_EQ(gc_collect(NULL), 1);
+  rc_clear(&ring->a); /* it dies when the list lets go of it */
+  for (size_t i = 1; i <= 20; i++) {
+    gc_garbage_clear(NULL);
+    CHECK_EQ(saved_again, i);
+    REQUIRE(gc_garbage_count(NULL) == 1);
+    ring = gc_garbage_get(NULL, 0);
+    rc_clear(&ring->a);
+  }
+  saved_again = 100000;
+  gc_garbage_clear(NULL);
+  CHECK_EQ(gc_garbage_count(NULL), 0);
+  CHECK_EQ(graph_live(NULL), 0);
+  CHECK_EQ(gc_set_debug(NULL, 0), RC_OK);
+}
+
 static void garbage_list_ends_with_its_heap(void) {
   gc_heap *heap = graph_heap("leaky");
   CHECK_EQ(gc_set_debug(heap, GC_DEBUG_SAVEALL), RC_OK);
@@ -611,6 +646,7 @@ static const check_test tests[] = {
     CHECK_TEST(debug_collectable_names_each),
     CHECK_TEST(debug_uncollectable_names_each),
     CHECK_TEST(garbage_list_keeps_until_cleared),
+    CHECK_TEST(garbage_list_is_cleared_of_what_was_in_it),
     CHECK_TEST(garbage_list_ends_with_its_heap),
     CHECK_TEST(several_callbacks_in_order),
     CHECK_TEST(removed_inside_itself),

@@ -340,7 +340,7 @@ static void queued_rings(void) {
 
 /* As before, with a count that needs memory of its own. */
 static void queued_hub(void) {
-  enum { SPOKES = 33000 };
+  size_t spokes = check_scale(100, 33000, 33000);
   gc_heap_options options = GC_HEAP_OPTIONS_INIT;
   options.finalizers = GC_FINALIZERS_QUEUED;
   gc_heap *heap = NULL;
@@ -348,7 +348,7 @@ static void queued_hub(void) {
   rc_type *type = being_type(heap), *plain = graph_declared(heap);
   Being *hub = rc_new(type);
   REQUIRE(hub != NULL);
-  Node *chain = graph_chain(plain, SPOKES, false);
+  Node *chain = graph_chain(plain, spokes, false);
   for (Node *node = chain; node; node = node->a) node->b = (Node *)(void *)rc_newref(hub);
   hub->a = (Being *)(void *)chain;
   rc_decref(hub);

@@ -693,6 +693,8 @@ static void nobody_is_kept_busy(void) {
   calls_left = 0;
   CHECK_EQ(gc_run_finalizers(heap), 3);
   CHECK_EQ(gc_run_finalizers(heap), 2);
+  check_log_start();
+  CHECK_EQ(gc_heap_free(heap), 0);
 }
 
 static void end_of(script on_finalize, size_t watched) {

@@ -353,7 +353,7 @@ RCGC_API size_t gc_garbage_count(gc_heap *heap);
 RCGC_API void *gc_garbage_get(gc_heap *heap, size_t index);
 
 /* Empties the garbage list and releases its references: rings in it are garbage again, for the
- * next collection.
+ * next collection. What is saved in the callbacks of deaths meanwhile stays in the list.
  *
  * Ownership: releases one reference for each.
  * Threads: the heap's.

@@ -376,7 +376,7 @@ pub unsafe extern "C" fn gc_garbage_get(heap: *mut gc_heap, index: usize) -> *mu
 }
 
 /// Empties the garbage list and releases its references: rings in it are garbage again, for the next
-/// collection.
+/// collection. What is saved in the callbacks of deaths meanwhile stays in the list.
 ///
 /// Ownership: releases one reference for each.
 /// Threads: the heap's.

@@ -409,14 +409,17 @@ unsafe fn suspect_all(heap: *mut Heap) {
     });
 }
 
-/// Empties the garbage list and releases its references.
+/// Empties the garbage list and releases its references. What collections in the callbacks of these deaths save is in a new
+/// list, and stays there.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn garbage_clear(heap: *mut Heap) {
-    while let Some(obj) = (*heap).garbage.pop() {
+    let mut garbage = core::mem::take(&mut (*heap).garbage);
+    while let Some(obj) = garbage.pop() {
         count::decref(obj);
     }
+    garbage.end();
 }
 
 /// Takes all present objects out of collections. False where that may not be done now.
