@@ -758,6 +758,60 @@ static void the_end_of_the_heap_is_not_put_off_for_ever(void) {
   }
 }
 
+/* ---- a heap that ends deep in another one's callbacks ---- */
+
+enum { NESTED = 40 };
+static Node *nested[NESTED];
+static size_t nested_next, nested_held;
+static uint32_t nested_kind;
+static bool nested_drop;
+
+/* A heap that comes and goes inside a callback: something is held, something dropped, something in a ring. */
+static void heap_of_a_moment(void) {
+  gc_heap_options options = GC_HEAP_OPTIONS_INIT;
+  options.finalizers = nested_kind;
+  REQUIRE(gc_heap_new(&options, &heap) == RC_OK);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Task", spec.size = sizeof(Task), spec.fields = task_fields, spec.field_count = 2;
+  spec.finalize = task_finalize, spec.destroy = task_destroy;
+  type = graph_type(heap, &spec);
+  Task *chain = task(1), *ring = task_ring(2);
+  chain->a = task(2), chain->a->a = task(3);
+  ring->b = task(4);
+  if (nested_drop) rc_decref(chain);
+  rc_decref(ring);
+  nested_held = gc_heap_free(heap);
+}
+
+static void release_the_next(void *obj) {
+  (void)obj;
+  size_t next = ++nested_next;
+  if (next < NESTED) rc_decref(nested[next]);
+  else heap_of_a_moment();
+}
+
+/* Deaths that are nested too deep wait for the callbacks around them; those of a heap that ends cannot. */
+static void ends_deep_in_callbacks(void) {
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Nested", spec.size = sizeof(Node), spec.destroy = release_the_next;
+  gc_heap *outer = graph_heap("outer");
+  rc_type *links = graph_type(outer, &spec);
+  for (nested_kind = GC_FINALIZERS_INLINE; nested_kind <= GC_FINALIZERS_QUEUED; nested_kind++)
+    for (int drop = 0; drop < 2; drop++)
+      for (size_t first = 0; first < NESTED; first++) { /* each depth */
+        nested_drop = drop != 0, nested_next = first, nested_held = 99;
+        finalized = destroyed = 0;
+        for (size_t i = first; i < NESTED; i++) nested[i] = graph_node(links, i);
+        check_log_start();
+        rc_decref(nested[first]);
+        CHECK_EQ(nested_next, NESTED);
+        CHECK(nested_held == (drop ? 0u : 3u) && finalized == 6 && destroyed == 6);
+        CHECK(!strstr(check_log.text, "go on making"));
+      }
+  CHECK_EQ(graph_live(outer), 0);
+  CHECK_EQ(gc_heap_free(outer), 0);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(due_by_count_is_alive_in_every_way),
     CHECK_TEST(due_ring_is_alive_in_every_way),
@@ -789,6 +843,7 @@ static const check_test tests[] = {
     CHECK_TEST(the_end_of_the_heap_waits),
     CHECK_TEST(the_end_of_the_heap_walks_a_chain),
     CHECK_TEST(the_end_of_the_heap_is_not_put_off_for_ever),
+    CHECK_TEST(ends_deep_in_callbacks),
 };
 
 CHECK_MAIN(tests)

@@ -97,7 +97,14 @@ pub unsafe fn enter_nest(heap: *mut Heap) -> Outer {
     Outer(NEST.set(((*heap).index as usize) << DEPTH_BITS | depth).then_some(before))
 }
 
-/// See [`enter_nest`].
+/// A heap ends, in whatever callbacks of other heaps: its own deaths do not wait for these, which go on when it is no more.
+/// They may nest as if none was running; [`leave_nest`] is the end of that.
+pub fn enter_end() -> Outer {
+    let before = NEST.get();
+    Outer((before != 0 && NEST.set(0)).then_some(before))
+}
+
+/// See [`enter_nest`] and [`enter_end`].
 pub fn leave_nest(outer: Outer) {
     if let Some(word) = outer.0 {
         NEST.set(word);

@@ -69,7 +69,7 @@ use crate::header;
 use crate::heap::{self, Heap, Phase};
 use crate::host;
 use crate::life::count;
-use crate::life::death;
+use crate::life::death::{self, Queue};
 use crate::life::finalizers;
 use crate::life::scope;
 use crate::life::weak;
@@ -335,6 +335,10 @@ const ENDING_ROUNDS: u32 = 1000;
 /// # Safety
 /// - `heap` is live and idle, nobody else is in it, and nobody uses it or anything in it afterwards.
 pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
+    let mut waiting = Queue::new();
+    death::take_own(heap, &mut waiting);
+    let outer = host::enter_end();
+    death::end_all(&mut waiting);
     observe::tell(heap, Notice::Ending);
     (*heap).debug &= !events::DEBUG_SAVEALL;
     garbage_clear(heap);
@@ -358,6 +362,7 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
         release::release_all(heap);
     }
     heap::end(heap);
+    host::leave_nest(outer);
     held
 }
 

@@ -660,6 +660,22 @@ pub unsafe fn take_deferred(heap: *mut Heap, queue: &mut Queue) {
     }
 }
 
+/// Takes a heap's objects out of what waits for a callback of another heap to return: the heap ends before it does.
+///
+/// # Safety
+/// - Only the threads of the heaps concerned are in them.
+pub unsafe fn take_own(heap: *mut Heap, queue: &mut Queue) {
+    let waiting = host::innermost(heap);
+    let mut others = Queue::new();
+    while let Some(obj) = (*waiting).deferred.pop() {
+        match (*object::type_of(obj)).heap == heap {
+            true => queue.push(obj),
+            false => others.push(obj),
+        }
+    }
+    (*waiting).deferred = others;
+}
+
 /// Ends what was put off in callbacks that are over and were not part of an object's end by count.
 ///
 /// # Safety
