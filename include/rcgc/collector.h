@@ -457,10 +457,11 @@ RCGC_API rc_status gc_remove_callback(gc_heap *heap, gc_callback_fn callback, vo
  * May collect: yes.
  * Runs host code: finalizers and weak callbacks, `traverse` of callback types, and what the
  *   death of objects runs.
- * Fails: 0, and nothing ran, inside a callback of a collection, inside `clear` and inside
- *   itself; `gc_last_status` is RC_ERR_REFUSED then, and `RC_OK` when nothing was due. Without
- *   memory for judging the callbacks have run all the same, what is left in rings waits for the
- *   next full collection, which is due then, and it is RC_ERR_NO_MEMORY.
+ * Fails: 0, and nothing ran, inside a callback of a collection, inside `clear`, inside itself,
+ *   and where so many callbacks are nested that deaths wait (see `rc_decref`); `gc_last_status`
+ *   is RC_ERR_REFUSED then, and `RC_OK` when nothing was due. Without memory for judging the
+ *   callbacks have run all the same, what is left in rings waits for the next full collection,
+ *   which is due then, and it is RC_ERR_NO_MEMORY.
  */
 RCGC_API size_t gc_run_finalizers(gc_heap *heap);
 

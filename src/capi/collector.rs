@@ -488,8 +488,8 @@ pub unsafe extern "C" fn gc_remove_callback(
 /// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: finalizers and weak callbacks, `traverse` of callback types, and what the death of objects runs.
-/// Fails: 0, and nothing ran, inside a callback of a collection, inside `clear` and inside itself; `gc_last_status` is
-/// RC_ERR_REFUSED then, and `RC_OK` when nothing was due. Without memory for judging the callbacks have run all the same,
+/// Fails: 0, and nothing ran, inside a callback of a collection, inside `clear`, inside itself, and where so many callbacks
+/// are nested that deaths wait (see `rc_decref`); `gc_last_status` is RC_ERR_REFUSED then, and `RC_OK` when nothing was due. Without memory for judging the callbacks have run all the same,
 /// what is left in rings waits for the next full collection, which is due then, and it is RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_run_finalizers(heap: *mut gc_heap) -> usize {
