@@ -1,6 +1,6 @@
 /* The layout of everything that crosses the boundary by value or by pointer, as version 0.1 has it, and
- * that the * initialisers fit it. Compiled only (by c-tests/headers.py, as C and as C++): what does not
- * hold is an error. * Members are only ever appended: lines are added here, never changed. */
+ * that the initialisers fit it. Compiled only (by c-tests/headers.py, as C and as C++): what does not
+ * hold is an error. Members are only ever appended: lines are added here, never changed. */
 #include <rcgc.h>
 
 #define AT(T, member, bytes) RCGC_STATIC_ASSERT(offsetof(T, member) == (bytes), #T "." #member " has moved")

@@ -50,7 +50,7 @@ const SIGNATURE: u64 = u64::from_le_bytes(*b"rcgcHeap");
 const TAKEN: u64 = 1;
 const NAME_BYTES: usize = 64;
 
-/// What a heap is doing. Host code may run in all but `Idle` and `Freeing`, so each entry point asks.
+/// What a heap is doing. Host code may run in all but `Idle`, so each entry point asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Phase {
@@ -483,5 +483,6 @@ pub unsafe fn end(heap: *mut Heap) {
     range::give_heap_slot(heap);
 }
 
-/// The heap that a null heap parameter means, once made. Only `capi::boundary` touches it.
+/// The heap that a null heap parameter means, once made. `capi::boundary` makes and forgets it; a failing call on it
+/// leaves its sentence for those who ask without a heap, too ([`Heap::set_error`]).
 pub static DEFAULT: core::sync::atomic::AtomicPtr<Heap> = core::sync::atomic::AtomicPtr::new(ptr::null_mut());

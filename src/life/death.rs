@@ -7,9 +7,13 @@
 //!                                           \------- stored somewhere: lives on ------/
 //! ```
 //!
-//! **Plain objects** (no callbacks) take the inner loop of [`end_all`]: release each child, free the block,
-//! go on with the first child that died. Others that died are linked into the queue through their headers,
-//! so nothing is allocated, and a chain, a tree or a hub costs one visit an object.
+//! **One object** that dies alone, as most do, is ended where it stands: quick types in `count.rs`, other plain ones
+//! by [`release_alone`], each kind of walk in a function of its own.
+//!
+//! **Plain objects** (no callbacks) that die together take the inner loop [`Ending::go_on`]: release each child, free
+//! the block, go on with the first child that died. The others wait in an array on the stack, and where that is full
+//! in the queue, linked through their headers: nothing is allocated, and a chain, a tree or a hub costs one visit an
+//! object.
 //!
 //! **Objects with callbacks** or weak handles go through [`end_with_callbacks`], the steps of
 //! `lifetime.md`. What the engine released for them is queued and ends afterwards; what their callbacks
