@@ -6,6 +6,7 @@
 //! LIMIT    12, 64M, 10ms; of growth also 10%
 //! ```
 
+use crate::findings::summary;
 use crate::glob::fits;
 use crate::heap::Heap;
 use crate::query::{self, Compare, Query};
@@ -235,7 +236,6 @@ fn of_heap(heap: &Heap, name: &str) -> u64 {
     let books = &dump.books;
     let accounts = &dump.accounts;
     let external = || dump.objects.external.iter().fold(0u64, |sum, of| sum.saturating_add(of.1));
-    let garbage = || dump.all().filter(|&object| !heap.is_alive(object));
     let outside = || dump.all().filter(|&object| heap.outside(object) > 0);
     match name {
         "objects" => dump.len() as u64,
@@ -247,8 +247,8 @@ fn of_heap(heap: &Heap, name: &str) -> u64 {
         "pages_peak" => books.heap_bytes_peak,
         "held" => outside().count() as u64,
         "references_from_outside" => outside().map(|object| heap.outside(object) as u64).sum(),
-        "garbage" => garbage().count() as u64,
-        "garbage_bytes" => garbage().fold(0, |sum, object| sum.saturating_add(heap.size(object))),
+        "garbage" => summary::garbage(heap).objects,
+        "garbage_bytes" => summary::garbage(heap).bytes,
         "full_collections" => books.full.runs,
         "young_collections" => books.young.runs,
         "longest_pause" => books.full.pause_ns_max.max(books.young.pause_ns_max),

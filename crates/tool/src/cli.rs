@@ -9,11 +9,11 @@
 //! | 4 | the result cannot be written |
 
 use crate::commands::{self, Command};
-use crate::dump::{self, Dump};
+use crate::context::{Context, Failure};
 use crate::output::{Format, Report};
 use crate::progress::Progress;
 use anstream::ColorChoice;
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -37,7 +37,15 @@ struct Cli {
     #[arg(long, global = true)]
     salvage: bool,
     #[command(subcommand)]
-    command: Command,
+    wanted: Wanted,
+}
+
+#[derive(Subcommand)]
+enum Wanted {
+    #[command(flatten)]
+    Command(Command),
+    /// Write completions for a shell to standard output.
+    Completions { shell: clap_complete::Shell },
 }
 
 const EXIT_STATUSES: &str = "\
@@ -49,43 +57,6 @@ enum Colour {
     Auto,
     Always,
     Never,
-}
-
-/// Why a command did not come to its end.
-#[derive(Debug)]
-pub enum Failure {
-    /// The command line is wrong, or names what is not there.
-    Usage(String),
-    /// A dump cannot be read.
-    Input(String),
-    /// The result cannot be written.
-    Output(String),
-}
-
-/// What commands share.
-pub struct Context {
-    pub progress: Progress,
-    pub format: Format,
-    salvage: bool,
-    quiet: bool,
-}
-
-impl Context {
-    /// Reads a dump, and says when it is not whole.
-    pub fn open(&self, path: &str) -> Result<Dump, Failure> {
-        let dump = dump::open(path, self.salvage, &self.progress).map_err(Failure::Input)?;
-        if let Some(cut) = dump.cut.as_ref().filter(|_| !self.quiet) {
-            eprintln!("rcgc: warning: {path}: {cut}; what lies before is read");
-        }
-        Ok(dump)
-    }
-
-    /// Writes a warning to standard error.
-    pub fn warn(&self, text: &str) {
-        if !self.quiet {
-            eprintln!("rcgc: warning: {text}");
-        }
-    }
 }
 
 /// Runs what the command line says.
@@ -103,8 +74,14 @@ pub fn run() -> ExitCode {
         salvage: cli.salvage,
         quiet: cli.quiet,
     };
-    let result = commands::run(&cli.command, &context).and_then(|report| print(&report, cli.format));
-    match result {
+    let result = match &cli.wanted {
+        Wanted::Command(command) => commands::run(command, &context),
+        Wanted::Completions { shell } => {
+            completions(*shell);
+            Ok(Report::nothing())
+        }
+    };
+    match result.and_then(|report| print(&report, cli.format)) {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::from(1),
         Err(failure) => {
@@ -140,7 +117,7 @@ fn print(report: &Report, format: Format) -> Result<bool, Failure> {
 }
 
 /// Writes shell completions.
-pub fn completions(shell: clap_complete::Shell) {
+fn completions(shell: clap_complete::Shell) {
     let mut command = <Cli as clap::CommandFactory>::command();
     clap_complete::generate(shell, &mut command, "rcgc", &mut io::stdout());
 }

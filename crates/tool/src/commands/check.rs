@@ -1,7 +1,7 @@
 //! `rcgc check`: whether a dump is whole, and whether counts, references and books of the heap fit each
 //! other.
 
-use crate::cli::{Context, Failure};
+use crate::context::{Context, Failure};
 use crate::dump::{Dump, Elsewhere, Object};
 use crate::heap::Heap;
 use crate::output::{names, Cell, Report, Table};

@@ -1,7 +1,7 @@
 //! `rcgc ci`: a dump against a budget.
 
 use crate::budget::{self, Rule};
-use crate::cli::{Context, Failure};
+use crate::context::{Context, Failure};
 use crate::dump::Dump;
 use crate::heap::Heap;
 use crate::output::text::{bytes, count};

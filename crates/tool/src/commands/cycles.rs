@@ -1,14 +1,10 @@
 //! `rcgc cycles`: rings of objects, by their shape.
 
-use crate::cli::{Context, Failure};
-use crate::dump::{Dump, Label, Object, NO_INDEX};
+use crate::context::{Context, Failure};
+use crate::findings::cycles::find;
 use crate::heap::Heap;
-use crate::output::text::count;
 use crate::output::{names, Cell, Report, Table};
-use rcgc_format::graph::components::strong_components;
-use rcgc_format::graph::Graph;
-use std::cmp::Reverse;
-use std::collections::HashMap;
+use crate::wording::cycles::{relation, shape};
 
 /// List rings of objects by their shape, and the reference whose weakening would break most of them.
 ///
@@ -25,31 +21,6 @@ pub struct Arguments {
     /// Shapes that are listed.
     #[arg(long, default_value_t = 20)]
     limit: usize,
-}
-
-/// What rings have in common.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Shape {
-    /// In the order of their numbers.
-    relations: Vec<Relation>,
-    /// Every object refers to one other of its ring, once.
-    is_simple: bool,
-}
-
-/// References of one kind in a ring: from a type, by a field (elements of arrays together), to a type.
-pub type Relation = (u32, u32, u32);
-
-/// Shapes with more relations than this are not tried for their weakest one.
-const RELATIONS_TRIED: usize = 16;
-/// Relations that are written out.
-const RELATIONS_SHOWN: usize = 6;
-
-#[derive(Default)]
-struct Group {
-    rings: u64,
-    bytes: u64,
-    garbage: u64,
-    objects: Vec<Object>,
 }
 
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
@@ -69,11 +40,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     table.left_out = found.left_out;
     for of in found.shapes {
         let (weaken, left) = match of.weakest {
-            Some((relation, left)) => (relation_text(&dump, relation).into(), Cell::Count(left)),
+            Some((weakest, left)) => (relation(&dump, weakest).into(), Cell::Count(left)),
             None => (Cell::None, Cell::None),
         };
         table.row(vec![
-            of.text.into(),
+            shape(&dump, &of).into(),
             Cell::Count(of.rings),
             Cell::Count(of.objects),
             Cell::Bytes(of.bytes),
@@ -85,233 +56,4 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     }
     report.tables.push(table);
     Ok(report)
-}
-
-/// All rings of one shape.
-pub struct OfShape {
-    pub text: String,
-    pub relations: Vec<Relation>,
-    /// The relations as they follow each other, when each object refers to one other of its ring.
-    pub order: Option<Vec<Relation>>,
-    pub rings: u64,
-    pub objects: u64,
-    pub bytes: u64,
-    /// Rings that nothing keeps.
-    pub garbage: u64,
-    /// The relation to weaken, and how many objects would be left in rings.
-    pub weakest: Option<(Relation, u64)>,
-    pub example: Option<Object>,
-}
-
-/// The rings of a heap.
-pub struct Found {
-    pub rings: u64,
-    pub objects: u64,
-    pub garbage: u64,
-    /// Those with most bytes first.
-    pub shapes: Vec<OfShape>,
-    pub left_out: u64,
-}
-
-/// Finds rings; of the shapes at most `limit`.
-pub fn find(heap: &Heap, only_garbage: bool, limit: usize) -> Found {
-    let dump = heap.dump;
-    let rings = Rings::of(heap);
-    let mut groups: HashMap<Shape, Group> = HashMap::new();
-    for ring in rings.all() {
-        let is_garbage = !ring.iter().any(|&object| heap.is_alive(object));
-        if only_garbage && !is_garbage {
-            continue;
-        }
-        let group = groups.entry(rings.shape(dump, ring)).or_default();
-        group.rings += 1;
-        group.garbage += u64::from(is_garbage);
-        group.bytes = ring.iter().fold(group.bytes, |sum, &object| sum.saturating_add(heap.size(object)));
-        group.objects.extend(ring);
-    }
-    let mut sorted: Vec<(Shape, Group)> = groups.into_iter().collect();
-    sorted.sort_by(|a, b| (Reverse(a.1.bytes), &a.0).cmp(&(Reverse(b.1.bytes), &b.0)));
-    let mut found = Found {
-        rings: sorted.iter().map(|(_, group)| group.rings).sum(),
-        objects: sorted.iter().map(|(_, group)| group.objects.len() as u64).sum(),
-        garbage: sorted.iter().map(|(_, group)| group.garbage).sum(),
-        shapes: Vec::new(),
-        left_out: sorted.len().saturating_sub(limit) as u64,
-    };
-    let mut locals = vec![0; dump.len()];
-    for (shape, group) in sorted.into_iter().take(limit) {
-        let order = rings.order(dump, &shape, &group.objects);
-        found.shapes.push(OfShape {
-            text: shape_text(dump, &shape.relations, order.as_deref()),
-            weakest: weakest(dump, &shape.relations, &group.objects, &rings, &mut locals),
-            order,
-            relations: shape.relations,
-            rings: group.rings,
-            objects: group.objects.len() as u64,
-            bytes: group.bytes,
-            garbage: group.garbage,
-            example: group.objects.first().copied(),
-        });
-    }
-    found
-}
-
-/// The components of a heap, and which of them are rings.
-struct Rings {
-    component: Vec<u32>,
-    /// Objects by component.
-    objects: Vec<Object>,
-    starts: Vec<u32>,
-    /// By component.
-    is_ring: Vec<bool>,
-}
-
-impl Rings {
-    fn of(heap: &Heap) -> Rings {
-        let _stage = heap.progress.stage("finding rings", 0);
-        let dump = heap.dump;
-        let len = dump.len();
-        let [mut component, mut stack, mut position] = std::array::from_fn(|_| vec![0; len]);
-        let components = strong_components(dump.graph(), &mut component, &mut stack, &mut position) as usize;
-        let mut starts = vec![0u32; components + 1];
-        for &number in &component {
-            starts[number as usize + 1] += 1;
-        }
-        for at in 0..components {
-            starts[at + 1] += starts[at];
-        }
-        let mut is_ring: Vec<bool> = starts.windows(2).map(|pair| pair[1] - pair[0] > 1).collect();
-        let mut next = starts.clone();
-        let mut objects = vec![0; len];
-        for object in dump.all() {
-            let number = component[object as usize] as usize;
-            objects[next[number] as usize] = object;
-            next[number] += 1;
-            is_ring[number] |= dump.graph().of(object).contains(&object);
-        }
-        Rings { component, objects, starts, is_ring }
-    }
-
-    fn all(&self) -> impl Iterator<Item = &[Object]> {
-        let rings = self.starts.windows(2).zip(&self.is_ring).filter(|(_, &is_ring)| is_ring);
-        rings.map(|(pair, _)| &self.objects[pair[0] as usize..pair[1] as usize])
-    }
-
-    /// The references of an object inside its ring.
-    fn inside<'a>(&'a self, dump: &'a Dump, object: Object) -> impl Iterator<Item = (Object, Relation)> + 'a {
-        let component = self.component[object as usize];
-        let kind = dump.objects.kind[object as usize];
-        dump.edges_of(object)
-            .filter(move |&(to, _)| self.component[to as usize] == component)
-            .map(move |(to, label)| (to, (kind, label.field, dump.objects.kind[to as usize])))
-    }
-
-    fn shape(&self, dump: &Dump, ring: &[Object]) -> Shape {
-        let mut relations: Vec<Relation> = Vec::new();
-        let mut is_simple = true;
-        for &object in ring {
-            let before = relations.len();
-            relations.extend(self.inside(dump, object).map(|(_, relation)| relation));
-            is_simple &= relations.len() - before == 1;
-            // A ring of a million objects has few kinds of references.
-            if relations.len() > 4096 {
-                relations.sort_unstable();
-                relations.dedup();
-            }
-        }
-        relations.sort_unstable();
-        relations.dedup();
-        Shape { relations, is_simple }
-    }
-
-    /// The references of a simple ring as they follow each other, each kind once.
-    fn order(&self, dump: &Dump, shape: &Shape, objects: &[Object]) -> Option<Vec<Relation>> {
-        let first = shape.relations.first();
-        // Begins where the same relation begins in every dump.
-        let begins =
-            |&&object: &&Object| self.inside(dump, object).next().map(|(_, of)| of).as_ref() == first;
-        let &start = objects.iter().find(begins).filter(|_| shape.is_simple)?;
-        let mut order: Vec<Relation> = Vec::new();
-        let mut at = start;
-        while let Some((to, relation)) = self.inside(dump, at).next() {
-            if !order.contains(&relation) {
-                order.push(relation);
-            }
-            at = to;
-            if at == start || order.len() == shape.relations.len() {
-                break;
-            }
-        }
-        Some(order)
-    }
-}
-
-/// "Parent.child → Child.parent": of a simple ring; else all kinds of references with their targets.
-fn shape_text(dump: &Dump, relations: &[Relation], order: Option<&[Relation]>) -> String {
-    if let Some(order) = order {
-        return order.iter().map(|&of| relation_text(dump, of)).collect::<Vec<_>>().join(" → ");
-    }
-    let text =
-        |&of: &Relation| format!("{} → {}", relation_text(dump, of), names::line(&dump.type_name(of.2)));
-    let mut parts: Vec<String> = relations.iter().take(RELATIONS_SHOWN).map(text).collect();
-    if relations.len() > RELATIONS_SHOWN {
-        parts.push(format!("and {} more", count((relations.len() - RELATIONS_SHOWN) as u64)));
-    }
-    parts.join(", ")
-}
-
-/// The relation without which the fewest of these objects are in rings, and how many these are; the less
-/// common one of two that are equal.
-fn weakest(
-    dump: &Dump,
-    shape: &[Relation],
-    objects: &[Object],
-    rings: &Rings,
-    locals: &mut [u32],
-) -> Option<(Relation, u64)> {
-    if shape.len() > RELATIONS_TRIED {
-        return None;
-    }
-    for (local, &object) in objects.iter().enumerate() {
-        locals[object as usize] = local as u32;
-    }
-    let mut best: Option<(u64, u64, Relation)> = None;
-    for &relation in shape {
-        let mut starts = vec![0u32];
-        let mut targets: Vec<u32> = Vec::new();
-        let mut removed = 0;
-        for &object in objects {
-            for (to, of) in rings.inside(dump, object) {
-                if of == relation {
-                    removed += 1;
-                } else {
-                    targets.push(locals[to as usize]);
-                }
-            }
-            starts.push(targets.len() as u32);
-        }
-        let candidate = (in_rings(Graph::new(&starts, &targets)), removed, relation);
-        if best.is_none_or(|best| candidate < best) {
-            best = Some(candidate);
-        }
-    }
-    best.map(|(left, _, relation)| (relation, left))
-}
-
-/// How many nodes of a graph are in rings.
-fn in_rings(graph: Graph) -> u64 {
-    let [mut component, mut stack, mut position] = std::array::from_fn(|_| vec![0; graph.len()]);
-    let components = strong_components(graph, &mut component, &mut stack, &mut position) as usize;
-    let mut sizes = vec![0u32; components];
-    for &number in &component {
-        sizes[number as usize] += 1;
-    }
-    (0..graph.len() as u32)
-        .filter(|&node| sizes[component[node as usize] as usize] > 1 || graph.of(node).contains(&node))
-        .count() as u64
-}
-
-pub fn relation_text(dump: &Dump, (kind, field, _): Relation) -> String {
-    let label = Label { field, index: NO_INDEX };
-    format!("{}.{}", names::line(&dump.type_name(kind)), names::edge(dump, label))
 }

@@ -1,11 +1,13 @@
 //! `rcgc diff`: what grew between dumps.
 
-use crate::cli::{Context, Failure};
-use crate::dump::{Dump, Object};
+use crate::context::{Context, Failure};
+use crate::dump::Dump;
+use crate::findings::diff::{self, change, compare, compare_places, OfPlace, Place, Sums};
+use crate::findings::ways::{shortest, Shapes};
 use crate::heap::Heap;
 use crate::output::text::{bytes, count};
 use crate::output::{names, Cell, Report, Table};
-use crate::ways::{self, Shapes};
+use crate::wording::{self, ways};
 use clap::ValueEnum;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -43,24 +45,6 @@ enum Order {
     Name,
 }
 
-/// What a type had in the first dump and in the second.
-#[derive(Clone, Copy, Default)]
-pub struct Sums {
-    pub objects: [u64; 2],
-    pub bytes: [u64; 2],
-    pub retained: [u64; 2],
-    /// Of objects, in dumps of one process.
-    pub new: u64,
-    pub gone: u64,
-    pub kept: u64,
-}
-
-impl Sums {
-    pub fn change(values: [u64; 2]) -> i64 {
-        i64::try_from(i128::from(values[1]) - i128::from(values[0])).unwrap_or(i64::MAX)
-    }
-}
-
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
     let (first, second) = (context.open(&arguments.first)?, context.open(&arguments.second)?);
     let same_heap = first.is_same_heap(&second);
@@ -69,12 +53,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         ("objects", [first.len() as u64, second.len() as u64]),
         ("references", [&first, &second].map(|dump| dump.edges.targets.len() as u64)),
     ] {
-        report.fact(name, change_text(count(values[0]), count(values[1]), Sums::change(values), count));
+        report.fact(name, change_text(count(values[0]), count(values[1]), change(values), count));
     }
     let heaps = [Heap::new(&first, context.progress), Heap::new(&second, context.progress)];
     let totals = [heaps[0].total(), heaps[1].total()];
-    let change = Sums::change(totals);
-    report.fact("bytes", change_text(bytes(totals[0]), bytes(totals[1]), change, bytes));
+    report.fact("bytes", change_text(bytes(totals[0]), bytes(totals[1]), change(totals), bytes));
     if same_heap {
         let passed = second.preamble.monotonic_ns.saturating_sub(first.preamble.monotonic_ns);
         report.fact("time_between", Cell::Nanoseconds(passed));
@@ -103,127 +86,29 @@ fn change_text(before: String, after: String, change: i64, shown: fn(u64) -> Str
     Cell::Text(format!("{before} → {after} ({sign}{})", shown(change.unsigned_abs())))
 }
 
-/// What types have, by name.
-pub fn compare(heaps: [&Heap; 2], same_heap: bool) -> HashMap<String, Sums> {
-    let mut all: HashMap<String, Sums> = HashMap::new();
-    for (side, heap) in heaps.iter().enumerate() {
-        let retained = heap.retained_by_type();
-        let mut objects = vec![(0u64, 0u64); heap.dump.types.len()];
-        for object in heap.dump.all() {
-            let of = &mut objects[heap.dump.objects.kind[object as usize] as usize];
-            *of = (of.0 + 1, of.1.saturating_add(heap.size(object)));
-        }
-        for (kind, (number, bytes)) in (0..).zip(objects) {
-            let of = all.entry(heap.dump.type_name(kind).into_owned()).or_default();
-            of.objects[side] += number;
-            of.bytes[side] = of.bytes[side].saturating_add(bytes);
-            of.retained[side] = of.retained[side].saturating_add(retained[kind as usize]);
-        }
-    }
-    if same_heap {
-        let [first, second] = [heaps[0].dump, heaps[1].dump];
-        merge(first, second, |before, after| {
-            let (dump, object) = match (before, after) {
-                (Some(object), _) => (first, object),
-                (None, Some(object)) => (second, object),
-                (None, None) => return,
-            };
-            if let Some(of) = all.get_mut(&*dump.name_of_type_of(object)) {
-                match (before, after) {
-                    (Some(_), Some(_)) => of.kept += 1,
-                    (Some(_), None) => of.gone += 1,
-                    _ => of.new += 1,
-                }
-            }
-        });
-    }
-    all
-}
-
-/// Calls `each` with the objects that are in both dumps, then with those in one: the same address and type.
-fn merge(first: &Dump, second: &Dump, mut each: impl FnMut(Option<Object>, Option<Object>)) {
-    let (mut left, mut right) = (first.all().peekable(), second.all().peekable());
-    loop {
-        match (left.peek().copied(), right.peek().copied()) {
-            (None, None) => return,
-            (Some(object), None) => {
-                each(Some(object), None);
-                left.next();
-            }
-            (None, Some(object)) => {
-                each(None, Some(object));
-                right.next();
-            }
-            (Some(before), Some(after)) => match first.address_of(before).cmp(&second.address_of(after)) {
-                std::cmp::Ordering::Less => {
-                    each(Some(before), None);
-                    left.next();
-                }
-                std::cmp::Ordering::Greater => {
-                    each(None, Some(after));
-                    right.next();
-                }
-                std::cmp::Ordering::Equal => {
-                    if first.type_of(before).number == second.type_of(after).number {
-                        each(Some(before), Some(after));
-                    } else {
-                        each(Some(before), None);
-                        each(None, Some(after));
-                    }
-                    left.next();
-                    right.next();
-                }
-            },
-        }
-    }
-}
-
-/// What lives in two dumps, of which site and type: bytes and objects.
-pub type Places = BTreeMap<(String, String), ([u64; 2], [u64; 2])>;
-
-/// What places made that lives; None of dumps that do not say it both, of one heap.
-pub fn compare_places(dumps: [&Dump; 2]) -> Option<Places> {
-    if !dumps[0].is_same_heap(dumps[1]) || dumps.iter().any(|dump| dump.accounts.sites.is_empty()) {
-        return None;
-    }
-    let mut all = Places::new();
-    for (side, dump) in dumps.into_iter().enumerate() {
-        for site in &dump.accounts.sites {
-            let kind = site.kind.map_or("several".to_owned(), |kind| names::line(&dump.type_name(kind)));
-            let place = names::place(dump, site);
-            let (bytes, objects) = all.entry((place, kind)).or_default();
-            bytes[side] = bytes[side].saturating_add(site.live_bytes());
-            objects[side] += site.live_objects();
-        }
-    }
-    Some(all)
-}
-
-fn sites(places: Places, arguments: &Arguments) -> Table {
+fn sites(places: BTreeMap<Place, OfPlace>, arguments: &Arguments) -> Table {
     let columns = ["site", "type", "objects_before", "objects_after", "objects", "bytes"];
     let mut table = Table::new("sites", "Changes by the place that made the objects", &columns);
-    let mut sorted: Vec<_> = places
-        .into_iter()
-        .filter(|(_, (bytes, objects))| bytes[0] != bytes[1] || objects[0] != objects[1])
-        .collect();
-    sorted.sort_by_cached_key(|(place, (bytes, objects))| {
-        let change = match arguments.sort {
-            Order::Bytes | Order::Retained => Sums::change(*bytes),
-            Order::Objects => Sums::change(*objects),
+    let mut sorted: Vec<_> = places.into_iter().filter(|(_, of)| of.is_changed()).collect();
+    // Equal ones stay in the order of their places.
+    sorted.sort_by_key(|(_, of)| {
+        let by = match arguments.sort {
+            Order::Bytes | Order::Retained => change(of.bytes),
+            Order::Objects => change(of.objects),
             Order::Name => 0,
         };
-        (Reverse(change.unsigned_abs()), place.clone())
+        Reverse(by.unsigned_abs())
     });
     let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
     table.left_out = sorted.len().saturating_sub(limit) as u64;
-    for ((place, kind), (bytes, objects)) in sorted.into_iter().take(limit) {
+    for (place, of) in sorted.into_iter().take(limit) {
         table.row(vec![
-            place.into(),
-            kind.into(),
-            Cell::Count(objects[0]),
-            Cell::Count(objects[1]),
-            Cell::Change(Sums::change(objects)),
-            Cell::ByteChange(Sums::change(bytes)),
+            wording::diff::place(&place).into(),
+            wording::diff::kind(&place).into(),
+            Cell::Count(of.objects[0]),
+            Cell::Count(of.objects[1]),
+            Cell::Change(change(of.objects)),
+            Cell::ByteChange(change(of.bytes)),
         ]);
     }
     table
@@ -235,20 +120,15 @@ fn types(sums: HashMap<String, Sums>, arguments: &Arguments, same_heap: bool) ->
         columns.extend(["new", "gone", "kept"]);
     }
     let mut table = Table::new("types", "Changes by type", &columns);
-    let mut sorted: Vec<(String, Sums)> = sums
-        .into_iter()
-        .filter(|(_, of)| {
-            of.new + of.gone != 0 || of.bytes[0] != of.bytes[1] || of.retained[0] != of.retained[1]
-        })
-        .collect();
+    let mut sorted: Vec<(String, Sums)> = sums.into_iter().filter(|(_, of)| of.is_changed()).collect();
     sorted.sort_by_cached_key(|(name, of)| {
-        let change = match arguments.sort {
-            Order::Bytes => Sums::change(of.bytes),
-            Order::Objects => Sums::change(of.objects),
-            Order::Retained => Sums::change(of.retained),
+        let by = match arguments.sort {
+            Order::Bytes => change(of.bytes),
+            Order::Objects => change(of.objects),
+            Order::Retained => change(of.retained),
             Order::Name => 0,
         };
-        (Reverse(change.unsigned_abs()), name.clone())
+        (Reverse(by.unsigned_abs()), name.clone())
     });
     let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
     table.left_out = sorted.len().saturating_sub(limit) as u64;
@@ -257,9 +137,9 @@ fn types(sums: HashMap<String, Sums>, arguments: &Arguments, same_heap: bool) ->
             names::line(&name).into(),
             Cell::Count(of.objects[0]),
             Cell::Count(of.objects[1]),
-            Cell::Change(Sums::change(of.objects)),
-            Cell::ByteChange(Sums::change(of.bytes)),
-            Cell::ByteChange(Sums::change(of.retained)),
+            Cell::Change(change(of.objects)),
+            Cell::ByteChange(change(of.bytes)),
+            Cell::ByteChange(change(of.retained)),
         ];
         if same_heap {
             row.extend([of.new, of.gone, of.kept].map(Cell::Count));
@@ -269,45 +149,28 @@ fn types(sums: HashMap<String, Sums>, arguments: &Arguments, same_heap: bool) ->
     table
 }
 
-/// What came between the first and the second dump, and is in the third.
+/// What came between the first and the second dump, and is in the third, with what keeps it.
 fn still_there(first: &Dump, second: &Dump, third: &Heap) -> Table {
-    let mut is_new = vec![false; second.len()];
-    merge(first, second, |before, after| {
-        if let (None, Some(object)) = (before, after) {
-            is_new[object as usize] = true;
-        }
-    });
     let mut shapes = Shapes::new(third);
-    let mut groups: HashMap<(u32, u32), (u64, u64, Object)> = HashMap::new();
-    merge(second, third.dump, |before, after| {
-        if let (Some(before), Some(after)) = (before, after) {
-            if is_new[before as usize] {
-                let key = (third.dump.objects.kind[after as usize], shapes.of(after));
-                let of = groups.entry(key).or_insert((0, 0, after));
-                *of = (of.0 + 1, of.1.saturating_add(third.size(after)), of.2);
-            }
-        }
-    });
     let mut table = Table::new(
         "still_there",
         "New in the second dump and still in the third",
         &["type", "objects", "bytes", "kept_by", "path"],
     );
-    let mut sorted: Vec<_> = groups.into_iter().collect();
-    sorted.sort_by_key(|&(key, (_, bytes, _))| (Reverse(bytes), key));
-    for ((kind, shape), (objects, bytes, example)) in sorted {
-        let way = ways::shortest(third, example);
-        let root = way.as_ref().map(|way| way.first().map_or(example, |step| step.from));
-        let kept_by = root.map_or("nothing: garbage".to_owned(), |root| match root == example {
-            true => ways::held_by(third, root),
-            false => names::kind(third.dump, root),
-        });
+    for of in diff::still_there(first, second, third, &mut shapes) {
+        let way = shortest(third, of.example);
+        let root = way.as_ref().map(|way| way.first().map_or(of.example, |step| step.from));
+        let kept_by = match root {
+            None => "nothing: garbage".to_owned(),
+            Some(root) if root == of.example => ways::held_by(third, root),
+            Some(root) => names::kind(third.dump, root),
+        };
         table.row(vec![
-            names::line(&third.dump.type_name(kind)).into(),
-            Cell::Count(objects),
-            Cell::Bytes(bytes),
+            names::line(&third.dump.type_name(of.kind)).into(),
+            Cell::Count(of.objects),
+            Cell::Bytes(of.bytes),
             kept_by.into(),
-            shapes.shown(shape).into(),
+            ways::shape(third, &shapes, of.shape).into(),
         ]);
     }
     table

@@ -1,6 +1,6 @@
 //! `rcgc export`: dumps for other programs.
 
-use crate::cli::{Context, Failure};
+use crate::context::{Context, Failure};
 use crate::dump::Dump;
 use crate::export::mprof::Meter;
 use crate::export::stacks::{self, Of, Value};

@@ -2,23 +2,22 @@
 
 mod check;
 mod ci;
-pub mod cycles;
-pub mod diff;
+mod cycles;
+mod diff;
 mod export;
 mod path;
 mod plot;
 mod query;
 mod report;
-pub mod selection;
-pub mod sites;
-pub mod summary;
-pub mod suspects;
+mod sites;
+mod summary;
+mod suspects;
 mod top;
-pub mod types;
+mod types;
 mod watch;
 mod why;
 
-use crate::cli::{self, Context, Failure};
+use crate::context::{Context, Failure};
 use crate::output::Report;
 use clap::Subcommand;
 
@@ -41,10 +40,6 @@ pub enum Command {
     Report(report::Arguments),
     Ci(ci::Arguments),
     Check(check::Arguments),
-    /// Write completions for a shell to standard output.
-    Completions {
-        shell: clap_complete::Shell,
-    },
 }
 
 /// Runs a command.
@@ -66,9 +61,5 @@ pub fn run(command: &Command, context: &Context) -> Result<Report, Failure> {
         Command::Report(arguments) => report::run(arguments, context),
         Command::Ci(arguments) => ci::run(arguments, context),
         Command::Check(arguments) => check::run(arguments, context),
-        Command::Completions { shell } => {
-            cli::completions(*shell);
-            Ok(Report::nothing())
-        }
     }
 }

@@ -1,10 +1,12 @@
 //! `rcgc path`: how one object refers to another.
 
-use super::{selection, why};
-use crate::cli::{Context, Failure};
+use super::why;
+use crate::context::{Context, Failure};
+use crate::findings;
 use crate::heap::Heap;
 use crate::output::{names, Cell, Report};
-use crate::ways;
+use crate::selection;
+use crate::wording::ways;
 use rcgc_format::graph::search::{self, Step};
 
 /// Show the shortest way from one object to another.
@@ -38,7 +40,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     let stop = |object: u32| if is_target[object as usize] { Step::Stop } else { Step::On };
     let found = search::breadth_first(dump.graph(), &from, |_, _| true, stop, &mut came_from, &mut queue);
     let mut report = Report::default();
-    let way = found.and_then(|target| Some((target, ways::read_back(&dump, &came_from, target)?)));
+    let way = found.and_then(|target| Some((target, findings::ways::read_back(&dump, &came_from, target)?)));
     match way {
         None => {
             report.has_findings = true;

@@ -1,7 +1,7 @@
 //! `rcgc plot`: a heap over time.
 
 use crate::chart::{slope, Chart, Line, Mark};
-use crate::cli::{Context, Failure};
+use crate::context::{Context, Failure};
 use crate::dump::{Dump, Moment, What};
 use crate::export::timeline::Timeline;
 use crate::heap::Heap;

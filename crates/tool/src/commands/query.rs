@@ -1,6 +1,6 @@
 //! `rcgc query`: the objects that an expression chooses.
 
-use crate::cli::{Context, Failure};
+use crate::context::{Context, Failure};
 use crate::dump::Object;
 use crate::heap::Heap;
 use crate::output::{names, Cell, Report, Table};

@@ -1,6 +1,6 @@
 //! `rcgc report`: all that is to be said of a heap, as one HTML page.
 
-use crate::cli::{Context, Failure};
+use crate::context::{Context, Failure};
 use crate::heap::Heap;
 use crate::output::{Cell, Report};
 use crate::report;

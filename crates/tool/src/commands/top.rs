@@ -1,10 +1,10 @@
 //! `rcgc top`: the objects with the most of something.
 
-use crate::cli::{Context, Failure};
+use crate::context::{Context, Failure};
 use crate::dump::Object;
 use crate::heap::{Heap, Owned};
 use crate::output::{names, Cell, Report, Table};
-use crate::ways;
+use crate::wording::ways;
 use clap::ValueEnum;
 use rcgc_format::graph::NONE;
 use std::cmp::Reverse;

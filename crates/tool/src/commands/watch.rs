@@ -1,9 +1,9 @@
 //! `rcgc watch`: dumps as they are written.
 
-use crate::cli::{Context, Failure};
+use crate::context::{Context, Failure};
 use crate::dump::{self, Dump};
 use crate::heap::Heap;
-use crate::output::text::shown;
+use crate::output::text::{moment, shown};
 use crate::output::{names, Cell, Format};
 use crate::progress::Progress;
 use rcgc_format::MAGIC;
@@ -233,7 +233,7 @@ impl Watch {
         let name =
             Path::new(&dump.path).file_name().map_or(String::new(), |of| of.to_string_lossy().into_owned());
         vec![
-            ("time", super::summary::time(dump.preamble.wall_clock_ns).replace(" UTC", "").into()),
+            ("time", moment(dump.preamble.wall_clock_ns).replace(" UTC", "").into()),
             ("objects", Cell::Count(dump.len() as u64)),
             ("bytes", Cell::Bytes(total)),
             ("change", change.map_or(Cell::None, Cell::ByteChange)),

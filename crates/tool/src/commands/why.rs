@@ -1,11 +1,13 @@
 //! `rcgc why`: what keeps an object alive.
 
-use super::{query, selection};
-use crate::cli::{Context, Failure};
+use super::query;
+use crate::context::{Context, Failure};
 use crate::dump::{Dump, Object};
+use crate::findings::ways::{several, shortest, Shapes, StepOf};
 use crate::heap::Heap;
 use crate::output::{names, Cell, Report, Table};
-use crate::ways::{self, Shapes, StepOf};
+use crate::selection;
+use crate::wording::ways;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -42,7 +44,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
 fn one(heap: &Heap, object: Object, arguments: &Arguments) -> Report {
     let dump = heap.dump;
     let mut report = Report::default();
-    let way = ways::shortest(heap, object);
+    let way = shortest(heap, object);
     report.has_findings = way.is_none();
     report.sentence(format!("{}: {}", names::object(dump, object), ways::why(heap, object, way.as_deref())));
     report.fact("object", Cell::Address(dump.address_of(object)));
@@ -61,7 +63,7 @@ fn one(heap: &Heap, object: Object, arguments: &Arguments) -> Report {
     if let Some(way) = &way {
         report.tables.push(steps(heap, way, object, arguments.steps));
     }
-    let others = ways::several(heap, object, arguments.paths);
+    let others = several(heap, object, arguments.paths);
     if !others.is_empty() {
         let mut table = Table::new("paths", "Ways to it", &["steps", "from", "held_by", "path"]);
         for way in &others {
@@ -151,12 +153,12 @@ fn many(heap: &Heap, objects: &[Object], arguments: &Arguments) -> Report {
     sorted.sort_by_key(|&(shape, (number, _, _))| (Reverse(number), shape));
     table.left_out = sorted.len().saturating_sub(arguments.paths) as u64;
     for (shape, (number, bytes, example)) in sorted.into_iter().take(arguments.paths) {
-        let root = ways::shortest(heap, example).and_then(|way| way.first().map(|step| step.from));
+        let root = shortest(heap, example).and_then(|way| way.first().map(|step| step.from));
         table.row(vec![
             Cell::Count(number),
             Cell::Bytes(bytes),
             root.map_or(Cell::None, |root| names::kind(heap.dump, root).into()),
-            shapes.shown(shape).into(),
+            ways::shape(heap, &shapes, shape).into(),
             names::object(heap.dump, example).into(),
         ]);
     }

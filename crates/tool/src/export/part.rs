@@ -1,9 +1,9 @@
 //! The part of a heap that is exported.
 
-use crate::cli::Failure;
-use crate::commands::selection;
+use crate::context::Failure;
 use crate::dump::Object;
 use crate::heap::Heap;
+use crate::selection;
 use rcgc_format::graph::search::{self, Step};
 use rcgc_format::graph::NONE;
 

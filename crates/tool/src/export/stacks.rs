@@ -7,7 +7,7 @@
 use super::retention;
 use super::symbols::Symbols;
 use super::{Part, Wanted};
-use crate::cli::Failure;
+use crate::context::Failure;
 use crate::dump::{Dump, Frame as Sampled, Mapping, Place};
 use crate::heap::Heap;
 use crate::output::names;

@@ -1,7 +1,7 @@
 //! One heap over time, from the series of one dump, or of several dumps of the heap: each dump is a moment,
 //! too.
 
-use crate::cli::Failure;
+use crate::context::Failure;
 use crate::dump::{Dump, Event, Moment, What};
 use crate::output::names;
 

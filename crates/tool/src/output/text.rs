@@ -188,6 +188,24 @@ fn nanoseconds(number: u64) -> String {
     }
 }
 
+/// Nanoseconds since 1970 as "2026-01-31 12:34:56 UTC".
+pub fn moment(nanoseconds: u64) -> String {
+    let seconds = nanoseconds / 1_000_000_000;
+    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
+    // Days since 0000-03-01 in years that end in February (Hinnant, "chrono-compatible low-level date
+    // algorithms").
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let of_era = shifted % 146_097;
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, year) = if month < 10 { (month + 3, year) } else { (month - 9, year + 1) };
+    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    format!("{:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC", year + era * 400)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,5 +225,13 @@ mod tests {
         assert_eq!(shown(&Cell::Change(-1200)), "-1,200");
         assert_eq!(shown(&Cell::ByteChange(2048)), "+2.0 KiB");
         assert_eq!(shown(&Cell::Nanoseconds(1_500_000)), "1.5 ms");
+    }
+
+    #[test]
+    fn moments_are_those_of_the_calendar() {
+        assert_eq!(moment(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(moment(951_782_399_000_000_000), "2000-02-28 23:59:59 UTC");
+        assert_eq!(moment(951_868_799_999_999_999), "2000-02-29 23:59:59 UTC");
+        assert_eq!(moment(4_107_542_400_000_000_000), "2100-03-01 00:00:00 UTC");
     }
 }

@@ -3,10 +3,11 @@
 use super::drawing::{self, Arrow, Drawn};
 use super::html::Html;
 use super::{Panel, Subject};
-use crate::commands::cycles::{self, OfShape, Relation};
 use crate::dump::{Label, NO_INDEX};
+use crate::findings::cycles::{find, OfShape, Relation};
 use crate::output::names;
 use crate::output::text::{bytes, count};
+use crate::wording;
 
 pub const PANEL: Panel = Panel {
     id: "rings",
@@ -24,7 +25,7 @@ const TYPES: usize = 8;
 const ARROWS: usize = 24;
 
 fn write(subject: &Subject, html: &mut Html) {
-    let found = cycles::find(subject.heap, false, SHAPES);
+    let found = find(subject.heap, false, SHAPES);
     if found.rings == 0 {
         html.markup("<p class=\"none\">None: no object of this heap reaches itself.</p>\n");
         return;
@@ -43,7 +44,8 @@ fn write(subject: &Subject, html: &mut Html) {
 
 fn write_shape(subject: &Subject, html: &mut Html, shape: &OfShape) {
     let dump = subject.heap.dump;
-    html.markup("<article class=\"ring\">").element("h3", &[], &shape.text);
+    let title = wording::cycles::shape(dump, shape);
+    html.markup("<article class=\"ring\">").element("h3", &[], &title);
     let rings = if shape.rings == 1 { "ring" } else { "rings" };
     let mut text = format!(
         "{} {rings}, {} objects, {}; {} garbage.",
@@ -53,14 +55,14 @@ fn write_shape(subject: &Subject, html: &mut Html, shape: &OfShape) {
         count(shape.garbage)
     );
     if let Some((relation, left)) = shape.weakest {
-        let weak = cycles::relation_text(dump, relation);
+        let weak = wording::cycles::relation(dump, relation);
         text += &match left {
             0 => format!(" With {weak} weak, none of them would be in a ring."),
             _ => format!(" With {weak} weak, {} of the objects would be in rings.", count(left)),
         };
     }
     html.element("p", &[], text).markup("\n");
-    draw(subject, html, shape);
+    draw(subject, html, shape, &title);
     if let Some(example) = shape.example {
         let text = format!("One of them: {}.", names::object(dump, example));
         html.element("p", &[("class", &"none")], text);
@@ -70,7 +72,7 @@ fn write_shape(subject: &Subject, html: &mut Html, shape: &OfShape) {
 
 /// A ring in which each object refers to one other is drawn as it goes round; of others each type has one
 /// box.
-fn draw(subject: &Subject, html: &mut Html, shape: &OfShape) {
+fn draw(subject: &Subject, html: &mut Html, shape: &OfShape, title: &str) {
     let mut kinds: Vec<u32> = Vec::new();
     let mut ends: Vec<(Relation, usize, usize)> = Vec::new();
     if let Some(order) = &shape.order {
@@ -110,5 +112,5 @@ fn draw(subject: &Subject, html: &mut Html, shape: &OfShape) {
             is_weakest: shape.weakest.is_some_and(|(weakest, _)| weakest == relation),
         })
         .collect();
-    drawing::ring(html, &boxes, &arrows, &shape.text);
+    drawing::ring(html, &boxes, &arrows, title);
 }

@@ -2,11 +2,12 @@
 
 use super::html::{named, Html, Short};
 use super::{tables, Panel, Subject};
-use crate::commands::diff::{self, Sums};
+use crate::findings::diff::{change, compare, compare_places, Sums};
 use crate::heap::Heap;
 use crate::output::names;
 use crate::output::text::{bytes, shown};
 use crate::output::Cell;
+use crate::wording;
 use std::cmp::Reverse;
 
 pub const PANEL: Panel = Panel {
@@ -59,18 +60,15 @@ fn by_type(subject: &Subject, html: &mut Html, before: &Heap, same_heap: bool) {
         columns.extend(["new", "gone", "kept"]);
     }
     let cells = |of: &Sums| {
-        let mut cells =
-            vec![Cell::Change(Sums::change(of.objects)), Cell::ByteChange(Sums::change(of.retained))];
+        let mut cells = vec![Cell::Change(change(of.objects)), Cell::ByteChange(change(of.retained))];
         if same_heap {
             cells.extend([of.new, of.gone, of.kept].map(Cell::Count));
         }
         cells
     };
-    let steps = diff::compare([before, subject.heap], same_heap)
+    let steps = compare([before, subject.heap], same_heap)
         .into_iter()
-        .filter(|(_, of)| {
-            of.new + of.gone != 0 || of.bytes[0] != of.bytes[1] || of.retained[0] != of.retained[1]
-        })
+        .filter(|(_, of)| of.is_changed())
         .map(|(name, of)| Step {
             name: names::line(&name),
             change: i128::from(of.bytes[1]) - i128::from(of.bytes[0]),
@@ -84,21 +82,21 @@ fn by_type(subject: &Subject, html: &mut Html, before: &Heap, same_heap: bool) {
 /// Live bytes by the place that made them.
 fn by_site(subject: &Subject, html: &mut Html, before: &Heap) {
     html.markup("<h3>By the place that made the objects</h3>\n");
-    let Some(all) = diff::compare_places([before.dump, subject.heap.dump]) else {
+    let Some(all) = compare_places([before.dump, subject.heap.dump]) else {
         html.markup("<p class=\"none\">The dumps do not say it both, of one heap: a profile does.</p>\n");
         return;
     };
     let mut totals = [0u64; 2];
-    for (bytes, _) in all.values() {
-        totals = [0, 1].map(|side| totals[side].saturating_add(bytes[side]));
+    for of in all.values() {
+        totals = [0, 1].map(|side| totals[side].saturating_add(of.bytes[side]));
     }
     let steps = all
         .into_iter()
-        .filter(|(_, (bytes, objects))| bytes[0] != bytes[1] || objects[0] != objects[1])
-        .map(|((name, kind), (bytes, objects))| Step {
-            name,
-            change: i128::from(bytes[1]) - i128::from(bytes[0]),
-            cells: vec![kind.into(), Cell::Change(Sums::change(objects))],
+        .filter(|(_, of)| of.is_changed())
+        .map(|(place, of)| Step {
+            name: wording::diff::place(&place),
+            change: i128::from(of.bytes[1]) - i128::from(of.bytes[0]),
+            cells: vec![wording::diff::kind(&place).into(), Cell::Change(change(of.objects))],
         })
         .collect();
     let columns = vec!["site", "type", "objects"];

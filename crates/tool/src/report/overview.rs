@@ -2,10 +2,11 @@
 
 use super::html::Html;
 use super::{tables, Panel, Subject};
-use crate::commands::summary;
+use crate::findings;
 use crate::heap::Heap;
-use crate::output::text::{bytes, count, shown};
+use crate::output::text::{bytes, count, moment, shown};
 use crate::output::{names, Cell};
+use crate::wording::summary;
 
 pub const PANEL: Panel = Panel {
     id: "overview",
@@ -20,7 +21,7 @@ pub fn line(heap: &Heap) -> String {
     let dump = heap.dump;
     let label =
         dump.text(dump.books.label).map_or(String::new(), |label| format!("“{}”, ", names::line(&label)));
-    let (time, process) = (summary::time(dump.preamble.wall_clock_ns), dump.preamble.process);
+    let (time, process) = (moment(dump.preamble.wall_clock_ns), dump.preamble.process);
     format!("{label}{time}, process {process}")
 }
 
@@ -37,8 +38,9 @@ pub fn which(subject: &Subject, html: &mut Html) {
 }
 
 fn write(subject: &Subject, html: &mut Html) {
-    let summary = summary::of(subject.heap, 0);
-    let before = subject.before.map(|heap| summary::of(heap, 0));
+    let facts_of = |heap: &Heap| summary::facts(heap, &findings::summary::of(heap));
+    let facts = facts_of(subject.heap);
+    let before = subject.before.map(facts_of);
     html.markup("<dl class=\"tiles\">");
     for (name, title) in [
         ("bytes", "bytes of objects"),
@@ -51,30 +53,30 @@ fn write(subject: &Subject, html: &mut Html) {
     ] {
         let find =
             |facts: &[(&str, Cell)]| facts.iter().find(|fact| fact.0 == name).map(|fact| fact.1.clone());
-        let Some(cell) = find(&summary.facts) else { continue };
+        let Some(cell) = find(&facts) else { continue };
         html.markup("<div>").element("dt", &[], title).element("dd", &[], shown(&cell));
-        if let Some(was) = before.as_ref().and_then(|before| find(&before.facts)) {
+        if let Some(was) = before.as_ref().and_then(|before| find(before)) {
             html.element("dd", &[("class", &"was")], changed(&was, &cell));
         }
-        if let ("pages", Some(most)) = (name, summary.facts.iter().find(|fact| fact.0 == "pages_peak")) {
+        if let ("pages", Some(most)) = (name, facts.iter().find(|fact| fact.0 == "pages_peak")) {
             html.element("dd", &[("class", &"was")], format_args!("at most {}", shown(&most.1)));
         }
         html.markup("</div>");
     }
     html.markup("</dl>\n");
-    for sentence in &summary.sentences {
+    for sentence in &summary::unknown_chunks(subject.heap) {
         html.element("p", &[("class", &"warning")], sentence);
     }
     html.markup("<details><summary>All facts</summary><dl class=\"facts\">");
-    for (name, cell) in &summary.facts {
+    for (name, cell) in &facts {
         html.markup("<div>").element("dt", &[], name.replace('_', " "));
         html.element("dd", &[], shown(cell)).markup("</div>");
     }
     html.markup("</dl></details>\n");
-    for name in ["holders", "followed"] {
-        if let Some(table) = summary.tables.iter().find(|table| table.name == name) {
+    for table in [summary::holders(subject.heap), summary::followed(subject.heap)] {
+        if !table.rows.is_empty() {
             html.element("h3", &[], &table.title).markup("\n");
-            tables::write(html, table, name, &tables::Looks::default());
+            tables::write(html, &table, table.name, &tables::Looks::default());
         }
     }
 }

@@ -5,12 +5,14 @@ use super::html::Html;
 use super::palette::Colour;
 use super::tree::Tree;
 use super::{tables, Panel, Subject};
-use crate::commands::sites;
-use crate::dump::Dump;
+use crate::dump::{Dump, Site};
 use crate::export::stacks::{self, Of, Value};
 use crate::export::{choose, Wanted};
-use crate::output::names;
+use crate::findings::sites::{self, By};
 use crate::output::text::count;
+use crate::output::{names, Table};
+use crate::wording;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 pub const PANEL: Panel = Panel {
@@ -37,7 +39,7 @@ fn write(subject: &Subject, html: &mut Html) {
             "<p class=\"none\">The dump has no profile: <code>gc_profile_start</code> begins one.</p>\n",
         );
     } else {
-        let [table, _] = sites::of(dump, SITES);
+        let table = table(dump);
         let bars = &["live_bytes", "peak_bytes", "allocated_bytes"];
         tables::write(html, &table, "sites-table", &tables::Looks { has_search: true, bars, colours: &[] });
         html.markup("<h3>Allocated bytes by file, function, line and type</h3>\n");
@@ -50,6 +52,14 @@ fn write(subject: &Subject, html: &mut Html) {
     }
     html.markup("<h3>Allocated bytes by call stack</h3>\n");
     by_stack(subject, html);
+}
+
+/// Those first with most live bytes.
+fn table(dump: &Dump) -> Table {
+    let all: Vec<&Site> = dump.accounts.sites.iter().collect();
+    let mut rows = sites::summed(dump, &all, By::Site);
+    rows.sort_by_key(|row| (Reverse(row.of.live_bytes()), row.place.clone(), row.function.clone()));
+    wording::sites::table(&rows, By::Site, SITES)
 }
 
 /// Nodes of a tree by what is above them and what they are called.

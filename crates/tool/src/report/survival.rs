@@ -2,9 +2,10 @@
 
 use super::html::{named, Html, Short};
 use super::{Panel, Subject};
-use crate::commands::sites;
+use crate::dump::Site;
+use crate::findings::sites::{self, By};
+use crate::output::names;
 use crate::output::text::count;
-use crate::output::{names, Cell};
 use std::cmp::Reverse;
 
 pub const PANEL: Panel = Panel {
@@ -77,14 +78,8 @@ fn by_type(subject: &Subject, html: &mut Html) {
 /// At which age objects ended, of all sites together.
 fn ages(subject: &Subject, html: &mut Html) {
     html.markup("<h3>Age at the end</h3>\n");
-    let [_, table] = sites::of(subject.heap.dump, 0);
-    let number = |cell: &Cell| if let Cell::Count(number) = cell { *number } else { 0 };
-    let rows: Vec<[u64; 3]> = table
-        .rows
-        .iter()
-        .filter_map(|row| row.first_chunk::<3>())
-        .map(|[from, to, ended]| [from, to, ended].map(number))
-        .collect();
+    let all: Vec<&Site> = subject.heap.dump.accounts.sites.iter().collect();
+    let (rows, _) = sites::ages(&sites::summed(subject.heap.dump, &all, By::Site));
     if rows.is_empty() {
         html.markup(
             "<p class=\"none\">The dump does not say: a profile counts it, of objects that end.</p>\n",

@@ -4,12 +4,13 @@ use super::drawing::{self, Drawn};
 use super::html::Html;
 use super::sources::Sources;
 use super::{Panel, Subject};
-use crate::commands::suspects::{self, Suspect};
 use crate::dump::{Label, Object, NO_INDEX};
+use crate::findings::suspects::{Suspect, What};
+use crate::findings::ways;
 use crate::heap::Heap;
 use crate::output::names;
 use crate::output::text::{bytes, count};
-use crate::ways;
+use crate::wording;
 use rcgc_format::graph::NONE;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -31,7 +32,7 @@ const PLACES: usize = 3;
 
 fn write(subject: &Subject, html: &mut Html) {
     let heap = subject.heap;
-    let found = suspects::find(heap, subject.options.share);
+    let found = wording::suspects::told(heap, subject.options.share);
     if found.is_empty() {
         let share = subject.options.share;
         let text = format!("None: no object and no type keeps {share} % of the heap's bytes.");
@@ -39,16 +40,17 @@ fn write(subject: &Subject, html: &mut Html) {
         return;
     }
     let mut sources = subject.options.source.as_deref().map(Sources::below);
-    for suspect in found.iter().take(SUSPECTS) {
+    for told in found.iter().take(SUSPECTS) {
+        let suspect = &told.of;
         html.markup("<article class=\"suspect\">");
-        html.open("h3", &[]).text(&suspect.what).markup(" <span>");
+        html.open("h3", &[]).text(&told.name).markup(" <span>");
         let share = suspect.retained as f64 * 100.0 / heap.total().max(1) as f64;
         html.text(format_args!("{}, {share:.1} %", bytes(suspect.retained))).markup("</span></h3>\n");
-        html.element("p", &[], capitalised(&suspect.reason)).markup("\n");
+        html.element("p", &[], capitalised(&told.reason)).markup("\n");
         write_places(subject, html, suspect, &mut sources);
         let boxes = boxes(subject, suspect);
         if !boxes.is_empty() {
-            drawing::ways(html, &boxes, &format!("What keeps {}, and what it keeps", suspect.what));
+            drawing::ways(html, &boxes, &format!("What keeps {}, and what it keeps", told.name));
         }
         html.markup("</article>\n");
     }
@@ -71,7 +73,7 @@ fn places(subject: &Subject, suspect: &Suspect) -> Vec<(usize, u64, u64)> {
     let Some(&top) = suspect.tops.first().filter(|_| !dump.accounts.sites.is_empty()) else {
         return Vec::new();
     };
-    let is_single = suspect.accumulates.is_some();
+    let is_single = matches!(suspect.what, What::Object { .. });
     let least = heap.total() as f64 * subject.options.share / 100.0;
     let is_top = |object: Object| match is_single {
         true => object == top,
@@ -163,7 +165,7 @@ impl Ways<'_> {
         if let Some(&at) = self.of_object.get(&object) {
             return at;
         }
-        let (title, note) = (ways::held_by(self.heap, object), String::new());
+        let (title, note) = (wording::ways::held_by(self.heap, object), String::new());
         let class = "outside".to_owned();
         self.boxes.push(Drawn { parent: None, edge: String::new(), title, note, class });
         let outside = self.boxes.len() - 1;
@@ -229,7 +231,7 @@ fn boxes(subject: &Subject, suspect: &Suspect) -> Vec<Drawn> {
         let steps: Vec<(Object, Label)> = targets.zip(way.iter().map(|step| step.label)).collect();
         let at = drawn.chain(at, &steps);
         drawn.boxes[at].class = "suspected".to_owned();
-        if let Some(end) = suspect.accumulates {
+        if let What::Object { accumulates: end, .. } = suspect.what {
             let at = drawn.chain(at, &owners_down(subject, top, end));
             fan(subject, &mut drawn, at, end);
         }

@@ -4,11 +4,11 @@
 use super::chart::{self, Line, Span};
 use super::html::{Html, Short};
 use super::{tables, Panel, Subject};
-use crate::commands::summary;
 use crate::dump::{Accounts, Dump, Event, Moment, What};
 use crate::export::timeline::Timeline;
 use crate::output::text::{bytes, count, shown};
 use crate::output::{Cell, Table};
+use crate::wording::summary;
 use std::cmp::Reverse;
 
 pub const PANEL: Panel = Panel {

@@ -3,8 +3,9 @@
 use super::html::Html;
 use super::palette::Colour;
 use super::{tables, Panel, Subject};
-use crate::commands::types::{self, Order};
 use crate::output::names;
+use crate::{findings, wording};
+use std::cmp::Reverse;
 
 pub const PANEL: Panel = Panel {
     id: "types",
@@ -18,8 +19,10 @@ pub const PANEL: Panel = Panel {
 
 fn write(subject: &Subject, html: &mut Html) {
     let dump = subject.heap.dump;
-    let kinds: Vec<u32> = (0..dump.types.len() as u32).collect();
-    let table = types::table(subject.heap, kinds, Order::Bytes, subject.options.types);
+    let mut types = findings::types::all(subject.heap);
+    types.sort_by_cached_key(|of| (Reverse(of.size()), dump.type_name(of.kind).into_owned(), of.kind));
+    let most = if subject.options.types == 0 { usize::MAX } else { subject.options.types };
+    let table = wording::types::table(subject.heap, &types, most);
     // The rows have names, as people see them, of which several types may have the same.
     let mut colours: std::collections::HashMap<String, Colour> = std::collections::HashMap::new();
     for (kind, &colour) in (0..).zip(&subject.colours) {

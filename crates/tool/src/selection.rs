@@ -1,6 +1,6 @@
 //! How the command line names objects: by address, by number, or by type.
 
-use crate::cli::Failure;
+use crate::context::Failure;
 use crate::dump::{Dump, Object};
 use crate::output::names;
 

@@ -1,18 +1,13 @@
-//! Ways from what is held to an object, in words: "Cache.entries[3] → Node.next".
+//! Ways from what is held to an object.
 //!
 //! Ways of many objects are summed up by their shape: elements of arrays are taken together, and the same
 //! step again and again is one step. So all nodes of a list have the same shape.
 
 use crate::dump::{Dump, Label, Object, NO_INDEX};
 use crate::heap::Heap;
-use crate::output::names;
-use crate::output::text::count;
 use rcgc_format::graph::NONE;
-use rcgc_format::object_flag;
 use std::collections::HashMap;
 
-/// Steps of a way that are written out.
-const STEPS_SHOWN: usize = 12;
 /// Steps after which shapes are not told apart any more.
 const SHAPE_STEPS: u16 = 16;
 
@@ -81,68 +76,6 @@ pub fn several(heap: &Heap, target: Object, most: usize) -> Vec<Vec<StepOf>> {
     found
 }
 
-/// "Cache.entries[3] → Node.next ×12": the same step several times is one with a number.
-pub fn shown(dump: &Dump, steps: &[StepOf]) -> String {
-    let mut runs: Vec<(String, usize)> = Vec::new();
-    let mut last: Option<(u32, Label)> = None;
-    for step in steps {
-        let this = (dump.objects.kind[step.from as usize], step.label);
-        match runs.last_mut() {
-            Some((_, times)) if last == Some(this) && step.label.index == NO_INDEX => *times += 1,
-            _ => {
-                runs.push((format!("{}.{}", names::kind(dump, step.from), names::edge(dump, step.label)), 1))
-            }
-        }
-        last = Some(this);
-    }
-    let text = |(step, times): &(String, usize)| match times {
-        1 => step.clone(),
-        _ => format!("{step} ×{}", count(*times as u64)),
-    };
-    if runs.len() <= STEPS_SHOWN {
-        return runs.iter().map(text).collect::<Vec<_>>().join(" → ");
-    }
-    let half = STEPS_SHOWN / 2;
-    let left_out: usize = runs[half..runs.len() - half].iter().map(|(_, times)| times).sum();
-    let mut parts: Vec<String> = runs[..half].iter().map(text).collect();
-    parts.push(format!("… {} steps …", count(left_out as u64)));
-    parts.extend(runs[runs.len() - half..].iter().map(text));
-    parts.join(" → ")
-}
-
-/// What keeps an object that is held: "2 references from outside".
-pub fn held_by(heap: &Heap, object: Object) -> String {
-    let dump = heap.dump;
-    if dump.is_immortal(object) {
-        return "being immortal".to_owned();
-    }
-    if dump.has_flag(object, object_flag::QUEUED | object_flag::DYING) {
-        return "its own end, which has begun".to_owned();
-    }
-    match heap.outside(object) {
-        1 => "1 reference from outside".to_owned(),
-        outside @ 2.. => format!("{} references from outside", count(outside as u64)),
-        outside => format!(
-            "a count that does not fit: {} references more than counted",
-            count(u64::from(outside.unsigned_abs()))
-        ),
-    }
-}
-
-/// Why an object is alive, as a sentence without its beginning: "kept alive by 1 reference from outside, path
-/// Cache.entries[3] → Node.next", or the plain verdict.
-pub fn why(heap: &Heap, object: Object, way: Option<&[StepOf]>) -> String {
-    match way {
-        None => "garbage: only objects that nothing keeps refer to it; the next full collection ends it"
-            .to_owned(),
-        Some([]) => format!("held by {}", held_by(heap, object)),
-        Some(steps) => {
-            let root = steps.first().map_or(object, |step| step.from);
-            format!("kept alive by {}, path {}", held_by(heap, root), shown(heap.dump, steps))
-        }
-    }
-}
-
 /// Shapes of ways, each with a number.
 pub struct Shapes<'a> {
     heap: &'a Heap<'a>,
@@ -154,6 +87,18 @@ pub struct Shapes<'a> {
     /// The references of objects that have many, by target: looked up for each of a million elements, the
     /// list would be gone through a million times.
     wide: HashMap<Object, HashMap<Object, Label>>,
+}
+
+/// One step of a shape.
+pub struct ShapeStep {
+    /// The type from which it leads.
+    pub kind: u32,
+    /// The reference; elements of arrays are not told apart.
+    pub label: Label,
+    /// The same step once or more again.
+    pub repeats: bool,
+    /// The last one that is told: what lies behind is as long as it may be.
+    pub goes_on: bool,
 }
 
 /// Objects with more references than this have a table of their own.
@@ -246,23 +191,19 @@ impl<'a> Shapes<'a> {
         self.intern(Shape { before, kind, label, repeats: false, steps })
     }
 
-    /// A shape in words; empty for what is held itself.
-    pub fn shown(&self, shape: u32) -> String {
-        let mut parts = Vec::new();
+    /// The steps of a shape, from what is held; none of what is held itself.
+    pub fn steps(&self, shape: u32) -> Vec<ShapeStep> {
+        let mut steps = Vec::new();
         let mut at = shape;
         while at != NONE {
             let of = &self.shapes[at as usize];
             if of.before != NONE {
-                let kind = names::line(&self.heap.dump.type_name(of.kind));
-                let again = if of.repeats { " ×n" } else { "" };
-                parts.push(format!("{kind}.{}{again}", names::edge_shape(self.heap.dump, of.label)));
-                if of.steps == SHAPE_STEPS {
-                    parts.insert(0, "…".to_owned());
-                }
+                let goes_on = of.steps == SHAPE_STEPS;
+                steps.push(ShapeStep { kind: of.kind, label: of.label, repeats: of.repeats, goes_on });
             }
             at = of.before;
         }
-        parts.reverse();
-        parts.join(" → ")
+        steps.reverse();
+        steps
     }
 }
