@@ -154,6 +154,11 @@ static void object_origin(void *obj) {
   (void)gc_object_site(obj, &origin);
 }
 
+static void set_reference(void *obj) {
+  void *slot = NULL;
+  rc_setref(&slot, obj);
+}
+
 #define OBJECT_CALLS(X)                                                                                      \
   X(incref, "rc_incref(obj)", IS_FATAL, rc_incref(arg))                                                      \
   X(decref, "rc_decref(obj)", IS_FATAL, rc_decref(arg))                                                      \
@@ -161,6 +166,7 @@ static void object_origin(void *obj) {
   X(xdecref, "rc_xdecref(obj)", IS_LEGAL, rc_xdecref(arg))                                                   \
   X(newref, "rc_newref(obj)", IS_FATAL, (void)rc_newref(arg))                                                \
   X(setref, "rc_setref(*slot)", IS_LEGAL, rc_setref(&arg, NULL))                                             \
+  X(setref_to, "rc_setref(obj)", IS_LEGAL, set_reference(arg))                                              \
   X(clear, "rc_clear(*slot)", IS_LEGAL, rc_clear(&arg))                                                      \
   X(count, "rc_count(obj)", IS_FATAL, (void)rc_count(arg))                                                   \
   X(is_unique, "rc_is_unique(obj)", IS_FATAL, (void)rc_is_unique(arg))                                       \
@@ -194,7 +200,7 @@ static void object_origin(void *obj) {
 OBJECT_CALLS(DEFINE_CALL)
 static const victim object_calls[] = {OBJECT_CALLS(VICTIM)};
 
-/* All zeros where an interior pointer would have its header. */
+/* Filled with what looks like its own header. */
 typedef struct Roomy {
   Node *a;
   char space[1000];
@@ -202,9 +208,13 @@ typedef struct Roomy {
 
 static const rc_field roomy_fields[] = {RC_FIELD(Roomy, a)};
 
-static void table_of_objects(void) {
+/* What no object begins at, and what objects were, for the tables of all that takes one. */
+enum { WRONG_OBJECTS = 17 };
+
+static size_t wrong_objects(wrong *all) {
   static Node on_no_heap;
-  char *memory = calloc(1, 256);
+  static char *memory;
+  memory = calloc(1, 256);
   rc_type *nodes = graph_declared(NULL), *watched = graph_watched(NULL);
   rc_type_spec spec = RC_TYPE_SPEC_INIT;
   spec.name = "Roomy", spec.size = sizeof(Roomy);
@@ -217,23 +227,118 @@ static void table_of_objects(void) {
   void *dead_large = rc_new(huge);
   good_map = rc_weakmap_new(NULL), good_key = graph_node(nodes, 1);
   REQUIRE(memory && object && large && dead_large && good_map && rc_scope_enter(NULL) != RC_SCOPE_NONE);
+  for (size_t at = 0; at < sizeof object->space / 8 * 8; at += 8) {
+    memcpy(object->space + at, (char *)object - 8, 8);
+    memcpy(((Roomy *)((char *)large + ((size_t)2 << 20)))->space + at, (char *)large - 8, 8);
+  }
+  rc_weak *weak = rc_weak_new(object, NULL, NULL);
+  /* The first segment of the range begins at such a border; before it lies a table. */
+  char *first = (char *)((uintptr_t)object / (2 << 20) * (2 << 20));
+  char *last_of_page = (char *)((uintptr_t)object | 0xffff) - 15;
   rc_decref(dead);
   rc_decref(dead_watched);
   rc_decref(dead_large);
-  const wrong all[] = {
+  const wrong found[] = {
       {"malloc", "not an object", memory + 64},
       {"static", "not an object", &on_no_heap},
       {"absurd", "not an object", (void *)(uintptr_t)0x7fff00000000f0},
       {"interior", "not an object", (char *)object + 64},
-      {"in large", "not an object", (char *)large + ((size_t)2 << 20)},
+      {"in large", "not an object", (char *)large + ((size_t)2 << 20) + 64},
       {"unaligned", "not an object", (char *)object + 37},
+      {"page head", "not an object", first},
+      {"page end", "dead object", last_of_page},
+      {"before", "not an object", first - 16},
+      {"reserved", "not an object", (char *)object + ((size_t)1 << 30)},
+      {"a weak handle", "not an object", weak},
       {"dead", "dead object", dead},
       {"with destroy", "dead object", dead_watched},
       {"large", "dead object", dead_large},
+      {"in dead large", "dead object", (char *)dead_large + 4096},
       {"a type", "not an object", nodes},
   };
-  EXPECT_ALL("Objects", object_calls, all, "null");
-  free(memory);
+  _Static_assert(RC_COUNT_OF(found) == WRONG_OBJECTS - 1, "room for all");
+  memcpy(all, found, sizeof found);
+  return RC_COUNT_OF(found);
+}
+
+static void table_of_objects(void) {
+  wrong all[WRONG_OBJECTS];
+  size_t count = wrong_objects(all);
+  begin_table("Objects");
+  expect_all(object_calls, RC_COUNT_OF(object_calls), all, count, "null");
+  end_table();
+}
+
+static gc_query *open_query;
+
+static void session_edges(void *obj, bool back) {
+  size_t count;
+  give_status((back ? gc_referrers : gc_referents)(open_query, obj, NULL, 0, &count));
+}
+
+static void session_outside(void *obj) {
+  int64_t count;
+  give_status(gc_external_references(open_query, obj, &count));
+}
+
+static int accept_none(void *obj, void *ctx) {
+  (void)obj, (void)ctx;
+  return 0;
+}
+
+static void session_path(void *obj) {
+  size_t length;
+  give_status(gc_find_path(open_query, obj, GC_FORWARD, accept_none, NULL, NULL, 0, &length));
+}
+
+static void session_why(void *obj, bool alive) {
+  gc_why why = GC_WHY_INIT;
+  give_status(alive ? gc_why_alive(open_query, obj, &why, NULL, 0, NULL, 0)
+                    : gc_why_not_collected(open_query, obj, &why, NULL, 0));
+}
+
+static void session_text(void *obj) {
+  size_t length;
+  give_status(gc_why_text(open_query, obj, NULL, 0, &length));
+}
+
+static void session_size(void *obj) {
+  gc_size size = GC_SIZE_INIT;
+  give_status(gc_retained_size(open_query, &obj, 1, &size));
+}
+
+static void session_dominator(void *obj) {
+  void *dominator;
+  give_status(gc_dominator(open_query, obj, &dominator));
+}
+
+#define INVALID "RC_ERR_INVALID"
+#define SESSION_CALLS(X)                                                                                     \
+  X(s_outside, "gc_external_references(obj)", INVALID, session_outside(arg))                                 \
+  X(s_referents, "gc_referents(obj)", INVALID, session_edges(arg, false))                                    \
+  X(s_referrers, "gc_referrers(obj)", INVALID, session_edges(arg, true))                                     \
+  X(s_path, "gc_find_path(obj)", INVALID, session_path(arg))                                                 \
+  X(s_alive, "gc_why_alive(obj)", INVALID, session_why(arg, true))                                           \
+  X(s_not, "gc_why_not_collected(obj)", INVALID, session_why(arg, false))                                    \
+  X(s_text, "gc_why_text(obj)", INVALID, session_text(arg))                                                  \
+  X(s_retained, "gc_retained_size(obj)", INVALID, session_size(arg))                                         \
+  X(s_dominator, "gc_dominator(obj)", INVALID, session_dominator(arg))
+
+SESSION_CALLS(DEFINE_CALL)
+static const victim session_calls[] = {SESSION_CALLS(VICTIM)};
+
+/* In a session no address does harm: each is a status. */
+static void table_of_objects_in_sessions(void) {
+  wrong all[WRONG_OBJECTS];
+  size_t count = wrong_objects(all);
+  REQUIRE(gc_query_begin(NULL, &open_query) == RC_OK);
+  begin_table("Objects in query sessions");
+  for (size_t i = 0; i < RC_COUNT_OF(session_calls); i++) {
+    expect(&session_calls[i], "null", NULL, NULL, INVALID);
+    for (size_t j = 0; j < count; j++) expect(&session_calls[i], all[j].kind, all[j].address, NULL, INVALID);
+  }
+  end_table();
+  REQUIRE(gc_query_end(open_query) == RC_OK);
 }
 
 static void null_is_nothing_where_the_name_has_an_x(void) {
@@ -549,8 +654,19 @@ static void table_of_types(void) {
       {"static", "type", in_data},
       {"a heap", "type", gc_heap_default()},
       {"interior", "type", (char *)alive + 8},
+      {"unaligned", "type", (char *)alive + 3},
   };
   EXPECT_ALL("Types", type_calls, all, "null");
+  /* Calls that make objects trust that what they are given can be read; the others do not. */
+  const wrong unreadable[] = {
+      {"absurd", "type", (void *)(uintptr_t)0x7fff00000000f0},
+      {"reserved", "type", (char *)alive + ((size_t)1 << 24)},
+  };
+  begin_table("Types that cannot be read");
+  for (size_t i = 0; i < RC_COUNT_OF(type_calls); i++)
+    for (size_t j = 0; j < RC_COUNT_OF(unreadable) && strncmp(type_calls[i].label, "rc_new", 6) != 0; j++)
+      expect(&type_calls[i], unreadable[j].kind, unreadable[j].address, unreadable[j].word, NULL);
+  end_table();
   rc_decref(node);
 }
 
@@ -601,6 +717,7 @@ static void table_of_weak_maps(void) {
   const wrong all[] = {
       {"dead", "dead object", dead},
       {"another object", "not a weak map", good_key},
+      {"reserved", "not an object", (char *)alive + ((size_t)1 << 30)},
       {"static", "not an object", in_data},
       {"absurd", "not an object", (void *)(uintptr_t)0x7fff00000000f0},
       {"interior", "not an object", (char *)alive + 4},
@@ -1768,6 +1885,7 @@ static void hook_may_exit(void) {
 
 static const check_test tests[] = {
     CHECK_TEST(table_of_objects),
+    CHECK_TEST(table_of_objects_in_sessions),
     CHECK_TEST(table_of_heaps),
     CHECK_TEST(table_of_types),
     CHECK_TEST(table_of_weak_handles),

@@ -349,6 +349,7 @@ impl Heap {
         (*page).span = count as u32;
         (*page).countdown = 1;
         (*page).stride = FIRST_OFFSET;
+        (*page).reciprocal = 0;
         (*page).free = 0;
         (*page).end = FIRST_OFFSET + 1;
         (*page).next = NO_PAGE;

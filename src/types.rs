@@ -294,6 +294,16 @@ impl Type {
         self.signature == self as *const Type as usize + 1
     }
 
+    /// As [`Type::is_live`], for an address that may be no type's.
+    ///
+    /// # Safety
+    /// - Eight bytes there can be read.
+    #[inline(always)]
+    pub unsafe fn is_live_at(kind: *const Type) -> bool {
+        // The signature is the first member; the address need not be aligned.
+        (kind as *const usize).read_unaligned() == kind as usize + 1
+    }
+
     /// Objects made.
     pub fn allocated(&self) -> u64 {
         self.granted - self.ration as u64

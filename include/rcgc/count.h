@@ -26,7 +26,7 @@ RCGC_BEGIN_DECLS
  * May collect: no.
  * Runs host code: no.
  * Fails: fatal for a dead object, as long as its memory was not handed out again; here also for
- *   null and foreign pointers.
+ *   null and foreign pointers, and those into an object.
  */
 RCGC_API void rc_incref(void *RCGC_NONNULL obj);
 
@@ -39,7 +39,8 @@ RCGC_API void rc_incref(void *RCGC_NONNULL obj);
  * May collect: no.
  * Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
  * Fails: fatal for a dead object, as long as its memory was not handed out again, and for one
- *   reference too many on a dying one; here also for null and foreign pointers.
+ *   reference too many on a dying one; here also for null and foreign pointers, and those into
+ *   an object.
  */
 RCGC_API void rc_decref(void *RCGC_NONNULL obj);
 

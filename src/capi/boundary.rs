@@ -345,11 +345,27 @@ pub(super) unsafe fn set_fatal(fatal: gc_fatal_fn, ctx: *mut c_void) {
 
 #[inline(always)]
 unsafe fn type_checked(call: &'static str, kind: *mut Type) -> *mut Type {
-    // The type's word for itself is enough for what is readable; what fails is looked at closely.
-    if kind.is_null() || !(*kind).is_live() {
+    // No other memory is read: any address may come.
+    let offset = (kind as usize).wrapping_sub(range::RANGE.types as usize);
+    if offset >= range::RANGE.types_bytes || offset % types::TYPE_SLOT_BYTES != 0 || !(*kind).is_live() {
         not_a_type(call, kind);
     }
     kind
+}
+
+/// As [`type_checked`], for the calls that make objects: the type's word for itself is enough for what is readable.
+#[inline(always)]
+unsafe fn type_for_new(call: &'static str, kind: *mut Type) -> *mut Type {
+    if !looks_live(kind) {
+        not_a_type(call, kind);
+    }
+    kind
+}
+
+/// Whether an address, which may be no type's, is null or not that of a live type.
+#[inline(always)]
+unsafe fn looks_live(kind: *mut Type) -> bool {
+    !kind.is_null() && Type::is_live_at(kind)
 }
 
 #[cold]
@@ -458,7 +474,7 @@ pub(super) unsafe fn visit_named(
 
 #[inline(always)]
 pub(super) unsafe fn object_new(kind: NonNull<Type>) -> *mut c_void {
-    if kind.0.is_null() || !(*kind.0).is_live() {
+    if !looks_live(kind.0) {
         return object_new_checked(kind.0);
     }
     object::new(kind.0)
@@ -473,7 +489,7 @@ unsafe fn object_new_checked(kind: *mut Type) -> *mut c_void {
 }
 
 pub(super) unsafe fn object_new_array(kind: NonNull<Type>, n: usize) -> *mut c_void {
-    let kind = type_checked("rc_new_array", kind.0);
+    let kind = type_for_new("rc_new_array", kind.0);
     tail_checked("rc_new_array", kind, n);
     object::new_array(kind, n)
 }
@@ -564,15 +580,21 @@ pub(super) unsafe fn object_add_external(obj: NonNull<c_void>, bytes: isize) -> 
 
 // ---- counts ----
 
-/// The exported twins check that the address is in the range, so that null and foreign pointers are told
-/// instead of followed.
+/// The exported twins look whether a block begins at the address, so that null, foreign and interior pointers are
+/// told instead of followed; the dead are found by their count words.
 #[inline(always)]
-unsafe fn counted(call: &str, obj: *mut c_void) -> *mut c_void {
-    if !range::contains(obj as usize) {
-        let why = if obj.is_null() { object::NotAnObject::Null } else { object::NotAnObject::Foreign };
-        object::misuse(call, obj, why);
+unsafe fn counted(call: &'static str, obj: *mut c_void) -> *mut c_void {
+    if !object::is_block(obj) {
+        not_a_block(call, obj);
     }
     obj
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn not_a_block(call: &'static str, obj: *mut c_void) -> ! {
+    checked(call, obj);
+    report::fatal(format_args!("{call}: {obj:p} is not an object"))
 }
 
 #[inline(always)]
@@ -608,6 +630,9 @@ pub(super) unsafe fn newref(obj: NonNull<c_void>) -> *mut c_void {
 pub(super) unsafe fn setref(slot: NonNull<c_void>, obj: *mut c_void) {
     if slot.0.is_null() {
         report::fatal(format_args!("rc_setref: the slot is null"));
+    }
+    if !obj.is_null() {
+        checked("rc_setref", obj);
     }
     let old = (slot.0 as *mut *mut c_void).read_unaligned();
     (slot.0 as *mut *mut c_void).write_unaligned(obj);

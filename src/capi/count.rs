@@ -15,7 +15,7 @@ use core::ffi::c_void;
 /// May collect: no.
 /// Runs host code: no.
 /// Fails: fatal for a dead object, as long as its memory was not handed out again; here also for null and
-/// foreign pointers.
+/// foreign pointers, and those into an object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_incref(obj: NonNull<c_void>) {
     boundary::incref(obj)
@@ -30,7 +30,7 @@ pub unsafe extern "C" fn rc_incref(obj: NonNull<c_void>) {
 /// May collect: no.
 /// Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
 /// Fails: fatal for a dead object, as long as its memory was not handed out again, and for one reference
-/// too many on a dying one; here also for null and foreign pointers.
+/// too many on a dying one; here also for null and foreign pointers, and those into an object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_decref(obj: NonNull<c_void>) {
     boundary::decref(obj)

@@ -97,7 +97,8 @@ pub struct Page {
     pub start: usize,
     /// `end` when all blocks have been handed out.
     pub end_max: u32,
-    /// ceil(2^32 / stride): turns the division by stride into a multiplication.
+    /// ceil(2^32 / stride): turns the division by stride into a multiplication. 0 of a large object's page, whose one
+    /// block is number 0.
     pub reciprocal: u32,
     /// Neighbours in the class's list of partial pages.
     pub next: u32,
@@ -192,6 +193,15 @@ impl Page {
             }
             _ => None,
         }
+    }
+
+    /// Whether a block that was handed out begins so many bytes into the page, dead or alive. None does in a free page,
+    /// nor in the rest of a span, whose frontier is 0.
+    #[inline(always)]
+    pub fn begins_block(&self, offset: u32) -> bool {
+        let behind = offset.wrapping_sub(FIRST_OFFSET);
+        let number = ((behind as u64 * self.reciprocal as u64) >> 32) as u32;
+        offset >= FIRST_OFFSET && offset < self.end && number.wrapping_mul(self.stride) == behind
     }
 
     /// Whether a block of this page, which is free now, began at an address.
@@ -405,8 +415,13 @@ mod tests {
         for class in 0..super::super::class::CLASS_COUNT {
             let stride = super::super::class::stride_of(class);
             let reciprocal = (u32::MAX / stride) + 1;
+            // SAFETY: zeroed memory is a free page.
+            let mut page: Page = unsafe { core::mem::zeroed() };
+            (page.stride, page.reciprocal, page.end) = (stride, reciprocal, FIRST_OFFSET + 3 * stride);
             for offset in 0..PAGE_BYTES as u64 {
                 assert_eq!((offset * reciprocal as u64) >> 32, offset / stride as u64, "stride {stride}");
+                let begins = (0..3).any(|number| offset == (FIRST_OFFSET + number * stride) as u64);
+                assert_eq!(page.begins_block(offset as u32), begins, "offset {offset}, stride {stride}");
             }
             let last = FIRST_OFFSET + Page::blocks_of(stride) * stride;
             assert!(last as usize - 8 <= PAGE_BYTES);

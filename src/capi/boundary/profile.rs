@@ -184,7 +184,7 @@ pub(super) unsafe fn put<T>(heap: *mut Heap, call: &str, to: *mut T, size: usize
 
 #[inline(always)]
 pub(in crate::capi) unsafe fn object_new_at(kind: NonNull<Type>, site: *mut rc_site) -> *mut c_void {
-    if kind.0.is_null() || !(*kind.0).is_live() {
+    if !looks_live(kind.0) {
         return new_at_checked(kind.0, site);
     }
     // Profiled types never have a ration, and those that have one need no site.
@@ -205,7 +205,7 @@ pub(in crate::capi) unsafe fn object_new_array_at(
     n: usize,
     site: *mut rc_site,
 ) -> *mut c_void {
-    let kind = type_checked("rc_new_array_at", kind.0);
+    let kind = type_for_new("rc_new_array_at", kind.0);
     tail_checked("rc_new_array_at", kind, n);
     match (*kind).flags.contains(TypeFlags::PROFILED) {
         true => birth::new_array(kind, n, site as *const Site),
