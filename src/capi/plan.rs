@@ -42,7 +42,8 @@ use core::ffi::{c_char, c_int};
 
 /// Carries out a plan for a heap; one that it has already is replaced, as far as it is about writing.
 ///
-/// At exit a heap must be at rest: no other thread may be in it.
+/// At exit a heap must be at rest: no other thread may be in it; in a forked child that writes, none may have been in it
+/// when the process forked.
 ///
 /// Ownership: nothing; the plan is copied.
 /// Threads: the heap's. `series` starts one, as `gc_series_start`.

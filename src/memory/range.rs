@@ -376,45 +376,44 @@ pub fn ensure(wanted: u64) -> bool {
     if is_made {
         return true;
     }
-    // Before the lock: what cannot be obeyed is said, and the log is the host's.
-    let wish = wish(wanted);
-    let _guard = LOCK.lock();
-    // SAFETY: under the lock, and nothing can point into a range that does not exist yet.
-    unsafe { RANGE.size != 0 || make(wish) }
-}
-
-/// How large the range should be: as the host says, else the environment, else as the machine is.
-fn wish(wanted: u64) -> u64 {
+    // Not under the lock: what cannot be obeyed is said, and the log is the host's.
     const VARIABLE: &CStr = c"RCGC_RANGE_BYTES";
-    if wanted != 0 {
-        return wanted;
-    }
     // SAFETY: the text is not kept.
-    let told = unsafe { environment::bytes(VARIABLE) }.unwrap_or(0);
-    if told == 0 {
-        return RANGE_BYTES_DEFAULT.max(sys::machine_bytes().saturating_mul(2));
+    let told = if wanted == 0 { unsafe { environment::bytes(VARIABLE) }.unwrap_or(0) } else { 0 };
+    let wish = match wanted.max(told) {
+        0 => RANGE_BYTES_DEFAULT.max(sys::machine_bytes().saturating_mul(2)),
+        bytes => bytes,
+    };
+    let asked = {
+        let _guard = LOCK.lock();
+        // SAFETY: under the lock, and nothing can point into a range that does not exist yet.
+        unsafe {
+            match RANGE.size {
+                0 => make(wish),
+                _ => return true,
+            }
+        }
+    };
+    let Some((asked, taken)) = asked else { return false };
+    // Borders cost up to a half; what is less was not to be had, or is more than objects can be numbered.
+    if told != 0 && (asked != told || taken < told / 2) {
+        let why = if asked > told { "are too few" } else { "cannot be had" };
+        environment::refuse(VARIABLE, c"", format_args!("{told} bytes {why}: {taken} are taken"));
     }
-    if told < RANGE_BYTES_MIN {
-        let least = RANGE_BYTES_MIN >> 20;
-        environment::refuse(
-            VARIABLE,
-            c"",
-            format_args!("{told} bytes are too few: {least} MiB, the least there is, are taken"),
-        );
-    }
-    told
+    true
 }
 
-unsafe fn make(wish: u64) -> bool {
+/// Makes the range; the bytes that were asked of the system in the end, and those that were taken.
+unsafe fn make(wish: u64) -> Option<(u64, u64)> {
     let mut total = wish.min(sys::address_space_left() / 2).max(RANGE_BYTES_MIN);
     loop {
         let plan = plan(total);
         if let Some(base) = sys::reserve(plan.total) {
             place(base, &plan);
-            return true;
+            return Some((total, plan.total as u64));
         }
         if total <= RANGE_BYTES_MIN {
-            return false;
+            return None;
         }
         total = (total / 2).max(RANGE_BYTES_MIN);
     }
