@@ -14,7 +14,9 @@ AT(gc_heap_options, name, 16);
 AT(gc_heap_options, finalizers, 24);
 AT(gc_heap_options, reserved, 28);
 AT(gc_heap_options, range_bytes, 32);
-SIZE(gc_heap_options, 40);
+AT(gc_heap_options, check, 40);
+AT(gc_heap_options, reserved_2, 44);
+SIZE(gc_heap_options, 48);
 
 /* rc_field */
 AT(rc_field, name, 0);

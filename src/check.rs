@@ -1,7 +1,8 @@
 //! The checking level: validators of whole structures, run after every phase of a collection and when a
-//! heap ends, in builds with the feature `check` (`RCGC_CHECK=checked`). Such builds also shrink the
-//! constants that decide when a rare path is taken, so that tests take it often; each constant is next to
-//! its code, as `if cfg!(feature = "check")`.
+//! heap ends, and the questions of `promises.rs` before each collection judges. In every build, for heaps that ask for it
+//! (`gc_heap_options.check`, or `RCGC_CHECK=checked` in the environment); in builds with the feature `check` for all
+//! heaps. Such builds also shrink the constants that decide when a rare path is taken, so that tests take it often; each
+//! constant is next to its code, as `if cfg!(feature = "check")`.
 //!
 //! A validator that fails is fatal and names the equation that does not hold. What is checked, for every
 //! heap:
@@ -26,15 +27,32 @@ use crate::memory::range::{self, RANGE};
 use crate::memory::segment::SEGMENT_PAGES;
 use crate::types::Found;
 
-/// Checks a heap completely. Does nothing in builds without the feature.
+pub mod promises;
+
+/// Whether a heap is at the checking level.
+///
+/// # Safety
+/// - `heap` is live and only its thread is in it.
+#[inline(always)]
+pub unsafe fn is_on(heap: *mut Heap) -> bool {
+    cfg!(feature = "check") || (*heap).is_checked
+}
+
+/// Checks a heap completely, at the checking level.
 ///
 /// # Safety
 /// - `heap` is live and only its thread is in it.
 #[inline(always)]
 pub unsafe fn validate(heap: *mut Heap) {
-    if cfg!(feature = "check") {
-        validate_all(heap, &mut |text| report::fatal(format_args!("check failed: {text}")));
+    if is_on(heap) {
+        validate_or_die(heap);
     }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn validate_or_die(heap: *mut Heap) {
+    validate_all(heap, &mut |text| report::fatal(format_args!("check failed: {text}")));
 }
 
 /// Tells what does not hold, and goes on.

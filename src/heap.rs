@@ -82,6 +82,8 @@ pub struct Heap {
     pub phase: Phase,
     /// Whether automatic collection is on.
     pub enabled: bool,
+    /// Whether it is at the checking level: see `check.rs`.
+    pub is_checked: bool,
     /// Callbacks of the heap that are running, and [`NESTED`].
     callbacks_running: AtomicU32,
     /// `clear` callbacks that are running: no collection may.
@@ -385,6 +387,8 @@ pub struct Options {
     pub range_bytes: u64,
     /// Finalizers and weak callbacks wait for `gc_run_finalizers`.
     pub queued_finalizers: bool,
+    /// The checking level: see `check.rs`.
+    pub checked: bool,
 }
 
 /// In the number of running callbacks, so that one comparison finds both: see [`Heap::is_nested`].
@@ -432,6 +436,7 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
     let slot = range::take_heap_slot()?;
     let heap = &mut *slot;
     heap.enabled = true;
+    heap.is_checked = options.checked;
     heap.finalizers.queued = options.queued_finalizers;
     heap.phase = Phase::Idle;
     heap.open_segments = [NO_SEGMENT; OPEN_LISTS];

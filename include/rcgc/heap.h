@@ -24,6 +24,18 @@ typedef struct gc_heap gc_heap;
 /* Finalizers and weak callbacks wait for `gc_run_finalizers`. */
 #define GC_FINALIZERS_QUEUED 1
 
+/* How closely a heap is checked: as the environment variable `RCGC_CHECK` says (`fast` or
+ * `checked`); `fast` without it. */
+#define GC_CHECK_DEFAULT 0
+/* Only what costs nothing: dead, null and foreign pointers in calls that are not inline, counts
+ * that overflow. */
+#define GC_CHECK_FAST 1
+/* Before each collection every reference of every tracked object must lead to a live object, and
+ * a `traverse` asked twice must answer the same; after each phase all structures of the heap are
+ * recounted. What does not hold is fatal and named: which object, which field, why. Collections
+ * take several times as long, all else as long as ever. */
+#define GC_CHECK_CHECKED 2
+
 /* Levels of the log: something the host must mend, */
 #define GC_LOG_ERROR 1
 /* something that costs memory or time (objects left in a freed heap, a collection given up), */
@@ -59,10 +71,15 @@ typedef struct gc_heap_options {
    * larger of 256 GiB and twice the machine's memory. Halved until the system grants it, down to
    * 16 MiB. */
   uint64_t range_bytes;
+  /* One of `GC_CHECK_*`. */
+  uint32_t check;
+  /* Must be zero. */
+  uint32_t reserved_2;
 } gc_heap_options;
 
 /* An initialiser: all defaults. */
-#define GC_HEAP_OPTIONS_INIT { sizeof(gc_heap_options), RCGC_ABI_TAG, 0, RCGC_NULL, 0, 0, 0 }
+#define GC_HEAP_OPTIONS_INIT { sizeof(gc_heap_options), RCGC_ABI_TAG, 0, RCGC_NULL, 0, 0, 0, 0, \
+  0 }
 
 /* Makes a heap.
  *

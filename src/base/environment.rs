@@ -1,4 +1,4 @@
-//! The variables of the environment: `RCGC_RANGE_BYTES` and `RCGC_PROFILE`. The one place that reads them.
+//! The variables of the environment: `RCGC_RANGE_BYTES`, `RCGC_PROFILE` and `RCGC_CHECK`. The one place that reads them.
 //!
 //! - A program that has more rights than who started it (set-user-id, set-group-id, capabilities of its file) obeys none:
 //!   they say which files are written.
@@ -58,6 +58,37 @@ pub unsafe fn bytes(name: &CStr) -> Option<u64> {
         );
     }
     value
+}
+
+/// The number of the word that a variable holds, which is to be one of some; 0 where it is not set or not obeyed.
+///
+/// # Safety
+/// - As [`text`].
+pub unsafe fn one_of(name: &CStr, words: &[&CStr]) -> usize {
+    let Some(text) = text(name) else { return 0 };
+    match words.iter().position(|word| *word == text) {
+        Some(number) => number,
+        None => {
+            refuse(
+                name,
+                text,
+                format_args!("\"{}\" is unknown: {} is right", report::CText(text.as_ptr()), Words(words)),
+            );
+            0
+        }
+    }
+}
+
+/// Words for a sentence: "a or b".
+struct Words<'a>(&'a [&'a CStr]);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().enumerate().try_for_each(|(number, word)| {
+            let between = if number == 0 { "" } else { " or " };
+            write!(out, "{between}{}", report::CText(word.as_ptr()))
+        })
+    }
 }
 
 /// A whole number: decimal digits, and K, M or G if need be; or hexadecimal digits behind `0x`.

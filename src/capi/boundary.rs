@@ -13,6 +13,7 @@ use super::status::*;
 use super::types::{rc_field, rc_type_spec, rc_visit_fn};
 use super::weak::rc_weak_fn;
 use crate::auto;
+use crate::base::environment;
 use crate::base::report::{self, CText, Line};
 use crate::cycle::events::{self, Event, EventFn};
 use crate::cycle::stats::{GenerationStats, Status};
@@ -202,6 +203,7 @@ pub(super) unsafe fn heap_new(options: *const gc_heap_options, out_heap: NonNull
     let mut name: *const c_char = core::ptr::null();
     let mut range_bytes = 0;
     let mut queued_finalizers = false;
+    let mut check = heap_api::GC_CHECK_DEFAULT;
     if !options.is_null() {
         // What must be there in every version: size, tag, threads.
         let options = match read_struct(options, (*options).struct_size, 16) {
@@ -249,10 +251,17 @@ pub(super) unsafe fn heap_new(options: *const gc_heap_options, out_heap: NonNull
         if options.reserved != 0 {
             return refuse(RC_ERR_INVALID, format_args!("gc_heap_new: options.reserved is not zero"));
         }
+        if options.reserved_2 != 0 {
+            return refuse(RC_ERR_INVALID, format_args!("gc_heap_new: options.reserved_2 is not zero"));
+        }
+        check = options.check;
+        if check > heap_api::GC_CHECK_CHECKED {
+            return refuse(RC_ERR_INVALID, format_args!("gc_heap_new: options.check {check} is unknown"));
+        }
         name = options.name;
         range_bytes = options.range_bytes;
     }
-    match heap::new(&heap::Options { name, range_bytes, queued_finalizers }) {
+    match heap::new(&heap::Options { name, range_bytes, queued_finalizers, checked: is_checked(check) }) {
         Ok(heap) => {
             auto::at_birth(heap);
             *out_heap.0 = heap;
@@ -277,12 +286,25 @@ fn no_heap(call: &str, why: NoSlot) -> rc_status {
     status
 }
 
+/// Whether a heap that asks for a level is checked: the environment says what the default is.
+unsafe fn is_checked(check: u32) -> bool {
+    match check {
+        heap_api::GC_CHECK_DEFAULT => environment::one_of(c"RCGC_CHECK", &[c"fast", c"checked"]) == 1,
+        other => other == heap_api::GC_CHECK_CHECKED,
+    }
+}
+
 pub(super) unsafe fn heap_default() -> *mut Heap {
     let heap = heap::DEFAULT.load(Ordering::Relaxed);
     if !heap.is_null() {
         return heap;
     }
-    let options = heap::Options { name: c"default heap".as_ptr(), range_bytes: 0, queued_finalizers: false };
+    let options = heap::Options {
+        name: c"default heap".as_ptr(),
+        range_bytes: 0,
+        queued_finalizers: false,
+        checked: is_checked(0),
+    };
     let heap = match heap::new(&options) {
         Ok(heap) => heap,
         Err(why) => {

@@ -17,6 +17,15 @@ pub const GC_FINALIZERS_INLINE: u32 = 0;
 /// Finalizers and weak callbacks wait for `gc_run_finalizers`.
 pub const GC_FINALIZERS_QUEUED: u32 = 1;
 
+/// How closely a heap is checked: as the environment variable `RCGC_CHECK` says (`fast` or `checked`); `fast` without it.
+pub const GC_CHECK_DEFAULT: u32 = 0;
+/// Only what costs nothing: dead, null and foreign pointers in calls that are not inline, counts that overflow.
+pub const GC_CHECK_FAST: u32 = 1;
+/// Before each collection every reference of every tracked object must lead to a live object, and a `traverse` asked
+/// twice must answer the same; after each phase all structures of the heap are recounted. What does not hold is fatal and
+/// named: which object, which field, why. Collections take several times as long, all else as long as ever.
+pub const GC_CHECK_CHECKED: u32 = 2;
+
 /// Levels of the log: something the host must mend,
 pub const GC_LOG_ERROR: u32 = 1;
 /// something that costs memory or time (objects left in a freed heap, a collection given up),
@@ -51,6 +60,10 @@ pub struct gc_heap_options {
     /// M or G behind it if need be) or, without it, the larger of 256 GiB and twice the machine's memory.
     /// Halved until the system grants it, down to 16 MiB.
     pub range_bytes: u64,
+    /// One of `GC_CHECK_*`.
+    pub check: u32,
+    /// Must be zero.
+    pub reserved_2: u32,
 }
 
 /// Makes a heap.

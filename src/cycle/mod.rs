@@ -148,6 +148,9 @@ unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
     events::notify(heap, &Event::start(kind, reason));
     (*heap).set_paused(true);
     (*heap).phase = Phase::Judging;
+    if check::is_on(heap) && !ending {
+        check::promises::ask(heap);
+    }
     let verdict = judge(heap, kind, ending);
     (*heap).set_paused(false);
     check::validate(heap);

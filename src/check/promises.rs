@@ -1,0 +1,86 @@
+//! What a host owes a collection, asked at the checking level before each one judges: every reference of every
+//! examined object leads to an object, and a `traverse` that is asked twice gives the same answer.
+//!
+//! What does not hold would free what is alive, sooner or later and somewhere else; here it is fatal, and named at the
+//! object that has it.
+
+use crate::base::report::{self, CText};
+use crate::header;
+use crate::heap::Heap;
+use crate::object::{self, edges, edges::Edge};
+use crate::types::Type;
+use core::ffi::{c_char, c_void};
+
+/// Asks every tracked object that takes part in the collection.
+///
+/// # Safety
+/// - The heap's phase is `Judging`, its types are paused, pages are under examination; only its thread is in it.
+pub unsafe fn ask(heap: *mut Heap) {
+    (*heap).each_page(|page| {
+        (*page).each_block(|obj| {
+            let header = header::load(obj);
+            if object::is_settled(header) && header.has(header::Flags::TRACKED) {
+                ask_one(obj, object::type_of(obj));
+            }
+        });
+    });
+}
+
+unsafe fn ask_one(obj: *mut c_void, kind: *mut Type) {
+    let first = edges_hash(obj, kind);
+    if (*kind).traverse.is_some() && edges_hash(obj, kind) != first {
+        report::fatal(format_args!(
+            "check failed: traverse of {} {obj:p} reports other references when it is asked again",
+            (*kind).name()
+        ));
+    }
+}
+
+/// Looks at each edge; a number that tells one answer from another.
+unsafe fn edges_hash(obj: *mut c_void, kind: *mut Type) -> u64 {
+    let mut hash = 0u64;
+    edges::each_edge(obj, kind, &mut |edge| {
+        // A sum of mixed words, since the order of a table's entries may change.
+        let mixed = (edge.target as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash = hash.wrapping_add(mixed ^ mixed >> 29);
+        if leads_nowhere(edge.target) {
+            report::fatal(format_args!(
+                "check failed: {} {obj:p} holds {:p} in {}, which is no object: {}",
+                (*kind).name(),
+                edge.target,
+                Name(&edge),
+                why(edge.target)
+            ));
+        }
+    });
+    hash
+}
+
+unsafe fn leads_nowhere(target: *mut c_void) -> bool {
+    object::check(target).is_err()
+}
+
+unsafe fn why(target: *mut c_void) -> &'static str {
+    match object::check(target) {
+        Err(object::NotAnObject::Foreign) => "no heap of this process has that address",
+        Err(object::NotAnObject::Interior) => "it points into one, or is not aligned",
+        _ => "it is dead: released once too often, or never counted",
+    }
+}
+
+/// The name of an edge, for a sentence.
+struct Name<'a>(&'a Edge);
+
+impl core::fmt::Display for Name<'_> {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let name: *const c_char = self.0.name;
+        if name.is_null() {
+            return out.write_str("a reference that its traverse reports");
+        }
+        CText(name).fmt(out)?;
+        if self.0.index != edges::NO_INDEX {
+            write!(out, "[{}]", self.0.index)?;
+        }
+        Ok(())
+    }
+}
