@@ -76,6 +76,9 @@ static const char *const stands_on[][2] = {
     {"rc_clear", "rc_xdecref"},    {"rc_clear", "rc_setref"},      {"rc_is_unique", "rc_count"},
     {"rc_is_immortal", "rc_count"},
     {"rc_scope_enter_named", "rc_scope_enter"},
+    {"rc_new_array_at", "rc_new_at"},
+    {"gc_lines_begin", "gc_line"},
+    {"gc_profile_start", "gc_frames_fn"},
 };
 
 static bool begins_with(const char *message, const char *name, size_t length) {
@@ -1169,6 +1172,127 @@ static void line_of_nothing(void *arg) {
   gc_line(arg, &site);
 }
 
+/* Structs that the host keeps and did not initialise: `arg` is what their memory holds, or the id alone. */
+static rc_site site_with(void *arg) {
+  rc_site site = {"f.c", "f", 1, (uint32_t)(uintptr_t)arg};
+  return site;
+}
+
+static void new_at_site(void *arg) {
+  static rc_site site;
+  site = site_with(arg);
+  CHECK_EQ(gc_profile_start(NULL, NULL), RC_OK);
+  rc_type *type = graph_declared(NULL);
+  for (int i = 0; i < 3; i++) rc_decref(rc_new_at(type, &site));
+}
+
+static void new_array_at_site(void *arg) {
+  static rc_site site;
+  site = site_with(arg);
+  CHECK_EQ(gc_profile_start(NULL, NULL), RC_OK);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Text", spec.size = 8, spec.tail_size = 1;
+  rc_decref(rc_new_array_at(graph_type(NULL, &spec), 5, &site));
+}
+
+static void hold_at_site(void *arg) {
+  static rc_site site;
+  site = site_with(arg);
+  CHECK(gc_hold_at(graph_node(graph_declared(NULL), 1), "tested", &site) != GC_HOLD_NONE);
+}
+
+static void release_at_site(void *arg) {
+  static rc_site site;
+  site = site_with(arg);
+  (void)gc_release_hold(gc_hold_at(graph_node(graph_declared(NULL), 1), "tested", NULL), &site);
+}
+
+static void line_at_site(void *arg) {
+  static rc_site good = {"f.c", "f", 1, 0}, site;
+  site = site_with(arg);
+  CHECK_EQ(gc_profile_start(NULL, NULL), RC_OK);
+  gc_lines lines = gc_lines_begin(NULL, &good);
+  gc_line(&lines, &site);
+}
+
+static void lines_begun_at_site(void *arg) {
+  static rc_site site;
+  site = site_with(arg);
+  CHECK_EQ(gc_profile_start(NULL, NULL), RC_OK);
+  gc_lines lines = gc_lines_begin(NULL, &site);
+  (void)lines;
+}
+
+static rc_site frame_site;
+
+static size_t bad_frame(const rc_site **out_frames, size_t room, void *ctx) {
+  (void)ctx;
+  if (room == 0) return 0;
+  *out_frames = &frame_site;
+  return 1;
+}
+
+static void frame_at_site(void *arg) {
+  frame_site = site_with(arg);
+  gc_profile_options options = GC_PROFILE_OPTIONS_INIT;
+  options.flags = GC_PROFILE_STACKS, options.sample_bytes = 1, options.frames = bad_frame;
+  CHECK_EQ(gc_profile_start(NULL, &options), RC_OK);
+  rc_decref(graph_node(graph_declared(NULL), 1));
+}
+
+static void line_not_begun(void *arg) {
+  static rc_site site = {"f.c", "f", 1, 0};
+  gc_lines lines;
+  memset(&lines, (int)(uintptr_t)arg, sizeof lines);
+  CHECK_EQ(gc_profile_start(NULL, NULL), RC_OK);
+  gc_line(&lines, &site);
+}
+
+static void walk_not_begun(void *arg) {
+  gc_iter iter;
+  void *obj = NULL;
+  memset(&iter, (int)(uintptr_t)arg, sizeof iter);
+  give_status(gc_iter_next(&iter, &obj));
+}
+
+static void walk_not_begun_ends(void *arg) {
+  gc_iter iter;
+  memset(&iter, (int)(uintptr_t)arg, sizeof iter);
+  give_status(gc_iter_end(&iter));
+}
+
+static void table_of_memory_that_was_not_initialised(void) {
+  static const struct {
+    const char *kind;
+    uint32_t id;
+  } ids[] = {{"small", 7}, {"a million", 1000000}, {"2^31", 1u << 31}, {"half a pointer", 0x55555555}, {"half a stack pointer", 0x7ffd},
+             {"0xa5a5a5a5", 0xa5a5a5a5u}, {"0xcdcdcdcd", 0xcdcdcdcdu}, {"0xdeadbeef", 0xdeadbeefu}, {"all ones", UINT32_MAX}};
+  const victim sites[] = {
+      {"rc_new_at(site)", new_at_site, NULL},       {"rc_new_array_at(site)", new_array_at_site, NULL},
+      {"gc_hold_at(site)", hold_at_site, NULL},     {"gc_release_hold(site)", release_at_site, NULL},
+      {"gc_line(site)", line_at_site, NULL},        {"gc_lines_begin(site)", lines_begun_at_site, NULL},
+      {"gc_profile_start(options.frames)", frame_at_site, NULL},
+  };
+  begin_table("Ids of sites that were not initialised");
+  for (size_t i = 0; i < RC_COUNT_OF(sites); i++)
+    for (size_t j = 0; j < RC_COUNT_OF(ids); j++)
+      expect(&sites[i], ids[j].kind, (void *)(uintptr_t)ids[j].id, "was not initialised", NULL);
+  end_table();
+  const victim line = {"gc_line(lines)", line_not_begun, NULL};
+  const victim next = {"gc_iter_next(iter)", walk_not_begun, NULL}, end = {"gc_iter_end(iter)", walk_not_begun_ends, NULL};
+  begin_table("Other memory that was not initialised");
+  for (size_t j = 0; j < 3; j++) {
+    static const struct {
+      const char *kind;
+      uintptr_t byte;
+    } bytes[] = {{"bytes 0x55", 0x55}, {"bytes 0xa5", 0xa5}, {"bytes 0xff", 0xff}};
+    expect(&line, bytes[j].kind, (void *)bytes[j].byte, "no heap", NULL);
+    expect(&next, bytes[j].kind, (void *)bytes[j].byte, NULL, "RC_ERR_INVALID");
+    expect(&end, bytes[j].kind, (void *)bytes[j].byte, NULL, "RC_ERR_INVALID");
+  }
+  end_table();
+}
+
 static void profile_write_with(void *arg) {
   CHECK_EQ(gc_profile_start(NULL, NULL), RC_OK);
   give_status(gc_profile_write(NULL, arg));
@@ -1895,6 +2019,7 @@ static const check_test tests[] = {
     CHECK_TEST(table_of_query_sessions),
     CHECK_TEST(table_of_ring_watches),
     CHECK_TEST(table_of_scope_marks),
+    CHECK_TEST(table_of_memory_that_was_not_initialised),
     CHECK_TEST(table_of_other_arguments),
     CHECK_TEST(null_is_nothing_where_the_name_has_an_x),
     CHECK_TEST(released_twice),

@@ -26,7 +26,7 @@ typedef struct rc_site {
   const char *function;
   /* The line: `__LINE__`. */
   uint32_t line;
-  /* 0; the library numbers it. */
+  /* 0; the library numbers it. Anything else that it did not put there is fatal. */
   uint32_t id;
 } rc_site;
 

@@ -134,10 +134,13 @@ unsafe fn write_struct<T>(to: *mut T, size: usize, value: &T) -> Result<(), &'st
 // ---- heaps ----
 
 unsafe fn is_heap(heap: *const Heap) -> bool {
+    is_heap_slot(heap) && (*heap).is_live()
+}
+
+/// Whether an address is that of a heap, or was.
+unsafe fn is_heap_slot(heap: *const Heap) -> bool {
     let offset = (heap as usize).wrapping_sub(range::RANGE.heaps as usize);
-    offset < range::RANGE.heaps_used * heap::HEAP_SLOT_BYTES
-        && offset % heap::HEAP_SLOT_BYTES == 0
-        && (*heap).is_live()
+    offset < range::RANGE.heaps_used * heap::HEAP_SLOT_BYTES && offset % heap::HEAP_SLOT_BYTES == 0
 }
 
 /// The heap that a call names; null is the default heap. None only when that cannot be made.

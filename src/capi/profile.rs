@@ -22,7 +22,7 @@ pub struct rc_site {
     pub function: *const c_char,
     /// The line: `__LINE__`.
     pub line: u32,
-    /// 0; the library numbers it.
+    /// 0; the library numbers it. Anything else that it did not put there is fatal.
     pub id: u32,
 }
 

@@ -140,15 +140,23 @@ pub unsafe fn take(obj: *mut c_void, tag: *const c_char, site: *const Site) -> u
     count::incref(obj);
     holds.places.set(
         index,
-        Hold { token, obj, tag, site: number(site), released_at: 0, taken_ns: sys::now_ns(), next: NONE },
+        Hold {
+            token,
+            obj,
+            tag,
+            site: number("gc_hold_at", site),
+            released_at: 0,
+            taken_ns: sys::now_ns(),
+            next: NONE,
+        },
     );
     token
 }
 
-unsafe fn number(site: *const Site) -> u32 {
+unsafe fn number(call: &'static str, site: *const Site) -> u32 {
     match site.is_null() || !site::begin() {
         true => site::OTHER,
-        false => site::number(site),
+        false => site::number(call, site),
     }
 }
 
@@ -174,7 +182,7 @@ pub unsafe fn release(token: u64, site: *const Site) -> Result<(), Wrong> {
     if obj.is_null() {
         return Err(Wrong::Again(*hold));
     }
-    hold.released_at = number(site);
+    hold.released_at = number("gc_release_hold", site);
     holds.give_place(place);
     count::decref(obj);
     Ok(())

@@ -107,7 +107,7 @@ pub unsafe fn new_array_here(kind: *mut Type, length: usize, site: *const Site) 
 /// Enters a new object.
 #[inline(always)]
 unsafe fn made(profile: &mut Profile, obj: *mut c_void, kind: *mut Type, bytes: u64, site: *const Site) {
-    let mut id = if site.is_null() { site_of_type(profile, kind) } else { site::number(site) };
+    let mut id = if site.is_null() { site_of_type(profile, kind) } else { site::number("rc_new_at", site) };
     if !profile.book.reserve(id) {
         id = site::OTHER;
     }

@@ -114,7 +114,7 @@ pub unsafe fn mark(cursor: &mut Cursor, site: *const site::Site) {
     }
     let profile: &mut Profile = &mut *super::of(heap);
     let freed = profile.freed_bytes();
-    if let Some(total) = profile.lines.of(site::number(site)) {
+    if let Some(total) = profile.lines.of(site::number("gc_line", site)) {
         total.occurrences += 1;
         total.allocated_bytes += profile.allocated_bytes - cursor.allocated_bytes;
         total.freed_bytes += freed - cursor.freed_bytes;

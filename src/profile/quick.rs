@@ -47,7 +47,7 @@ pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
     // As often as a ration would be granted, somebody must look: at the type's peak, the clock, the ticks.
     let spent = (*kind).granted * stride;
     let look = (spent ^ (spent + stride)) >= RATION_BYTES as u64;
-    // A site without a number, or new in this book, or an allocation at which something is due.
+    // No site, one without a number or new in this book, or an allocation at which something is due.
     if id == 0
         || !(*profile).book.has(id)
         || (*heap).budget < stride as i64

@@ -512,7 +512,7 @@ unsafe fn take_stack(heap: *mut Heap, frame: usize, back: usize, frames: &mut Fr
         let count = host::frames(heap, function, &mut sites, options.ctx);
         for &site in sites.get(..count.min(DEPTH_MAX)).unwrap_or(&[]) {
             if !site.is_null() {
-                frames.push(HOST_FRAME | site::number(site) as u64, options.depth as usize);
+                frames.push(HOST_FRAME | site::number("gc_frames_fn", site) as u64, options.depth as usize);
             }
         }
         // It may have stopped the profile, and started another one.

@@ -9,7 +9,7 @@
 //! have (a function in a header has one in each object file).
 
 use crate::base::list::List;
-use crate::base::report::CText;
+use crate::base::report::{self, CText};
 use crate::sys::{self, lock};
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, CStr};
@@ -25,15 +25,19 @@ pub struct Site {
     pub function: *const c_char,
     /// The line.
     pub line: u32,
-    /// 0 until the site is numbered.
+    /// 0 until the site is numbered; then [`NUMBERED_FROM`] more than its number.
     id: AtomicU32,
 }
 
+/// So that a number is told from what happens to be in memory that nobody initialised: as an index that would be
+/// believed, and tables would grow as far as it goes.
+const NUMBERED_FROM: u32 = 0x9d80_0000;
+
 impl Site {
-    /// The number; 0 as long as it has none.
+    /// The number, or one that no site has.
     #[inline(always)]
     pub fn known_number(&self) -> u32 {
-        self.id.load(Ordering::Relaxed)
+        self.id.load(Ordering::Relaxed).wrapping_sub(NUMBERED_FROM)
     }
 }
 
@@ -87,25 +91,37 @@ pub fn begin() -> bool {
     true
 }
 
-/// The number of a descriptor; [`OTHER`] when it cannot have one.
+/// The number of a descriptor; [`OTHER`] when it cannot have one. Fatal for one that was not initialised, by the name
+/// of the call that was given it.
 ///
 /// # Safety
-/// - `site` points to a descriptor whose texts are null or C strings.
+/// - `site` points to a descriptor, and if its id is 0 or a number its texts are null or C strings.
 #[inline(always)]
-pub unsafe fn number(site: *const Site) -> u32 {
+pub unsafe fn number(call: &'static str, site: *const Site) -> u32 {
     match (*site).known_number() {
-        0 => number_new(site),
-        id => id,
+        id if id < COUNT.load(Ordering::Relaxed) => id,
+        _ => number_new(call, site),
     }
 }
 
+/// Sites in the list.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
 #[cold]
 #[inline(never)]
-unsafe fn number_new(site: *const Site) -> u32 {
+unsafe fn number_new(call: &'static str, site: *const Site) -> u32 {
+    let found = (*site).id.load(Ordering::Relaxed);
+    // A number that the list does not have is from before the library was unloaded, and loaded again.
+    if found != 0 && (*site).known_number() as usize >= SITE_COUNT_MAX {
+        report::fatal(format_args!(
+            "{call}: the id of the rc_site {site:p} (line {}) is {found:#x}, which the library never gave it: it was not initialised, and begins with 0",
+            (*site).line
+        ));
+    }
     let file = if (*site).file.is_null() { c"(no file)".as_ptr() } else { (*site).file };
     let id = number_of(file, (*site).function, (*site).line);
     if id != OTHER {
-        (*site).id.store(id, Ordering::Relaxed);
+        (*site).id.store(NUMBERED_FROM + id, Ordering::Relaxed);
     }
     id
 }
@@ -155,6 +171,7 @@ pub unsafe fn end() {
         sys::free(place.function as *mut u8);
     }
     list.places.end();
+    COUNT.store(0, Ordering::Relaxed);
     sys::free(core::mem::replace(&mut list.index, ptr::null_mut()) as *mut u8);
     list.capacity = 0;
 }
@@ -204,6 +221,7 @@ impl Sites {
             return None;
         }
         self.enter(place.hash, number as u32);
+        COUNT.store(number as u32 + 1, Ordering::Relaxed);
         Some(number as u32)
     }
 
@@ -292,14 +310,14 @@ mod tests {
         // SAFETY: the descriptors are whole.
         unsafe {
             let sites = [make(c"f", 1), make(c"f", 2), make(c"g", 1), make(c"f", 1)];
-            let numbers: Vec<u32> = sites.iter().map(|site| number(site)).collect();
+            let numbers: Vec<u32> = sites.iter().map(|site| number("test", site)).collect();
             assert_eq!(numbers[0], numbers[3]);
             assert!(numbers[0] != numbers[1] && numbers[0] != numbers[2] && numbers[1] != numbers[2]);
             assert!(numbers.iter().all(|&id| id > OTHER));
             for line in 3..500 {
                 let site = make(c"f", line);
-                assert_eq!(number(&site), number(&make(c"f", line)));
-                assert_eq!(place(number(&site)).map(|place| place.line), Some(line));
+                assert_eq!(number("test", &site), number("test", &make(c"f", line)));
+                assert_eq!(place(number("test", &site)).map(|place| place.line), Some(line));
             }
             assert_eq!(format!("{}", place(numbers[0]).unwrap()), "a.c:1 (f)");
             assert_eq!(

@@ -162,7 +162,17 @@ pub(in crate::capi) unsafe fn lines_begin(heap: *mut Heap, site: NonNull<rc_site
 }
 
 pub(in crate::capi) unsafe fn line(cursor: *mut gc_lines, site: NonNull<rc_site>) {
-    if !cursor.is_null() && !site.0.is_null() && !(*cursor).heap.is_null() && is_heap((*cursor).heap) {
+    if cursor.is_null() || site.0.is_null() || (*cursor).heap.is_null() {
+        return;
+    }
+    let heap = (*cursor).heap;
+    if !is_heap_slot(heap) {
+        report::fatal(format_args!(
+            "gc_line: {heap:p} is no heap: the lines were not begun (gc_lines_begin)"
+        ));
+    }
+    // Of a heap that has ended: nothing is booked.
+    if (*heap).is_live() {
         lines::mark(&mut *(cursor as *mut Cursor), site.0 as *const Site);
     }
 }
