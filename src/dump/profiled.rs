@@ -103,9 +103,16 @@ impl Writer<'_> {
         let sampled = profile.samples.as_ref();
         // What is not counted is not told.
         let counted = if exact { all.len() } else { 1 };
-        self.buffer.put(counted as u64 + sampled.is_some() as u64);
-        let mean = sampled.map(|samples| (profile_key::SAMPLING_BYTES, samples.options().mean));
-        for (key, value) in all.into_iter().take(counted).chain(mean) {
+        let of_stacks = sampled.map(|samples| {
+            [
+                (profile_key::SAMPLING_BYTES, samples.options().mean),
+                (profile_key::STACK_MODE, samples.walker().mode() as u64),
+                (profile_key::LOST_CODE, samples.walker().code().lost()),
+            ]
+        });
+        let of_stacks = of_stacks.as_ref().map_or(&[][..], |pairs| &pairs[..]);
+        self.buffer.put((counted + of_stacks.len()) as u64);
+        for &(key, value) in all.iter().take(counted).chain(of_stacks) {
             self.buffer.put(key);
             self.buffer.put(value);
         }

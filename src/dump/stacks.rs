@@ -4,9 +4,9 @@
 use super::profiled::Writer;
 use super::put_pairs;
 use crate::memory::range;
+use crate::profile::code::Mapping;
 use crate::profile::sample::{self, Bucket, Samples, HOST_FRAME, NO_TYPE};
 use crate::profile::site;
-use crate::profile::stack::Mapping;
 use core::ffi::c_char;
 use core::ptr;
 use rcgc_format::{self as format, frame, sample_key};
@@ -25,7 +25,7 @@ pub unsafe fn write(samples: &Samples, writer: &mut Writer) {
         put_bucket(writer, bucket);
     }
     writer.end(format::SAMPLED);
-    for mapping in samples.walker().mappings() {
+    for mapping in samples.walker().code().mappings() {
         put_mapping(writer, mapping);
     }
     writer.end(format::MAPPINGS);

@@ -28,6 +28,7 @@
 //! - the sums over all sites are the heap's own books: [`Profile::live_bytes`] is `Heap::live_bytes`;
 //! - nothing here is held across a call of host code, which may stop the profile.
 
+use crate::base::report::{self, s, CText, Level};
 use crate::header::{self, Flags};
 use crate::heap::{Heap, Phase};
 use crate::observe::{Notice, Seat, Wants};
@@ -42,6 +43,7 @@ use sample::Samples;
 
 pub mod birth;
 pub mod book;
+pub mod code;
 pub mod entry;
 pub mod lines;
 pub mod math;
@@ -223,6 +225,16 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     measure::begin(heap, profile);
     sit(heap, profile);
     (*heap).each_type(|kind| set_watched(kind, options.flags));
+    if (*profile).samples.as_ref().is_some_and(|samples| samples.walker().mode() == stack::WITHOUT_TABLES) {
+        report::log(
+            Level::Warning,
+            format_args!(
+                "profile of heap {}: this libc has no backtrace: stacks are taken by frame pointers, and functions \
+                 without them hide their callers",
+                CText((*heap).name())
+            ),
+        );
+    }
     Ok(())
 }
 
@@ -352,6 +364,16 @@ unsafe fn free(profile: *mut Profile) {
     (*profile).measures.end();
     (*profile).lines.end();
     if !(*profile).samples.is_null() {
+        let lost = (*(*profile).samples).walker().code().lost();
+        if lost != 0 {
+            report::log(
+                Level::Warning,
+                format_args!(
+                    "stacks: no memory for where {lost} piece{} of code lie: frames there stay addresses",
+                    s(lost)
+                ),
+            );
+        }
         (*(*profile).samples).end();
         sys::free((*profile).samples as *mut u8);
     }

@@ -6,26 +6,30 @@
 //! - **unwind tables**, by libc's `backtrace`: microseconds, for hosts that are built without frame pointers.
 //! - what the **host's function** says of an interpreter's frames (`sample.rs`).
 //!
-//! In [`Mode::Auto`] the first samples, and every 64th later, take both of the first two ways; frame pointers are used
-//! as long as they come as far.
+//! A function without frame pointers between others that have them hides its caller, not itself: its own chain looks
+//! whole, and tells of a caller that there was none. So in [`Mode::Auto`] each chain is judged when it is seen for the
+//! first time, and now and then later: unwinding must find the same frames, and none below them but libc's. Which
+//! functions have frame pointers is fixed by their addresses, so what was found of a chain holds for its like. A chain
+//! that is not the whole stack is never used; its like are unwound every time.
 //!
 //! The engine itself has no frame pointers. So the way in from an allocation is a jump through a few instructions of
 //! assembly ([`super::entry`]), which hands over the host's frame pointer and return address as they are there.
 
-use crate::base::string;
+use super::code::Code;
+use crate::base::index::mix;
+use crate::sys::unwind::{self, Unwinder};
 use crate::sys::{self, errno};
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::c_void;
 use core::ptr;
 
 /// Frames of one stack at most.
 pub const DEPTH_MAX: usize = 128;
-/// Frames that unwinding may reach further at the bottom of a stack, where libc is, before frame pointers are taken
-/// for broken.
-const SLACK: usize = 4;
-/// Mappings of code that are known.
-const MAPPINGS: usize = 256;
-/// Bytes of a build id at most.
-const BUILD_ID_BYTES: usize = 20;
+/// As a mode: unwinding was asked for, and libc has none; frame pointers are followed.
+pub const WITHOUT_TABLES: u32 = 4;
+/// Chains that are known to be whole.
+const WHOLE: usize = 1024;
+/// One of so many samples is judged anew.
+const ANEW: u64 = 64;
 
 /// How stacks are taken; the numbers of `GC_STACKS_*`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +71,11 @@ impl Frames {
         true
     }
 
+    /// Equal for equal frames; never 0.
+    fn hash(&self) -> u64 {
+        self.as_slice().iter().fold(1, |hash, &address| mix(hash, address)) | 1
+    }
+
     /// The frames.
     pub fn as_slice(&self) -> &[u64] {
         self.addresses.get(..self.len).unwrap_or(&[])
@@ -79,41 +88,22 @@ impl Default for Frames {
     }
 }
 
-/// A piece of a program or library that holds code.
-#[derive(Clone, Copy)]
-pub struct Mapping {
-    /// Its first address,
-    pub start: usize,
-    /// and the one behind its last.
-    pub end: usize,
-    /// Where it lies in its file.
-    pub offset: u64,
-    /// The file; ours, null for out of memory.
-    pub path: *const c_char,
-    /// The file's build id in hexadecimal digits; empty when it has none.
-    pub build_id: [u8; 2 * BUILD_ID_BYTES + 1],
-}
-
 /// What taking stacks needs to know. Zeroed memory, then [`Walker::begin`].
 pub struct Walker {
     mode: u32,
     /// Frames of one stack.
     depth: usize,
-    /// Where code lies.
-    mappings: [Mapping; MAPPINGS],
-    mapping_count: usize,
+    code: Code,
     /// The thread whose stack is known, and that stack.
     thread: usize,
     low: usize,
     high: usize,
     /// Stacks taken.
     count: u64,
-    /// Frame pointers come far enough.
-    pointers_do: bool,
     /// Whoever looks at every read of memory would complain of those that are checked afterwards.
     watched: bool,
-    /// An address that was no code: ranges are looked for again, but not at every sample.
-    missed: bool,
+    /// Hashes of chains of frame pointers that were found to be whole stacks; 0: free.
+    whole: [u64; WHOLE],
 }
 
 impl Walker {
@@ -122,13 +112,20 @@ impl Walker {
         self.mode = mode as u32;
         self.depth = depth;
         self.watched = sys::is_on_valgrind();
-        self.find_code();
-        let _errno = errno::keep();
-        if matches!(mode, Mode::Auto | Mode::Unwind) {
-            let mut one = [ptr::null_mut(); 1];
-            // SAFETY: the buffer has room for one.
-            unsafe { libc::backtrace(one.as_mut_ptr(), 1) };
+        self.code.look();
+        if !matches!(mode, Mode::Auto | Mode::Unwind) {
+            return;
         }
+        let _errno = errno::keep();
+        match unwind::unwinder() {
+            Some(unwinder) => drop(unwinder.take(&mut [ptr::null_mut(); 1])),
+            None => self.mode = WITHOUT_TABLES,
+        }
+    }
+
+    /// How stacks are taken: a [`Mode`] or [`WITHOUT_TABLES`].
+    pub fn mode(&self) -> u32 {
+        self.mode
     }
 
     /// Takes a stack: `frame` is the host's frame pointer, `back` the return address into the host, where the call came
@@ -142,28 +139,63 @@ impl Walker {
             return;
         }
         let _errno = errno::keep();
-        if self.missed && self.count % 16 == 0 {
-            self.missed = false;
-            self.find_code();
-        }
-        let judged = self.count < 4 || self.count % 64 == 0;
         self.count += 1;
-        let auto = self.mode == Mode::Auto as u32;
-        if self.mode == Mode::Unwind as u32
-            || (auto && self.watched)
-            || (auto && !judged && !self.pointers_do)
-        {
-            return unwind(back, self.depth, frames);
+        self.take_in(frame, back, frames);
+        let missed = frames.as_slice().iter().any(|&address| self.code.find(address as usize).is_none());
+        if missed {
+            self.code.look();
+        }
+    }
+
+    unsafe fn take_in(&mut self, frame: usize, back: usize, frames: &mut Frames) {
+        let by_pointers = self.mode == Mode::Pointers as u32 || self.mode == WITHOUT_TABLES;
+        let Some(unwinder) = unwind::unwinder().filter(|_| !by_pointers) else {
+            return self.follow(frame, back, frames);
+        };
+        if self.mode == Mode::Unwind as u32 || self.watched {
+            return by_tables(unwinder, back, self.depth, frames);
         }
         self.follow(frame, back, frames);
-        if auto && judged {
-            let mut unwound = Frames::new();
-            unwind(back, self.depth, &mut unwound);
-            self.pointers_do = frames.len + SLACK >= unwound.len;
-            if !self.pointers_do {
-                *frames = unwound;
-            }
+        let hash = frames.hash();
+        let place = (hash >> 1) as usize & (WHOLE - 1);
+        let known = self.whole.get(place) == Some(&hash);
+        if known && self.count % ANEW != 0 {
+            return;
         }
+        let mut unwound = Frames::new();
+        by_tables(unwinder, back, self.depth, &mut unwound);
+        let whole = self.judge(frames, &mut unwound);
+        if let Some(place) = self.whole.get_mut(place).filter(|_| whole || known) {
+            *place = if whole { hash } else { 0 };
+        }
+        if !whole {
+            *frames = unwound;
+        }
+    }
+
+    /// Whether a chain of frame pointers is the whole stack, as far as unwinding saw it. If it is not, `unwound` is made
+    /// to be: what lies below code without tables is only in the chain.
+    fn judge(&self, chain: &Frames, unwound: &mut Frames) -> bool {
+        let is_libc = |&address: &u64| self.code.is_libc(address as usize);
+        let seen = unwound.as_slice();
+        if let Some(rest) = seen.strip_prefix(chain.as_slice()) {
+            // Below the last frame that is the program's there are libc's alone; below these may be where it began.
+            return match rest {
+                [] => true,
+                [start] => is_libc(start) || chain.as_slice().last().is_some_and(is_libc),
+                [libc @ .., start] => {
+                    libc.iter().all(is_libc) && (is_libc(start) || libc.last().is_some_and(is_libc))
+                }
+            };
+        }
+        let Some(at) = seen.last().and_then(|last| chain.as_slice().iter().position(|frame| frame == last))
+        else {
+            return false;
+        };
+        for &address in chain.as_slice().get(at + 1..).unwrap_or(&[]) {
+            unwound.push(address, self.depth);
+        }
+        unwound.as_slice() == chain.as_slice()
     }
 
     /// Follows frame pointers.
@@ -178,7 +210,7 @@ impl Walker {
         let mut above = here;
         while frame > above && frame < self.high.saturating_sub(16) && frame % 8 == 0 {
             let next = *(frame as *const usize);
-            let back = *((frame + 8) as *const usize);
+            let back = unsigned(*((frame + 8) as *const usize));
             if !self.is_behind_call(back) || !frames.push(back as u64, self.depth) {
                 return;
             }
@@ -207,89 +239,22 @@ impl Walker {
         }
     }
 
-    /// Whether an address lies in code, behind an instruction that calls.
+    /// Whether an address lies in code, behind an instruction that calls. What was loaded since is looked for.
     unsafe fn is_behind_call(&mut self, back: usize) -> bool {
-        let in_code = self.mappings().iter().any(|map| back >= map.start + 8 && back <= map.end);
-        if !in_code {
-            self.missed |= back > 4096;
-            return false;
+        if back > 4096 && self.code.find(back).is_none() {
+            self.code.look();
         }
-        follows_call(back)
+        self.code.ends_in_code(back) && follows_call(back)
     }
 
     /// Where code lies, as far as it was looked for.
-    pub fn mappings(&self) -> &[Mapping] {
-        self.mappings.get(..self.mapping_count).unwrap_or(&[])
-    }
-
-    fn find_code(&mut self) {
-        let _errno = errno::keep();
-        self.end();
-        // SAFETY: the function below gets this walker, and nothing is held.
-        unsafe { libc::dl_iterate_phdr(Some(note_code), self as *mut Walker as *mut c_void) };
+    pub fn code(&self) -> &Code {
+        &self.code
     }
 
     /// Gives the memory back.
     pub fn end(&mut self) {
-        for mapping in self.mappings() {
-            // SAFETY: our copy.
-            unsafe { sys::free(mapping.path as *mut u8) };
-        }
-        self.mapping_count = 0;
-    }
-}
-
-unsafe extern "C" fn note_code(info: *mut libc::dl_phdr_info, _size: usize, data: *mut c_void) -> c_int {
-    let walker = &mut *(data as *mut Walker);
-    let parts = core::slice::from_raw_parts((*info).dlpi_phdr, (*info).dlpi_phnum as usize);
-    let mut build_id = [0; 2 * BUILD_ID_BYTES + 1];
-    for part in parts.iter().filter(|part| part.p_type == libc::PT_NOTE) {
-        let notes = ((*info).dlpi_addr + part.p_vaddr) as *const u8;
-        find_build_id(core::slice::from_raw_parts(notes, part.p_memsz as usize), &mut build_id);
-    }
-    for part in parts.iter().filter(|part| part.p_type == libc::PT_LOAD && part.p_flags & libc::PF_X != 0) {
-        let start = ((*info).dlpi_addr + part.p_vaddr) as usize;
-        if let Some(place) = walker.mappings.get_mut(walker.mapping_count) {
-            let (end, offset) = (start + part.p_memsz as usize, part.p_offset);
-            *place = Mapping { start, end, offset, path: path_of((*info).dlpi_name), build_id };
-            walker.mapping_count += 1;
-        }
-    }
-    0
-}
-
-/// A copy of a library's path; the program itself has none in the list.
-unsafe fn path_of(name: *const c_char) -> *const c_char {
-    let mut path = [0u8; 4096];
-    if !name.is_null() && *name != 0 {
-        return string::copy(name).unwrap_or(ptr::null());
-    }
-    let room = path.len() - 1;
-    let len = libc::readlink(c"/proc/self/exe".as_ptr(), path.as_mut_ptr() as *mut c_char, room);
-    match len > 0 {
-        true => string::copy(path.as_ptr() as *const c_char).unwrap_or(ptr::null()),
-        false => ptr::null(),
-    }
-}
-
-/// Looks for a build id among notes: name's length, contents' length, type, name, contents, each padded to 4 bytes.
-fn find_build_id(notes: &[u8], digits: &mut [u8; 2 * BUILD_ID_BYTES + 1]) {
-    let mut rest = notes;
-    let number = |bytes: &[u8], at: usize| {
-        let four = bytes.get(at..at + 4).and_then(|four| <[u8; 4]>::try_from(four).ok());
-        four.map(|four| u32::from_le_bytes(four) as usize)
-    };
-    while let (Some(name), Some(len), Some(kind)) = (number(rest, 0), number(rest, 4), number(rest, 8)) {
-        let contents = 12 + name.next_multiple_of(4);
-        if let (3, Some(b"GNU\0"), Some(id)) = (kind, rest.get(12..16), rest.get(contents..contents + len)) {
-            for (index, byte) in id.iter().take(BUILD_ID_BYTES).enumerate() {
-                for (place, digit) in [(2 * index, byte >> 4), (2 * index + 1, byte & 15)] {
-                    digits[place] = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
-                }
-            }
-            return;
-        }
-        rest = rest.get(contents + len.next_multiple_of(4)..).unwrap_or(&[]);
+        self.code.end();
     }
 }
 
@@ -315,17 +280,33 @@ unsafe fn follows_call(back: usize) -> bool {
         return false;
     }
     let word = *((back - 4) as *const u32);
-    // BL, BLR.
-    word >> 26 == 0b100101 || word & 0xffff_fc1f == 0xd63f_0000
+    // BL, BLR, and BLR with a signed address.
+    word >> 26 == 0b100101 || word & 0xffff_fc1f == 0xd63f_0000 || word & 0xfeff_f800 == 0xd63f_0800
+}
+
+/// A return address as it lies in a frame.
+#[cfg(target_arch = "x86_64")]
+fn unsigned(back: usize) -> usize {
+    back
+}
+
+/// As above, without the signature that code compiled for pointer authentication puts into its upper bits.
+#[cfg(target_arch = "aarch64")]
+fn unsigned(back: usize) -> usize {
+    let stripped: usize;
+    // SAFETY: XPACLRI changes the one register; it is a hint, which does nothing where there are no signatures.
+    unsafe {
+        core::arch::asm!("hint #7", inlateout("x30") back => stripped, options(pure, nomem, nostack, preserves_flags));
+    }
+    stripped
 }
 
 /// Takes a stack by unwind tables, from the frame on that `back` returns to.
-fn unwind(back: usize, depth: usize, frames: &mut Frames) {
+fn by_tables(unwinder: Unwinder, back: usize, depth: usize, frames: &mut Frames) {
     // The engine's own frames come first.
     const OWN: usize = 16;
     let mut all = [ptr::null_mut::<c_void>(); DEPTH_MAX + OWN];
-    // SAFETY: the buffer has so much room.
-    let count = unsafe { libc::backtrace(all.as_mut_ptr(), all.len() as c_int) }.max(0) as usize;
+    let count = unwinder.take(&mut all);
     let all = all.get(..count).unwrap_or(&[]);
     let first = all.iter().take(OWN).position(|&address| address as usize == back);
     match first.and_then(|first| all.get(first..)) {
@@ -334,30 +315,5 @@ fn unwind(back: usize, depth: usize, frames: &mut Frames) {
         }
         // Not even the caller is known to the tables.
         None => drop(frames.push(back as u64, depth)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_build_id_is_found_among_notes() {
-        let mut notes = Vec::new();
-        for (kind, id) in [(1u32, vec![9u8; 5]), (3, vec![0xab, 0x01, 0xf0])] {
-            notes.extend(4u32.to_le_bytes());
-            notes.extend((id.len() as u32).to_le_bytes());
-            notes.extend(kind.to_le_bytes());
-            notes.extend(b"GNU\0");
-            notes.extend(&id);
-            notes.resize(notes.len().next_multiple_of(4), 0);
-        }
-        let mut digits = [0; 2 * BUILD_ID_BYTES + 1];
-        find_build_id(&notes, &mut digits);
-        assert_eq!(&digits[..7], b"ab01f0\0");
-        for cut in 0..notes.len() {
-            find_build_id(&notes[..cut], &mut digits);
-        }
-        find_build_id(&[0xff; 64], &mut digits);
     }
 }

@@ -17,6 +17,7 @@ pub mod lock;
 pub mod reader;
 pub mod signal;
 pub mod thread;
+pub mod unwind;
 
 /// Bytes of a page of the operating system.
 pub fn os_page_bytes() -> usize {

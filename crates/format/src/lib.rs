@@ -197,6 +197,8 @@ pub mod profile_key {
     pub const OWN_BYTES: u64 = 10;
     pub const SCOPE_VIOLATIONS: u64 = 11;
     pub const SAMPLING_BYTES: u64 = 13;
+    pub const STACK_MODE: u64 = 14;
+    pub const LOST_CODE: u64 = 15;
 }
 
 /// Keys of a site.
