@@ -49,6 +49,18 @@ def library(folder, name, function, pointers):
     return path
 
 
+def test_said(folder):
+    """What has no name is said: of a dump that is read where a file is no more."""
+    dump = folder / "dump"
+    must(folder / "plugins", dump, AUTO, "kept", folder / "plugin.so")
+    command = [TOOL, "export", dump, "--to", "folded", "--of", "stacks"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    report("nothing is said where all has a name", "" if "no name" not in said else said)
+    (folder / "plugin.so").unlink()
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    report("a file that is no more is said", "" if re.search(r"1 of \d+ frames have no name", said) else said or "it is not")
+
+
 def stacks_of(dump):
     """(functions, the outermost first; bytes) of each stack in a dump."""
     for line in must(TOOL, "-q", "export", dump, "--to", "folded", "--of", "stacks").splitlines():
@@ -102,6 +114,7 @@ def main():
         try:
             test_mixed(folder)
             test_plugins(folder)
+            test_said(folder)
         except RuntimeError as error:
             report("the programs run", str(error))
     print(f"{passed} passed, {failed} failed")

@@ -470,7 +470,7 @@ static void sampled_stacks(void) {
     (void)ids;
     cursor = sequence(file, "PROF");
     uint64_t pairs = dump_number(&cursor), mean = 0;
-    CHECK_EQ(pairs, exact ? 12 : 2);
+    CHECK_EQ(pairs, exact ? 14 : 4);
     for (uint64_t i = 0; i < pairs; i++) {
       uint64_t key = dump_number(&cursor), value = dump_number(&cursor);
       if (key == 13) mean = value;

@@ -36,12 +36,13 @@ typedef struct rc_site {
  * goes on at full speed, and only what is sampled is known. */
 #define GC_PROFILE_STACKS 2
 
-/* How stacks are taken: by frame pointers as long as they come as far as unwind tables do, which
- * is looked at now and then, */
+/* How stacks are taken: by frame pointers where unwind tables were found to say the same, else
+ * by these. Where libc cannot unwind (musl; a static program in which nothing else refers to
+ * `backtrace`), by frame pointers, which the log and the dump say; */
 #define GC_STACKS_AUTO 0
-/* by frame pointers, */
+/* by frame pointers alone: functions that have none hide their callers; */
 #define GC_STACKS_POINTERS 1
-/* by unwind tables, some microseconds each, */
+/* by unwind tables, some microseconds each; */
 #define GC_STACKS_UNWIND 2
 /* not at all: only the frames that the host tells. */
 #define GC_STACKS_NONE 3

@@ -32,12 +32,13 @@ pub const GC_PROFILE_SITES: u32 = 1;
 /// only what is sampled is known.
 pub const GC_PROFILE_STACKS: u32 = 2;
 
-/// How stacks are taken: by frame pointers as long as they come as far as unwind tables do, which is looked at now and
-/// then,
+/// How stacks are taken: by frame pointers where unwind tables were found to say the same, else by these. Where libc
+/// cannot unwind (musl; a static program in which nothing else refers to `backtrace`), by frame pointers, which the log
+/// and the dump say;
 pub const GC_STACKS_AUTO: u32 = 0;
-/// by frame pointers,
+/// by frame pointers alone: functions that have none hide their callers;
 pub const GC_STACKS_POINTERS: u32 = 1;
-/// by unwind tables, some microseconds each,
+/// by unwind tables, some microseconds each;
 pub const GC_STACKS_UNWIND: u32 = 2;
 /// not at all: only the frames that the host tells.
 pub const GC_STACKS_NONE: u32 = 3;

@@ -201,6 +201,9 @@ pub mod profile_key {
     pub const LOST_CODE: u64 = 15;
 }
 
+/// As a value of `STACK_MODE`: by frame pointers, since libc cannot unwind.
+pub const STACKS_WITHOUT_TABLES: u64 = 4;
+
 /// Keys of a site.
 pub mod site_key {
     #![allow(missing_docs)]

@@ -41,6 +41,10 @@ pub struct Totals {
     pub scope_violations: u64,
     /// The mean distance between two sampled stacks; 0: stacks are not sampled.
     pub sampling_bytes: u64,
+    /// They were taken by frame pointers alone, since the program's libc cannot unwind.
+    pub without_tables: bool,
+    /// Pieces of code that found no memory: frames there are in no mapping.
+    pub lost_code: u64,
 }
 
 /// A place in a source: names of strings.

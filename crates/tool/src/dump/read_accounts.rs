@@ -80,6 +80,8 @@ fn read_totals(bytes: &[u8], file: &File, all: &mut Accounts) -> Result<(), Read
             profile_key::OWN_BYTES => of.own_bytes = value,
             profile_key::SCOPE_VIOLATIONS => of.scope_violations = value,
             profile_key::SAMPLING_BYTES => of.sampling_bytes = value,
+            profile_key::STACK_MODE => of.without_tables = value == format::STACKS_WITHOUT_TABLES,
+            profile_key::LOST_CODE => of.lost_code = value,
             _ => {}
         })?;
         if all.totals.replace(of).is_some() {

@@ -25,7 +25,7 @@ pub fn write(stacks: &Stacks, value: Value, out: &mut dyn Write) -> io::Result<W
         writeln!(out, "{line} {value}")?;
     }
     let total = lines.values().fold(0u64, |sum, value| sum.saturating_add(*value));
-    let mut written = Written::default();
+    let mut written = Written { warnings: stacks.warnings.clone(), ..Written::default() };
     written.more.push(("stacks", Cell::Count(lines.len() as u64)));
     written.more.push(("total", Cell::Count(total)));
     Ok(written)

@@ -128,7 +128,7 @@ pub fn write(stacks: &Stacks, out: &mut dyn Write) -> io::Result<Written> {
     let mut packed = flate2::write::GzEncoder::new(out, flate2::Compression::default());
     packed.write_all(&profile.0)?;
     packed.finish()?;
-    let mut written = Written::default();
+    let mut written = Written { warnings: stacks.warnings.clone(), ..Written::default() };
     for &value in stacks.values() {
         written.more.push((name_of(stacks.of, value).0, total_of(value, stacks.total(value))));
     }

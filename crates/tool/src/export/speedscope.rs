@@ -18,7 +18,7 @@ pub fn write(stacks: &mut Stacks, out: &mut dyn Write) -> io::Result<Written> {
         }
     }
     let frames: Vec<Json> = stacks.frames.iter().map(frame_of).collect();
-    let mut written = Written::default();
+    let mut written = Written { warnings: stacks.warnings.clone(), ..Written::default() };
     let mut profiles = Vec::new();
     for &value in stacks.values() {
         let (profile, total) = profile_of(&rows, value);

@@ -86,6 +86,8 @@ pub struct Stacks<'a> {
     pub rows: Vec<Row>,
     /// Of code, when there are addresses without names.
     pub mappings: &'a [Mapping],
+    /// What the user must know of them.
+    pub warnings: Vec<String>,
     numbers: HashMap<Frame, u32>,
 }
 
@@ -127,8 +129,15 @@ pub fn of<'a>(
         () => Of::Retention,
     });
     let refuse = |what: &str| Err(Failure::Usage(format!("{}: {what}", dump.path)));
-    let mut stacks =
-        Stacks { of, dump, frames: Vec::new(), rows: Vec::new(), mappings: &[], numbers: HashMap::new() };
+    let mut stacks = Stacks {
+        of,
+        dump,
+        frames: Vec::new(),
+        rows: Vec::new(),
+        mappings: &[],
+        warnings: Vec::new(),
+        numbers: HashMap::new(),
+    };
     match of {
         Of::Sites | Of::Stacks if !wanted.is_everything() => {
             return refuse("--only, --root and --min-retained choose objects: they need --of retention")
@@ -188,6 +197,32 @@ fn add_sampled(stacks: &mut Stacks) {
         stacks.rows.push(Row { frames, kind: kind_name(dump, of.kind), values });
     }
     stacks.mappings = &accounts.mappings;
+    warn(stacks);
+}
+
+/// What the names of sampled stacks do not say.
+fn warn(stacks: &mut Stacks) {
+    let totals = stacks.dump.accounts.totals.as_ref();
+    if totals.is_some_and(|totals| totals.without_tables) {
+        stacks.warnings.push(
+            "stacks were taken by frame pointers alone, since the program's libc cannot unwind: functions without \
+             frame pointers hide their callers"
+                .to_owned(),
+        );
+    }
+    let lost = totals.map_or(0, |totals| totals.lost_code);
+    if lost > 0 {
+        stacks.warnings.push(format!(
+            "where {lost} pieces of code lay was not kept, for want of memory: frames there are addresses"
+        ));
+    }
+    let unnamed = stacks.frames.iter().filter(|frame| frame.address != 0).count();
+    if unnamed > 0 {
+        let all = stacks.frames.len();
+        stacks.warnings.push(format!(
+            "{unnamed} of {all} frames have no name: their files are not here as they were loaded, or they are in none"
+        ));
+    }
 }
 
 /// Characters of a name in an export.
