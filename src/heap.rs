@@ -19,7 +19,7 @@
 
 use crate::base::list::List;
 use crate::base::report::{Line, LINE_BYTES};
-use crate::cycle::events::Listener;
+use crate::cycle::events::Listeners;
 use crate::cycle::pace::Pace;
 use crate::cycle::stats::GenerationStats;
 use crate::life::death::Queue;
@@ -134,11 +134,9 @@ pub struct Heap {
     /// What `GC_DEBUG_SAVEALL` kept; one reference each.
     pub garbage: List<*mut core::ffi::c_void>,
     /// Who is told of collections.
-    pub callbacks: List<Listener>,
+    pub callbacks: Listeners,
     /// `GC_DEBUG_*`.
     pub debug: u32,
-    /// Callbacks are being told of a collection.
-    pub notifying: bool,
     /// When automatic collections run.
     pub pace: Pace,
     /// What young collections did.

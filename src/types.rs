@@ -155,6 +155,23 @@ pub struct Books {
     pub peak_bytes: u64,
     /// Objects found by a walk over the heap that wants their number; of that walk only.
     pub found: Found,
+    /// The number of the last watch on the number of its objects; 0: none.
+    pub watched: u32,
+    /// What the heap's profile keeps with the type; zeros when it begins and when it ends.
+    pub profiled: Profiled,
+}
+
+/// What a profile knows of a type.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct Profiled {
+    /// The number of the site that stands for objects of unknown site; 0: not asked for yet.
+    pub site: u32,
+    /// Of what was sampled of the type, the last one's number + 1.
+    pub bucket: u32,
+    /// Without exact counters, the number of the object that is sampled next; 0: not drawn yet. Where objects differ in
+    /// size, bytes until then.
+    pub next: u64,
 }
 
 /// A number of objects, and their bytes.
@@ -472,7 +489,14 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     kind.extra = block as *mut Slots;
     let mut text = block.add(entry_bytes);
     let books = (text as *mut Books).sub(1);
-    books.write(Books { serial, peak: 0, peak_bytes: 0, found: Found::default() });
+    books.write(Books {
+        serial,
+        peak: 0,
+        peak_bytes: 0,
+        found: Found::default(),
+        watched: 0,
+        profiled: Profiled::default(),
+    });
     kind.dead_word = serial.min(DEAD_UNTOLD as u64) as u32;
     let mut simple_field = books as *mut SimpleField;
     kind.name = copy_text(&mut text, spec.name);

@@ -28,7 +28,7 @@ use crate::sys::signal::{self, Before};
 use crate::sys::{self, file, lock};
 use core::ffi::{c_char, c_int, c_void, CStr};
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 /// Bytes put aside for a dump when memory has run out.
 const ASIDE_BYTES: usize = 4 << 20;
@@ -394,7 +394,9 @@ unsafe fn end(heap: *mut Heap) {
 
 /// The signal that the process listens to; 0: none.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
-/// What the signal did before; this and [`SIGNAL`] under [`lock::SIGNALS`].
+/// Heaps that write a dump when it comes.
+static LISTENERS: AtomicUsize = AtomicUsize::new(0);
+/// What the signal did before; all three under [`lock::SIGNALS`].
 static BEFORE: WasBefore = WasBefore(core::cell::UnsafeCell::new(Before::NONE));
 
 struct WasBefore(core::cell::UnsafeCell<Before>);
@@ -409,15 +411,13 @@ unsafe impl Sync for WasBefore {}
 pub unsafe fn on_signal(heap: *mut Heap, signal: c_int, path: *const c_char) -> Result<(), NoSignal> {
     let _guard = lock::SIGNALS.lock();
     if signal == 0 {
-        (*heap).on_signal.store(false, Ordering::Relaxed);
+        let listened = (*heap).on_signal.swap(false, Ordering::Relaxed);
         if !of(heap).is_null() {
             sys::free(core::mem::replace(&mut (*of(heap)).signalled, ptr::null()) as *mut u8);
         }
-        let used = (1..RANGE.heaps_used).any(|index| {
-            let heap = range::heap_at(index);
-            (*heap).is_live() && (*heap).on_signal.load(Ordering::Relaxed)
-        });
-        if !used {
+        let left = LISTENERS.load(Ordering::Relaxed) - listened as usize;
+        LISTENERS.store(left, Ordering::Relaxed);
+        if left == 0 {
             unlisten();
         }
         return Ok(());
@@ -430,7 +430,8 @@ pub unsafe fn on_signal(heap: *mut Heap, signal: c_int, path: *const c_char) -> 
         Ok(()) => {
             sys::free(core::mem::replace(&mut (*plan).signalled, path) as *mut u8);
             (*plan).signalled_by = file::process();
-            (*heap).on_signal.store(true, Ordering::Relaxed);
+            let listened = (*heap).on_signal.swap(true, Ordering::Relaxed);
+            LISTENERS.store(LISTENERS.load(Ordering::Relaxed) + !listened as usize, Ordering::Relaxed);
             Ok(())
         }
         Err(why) => {

@@ -35,6 +35,8 @@ pub enum Metric {
     PauseNs = 6,
     /// Live objects of one type.
     TypeObjects = 7,
+    /// The watch has ended.
+    Gone = 0,
 }
 
 /// What is done; the numbers of `GC_WATCH_*`.
@@ -68,6 +70,10 @@ pub struct Watch {
     pub ctx: *mut c_void,
     /// The type, of [`Metric::TypeObjects`].
     pub kind: *mut Type,
+    /// The numbers of the type's watches before this one and behind it; 0: none.
+    before: u32,
+    /// As `before`.
+    behind: u32,
     /// The file, of [`Action::Dump`]; ours.
     pub path: *const c_char,
     /// The number has not fallen below the limit since it was set off.
@@ -84,7 +90,10 @@ pub struct Watch {
 
 /// The watches of one heap. Zeroed memory has none.
 pub struct Watches {
+    /// Their numbers rise. One that has ended has no metric any more until it is swept.
     all: List<Watch>,
+    /// Of these, the ones that have ended.
+    gone: usize,
     last_number: u32,
     /// They are being looked at.
     looking: bool,
@@ -101,6 +110,8 @@ impl Watch {
             callback: None,
             ctx: core::ptr::null_mut(),
             kind: core::ptr::null_mut(),
+            before: 0,
+            behind: 0,
             path: core::ptr::null(),
             passed: false,
             pause_ns: 0,
@@ -156,6 +167,33 @@ impl Watches {
     }
 }
 
+impl Watches {
+    /// The place of a watch.
+    fn find(&self, number: u32) -> Option<usize> {
+        self.all.as_slice().binary_search_by_key(&number, |watch| watch.number).ok()
+    }
+
+    fn get_mut(&mut self, number: u32) -> Option<&mut Watch> {
+        self.find(number).and_then(|place| self.all.get_mut(place))
+    }
+
+    /// Puts a watch into the list of its type's, or takes it out.
+    unsafe fn link(&mut self, watch: &Watch, inside: bool) {
+        if watch.kind.is_null() {
+            return;
+        }
+        let (behind_before, before_behind) =
+            if inside { (watch.number, watch.number) } else { (watch.behind, watch.before) };
+        if let Some(before) = self.get_mut(watch.before) {
+            before.behind = behind_before;
+        }
+        match self.get_mut(watch.behind) {
+            Some(behind) => behind.before = before_behind,
+            None => (*(*watch.kind).books()).watched = before_behind,
+        }
+    }
+}
+
 /// Adds a watch; its number. None for out of memory.
 ///
 /// # Safety
@@ -169,15 +207,20 @@ pub unsafe fn add(heap: *mut Heap, watch: &Watch) -> Option<u32> {
     }
     let watches = &mut *watches;
     let number = watches.last_number + 1;
-    if !watches.all.push(Watch { number, path, process: file::process(), ..*watch }) {
+    let before = if watch.kind.is_null() { 0 } else { (*(*watch.kind).books()).watched };
+    let watch = Watch { number, path, before, behind: 0, process: file::process(), ..*watch };
+    if !watches.all.push(watch) {
         sys::free(path as *mut u8);
         return None;
     }
+    watches.link(&watch, true);
     watches.last_number = number;
-    (*heap).pace.look_bytes = LOOK_BYTES;
-    // The budget that was given already may be much larger.
-    (*heap).recall_rations();
-    (*heap).renew_budget(false);
+    if (*heap).pace.look_bytes == 0 {
+        (*heap).pace.look_bytes = LOOK_BYTES;
+        // The budget that was given already may be much larger.
+        (*heap).recall_rations();
+        (*heap).renew_budget(false);
+    }
     Some(number)
 }
 
@@ -187,24 +230,32 @@ pub unsafe fn add(heap: *mut Heap, watch: &Watch) -> Option<u32> {
 /// - Only the heap's thread is in the heap.
 pub unsafe fn remove(heap: *mut Heap, number: u32) -> bool {
     let Some(watches) = of(heap).as_mut() else { return false };
-    let Some(index) = watches.all.as_slice().iter().position(|watch| watch.number == number) else {
+    let Some(watch) = watches.get_mut(number).filter(|watch| watch.metric != Metric::Gone) else {
         return false;
     };
-    if let Some(watch) = watches.all.get(index) {
-        sys::free(watch.path as *mut u8);
-    }
-    watches.all.remove(index);
-    if watches.all.as_slice().is_empty() {
+    let ended = *watch;
+    sys::free(ended.path as *mut u8);
+    (watch.metric, watch.path, watch.kind) = (Metric::Gone, core::ptr::null(), core::ptr::null_mut());
+    watches.link(&ended, false);
+    watches.gone += 1;
+    if watches.gone == watches.all.len() {
         (*heap).pace.look_bytes = 0;
+    }
+    // Those behind do not move up for each one that goes.
+    if 2 * watches.gone > watches.all.len() {
+        watches.gone = 0;
+        watches.all.retain(|watch| watch.metric != Metric::Gone);
     }
     true
 }
 
 /// A type ends: nobody watches it any more.
 unsafe fn type_ended(kind: *mut Type) {
-    let heap = (*kind).heap;
-    while let Some(watch) = (*of(heap)).all.as_slice().iter().find(|watch| watch.kind == kind) {
-        remove(heap, watch.number);
+    loop {
+        let number = (*(*kind).books()).watched;
+        if number == 0 || !remove((*kind).heap, number) {
+            return;
+        }
     }
 }
 
@@ -215,15 +266,24 @@ unsafe fn paused(heap: *mut Heap, pause_ns: u64) {
     }
 }
 
-unsafe fn value_of(heap: *mut Heap, watch: &Watch) -> u64 {
+/// Numbers that take long to find out, as long as no host code runs.
+#[derive(Default)]
+struct Numbers {
+    live_bytes: Option<u64>,
+    live_objects: Option<u64>,
+    resident_bytes: Option<u64>,
+}
+
+unsafe fn value_of(heap: *mut Heap, watch: &Watch, numbers: &mut Numbers) -> u64 {
     match watch.metric {
-        Metric::LiveBytes => (*heap).live_bytes(),
-        Metric::LiveObjects => (*heap).live_objects(),
+        Metric::LiveBytes => *numbers.live_bytes.get_or_insert_with(|| (*heap).live_bytes()),
+        Metric::LiveObjects => *numbers.live_objects.get_or_insert_with(|| (*heap).live_objects()),
         Metric::ExternalBytes => (*heap).external.total,
         Metric::HeapBytes => (*heap).heap_bytes(),
-        Metric::ResidentBytes => meters::resident_bytes(),
+        Metric::ResidentBytes => *numbers.resident_bytes.get_or_insert_with(meters::resident_bytes),
         Metric::PauseNs => watch.pause_ns,
         Metric::TypeObjects => (*watch.kind).live(),
+        Metric::Gone => 0,
     }
 }
 
@@ -233,30 +293,41 @@ unsafe fn look_at_all(heap: *mut Heap) {
         return;
     }
     (*of(heap)).looking = true;
-    let mut number = 0;
+    let mut numbers = Numbers::default();
+    let (mut place, mut number) = (0, 0);
     // Host code may add and remove watches: they are told by their numbers, which rise.
-    while let Some(index) = next_index(heap, number) {
-        let Some(mut watch) = (*of(heap)).all.get(index) else { break };
+    while let Some(mut watch) = next(heap, number, &mut place) {
         number = watch.number;
-        let value = value_of(heap, &watch);
+        if watch.metric == Metric::Gone {
+            continue;
+        }
+        let value = value_of(heap, &watch, &mut numbers);
         let set_off = value >= watch.limit && !watch.passed;
         watch.passed = value >= watch.limit;
         if set_off {
-            watch.count += 1;
+            watch.count = watch.count.saturating_add(1);
             if watch.metric == Metric::PauseNs {
                 (watch.passed, watch.pause_ns) = (false, 0);
             }
         }
-        (*of(heap)).all.set(index, watch);
+        (*of(heap)).all.set(place, watch);
         if set_off {
             act(heap, &watch, value);
+            numbers = Numbers::default();
         }
     }
     (*of(heap)).looking = false;
 }
 
-unsafe fn next_index(heap: *mut Heap, number: u32) -> Option<usize> {
-    (*of(heap)).all.as_slice().iter().position(|watch| watch.number > number)
+/// The first watch behind a number, and its place, which is that of the number's own as a rule, or the next.
+unsafe fn next(heap: *mut Heap, number: u32, place: &mut usize) -> Option<Watch> {
+    let all = (*of(heap)).all.as_slice();
+    let is_at = |place: usize| all.get(place).is_some_and(|watch| watch.number == number);
+    *place = match is_at(*place) {
+        true => *place + 1,
+        false => all.partition_point(|watch| watch.number <= number),
+    };
+    all.get(*place).copied()
 }
 
 unsafe fn act(heap: *mut Heap, watch: &Watch, value: u64) {

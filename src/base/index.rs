@@ -91,6 +91,45 @@ impl Index {
         }
     }
 
+    /// Takes a number out, if it is in; `hash_of` gives the hash of any that is.
+    pub fn remove(&mut self, hash: u32, number: u32, hash_of: impl Fn(u32) -> u32) {
+        if self.capacity == 0 {
+            return;
+        }
+        let mask = self.capacity - 1;
+        let mut hole = hash as usize & mask;
+        // SAFETY: all places are below the capacity, and one at least is free.
+        unsafe {
+            while *self.places.add(hole) != number + 1 {
+                if *self.places.add(hole) == 0 {
+                    return;
+                }
+                hole = self.after(hole);
+            }
+            // Whoever probed past the hole moves into it, as in `life/external.rs`.
+            let mut at = hole;
+            loop {
+                at = self.after(at);
+                let Some(next) = (*self.places.add(at)).checked_sub(1) else { break };
+                let home = hash_of(next) as usize;
+                if at.wrapping_sub(home) & mask >= at.wrapping_sub(hole) & mask {
+                    *self.places.add(hole) = next + 1;
+                    hole = at;
+                }
+            }
+            *self.places.add(hole) = 0;
+        }
+        self.len -= 1;
+    }
+
+    /// From now on the numbers below `count`, no more than there were, and no other ones.
+    pub fn refill(&mut self, count: u32, hash_of: impl Fn(u32) -> u32) {
+        // SAFETY: ours, of this size.
+        unsafe { ptr::write_bytes(self.places, 0, self.capacity) };
+        (0..count).for_each(|number| self.put(hash_of(number), number));
+        self.len = count as usize;
+    }
+
     /// Bytes of its memory.
     pub fn own_bytes(&self) -> u64 {
         (self.capacity * size_of::<u32>()) as u64
@@ -110,6 +149,11 @@ pub fn mix(hash: u64, number: u64) -> u64 {
     mixed ^ mixed >> 32
 }
 
+/// The hash of an address.
+pub fn hash_of_address(address: usize) -> u32 {
+    mix(0, address as u64) as u32
+}
+
 /// The hash of a text.
 pub fn hash_of_text(text: &[u8]) -> u32 {
     text.iter().fold(0, |hash, &byte| mix(hash, byte as u64)) as u32
@@ -120,17 +164,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_found() {
+    fn numbers_are_found_until_they_are_taken_out() {
         let mut index = Index::new();
         // Few hashes, so that many numbers share one.
         let hash_of = |number: u32| mix(7, number as u64 % 300) as u32;
         for number in 0..2000 {
             assert!(index.enter(hash_of(number), number, hash_of));
         }
-        for number in 0..2100 {
-            let found = index.find(hash_of(number), |other| other == number);
-            assert_eq!(found.is_some(), number < 2000, "{number}");
+        for number in (0..2000).filter(|number| number % 3 != 1) {
+            index.remove(hash_of(number), number, hash_of);
+            index.remove(hash_of(number), number, hash_of);
         }
+        let has = |index: &Index, number| index.find(hash_of(number), |other| other == number).is_some();
+        assert!((0..2000).all(|number| has(&index, number) == (number % 3 == 1)));
+        assert_eq!(index.len, 2000 / 3 + 1);
+        index.refill(100, hash_of);
+        assert!((0..2000).all(|number| has(&index, number) == (number < 100)));
         index.end();
         assert_eq!(index.find(0, |_| true), None);
     }

@@ -1,6 +1,8 @@
 //! Who is told of collections: the host's callbacks, and the log under the debug flags.
 
 use super::Kind;
+use crate::base::index::{self, Index};
+use crate::base::list::List;
 use crate::base::report::{self, CText, Level};
 use crate::cycle::stats::Status;
 use crate::header;
@@ -80,43 +82,81 @@ pub type EventFn = unsafe extern "C" fn(*mut Heap, *const Event, *mut c_void);
 
 /// Who is told. A removed one has no function until it is swept.
 #[derive(Clone, Copy)]
-pub struct Listener {
-    /// The callback.
-    pub function: Option<EventFn>,
-    /// Its context.
-    pub ctx: *mut c_void,
+struct Listener {
+    function: Option<EventFn>,
+    ctx: *mut c_void,
 }
 
-/// Adds a callback. False for out of memory.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn add(heap: *mut Heap, function: EventFn, ctx: *mut c_void) -> bool {
-    (*heap).callbacks.push(Listener { function: Some(function), ctx })
+impl Listener {
+    fn hash(&self) -> u32 {
+        let function = self.function.map_or(0, |function| function as usize);
+        index::mix(function as u64, self.ctx as u64) as u32
+    }
 }
 
-/// The place of a callback.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn find(heap: *mut Heap, function: EventFn, ctx: *mut c_void) -> Option<usize> {
-    (0..(*heap).callbacks.len()).find(|&index| {
-        (*heap).callbacks.get(index).is_some_and(|listener| {
-            listener.function.is_some_and(|known| known as usize == function as usize) && listener.ctx == ctx
-        })
-    })
+/// All who are told, in the order in which they asked. Zeroed memory is nobody.
+#[repr(C)]
+pub struct Listeners {
+    all: List<Listener>,
+    /// Their places, by function and context.
+    places: Index,
+    /// Removed ones that are not swept yet.
+    gone: usize,
+    /// They are being told.
+    notifying: bool,
 }
 
-/// Removes the callback at a place. Its slot stays until no callbacks are running, so that nobody is left
-/// out.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap.
-pub unsafe fn remove(heap: *mut Heap, index: usize) {
-    if (*heap).notifying {
-        (*heap).callbacks.set(index, Listener { function: None, ctx: core::ptr::null_mut() });
-    } else {
-        (*heap).callbacks.remove(index);
+impl Listeners {
+    /// The place of a callback.
+    pub fn find(&self, function: EventFn, ctx: *mut c_void) -> Option<usize> {
+        let wanted = Listener { function: Some(function), ctx };
+        let is = |place: u32| {
+            self.all.get(place as usize).is_some_and(|listener| {
+                listener.function.is_some_and(|known| known as usize == function as usize)
+                    && listener.ctx == ctx
+            })
+        };
+        self.places.find(wanted.hash(), is).map(|place| place as usize)
+    }
+
+    /// Adds a callback that is not there. False for out of memory.
+    pub fn add(&mut self, function: EventFn, ctx: *mut c_void) -> bool {
+        let listener = Listener { function: Some(function), ctx };
+        if !self.all.reserve(1) {
+            return false;
+        }
+        let Listeners { all, places, .. } = self;
+        let hash_of = |place: u32| all.get(place as usize).map_or(0, |listener| listener.hash());
+        places.enter(listener.hash(), all.len() as u32, hash_of) && self.all.push(listener)
+    }
+
+    /// Removes the callback at a place, which stays until it is swept: so nobody is left out where they are being told,
+    /// and nobody moves up for each one that goes.
+    pub fn remove(&mut self, place: usize) {
+        let Listeners { all, places, .. } = self;
+        let Some(listener) = all.get(place) else { return };
+        let hash_of = |place: u32| all.get(place as usize).map_or(0, |listener| listener.hash());
+        places.remove(listener.hash(), place as u32, hash_of);
+        self.all.set(place, Listener { function: None, ctx: core::ptr::null_mut() });
+        self.gone += 1;
+        self.sweep();
+    }
+
+    fn sweep(&mut self) {
+        if self.notifying || 2 * self.gone <= self.all.len() {
+            return;
+        }
+        self.gone = 0;
+        self.all.retain(|listener| listener.function.is_some());
+        let Listeners { all, places, .. } = self;
+        places
+            .refill(all.len() as u32, |place| all.get(place as usize).map_or(0, |listener| listener.hash()));
+    }
+
+    /// Gives the memory back.
+    pub fn end(&mut self) {
+        self.all.end();
+        self.places.end();
     }
 }
 
@@ -128,25 +168,18 @@ pub unsafe fn notify(heap: *mut Heap, event: &Event) {
     if (*heap).debug & DEBUG_STATS != 0 {
         log_event(heap, event);
     }
-    let count = (*heap).callbacks.len();
+    let count = (*heap).callbacks.all.len();
     if count == 0 {
         return;
     }
-    (*heap).notifying = true;
-    for index in 0..count {
-        if let Some(Listener { function: Some(function), ctx }) = (*heap).callbacks.get(index) {
+    (*heap).callbacks.notifying = true;
+    for place in 0..count {
+        if let Some(Listener { function: Some(function), ctx }) = (*heap).callbacks.all.get(place) {
             host::event(heap, function, event, ctx);
         }
     }
-    (*heap).notifying = false;
-    let mut index = 0;
-    while let Some(listener) = (*heap).callbacks.get(index) {
-        if listener.function.is_none() {
-            (*heap).callbacks.remove(index);
-        } else {
-            index += 1;
-        }
-    }
+    (*heap).callbacks.notifying = false;
+    (*heap).callbacks.sweep();
 }
 
 unsafe fn log_event(heap: *mut Heap, event: &Event) {

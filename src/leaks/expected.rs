@@ -74,19 +74,20 @@ pub unsafe fn check(heap: *mut Heap, collect: bool) -> (usize, Status) {
         return (0, Status::Ok);
     }
     let status = if collect { cycle::collect(heap, Kind::Full).1 } else { Status::Ok };
-    let mut index = 0;
-    while let Some(entry) = (*super::of(heap)).expected.entries.get(index) {
+    // Callbacks of the collection may have made others.
+    let entries = &mut (*super::of(heap)).expected.entries;
+    entries.retain(|entry| {
         let obj = weak::target_of(entry.weak);
-        if obj.is_null() {
-            weak::free(entry.weak);
-            sys::free(entry.why as *mut u8);
-            (*super::of(heap)).expected.entries.remove(index);
-            continue;
+        match obj.is_null() {
+            true => {
+                weak::free(entry.weak);
+                sys::free(entry.why as *mut u8);
+            }
+            false => say(heap, obj, entry),
         }
-        say(heap, obj, &entry);
-        index += 1;
-    }
-    (index, status)
+        !obj.is_null()
+    });
+    (entries.len(), status)
 }
 
 unsafe fn say(heap: *mut Heap, obj: *mut c_void, entry: &Entry) {

@@ -65,29 +65,46 @@ unsafe fn numbers(heap: *mut Heap) -> Numbers {
             }
         });
     });
-    Numbers { objects: (*heap).live_objects() as i64, bytes: (*heap).bytes_in_use() as i64, references }
+    Numbers {
+        objects: (*heap).live_objects() as i64,
+        bytes: (*heap).bytes_in_use().min(i64::MAX as u64) as i64,
+        references,
+    }
+}
+
+/// Live objects of a type.
+#[derive(Clone, Copy)]
+struct Living {
+    kind: *mut Type,
+    /// The type's, which no other has or had; they fall.
+    serial: u64,
+    live: u64,
 }
 
 /// Live objects of each type.
-unsafe fn types(heap: *mut Heap) -> List<(*mut Type, u64)> {
+unsafe fn types(heap: *mut Heap) -> List<Living> {
     let mut all = List::new();
     // What finds no room is not named.
     (*heap).each_type(|kind| {
-        let _ = all.push((kind, (*kind).live()));
+        let _ = all.push(Living { kind, serial: (*(*kind).books()).serial, live: (*kind).live() });
     });
     all
 }
 
-/// The type with the greatest increase.
-unsafe fn grown(before: &List<(*mut Type, u64)>, after: &List<(*mut Type, u64)>) -> *const c_char {
-    let mut most = (0, ptr::null());
-    for &(kind, live) in after.as_slice() {
-        let old = before.as_slice().iter().find(|entry| entry.0 == kind).map_or(0, |entry| entry.1);
-        if live.saturating_sub(old) > most.0 {
-            most = (live - old, (*kind).name().0);
+/// The type with the greatest increase. Types are listed latest first: one pass over both.
+unsafe fn grown(before: &List<Living>, after: &List<Living>) -> *const c_char {
+    let (mut most, mut name) = (0, ptr::null());
+    let mut rest = before.as_slice();
+    for now in after.as_slice() {
+        while let Some((_, older)) = rest.split_first().filter(|(first, _)| first.serial > now.serial) {
+            rest = older;
+        }
+        let old = rest.first().filter(|first| first.serial == now.serial).map_or(0, |first| first.live);
+        if now.live.saturating_sub(old) > most {
+            (most, name) = (now.live - old, (*now.kind).name().0);
         }
     }
-    most.1
+    name
 }
 
 unsafe fn run_once(heap: *mut Heap, function: RunFn, ctx: *mut c_void) {

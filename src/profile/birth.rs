@@ -107,7 +107,7 @@ pub unsafe fn new_array_here(kind: *mut Type, length: usize, site: *const Site) 
 /// Enters a new object.
 #[inline(always)]
 unsafe fn made(profile: &mut Profile, obj: *mut c_void, kind: *mut Type, bytes: u64, site: *const Site) {
-    let mut id = if site.is_null() { site_of_type(profile, kind) } else { site::number("rc_new_at", site) };
+    let mut id = if site.is_null() { site_of_type(kind) } else { site::number("rc_new_at", site) };
     if !profile.book.reserve(id) {
         id = site::OTHER;
     }
@@ -156,18 +156,18 @@ impl Profile {
 }
 
 #[inline(always)]
-unsafe fn site_of_type(profile: &mut Profile, kind: *mut Type) -> u32 {
-    match profile.book.site_of_type((*kind).index) {
-        0 => name_site_of_type(profile, kind),
+unsafe fn site_of_type(kind: *mut Type) -> u32 {
+    match (*(*kind).books()).profiled.site {
+        0 => name_site_of_type(kind),
         id => id,
     }
 }
 
 #[cold]
 #[inline(never)]
-unsafe fn name_site_of_type(profile: &mut Profile, kind: *mut Type) -> u32 {
+unsafe fn name_site_of_type(kind: *mut Type) -> u32 {
     let id = site::number_of_type((*kind).name().0);
-    profile.book.set_site_of_type((*kind).index, id);
+    (*(*kind).books()).profiled.site = id;
     id
 }
 

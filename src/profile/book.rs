@@ -89,9 +89,6 @@ impl Counters {
 pub struct Book {
     counters: *mut Counters,
     len: usize,
-    /// The number of the site that stands for a type's objects of unknown site; 0: none yet.
-    types: *mut u32,
-    types_len: usize,
 }
 
 impl Book {
@@ -181,47 +178,6 @@ impl Book {
         }
     }
 
-    /// The site that stands for a type's objects of unknown site; 0: not asked for yet.
-    #[inline(always)]
-    pub fn site_of_type(&self, type_index: u32) -> u32 {
-        if (type_index as usize) < self.types_len {
-            // SAFETY: below the length.
-            unsafe { *self.types.add(type_index as usize) }
-        } else {
-            0
-        }
-    }
-
-    /// Keeps that site. Out of memory only means that it is looked up again.
-    pub fn set_site_of_type(&mut self, type_index: u32, site: u32) {
-        let index = type_index as usize;
-        if index >= self.types_len {
-            let len = (index + 1).next_power_of_two().max(64);
-            let types = sys::allocate(len * size_of::<u32>()) as *mut u32;
-            if types.is_null() {
-                return;
-            }
-            // SAFETY: as in `grow`.
-            unsafe {
-                if self.types_len != 0 {
-                    ptr::copy_nonoverlapping(self.types, types, self.types_len);
-                }
-                sys::free(self.types as *mut u8);
-            }
-            self.types = types;
-            self.types_len = len;
-        }
-        // SAFETY: below the length.
-        unsafe { *self.types.add(index) = site };
-    }
-
-    /// A type ended.
-    pub fn forget_type(&mut self, type_index: u32) {
-        if (type_index as usize) < self.types_len {
-            self.set_site_of_type(type_index, 0);
-        }
-    }
-
     /// Calls `each` with the number and the counters of every site that was used.
     pub fn each(&self, mut each: impl FnMut(u32, &Counters)) {
         for site in 0..self.len as u32 {
@@ -245,16 +201,13 @@ impl Book {
 
     /// Bytes of the book.
     pub fn own_bytes(&self) -> u64 {
-        (self.len * size_of::<Counters>() + self.types_len * size_of::<u32>()) as u64
+        (self.len * size_of::<Counters>()) as u64
     }
 
     /// Gives the memory back.
     pub fn end(&mut self) {
         // SAFETY: ours, and empty from here on.
-        unsafe {
-            sys::free(self.counters as *mut u8);
-            sys::free(self.types as *mut u8);
-        }
-        *self = Book { counters: ptr::null_mut(), len: 0, types: ptr::null_mut(), types_len: 0 };
+        unsafe { sys::free(self.counters as *mut u8) };
+        *self = Book { counters: ptr::null_mut(), len: 0 };
     }
 }

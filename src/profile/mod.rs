@@ -33,7 +33,7 @@ use crate::header::{self, Flags};
 use crate::heap::{Heap, Phase};
 use crate::observe::{Notice, Seat, Wants};
 use crate::sys;
-use crate::types::{Type, TypeFlags};
+use crate::types::{Profiled, Type, TypeFlags};
 use book::Book;
 use core::ffi::c_void;
 use core::ptr;
@@ -295,6 +295,7 @@ unsafe fn set_watched(kind: *mut Type, flags: u32) {
         (false, false) => None,
     };
     (*kind).header = (*kind).header.with(Flags::SIDE, flags & SITES != 0);
+    (*(*kind).books()).profiled = Profiled::default();
 }
 
 /// Whoever is told what happens in the heap: the profile of it.
@@ -330,11 +331,8 @@ unsafe fn type_made(kind: *mut Type) {
 /// A type ends: its slot may become another one's.
 unsafe fn type_ended(kind: *mut Type) {
     let profile = of((*kind).heap);
-    if !profile.is_null() {
-        (*profile).book.forget_type((*kind).index);
-        if !(*profile).samples.is_null() {
-            (*(*profile).samples).forget_type((*kind).index);
-        }
+    if !profile.is_null() && !(*profile).samples.is_null() {
+        (*(*profile).samples).forget_type(&*kind);
     }
 }
 

@@ -41,7 +41,7 @@ pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
     let profile = super::of(heap);
     let stride = (*kind).stride as u64;
     let id = match site.is_null() {
-        true => (*profile).book.site_of_type((*kind).index),
+        true => (*(*kind).books()).profiled.site,
         false => (*site).known_number(),
     };
     // As often as a ration would be granted, somebody must look: at the type's peak, the clock, the ticks.

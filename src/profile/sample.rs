@@ -76,6 +76,9 @@ pub struct Bucket {
     pub name: u32,
     /// The type's index; [`NO_TYPE`] when it has ended.
     pub type_index: u32,
+    /// The number of the type's bucket before + 1; 0: none.
+    before: u32,
+    hash: u32,
     /// Samples taken,
     pub samples: u64,
     /// and those whose object lives.
@@ -108,9 +111,6 @@ pub struct Samples {
     options: Options,
     random: Random,
     walker: Walker,
-    /// Without exact counters, by type: the number of the object that is sampled next; 0: not drawn yet. Of types whose objects differ in
-    /// size: bytes until the next point.
-    types: List<u64>,
     /// All frames of all stacks.
     pub frames: List<u64>,
     /// Stacks that differ.
@@ -151,8 +151,7 @@ impl Samples {
     /// Bytes of all this.
     pub fn own_bytes(&self) -> u64 {
         let live = (self.live_capacity * size_of::<Live>()) as u64;
-        self.types.own_bytes()
-            + self.frames.own_bytes()
+        self.frames.own_bytes()
             + self.stacks.own_bytes()
             + self.buckets.own_bytes()
             + self.stack_index.own_bytes()
@@ -160,28 +159,15 @@ impl Samples {
             + live
     }
 
-    /// The place of a type in `types`; None for out of memory.
-    fn of_type(&mut self, kind: &Type) -> Option<&mut u64> {
-        while self.types.len() <= kind.index as usize {
-            if !self.types.push(0) {
-                return None;
-            }
-        }
-        self.types.get_mut(kind.index as usize)
-    }
-
-    /// Where the next point falls is drawn anew.
-    fn draw_anew(&mut self, index: u32) {
-        self.types.set(index as usize, 0);
-    }
-
     /// A type ends; another one may get its index.
-    pub fn forget_type(&mut self, index: u32) {
-        self.draw_anew(index);
-        for bucket in self.buckets.as_mut_slice() {
-            if bucket.type_index == index {
-                bucket.type_index = NO_TYPE;
-            }
+    ///
+    /// # Safety
+    /// - The type is one of the heap's.
+    pub unsafe fn forget_type(&mut self, kind: &Type) {
+        let mut number = (*kind.books()).profiled.bucket;
+        while let Some(bucket) = self.buckets.get_mut((number as usize).wrapping_sub(1)) {
+            bucket.type_index = NO_TYPE;
+            number = bucket.before;
         }
     }
 
@@ -194,7 +180,8 @@ impl Samples {
     fn objects_left(&mut self, kind: &Type) -> u64 {
         let mean = self.options.mean;
         let objects = (self.random.gap(mean) / kind.stride as f64) as u64;
-        let Some(next) = self.of_type(kind) else { return u64::MAX };
+        // SAFETY: a live type has its books.
+        let next = unsafe { &mut (*kind.books()).profiled.next };
         if *next == 0 {
             *next = kind.allocated() + objects.min(1 << 62) + 1;
         }
@@ -204,7 +191,8 @@ impl Samples {
     /// Whether a point falls into an object of a type whose objects differ in size.
     fn falls_into(&mut self, kind: &Type, bytes: u64) -> bool {
         let gap = self.random.gap(self.options.mean) as u64 + 1;
-        let Some(left) = self.of_type(kind) else { return false };
+        // SAFETY: a live type has its books.
+        let left = unsafe { &mut (*kind.books()).profiled.next };
         if *left == 0 {
             *left = gap;
         }
@@ -238,31 +226,34 @@ impl Samples {
         Some(number)
     }
 
-    fn bucket_number(&mut self, stack: u32, name: u32, type_index: u32) -> Option<u32> {
-        let hash_of = |stack: u32, name: u32| mix(stack as u64, name as u64) as u32;
-        let hash = hash_of(stack, name);
-        let buckets = &self.buckets;
+    fn bucket_number(&mut self, stack: u32, name: u32, kind: &Type) -> Option<u32> {
+        // Types may have one name, and one stack may make objects of all of them.
+        let hash = mix(mix(stack as u64, name as u64), kind.index as u64) as u32;
+        let Samples { buckets, bucket_index, .. } = self;
         let same = |number: u32| {
             buckets.get(number as usize).is_some_and(|bucket| {
-                bucket.stack == stack && bucket.name == name && bucket.type_index == type_index
+                bucket.stack == stack && bucket.name == name && bucket.type_index == kind.index
             })
         };
-        if let Some(number) = self.bucket_index.find(hash, same) {
+        if let Some(number) = bucket_index.find(hash, same) {
             return Some(number);
         }
-        let number = self.buckets.len() as u32;
-        if !self.buckets.reserve(1) {
+        let number = buckets.len() as u32;
+        if !buckets.reserve(1) {
             return None;
         }
-        let buckets = &self.buckets;
-        let old_hash = |old: u32| buckets.get(old as usize).map_or(0, |old| hash_of(old.stack, old.name));
-        if !self.bucket_index.enter(hash, number, old_hash) {
+        let hash_of = |old: u32| buckets.get(old as usize).map_or(0, |bucket| bucket.hash);
+        if !bucket_index.enter(hash, number, hash_of) {
             return None;
         }
+        // SAFETY: a live type has its books.
+        let before = unsafe { core::mem::replace(&mut (*kind.books()).profiled.bucket, number + 1) };
         drop_bool(self.buckets.push(Bucket {
             stack,
             name,
-            type_index,
+            type_index: kind.index,
+            before,
+            hash,
             samples: 0,
             live_samples: 0,
             objects: 0,
@@ -288,7 +279,7 @@ impl Samples {
         let kind = &*object::type_of(obj);
         let name = site::number_of_type(kind.name().0);
         let Some(stack) = self.stack_number(frames) else { return false };
-        let Some(number) = self.bucket_number(stack, name, kind.index) else { return false };
+        let Some(number) = self.bucket_number(stack, name, kind) else { return false };
         let live = Live { granule: range::granule_of(obj), bytes, bucket: number };
         if !self.put_live(live) {
             return false;
@@ -404,7 +395,6 @@ impl Samples {
 
     /// Gives the memory back.
     pub fn end(&mut self) {
-        self.types.end();
         self.walker.end();
         self.frames.end();
         self.stacks.end();
@@ -540,7 +530,7 @@ unsafe fn enter(kind: *mut Type, obj: *mut c_void, frames: &Frames) {
         let gap = samples.random.gap(samples.options.mean) as u64 + 1;
         (*profile).due_bytes = (*profile).allocated_bytes + gap;
     } else {
-        samples.draw_anew((*kind).index);
+        (*(*kind).books()).profiled.next = 0;
     }
     if obj.is_null() {
         return;

@@ -284,11 +284,11 @@ pub(in crate::capi) unsafe fn add_callback(
         (*heap).set_error(format_args!("gc_add_callback: callback is null"));
         return RC_ERR_INVALID;
     };
-    if events::find(heap, callback, ctx).is_some() {
+    if (*heap).callbacks.find(callback, ctx).is_some() {
         (*heap).set_error(format_args!("gc_add_callback: the callback is there with this ctx already"));
         return RC_ERR_INVALID;
     }
-    if !events::add(heap, callback, ctx) {
+    if !(*heap).callbacks.add(callback, ctx) {
         (*heap).set_error(format_args!("gc_add_callback: no memory"));
         return RC_ERR_NO_MEMORY;
     }
@@ -301,9 +301,9 @@ pub(in crate::capi) unsafe fn remove_callback(
     ctx: *mut c_void,
 ) -> rc_status {
     let Some(heap) = heap_of("gc_remove_callback", heap) else { return RC_ERR_NO_MEMORY };
-    match event_fn(callback).and_then(|callback| events::find(heap, callback, ctx)) {
+    match event_fn(callback).and_then(|callback| (*heap).callbacks.find(callback, ctx)) {
         Some(index) => {
-            events::remove(heap, index);
+            (*heap).callbacks.remove(index);
             RC_OK
         }
         None => {
