@@ -19,8 +19,11 @@ pub unsafe fn text<'a>(name: &CStr) -> Option<&'a CStr> {
         Variable::Unset => None,
         Variable::Text(text) => Some(text),
         Variable::Forbidden => {
-            let why = format_args!("not obeyed, since the program has more rights than who started it");
-            refuse(name, c"", why);
+            refuse(
+                name,
+                c"",
+                format_args!("not obeyed, since the program has more rights than who started it"),
+            );
             None
         }
     }
