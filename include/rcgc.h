@@ -39,8 +39,9 @@
  *     RC_ERR_IO it has the reason; what it has after another failure is not said.
  *   - Threads: a heap is serialised by its host, as under a global lock. Different heaps are
  *     independent. A child of fork may use and free every heap that no other thread was in.
- *   - The comment of every function says in five labels: who owns what, which threads may call,
- *     whether a collection may run, whether host code may run, and how it fails.
+ *   - The comment of every function says how it fails, and in four more labels what differs from
+ *     this: "Ownership: nothing" changes hands; "Threads: the heap's", which is whatever thread its
+ *     host lets in; "May collect: no"; "Runs host code: no".
  *
  * WHAT THE HOST OWES at every call labelled "May collect: yes" (by default rc_new and rc_new_array)
  *
@@ -50,46 +51,13 @@
  *
  * HEADERS
  *
- *   rcgc/config.h     versions, platforms, attributes     rcgc/object.h     making objects, asking about them
- *   rcgc/status.h     results                             rcgc/inline.h     counts, inline
- *   rcgc/heap.h       heaps, log and fatal hooks          rcgc/count.h      counts, exported (RCGC_NO_INLINE)
- *   rcgc/type.h       types and their callbacks           rcgc/collector.h  collections, policy, statistics
- *   rcgc/fields.h     the RC_FIELD macros                 rcgc/weak.h       weak handles
- *   rcgc/weakmap.h    ephemeron tables                    rcgc/scope.h      scopes
- *   rcgc/auto.h       RC_SCOPE and RC_AUTO                rcgc/dump.h       a heap as a file, for the rcgc tool
- *   rcgc/inspect.h    walks, facts, types, growth         rcgc/query.h      edges, paths, what keeps an object
- *   rcgc/profile.h    who allocates what                  rcgc/site.h       RC_NEW: rc_new with its place
- *   rcgc/lines.h      line tables, a profile as text      rcgc/leak.h       what is held too long
- *   rcgc/series.h     numbers over time, limits           rcgc/stacks.h     call stacks of samples
- *   rcgc/plan.h       what is written by itself
- *   rcgc/rings.h      rings by shape, checking a heap
+ *   rcgc/core.h has what a host needs to count and to collect, rcgc/tools.h adds what looks into
+ *   heaps and profiles them; this header is both.
  */
 #ifndef RCGC_H
 #define RCGC_H
 
-#include <rcgc/config.h>
-#include <rcgc/status.h>
-#include <rcgc/heap.h>
-#include <rcgc/type.h>
-#include <rcgc/fields.h>
-#include <rcgc/object.h>
-#include <rcgc/inline.h>
-#include <rcgc/count.h>
-#include <rcgc/collector.h>
-#include <rcgc/weak.h>
-#include <rcgc/weakmap.h>
-#include <rcgc/scope.h>
-#include <rcgc/auto.h>
-#include <rcgc/inspect.h>
-#include <rcgc/query.h>
-#include <rcgc/rings.h>
-#include <rcgc/dump.h>
-#include <rcgc/profile.h>
-#include <rcgc/stacks.h>
-#include <rcgc/lines.h>
-#include <rcgc/leak.h>
-#include <rcgc/plan.h>
-#include <rcgc/series.h>
-#include <rcgc/site.h>
+#include <rcgc/core.h>
+#include <rcgc/tools.h>
 
 #endif /* RCGC_H */

@@ -122,10 +122,6 @@ typedef struct gc_stats {
  * Objects whose references are all declared are tracked when made; this is for types with a
  * `traverse`, once all that it reads is set.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_UNSUPPORTED for a type that is acyclic or has no references; fatal for what is
  *   not a live object.
  */
@@ -134,10 +130,6 @@ RCGC_API rc_status gc_track(void *RCGC_NONNULL obj);
 /* Takes an object out of the collector's sight: it is not found in rings any more, and what it
  * refers to counts as held.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_REFUSED for a dying object; fatal for what is not a live object. Twice is
  *   `RC_OK`.
  */
@@ -145,10 +137,6 @@ RCGC_API rc_status gc_untrack(void *RCGC_NONNULL obj);
 
 /* Whether the object is tracked.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not a live object.
  */
 RCGC_API bool gc_is_tracked(void *RCGC_NONNULL obj);
@@ -163,7 +151,6 @@ RCGC_API bool gc_is_tracked(void *RCGC_NONNULL obj);
  * allocations will want.
  *
  * Ownership: ends what is dead.
- * Threads: the heap's.
  * May collect: yes.
  * Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and
  *   `destroy` of what ends, and the callbacks of `gc_add_callback`.
@@ -178,7 +165,6 @@ RCGC_API size_t gc_collect(gc_heap *heap);
  * that of those objects.
  *
  * Ownership: ends what is dead.
- * Threads: the heap's.
  * May collect: yes.
  * Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and
  *   `destroy` of what ends, and the callbacks of `gc_add_callback`.
@@ -190,7 +176,6 @@ RCGC_API size_t gc_collect_young(gc_heap *heap);
  * none is.
  *
  * Ownership: ends what is dead.
- * Threads: the heap's.
  * May collect: yes.
  * Runs host code: what a collection runs.
  * Fails: never.
@@ -199,30 +184,18 @@ RCGC_API void gc_safepoint(gc_heap *heap);
 
 /* Turns automatic collection on, as it is in the beginning.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API void gc_enable(gc_heap *heap);
 
 /* Turns automatic collection off. `gc_collect` goes on working.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API void gc_disable(gc_heap *heap);
 
 /* Whether automatic collection is on.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API bool gc_is_enabled(gc_heap *heap);
@@ -230,9 +203,6 @@ RCGC_API bool gc_is_enabled(gc_heap *heap);
 /* Sets when automatic collection runs.
  *
  * Ownership: nothing; the policy is copied.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a bad size, mode or factor, RC_ERR_UNSUPPORTED for a pause budget;
  *   then nothing changed.
  */
@@ -240,30 +210,18 @@ RCGC_API rc_status gc_set_policy(gc_heap *heap, const gc_policy *RCGC_NONNULL po
 
 /* Writes the policy in force, defaults filled in; `struct_size` must be set.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a bad size.
  */
 RCGC_API rc_status gc_get_policy(gc_heap *heap, gc_policy *RCGC_NONNULL out_policy);
 
 /* Writes the books of the heap; `struct_size` must be set.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a bad size.
  */
 RCGC_API rc_status gc_get_stats(gc_heap *heap, gc_stats *RCGC_NONNULL out_stats);
 
 /* Whether the object's `finalize` has run. It runs once in an object's life.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not a live object.
  */
 RCGC_API bool gc_is_finalized(void *RCGC_NONNULL obj);
@@ -272,30 +230,18 @@ RCGC_API bool gc_is_finalized(void *RCGC_NONNULL obj);
  * to counts as held. For a program that forks: what was made before is never copied by the
  * children's collections. Objects made later are not frozen.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_REFUSED inside a callback of a collection and inside `traverse`.
  */
 RCGC_API rc_status gc_freeze(gc_heap *heap);
 
 /* Puts all frozen objects back under the collector's eyes, as old ones.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_REFUSED inside a callback of a collection and inside `traverse`.
  */
 RCGC_API rc_status gc_unfreeze(gc_heap *heap);
 
 /* How many live objects are frozen now. Walks the pages that have some.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API size_t gc_freeze_count(gc_heap *heap);
@@ -314,30 +260,18 @@ RCGC_API size_t gc_freeze_count(gc_heap *heap);
 
 /* Sets the debug flags of the heap's collector, `GC_DEBUG_*` together; 0: none.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a flag that is not known.
  */
 RCGC_API rc_status gc_set_debug(gc_heap *heap, uint32_t flags);
 
 /* The debug flags.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API uint32_t gc_get_debug(gc_heap *heap);
 
 /* How many objects the garbage list has, which `GC_DEBUG_SAVEALL` fills.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API size_t gc_garbage_count(gc_heap *heap);
@@ -345,9 +279,6 @@ RCGC_API size_t gc_garbage_count(gc_heap *heap);
 /* One object of the garbage list; null when `index` is not below `gc_garbage_count`.
  *
  * Ownership: borrowed; the list owns one reference.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: null.
  */
 RCGC_API void *gc_garbage_get(gc_heap *heap, size_t index);
@@ -356,8 +287,6 @@ RCGC_API void *gc_garbage_get(gc_heap *heap, size_t index);
  * next collection. What is saved in the callbacks of deaths meanwhile stays in the list.
  *
  * Ownership: releases one reference for each.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: what the death of an object runs.
  * Fails: never.
  */
@@ -416,9 +345,6 @@ typedef void (*gc_callback_fn)(gc_heap *heap, const gc_event *event, void *ctx);
  * added.
  *
  * Ownership: `ctx` stays the host's and must outlive its use.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a null callback and for one that is there with this `ctx` already,
  *   RC_ERR_NO_MEMORY.
  */
@@ -426,10 +352,6 @@ RCGC_API rc_status gc_add_callback(gc_heap *heap, gc_callback_fn callback, void 
 
 /* Removes a callback that was added with this `ctx`; also inside itself.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID when there is none.
  */
 RCGC_API rc_status gc_remove_callback(gc_heap *heap, gc_callback_fn callback, void *ctx);
@@ -453,7 +375,6 @@ RCGC_API rc_status gc_remove_callback(gc_heap *heap, gc_callback_fn callback, vo
  * there, with a warning in the log.
  *
  * Ownership: releases the queue's references.
- * Threads: the heap's.
  * May collect: yes.
  * Runs host code: finalizers and weak callbacks, `traverse` of callback types, and what the
  *   death of objects runs.

@@ -23,8 +23,6 @@ RCGC_BEGIN_DECLS
  *
  * Ownership: the caller owns one reference more.
  * Threads: the heap's; any thread for immortal objects.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for a dead object, as long as its memory was not handed out again; here also for
  *   null and foreign pointers, and those into an object.
  */
@@ -36,7 +34,6 @@ RCGC_API void rc_incref(void *RCGC_NONNULL obj);
  *
  * Ownership: takes one reference.
  * Threads: the heap's; any thread for immortal objects.
- * May collect: no.
  * Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
  * Fails: fatal for a dead object, as long as its memory was not handed out again, and for one
  *   reference too many on a dying one; here also for null and foreign pointers, and those into
@@ -47,9 +44,6 @@ RCGC_API void rc_decref(void *RCGC_NONNULL obj);
 /* As `rc_incref`; null does nothing.
  *
  * Ownership: the caller owns one reference more.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: as `rc_incref`.
  */
 RCGC_API void rc_xincref(void *obj);
@@ -57,8 +51,6 @@ RCGC_API void rc_xincref(void *obj);
 /* As `rc_decref`; null does nothing.
  *
  * Ownership: takes one reference.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
  * Fails: as `rc_decref`.
  */
@@ -67,9 +59,6 @@ RCGC_API void rc_xdecref(void *obj);
 /* Adds a reference and returns the object.
  *
  * Ownership: the caller owns the returned reference.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: as `rc_incref`.
  */
 RCGC_API void *rc_newref(void *RCGC_NONNULL obj);
@@ -78,8 +67,6 @@ RCGC_API void *rc_newref(void *RCGC_NONNULL obj);
  * address of a pointer to any object type.
  *
  * Ownership: the slot takes `obj`; what was there is released.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
  * Fails: as `rc_decref`.
  */
@@ -88,8 +75,6 @@ RCGC_API void rc_setref(void *RCGC_NONNULL slot, void *obj);
 /* Nulls the slot and releases what was there, last.
  *
  * Ownership: what was there is released.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
  * Fails: as `rc_decref`.
  */
@@ -97,30 +82,18 @@ RCGC_API void rc_clear(void *RCGC_NONNULL slot);
 
 /* The number of references; `UINT32_MAX` for an immortal object.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not a live object.
  */
 RCGC_API uint32_t rc_count(void *RCGC_NONNULL obj);
 
 /* Whether the caller's reference is the only one.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not a live object.
  */
 RCGC_API bool rc_is_unique(void *RCGC_NONNULL obj);
 
 /* Whether the object never dies by count.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not a live object.
  */
 RCGC_API bool rc_is_immortal(void *RCGC_NONNULL obj);

@@ -90,9 +90,6 @@ typedef struct gc_dump_result {
  * dying ones. In a forked child `write` and `traverse` may do only what may be done after a
  * fork: they must take no lock that another thread might have held.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: `traverse`, `write`.
  * Fails: RC_ERR_INVALID for no sink, for more than one, for unknown flags, and for GC_DUMP_FORK
  *   with a null `out_result`; RC_ERR_NO_MEMORY; RC_ERR_REFUSED inside a callback of a

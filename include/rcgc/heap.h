@@ -9,6 +9,10 @@
 
 RCGC_BEGIN_DECLS
 
+/* A heap: objects, their types, and the collector that looks after them. `gc_heap_new` makes one
+ * and `gc_heap_free` ends it with all that is in it; null means the default heap, which its
+ * first use makes. Any thread may use it, one at a time: its host serialises the calls, as under
+ * a global lock. Heaps are independent of each other. */
 typedef struct gc_heap gc_heap;
 
 /* Objects are serialised by the host, as under a global lock: any thread, one at a time. The
@@ -89,8 +93,6 @@ typedef struct gc_heap_options {
  *
  * Ownership: the caller owns the heap.
  * Threads: any.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID (null `out_heap`, a bad size or option), RC_ERR_ABI, RC_ERR_UNSUPPORTED,
  *   RC_ERR_NO_MEMORY, RC_ERR_LIMIT when the process has as many heaps as it can.
  */
@@ -106,7 +108,6 @@ RCGC_API RCGC_MUST_USE rc_status gc_heap_new(const gc_heap_options *options,
  * new one. Freeing twice is fatal.
  *
  * Ownership: takes the heap, its types and its objects.
- * Threads: the heap's.
  * May collect: yes.
  * Runs host code: finalizers, weak callbacks, `clear` and `destroy` of what ends, and the
  *   callbacks of `gc_add_callback`.
@@ -124,8 +125,6 @@ RCGC_API size_t gc_heap_free(gc_heap *heap);
  *
  * Ownership: the library's; `gc_heap_free` of it ends it, and a later use makes a new one.
  * Threads: any; the host serialises its use.
- * May collect: no.
- * Runs host code: no.
  * Fails: null when there is no memory for it, and when the process has as many heaps as it can.
  */
 RCGC_API gc_heap *gc_heap_default(void);
@@ -133,9 +132,6 @@ RCGC_API gc_heap *gc_heap_default(void);
 /* The heap's name, for reports.
  *
  * Ownership: the string lives as long as the heap.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: null only where the default heap was meant and cannot be made.
  */
 RCGC_API const char *gc_heap_name(gc_heap *heap);
@@ -145,9 +141,6 @@ RCGC_API const char *gc_heap_name(gc_heap *heap);
  * (`gc_heap_new`).
  *
  * Ownership: the string is the heap's, until its next failing call.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: an empty string when nothing has failed.
  */
 RCGC_API const char *gc_error_message(const gc_heap *heap);
@@ -161,10 +154,6 @@ RCGC_API const char *gc_error_message(const gc_heap *heap);
  * there what the status may be. For a null heap: that of the default heap, or of
  * `gc_profile_compare`, which has none.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: `RC_OK` when there was no such call.
  */
 RCGC_API rc_status gc_last_status(const gc_heap *heap);
@@ -173,8 +162,6 @@ RCGC_API rc_status gc_last_status(const gc_heap *heap);
  *
  * Ownership: `ctx` stays the host's and must outlive its use.
  * Threads: any, but not while another thread is in the library.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API void gc_set_log(gc_log_fn log, void *ctx);
@@ -186,8 +173,6 @@ RCGC_API void gc_set_log(gc_log_fn log, void *ctx);
  *
  * Ownership: `ctx` stays the host's and must outlive its use.
  * Threads: any, but not while another thread is in the library.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API void gc_set_fatal(gc_fatal_fn fatal, void *ctx);
@@ -196,18 +181,13 @@ RCGC_API void gc_set_fatal(gc_fatal_fn fatal, void *ctx);
  *
  * Ownership: the string is static.
  * Threads: any.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API const char *gc_version(void);
 
 /* The layout that the library was built with; equal to `RCGC_ABI_TAG` of a header that fits it.
  *
- * Ownership: nothing.
  * Threads: any.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API uint32_t gc_abi_tag(void);

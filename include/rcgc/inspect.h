@@ -12,6 +12,8 @@
 
 RCGC_BEGIN_DECLS
 
+/* A mark: what there was of each type at one moment. `gc_growth_mark` makes one, and whoever
+ * made it ends it with `gc_growth_free`, also after the heap. It is used where its heap may be. */
 typedef struct gc_mark gc_mark;
 
 /* The address is in no heap. */
@@ -99,8 +101,6 @@ typedef struct gc_object_facts {
  *
  * Ownership: nothing; `object` is borrowed.
  * Threads: that of the heap that the address lies in, if any.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for null `out_facts` or a bad size; never for the address.
  */
 RCGC_API rc_status gc_object_info(const void *address, gc_object_facts *RCGC_NONNULL out_facts);
@@ -144,9 +144,6 @@ typedef struct gc_iter {
  * are not given. A second walk may go on beside it.
  *
  * Ownership: nothing; a walk that is given up needs no end.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for null `out_iter`, a bad filter, or a type or mark that is not the
  *   heap's; RC_ERR_REFUSED for serial numbers of a heap that is not profiled; RC_ERR_STALE when
  *   the mark is not the latest one with `GC_MARK_OBJECTS`; RC_ERR_NO_MEMORY only where the
@@ -159,9 +156,6 @@ RCGC_API rc_status gc_iter_begin(gc_heap *heap, const gc_iter_filter *filter,
  * the end null; after it, what the heap has grown by beyond its end.
  *
  * Ownership: the object is borrowed: take a reference before anything that could end it.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a null argument and for a walk that was not begun or has been ended;
  *   RC_ERR_STALE when the heap was freed meanwhile or its growth mark was replaced.
  */
@@ -169,10 +163,6 @@ RCGC_API rc_status gc_iter_next(gc_iter *RCGC_NONNULL iter, void **RCGC_NONNULL 
 
 /* Ends a walk: from here on it gives nothing.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for null and for a walk that was not begun or has been ended;
  *   RC_ERR_STALE when the heap was freed meanwhile: the walk has ended all the same.
  */
@@ -214,10 +204,6 @@ typedef struct gc_type_facts {
 /* The numbers of a type: how many objects live, have lived, and how they ended. They are always
  * kept, so this is quick.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for null `out_facts` or a bad size; fatal for a pointer that is not a
  *   live type.
  */
@@ -241,9 +227,6 @@ RCGC_API rc_status gc_type_stats(rc_type *RCGC_NONNULL type, gc_type_facts *RCGC
  * `out_count` is how many there are, also beyond `room`.
  *
  * Ownership: nothing; names live as long as their types.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for an unknown order, null `out_count`, null `out_rows` with room, or a
  *   bad size; RC_ERR_NO_MEMORY.
  */
@@ -290,9 +273,6 @@ typedef struct gc_growth {
  * while that mark lives a release writes one bit more.
  *
  * Ownership: the caller owns the mark; `gc_growth_free` ends it, also after its heap.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for unknown flags or null `out_mark`, RC_ERR_NO_MEMORY.
  */
 RCGC_API rc_status gc_growth_mark(gc_heap *heap, uint32_t flags, gc_mark **RCGC_NONNULL out_mark);
@@ -304,10 +284,6 @@ RCGC_API rc_status gc_growth_mark(gc_heap *heap, uint32_t flags, gc_mark **RCGC_
  * `since` says what is compared with. Each comparison, of either kind, raises the peaks of the
  * mark. No collection runs: garbage counts, call `gc_collect` before to leave it out.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for an unknown `since`, null `out_count`, null `out_rows` with room, or
  *   a bad size; RC_ERR_STALE when the heap was freed; RC_ERR_NO_MEMORY; fatal for what is not a
  *   mark.
@@ -318,9 +294,6 @@ RCGC_API rc_status gc_growth_since(gc_mark *RCGC_NONNULL mark, uint32_t since, g
 /* Ends a mark. Null is nothing.
  *
  * Ownership: takes the mark.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not a mark.
  */
 RCGC_API void gc_growth_free(gc_mark *mark);

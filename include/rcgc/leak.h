@@ -26,9 +26,6 @@ typedef uint64_t gc_hold;
  * heap follows about a million references at once.
  *
  * Ownership: the token owns the reference; the tag is copied.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: GC_HOLD_NONE for out of memory, and when the heap follows as many as it can: then no
  *   reference was taken; fatal for what is not a live object.
  */
@@ -39,7 +36,6 @@ RCGC_API RCGC_MUST_USE gc_hold gc_hold_at(void *RCGC_NONNULL obj, const char *ta
  *
  * Ownership: releases the reference.
  * Threads: those of the object's heap.
- * May collect: no.
  * Runs host code: what the death of an object runs.
  * Fails: RC_ERR_INVALID for a token that was released before, in this or an ended heap: nothing
  *   is released, and `gc_error_message(NULL)` names the tag and both places, as long as its
@@ -77,9 +73,6 @@ typedef struct gc_hold_info {
  * most `room` are written, each of `out_rows->struct_size` bytes, which must be set.
  *
  * Ownership: nothing; objects are borrowed, tags live as long as the reference is followed.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size.
  */
 RCGC_API size_t gc_holds(gc_heap *heap, gc_hold_info *out_rows, size_t room);
@@ -90,9 +83,6 @@ RCGC_API size_t gc_holds(gc_heap *heap, gc_hold_info *out_rows, size_t room);
  * The object has one weak handle more from here on.
  *
  * Ownership: nothing; the reason is copied.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_NO_MEMORY; fatal for what is not a live object.
  */
 RCGC_API rc_status gc_expect_dead(void *RCGC_NONNULL obj, const char *why);
@@ -102,7 +92,6 @@ RCGC_API rc_status gc_expect_dead(void *RCGC_NONNULL obj, const char *why);
  * under a profile which site made it.
  *
  * Ownership: ends what is dead.
- * Threads: the heap's.
  * May collect: yes.
  * Runs host code: what a collection runs.
  * Fails: never; where a collection is refused or given up it only looks, and `gc_last_status`
@@ -152,7 +141,6 @@ typedef struct gc_leak_result {
  * error in the log says what, and the function runs once more under a profile, to name the site.
  *
  * Ownership: what the function does.
- * Threads: the heap's.
  * May collect: yes.
  * Runs host code: the function, and what a collection runs.
  * Fails: RC_ERR_INVALID for a null function, no runs and a bad size; RC_ERR_REFUSED inside a

@@ -17,7 +17,6 @@ RCGC_BEGIN_DECLS
  * borrowed pointer survives it only if something held from outside holds its object.
  *
  * Ownership: the caller owns the one reference.
- * Threads: the heap's.
  * May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
  * Runs host code: what a collection runs.
  * Fails: null for out of memory; fatal for a pointer that is not a live type, and inside
@@ -28,7 +27,6 @@ RCGC_API RCGC_MUST_USE void *rc_new(rc_type *RCGC_NONNULL type);
 /* As `rc_new`, with `n` trailing elements of the type's `tail_size` bytes each, zeroed too.
  *
  * Ownership: the caller owns the one reference.
- * Threads: the heap's.
  * May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
  * Runs host code: what a collection runs.
  * Fails: null for out of memory, and for a length whose bytes no heap can hold; fatal for a type
@@ -39,10 +37,6 @@ RCGC_API RCGC_MUST_USE void *rc_new_array(rc_type *RCGC_NONNULL type, size_t n);
 
 /* The number of trailing elements that `rc_new_array` was given; 0 for other objects.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not a live object.
  */
 RCGC_API size_t rc_length(void *RCGC_NONNULL obj);
@@ -50,9 +44,6 @@ RCGC_API size_t rc_length(void *RCGC_NONNULL obj);
 /* The object's type.
  *
  * Ownership: borrowed.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not a live object.
  */
 RCGC_API rc_type *rc_type_of(void *RCGC_NONNULL obj);
@@ -60,9 +51,6 @@ RCGC_API rc_type *rc_type_of(void *RCGC_NONNULL obj);
 /* The object's heap.
  *
  * Ownership: borrowed.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not a live object.
  */
 RCGC_API gc_heap *rc_heap_of(void *RCGC_NONNULL obj);
@@ -70,10 +58,6 @@ RCGC_API gc_heap *rc_heap_of(void *RCGC_NONNULL obj);
 /* The bytes the host asked for: the struct and its trailing elements, without header and
  * rounding.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not a live object.
  */
 RCGC_API size_t rc_size_of(void *RCGC_NONNULL obj);
@@ -83,9 +67,6 @@ RCGC_API size_t rc_size_of(void *RCGC_NONNULL obj);
  * is no way back but `gc_heap_free`.
  *
  * Ownership: the caller's reference stays valid for ever and need not be released.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not a live object, and for one that is dying.
  */
 RCGC_API void rc_immortalize(void *RCGC_NONNULL obj);
@@ -94,10 +75,7 @@ RCGC_API void rc_immortalize(void *RCGC_NONNULL obj);
  * buffer, a file mapping. They count for the triggers of automatic collection and in reports,
  * and leave the books when the object dies.
  *
- * Ownership: nothing.
- * Threads: the heap's.
  * May collect: no; a trigger that this crosses takes effect at the next `rc_new`.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID when an object's total would fall below 0 or leave 63 bits,
  *   RC_ERR_NO_MEMORY; fatal for what is not a live object.
  */

@@ -58,7 +58,6 @@ RCGC_BEGIN_DECLS
  *
  * Ownership: nothing; the plan is copied.
  * Threads: the heap's. `series` starts one, as `gc_series_start`.
- * May collect: no.
  * Runs host code: no; later, when a dump is written, `traverse` of callback types.
  * Fails: RC_ERR_INVALID for an item that is unknown or has a bad value, and for `oom` or `limit`
  *   without a dump: nothing was started; RC_ERR_REFUSED when something of it could not be
@@ -76,8 +75,6 @@ RCGC_API rc_status gc_profile_plan(gc_heap *heap, const char *plan);
  * `%p`, unless it asked itself.
  *
  * Ownership: nothing; the path is copied.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: no; later, when the dump is written, `traverse` of callback types.
  * Fails: RC_ERR_IN_USE when the signal has a handler, and when another signal is listened to;
  *   RC_ERR_INVALID for a null path and for a signal that cannot be handled; RC_ERR_NO_MEMORY.

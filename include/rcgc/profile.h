@@ -128,9 +128,6 @@ typedef struct gc_profile_stats {
  * `gc_profile_stop`, and with the heap.
  *
  * Ownership: nothing; the options are copied. Null means the defaults.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_IN_USE when it is on already; RC_ERR_REFUSED inside a callback of a collection
  *   and inside `traverse`; RC_ERR_INVALID for a bad size or flag; RC_ERR_NO_MEMORY.
  */
@@ -138,30 +135,18 @@ RCGC_API rc_status gc_profile_start(gc_heap *heap, const gc_profile_options *opt
 
 /* Ends the profile of a heap, and forgets all that it counted. Without one, nothing happens.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API void gc_profile_stop(gc_heap *heap);
 
 /* The flags of the profile; 0: it is off.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API uint32_t gc_profile_flags(gc_heap *heap);
 
 /* Forgets what was counted and goes on: what lives now is counted as made before.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_REFUSED where `gc_profile_start` is refused, and when the profile is off;
  *   RC_ERR_NO_MEMORY: then it is off.
  */
@@ -169,20 +154,12 @@ RCGC_API rc_status gc_profile_clear(gc_heap *heap);
 
 /* Puts the peaks, that of the heap and those of the sites, down to what lives now.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API void gc_profile_reset_peak(gc_heap *heap);
 
 /* Writes the running totals; `struct_size` must be set.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a bad size; RC_ERR_REFUSED when the profile is off.
  */
 RCGC_API rc_status gc_profile_get(gc_heap *heap, gc_profile_stats *RCGC_NONNULL out_stats);
@@ -192,7 +169,6 @@ RCGC_API rc_status gc_profile_get(gc_heap *heap, gc_profile_stats *RCGC_NONNULL 
  *
  * Ownership: the caller owns the one reference. The site must live until the program ends, or
  *   until its library is unloaded; its texts are copied when it is numbered.
- * Threads: the heap's.
  * May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
  * Runs host code: what a collection runs.
  * Fails: as `rc_new`. A null site is that of plain `rc_new`.
@@ -202,7 +178,6 @@ RCGC_API RCGC_MUST_USE void *rc_new_at(rc_type *RCGC_NONNULL type, rc_site *site
 /* As `rc_new_array`, with the place that asks. `RC_NEW_ARRAY(type, n)` calls it.
  *
  * Ownership: the caller owns the one reference; the site as in `rc_new_at`.
- * Threads: the heap's.
  * May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
  * Runs host code: what a collection runs.
  * Fails: as `rc_new_array`. A null site is that of plain `rc_new_array`.
@@ -236,9 +211,6 @@ typedef struct gc_origin {
 /* Where an object comes from, and since when it lives; `struct_size` must be set.
  *
  * Ownership: nothing; the texts live until the program ends.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a bad size; RC_ERR_REFUSED when its heap is not profiled; fatal for
  *   what is not a live object.
  */
@@ -348,9 +320,6 @@ typedef struct gc_site_stats {
  * that is kept is a snapshot: it does not change.
  *
  * Ownership: nothing; texts live until the program ends, a type's name as long as the type.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, group or
  *   order, RC_ERR_REFUSED when the profile is off, RC_ERR_NO_MEMORY.
  */
@@ -391,10 +360,7 @@ typedef struct gc_site_diff {
  * returns how many rows differ. At most `room` are written, those whose live bytes changed most
  * first, each of `out_rows->struct_size` bytes, which must be set.
  *
- * Ownership: nothing.
  * Threads: any; no heap is used.
- * May collect: no.
- * Runs host code: no.
  * Fails: 0, `gc_error_message(NULL)` and `gc_last_status(NULL)`: RC_ERR_INVALID for a bad size,
  *   RC_ERR_NO_MEMORY.
  */
@@ -440,10 +406,6 @@ typedef struct gc_scope_stats {
 /* What happened so far in a scope that is open and was entered under the profile; `struct_size`
  * must be set.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a bad size and for a mark that is of no such scope; RC_ERR_REFUSED
  *   when the profile is off.
  */
@@ -454,7 +416,6 @@ RCGC_API rc_status gc_scope_get(gc_heap *heap, rc_scope_mark mark,
  * it runs once. The heap is profiled meanwhile, if it is not already.
  *
  * Ownership: what the function does.
- * Threads: the heap's.
  * May collect: what the function does.
  * Runs host code: the function, and what it runs.
  * Fails: RC_ERR_INVALID for a null function and a bad size; RC_ERR_REFUSED inside a callback,
@@ -469,9 +430,6 @@ RCGC_API rc_status gc_measure(gc_heap *heap, gc_run_fn function, void *ctx,
  * `out_rows->struct_size` bytes, which must be set.
  *
  * Ownership: nothing; the names live as long as the profile.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size,
  *   RC_ERR_REFUSED when the profile is off.
  */
@@ -481,10 +439,6 @@ RCGC_API size_t gc_profile_scopes(gc_heap *heap, gc_scope_stats *out_rows, size_
  * left and what it keeps is released, an error goes to the log that names the sites that made
  * most of them, and the profile counts a violation.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a mark that is of no open scope entered under the profile;
  *   RC_ERR_REFUSED when the profile is off.
  */

@@ -15,6 +15,9 @@
 
 RCGC_BEGIN_DECLS
 
+/* A session: the objects and edges of a heap at one moment. `gc_query_begin` makes one, and
+ * whoever made it ends it with `gc_query_end`, also after the heap. It is used where its heap
+ * may be. */
 typedef struct gc_query gc_query;
 
 /* Begins a session in a heap (null: the default heap): lists its objects and edges, forwards and
@@ -31,7 +34,6 @@ typedef struct gc_query gc_query;
  *
  * Ownership: the caller owns the session; `gc_query_end` ends it, also after its heap.
  * Threads: the heap's; also for every other call of the session.
- * May collect: no.
  * Runs host code: `traverse`.
  * Fails: RC_ERR_INVALID for null `out_query`; RC_ERR_REFUSED inside a `traverse`; RC_ERR_LIMIT
  *   for 2^31 blocks or 2^32 edges; RC_ERR_NO_MEMORY. Then there is no session, and nothing was
@@ -42,9 +44,6 @@ RCGC_API rc_status gc_query_begin(gc_heap *heap, gc_query **RCGC_NONNULL out_que
 /* Ends a session and gives its memory back. Null is RC_OK.
  *
  * Ownership: takes the session.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_IN_USE inside a predicate of the same session; fatal for what is not a session.
  */
 RCGC_API rc_status gc_query_end(gc_query *query);
@@ -66,10 +65,6 @@ typedef struct gc_query_facts {
 
 /* Tells what a session has listed, and its memory.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for null `out_facts` or a bad size; RC_ERR_STALE; fatal for what is not
  *   a session.
  */
@@ -83,10 +78,6 @@ RCGC_API rc_status gc_query_info(gc_query *RCGC_NONNULL query,
  * Negative when more edges than references lead to it, which is a mistake of the host's (see
  * `gc_verify`); `INT64_MAX` when it is immortal.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a null output or what is not an object of the heap; RC_ERR_STALE,
  *   RC_ERR_IN_USE; fatal for what is not a session.
  */
@@ -105,9 +96,6 @@ RCGC_API rc_status gc_external_references(gc_query *RCGC_NONNULL query, const vo
  * are.
  *
  * Ownership: nothing; the objects are borrowed.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for an unknown `which`, null `out_count`, or null `out_objects` with
  *   room; RC_ERR_STALE, RC_ERR_IN_USE, RC_ERR_NO_MEMORY; fatal for what is not a session.
  */
@@ -139,8 +127,6 @@ typedef struct gc_step {
  * another heap; name and index are the edge's.
  *
  * Ownership: nothing; the objects are borrowed.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: the object's `traverse`.
  * Fails: RC_ERR_INVALID for what is not an object of the heap, null `out_count`, null `out_rows`
  *   with room, or a bad size; RC_ERR_STALE, RC_ERR_IN_USE, RC_ERR_REFUSED inside a `traverse`;
@@ -154,8 +140,6 @@ RCGC_API rc_status gc_referents(gc_query *RCGC_NONNULL query, const void *obj, g
  * index are the edge's.
  *
  * Ownership: nothing; the objects are borrowed.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: the `traverse` of the objects that refer to it.
  * Fails: as `gc_referents`.
  */
@@ -180,7 +164,6 @@ typedef int (*gc_predicate_fn)(void *obj, void *ctx);
  * no name. `out_length` is the number of steps; 0: no object was accepted.
  *
  * Ownership: nothing; the objects are borrowed.
- * Threads: the heap's.
  * May collect: what the predicate does.
  * Runs host code: the predicate; `traverse` of the objects of the path.
  * Fails: RC_ERR_INVALID for what is not an object of the heap, an unknown direction, a null
@@ -268,8 +251,6 @@ typedef struct gc_path {
  * The value of an entry of a weak map is kept by the map while the key lives.
  *
  * Ownership: nothing; the objects are borrowed.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: `traverse` of the objects of the paths.
  * Fails: RC_ERR_INVALID for what is not an object, null `out_why`, null rows with room, or a bad
  *   size; RC_ERR_STALE, RC_ERR_IN_USE, RC_ERR_REFUSED inside a `traverse`, RC_ERR_NO_MEMORY;
@@ -286,8 +267,6 @@ RCGC_API rc_status gc_why_alive(gc_query *RCGC_NONNULL query, const void *obj,
  * `GC_WHY_GARBAGE` says that the next full collection ends it.
  *
  * Ownership: nothing; the objects are borrowed.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: `traverse` of the objects of the path.
  * Fails: as `gc_why_alive`.
  */
@@ -302,9 +281,6 @@ RCGC_API rc_status gc_why_not_collected(gc_query *RCGC_NONNULL query, const void
  * `out_text` gets as much of it as `room` bytes hold, with a NUL; `out_length` is the length of
  * all of it.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: `traverse` of the objects of the path.
  * Fails: RC_ERR_INVALID for what is not an object, null `out_length`, or null `out_text` with
  *   room; RC_ERR_STALE, RC_ERR_IN_USE, RC_ERR_REFUSED inside a `traverse`, RC_ERR_NO_MEMORY;
@@ -333,10 +309,6 @@ typedef struct gc_size {
  * Of one object it is what it dominates; the dominators of all objects are found once a session.
  * An entry of a weak map counts as the map's.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for what is not an object of the heap, a null argument, or a bad size;
  *   RC_ERR_STALE, RC_ERR_IN_USE, RC_ERR_NO_MEMORY; fatal for what is not a session.
  */
@@ -348,9 +320,6 @@ RCGC_API rc_status gc_retained_size(gc_query *RCGC_NONNULL query, void *const *o
  * else has in common, or it is garbage.
  *
  * Ownership: nothing; the object is borrowed.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for what is not an object of the heap or a null output; RC_ERR_STALE,
  *   RC_ERR_IN_USE, RC_ERR_NO_MEMORY; fatal for what is not a session.
  */

@@ -15,6 +15,8 @@
 
 RCGC_BEGIN_DECLS
 
+/* A watch on the rings that collections end. `gc_watch_rings` makes one, and whoever made it
+ * ends it with `gc_watch_rings_end`, also after the heap. It is used where its heap may be. */
 typedef struct gc_ring_watch gc_ring_watch;
 
 /* What all rings of one shape come to. Start from `GC_RING_SHAPE_INIT`; of several rows only the
@@ -53,8 +55,6 @@ typedef struct gc_ring_shape {
  * They are found once a session.
  *
  * Ownership: nothing; texts live as long as the session.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: `traverse` of the objects of rings.
  * Fails: RC_ERR_INVALID for null `out_count`, null `out_rows` with room, or a bad size;
  *   RC_ERR_STALE, RC_ERR_IN_USE, RC_ERR_REFUSED inside a `traverse`, RC_ERR_NO_MEMORY; fatal for
@@ -73,8 +73,6 @@ RCGC_API rc_status gc_cycles(gc_query *RCGC_NONNULL query, gc_ring_shape *out_ro
  * more.
  *
  * Ownership: the caller owns the watch; `gc_watch_rings_end` ends it, also after its heap.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: no; later, in collections, `traverse` of the dead.
  * Fails: RC_ERR_INVALID for unknown flags or null `out_watch`; RC_ERR_IN_USE when the heap has a
  *   watch; RC_ERR_NO_MEMORY.
@@ -86,9 +84,6 @@ RCGC_API rc_status gc_watch_rings(gc_heap *heap, uint32_t flags,
  * bytes first: the first `room` in `out_rows`, and how many there are.
  *
  * Ownership: nothing; texts live until the next collection of the heap, or the end of the watch.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for null `out_count`, null `out_rows` with room, or a bad size;
  *   RC_ERR_NO_MEMORY; fatal for what is not a watch.
  */
@@ -98,9 +93,6 @@ RCGC_API rc_status gc_watched_rings(gc_ring_watch *RCGC_NONNULL watch, gc_ring_s
 /* Ends a watch. Null is RC_OK.
  *
  * Ownership: takes the watch.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_REFUSED inside a collection of the heap; fatal for what is not a watch.
  */
 RCGC_API rc_status gc_watch_rings_end(gc_ring_watch *watch);
@@ -155,9 +147,6 @@ typedef void (*gc_finding_fn)(const gc_finding *finding, void *ctx);
  * fields: the proof of a `traverse` that reports too much, or of a missing incref. More
  * references than edges are not wrong: they are from outside.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: `traverse`, which must be ready for any object (see rcgc/query.h); `report`.
  * Fails: RC_ERR_INVALID for null `out_count`; RC_ERR_REFUSED inside a `traverse`; RC_ERR_LIMIT;
  *   RC_ERR_NO_MEMORY. With RC_OK `out_count` is the number of findings: 0 says that all is well.
@@ -173,9 +162,6 @@ RCGC_API rc_status gc_verify(gc_heap *heap, gc_finding_fn report, void *ctx,
  * Deaths of objects of such types take longer by what their edges lead to, up to 256 objects;
  * those that lead to more are not judged.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: no; later, in deaths, `traverse`.
  * Fails: RC_ERR_REFUSED inside a callback of the heap; RC_ERR_NO_MEMORY.
  */

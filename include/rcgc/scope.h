@@ -17,6 +17,9 @@
 
 RCGC_BEGIN_DECLS
 
+/* A stack of scopes, for one flow of control. `rc_scope_stack_new` makes one, and whoever made
+ * it ends it with `rc_scope_stack_free`, or the end of its heap does. It is used where its heap
+ * may be. */
 typedef struct rc_scope_stack rc_scope_stack;
 
 /* Where a scope began: what `rc_scope_leave` goes back to. A value to be kept and handed back,
@@ -28,10 +31,6 @@ typedef uint64_t rc_scope_mark;
 
 /* Opens a scope in a heap (null: the default heap). Scopes nest.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_SCOPE_NONE for out of memory; what is kept then belongs to the scope around.
  */
 RCGC_API RCGC_MUST_USE rc_scope_mark rc_scope_enter(gc_heap *heap);
@@ -39,9 +38,6 @@ RCGC_API RCGC_MUST_USE rc_scope_mark rc_scope_enter(gc_heap *heap);
 /* As `rc_scope_enter`, with a name that messages and the profiler show.
  *
  * Ownership: nothing; the name must be static or live as long as the scope.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_SCOPE_NONE for out of memory.
  */
 RCGC_API RCGC_MUST_USE rc_scope_mark rc_scope_enter_named(gc_heap *heap, const char *name);
@@ -49,8 +45,6 @@ RCGC_API RCGC_MUST_USE rc_scope_mark rc_scope_enter_named(gc_heap *heap, const c
 /* Closes a scope: releases what it keeps, last in first out. RC_SCOPE_NONE is `RC_OK`.
  *
  * Ownership: releases what the scope keeps.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: what the death of an object runs.
  * Fails: RC_ERR_INVALID for a mark that is not that of the innermost open scope on the heap's
  *   current stack: left twice, out of order (said in the log, too), of another heap, or being
@@ -62,8 +56,6 @@ RCGC_API rc_status rc_scope_leave(gc_heap *heap, rc_scope_mark mark);
  * what an interpreter calls that jumped out of them. RC_SCOPE_NONE is `RC_OK`.
  *
  * Ownership: releases what the scopes keep.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: what the death of an object runs.
  * Fails: RC_ERR_INVALID for a mark of no open scope on the heap's current stack, or if one of
  *   the scopes is being left; then nothing was released.
@@ -74,8 +66,6 @@ RCGC_API rc_status rc_scope_unwind(gc_heap *heap, rc_scope_mark mark);
  * is `RC_OK`.
  *
  * Ownership: releases what the scope keeps.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: what the death of an object runs.
  * Fails: as `rc_scope_leave`.
  */
@@ -88,8 +78,6 @@ RCGC_API rc_status rc_scope_reset(gc_heap *heap, rc_scope_mark mark);
  *
  * Ownership: obj is borrowed; its new reference is the scope's around, or without one the
  *   caller's.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: what the death of an object runs.
  * Fails: as `rc_scope_leave`; RC_ERR_NO_MEMORY: then nothing was released.
  */
@@ -100,8 +88,6 @@ RCGC_API rc_status rc_scope_leave_with(gc_heap *heap, rc_scope_mark mark, void *
  * other failure, is said in the log.
  *
  * Ownership: releases what the scope keeps.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: what the death of an object runs.
  * Fails: only in the log.
  */
@@ -111,8 +97,6 @@ RCGC_API void rc_scope_end_block(gc_heap *heap, rc_scope_mark mark);
  *
  * Ownership: the scope takes the reference; the returned pointer is borrowed until the scope is
  *   left.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: no, but for out of memory: then what the death of the object runs.
  * Fails: null for out of memory; and when no scope is open in the heap; then the reference was
  *   released.
@@ -124,9 +108,6 @@ RCGC_API void *rc_scope_keep(gc_heap *heap, void *obj);
  *
  * Ownership: the caller's, to be freed with `rc_scope_stack_free`; it ends with its heap at the
  *   latest.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a null out_stack, RC_ERR_NO_MEMORY.
  */
 RCGC_API rc_status rc_scope_stack_new(gc_heap *heap, rc_scope_stack **RCGC_NONNULL out_stack);
@@ -140,9 +121,6 @@ RCGC_API rc_status rc_scope_stack_new(gc_heap *heap, rc_scope_stack **RCGC_NONNU
  * current one.
  *
  * Ownership: nothing; the result is borrowed.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for a stack that is freed, another heap's, or none.
  */
 RCGC_API rc_scope_stack *rc_scope_stack_switch(gc_heap *heap, rc_scope_stack *stack);
@@ -151,8 +129,6 @@ RCGC_API rc_scope_stack *rc_scope_stack_switch(gc_heap *heap, rc_scope_stack *st
  * `RC_OK`.
  *
  * Ownership: the stack is gone; what its scopes kept is released.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: what the death of an object runs.
  * Fails: RC_ERR_IN_USE for the current stack, and for one a scope of which is being left; fatal
  *   for a stack that is freed, also with its heap, or none.

@@ -116,8 +116,6 @@ typedef struct gc_series_event {
  *
  * Ownership: nothing; the options are copied. Null means the defaults.
  * Threads: the heap's. With GC_SERIES_THREAD one is started, which blocks all signals.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_IN_USE when there is one; RC_ERR_INVALID for a bad size, flag or capacity;
  *   RC_ERR_NO_MEMORY, also when the system gives no thread.
  */
@@ -126,10 +124,7 @@ RCGC_API rc_status gc_series_start(gc_heap *heap, const gc_series_options *optio
 /* Ends the series of a heap, and its thread, and forgets what it has. Without one, nothing
  * happens.
  *
- * Ownership: nothing.
  * Threads: the heap's; in a forked child the thread is gone already.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API void gc_series_stop(gc_heap *heap);
@@ -137,9 +132,6 @@ RCGC_API void gc_series_stop(gc_heap *heap);
 /* A tick of the host's: takes a sample, when the last one is at least `interval_ns` old, and
  * looks at the watches. About 2 microseconds; without series and watches nothing.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: the callbacks of watches; `traverse` of callback types where a watch writes a
  *   dump.
  * Fails: never.
@@ -151,10 +143,6 @@ RCGC_API void gc_series_tick(gc_heap *heap);
  * `room` are written, each of `out_rows->struct_size` bytes, which must be set; `out_written`,
  * which may be null, says how many.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size,
  *   RC_ERR_REFUSED without a series.
  */
@@ -164,9 +152,6 @@ RCGC_API uint64_t gc_series_samples(gc_heap *heap, uint64_t from, gc_sample *out
 /* As `gc_series_samples`, for events.
  *
  * Ownership: nothing; names live until the program ends.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size,
  *   RC_ERR_REFUSED without a series.
  */
@@ -233,9 +218,6 @@ typedef struct gc_watch_spec {
  * when the number has fallen below the limit; one on pauses with each pause.
  *
  * Ownership: `ctx` stays the host's and must outlive the watch; the path is copied.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a bad size, an unknown number, a missing callback, path or type, and
  *   a type of another heap; RC_ERR_NO_MEMORY; fatal for a type that is not live.
  */
@@ -244,10 +226,6 @@ RCGC_API rc_status gc_watch(gc_heap *heap, const gc_watch_spec *spec,
 
 /* Ends a watch.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a number that is of no watch.
  */
 RCGC_API rc_status gc_unwatch(gc_heap *heap, uint32_t watch);

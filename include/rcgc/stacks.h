@@ -48,9 +48,6 @@ typedef struct gc_stack_stats {
  * be set.
  *
  * Ownership: nothing; names live until the program ends.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size,
  *   RC_ERR_REFUSED when stacks are not sampled, RC_ERR_NO_MEMORY.
  */
@@ -81,9 +78,6 @@ typedef struct gc_frame {
  * bytes, which must be set.
  *
  * Ownership: nothing; texts live until their library is unloaded.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size and a number
  *   that is of no stack, RC_ERR_REFUSED when stacks are not sampled.
  */
@@ -91,10 +85,6 @@ RCGC_API size_t gc_stack_frames(gc_heap *heap, uint32_t stack, gc_frame *out_fra
 
 /* Writes the number of the stack that allocated an object, if it was sampled.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID for a null `out_stack`; RC_ERR_UNSUPPORTED when the object was not
  *   sampled; RC_ERR_REFUSED when stacks are not sampled; fatal for what is not a live object.
  */

@@ -44,8 +44,6 @@ typedef uint32_t rc_status;
  *
  * Ownership: the string is static.
  * Threads: any.
- * May collect: no.
- * Runs host code: no.
  * Fails: never.
  */
 RCGC_API const char *rc_status_name(rc_status status);

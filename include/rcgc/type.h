@@ -11,6 +11,9 @@
 
 RCGC_BEGIN_DECLS
 
+/* A type of objects: how large they are and where their references are. `rc_type_new` makes one;
+ * `rc_type_free` ends it when no object of it lives, else the end of its heap does. It is used
+ * where its heap may be. */
 typedef struct rc_type rc_type;
 
 /* Objects of the type are never tracked, whatever they refer to: the host knows that they are in
@@ -136,9 +139,6 @@ typedef struct rc_type_spec {
 /* Makes a type in a heap (null: the default heap).
  *
  * Ownership: the type lives as long as its heap, or until `rc_type_free`.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_INVALID (a bad spec; `gc_error_message` names the field), RC_ERR_UNSUPPORTED,
  *   RC_ERR_LIMIT, RC_ERR_NO_MEMORY.
  */
@@ -148,9 +148,6 @@ RCGC_API RCGC_MUST_USE rc_status rc_type_new(gc_heap *heap, const rc_type_spec *
 /* Ends a type of which no object lives. Null is `RC_OK`.
  *
  * Ownership: takes the type.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: RC_ERR_IN_USE while objects of it live, and while a collection of the heap runs; fatal
  *   for a pointer that is not a live type.
  */
@@ -160,8 +157,6 @@ RCGC_API rc_status rc_type_free(rc_type *type);
  *
  * Ownership: the host's.
  * Threads: any.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for a pointer that is not a live type.
  */
 RCGC_API void *rc_type_ctx(rc_type *RCGC_NONNULL type);
@@ -170,18 +165,12 @@ RCGC_API void *rc_type_ctx(rc_type *RCGC_NONNULL type);
  *
  * Ownership: the string lives as long as the type.
  * Threads: any.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for a pointer that is not a live type.
  */
 RCGC_API const char *rc_type_name(rc_type *RCGC_NONNULL type);
 
 /* How many objects of the type live now.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for a pointer that is not a live type.
  */
 RCGC_API uint64_t rc_type_live(rc_type *RCGC_NONNULL type);
@@ -194,8 +183,6 @@ RCGC_API uint64_t rc_type_live(rc_type *RCGC_NONNULL type);
  *
  * Ownership: nothing; the name must be static or live as long as the type.
  * Threads: the heap's, inside `traverse`.
- * May collect: no.
- * Runs host code: no.
  * Fails: returns what `visit` returned; the `traverse` must return it at once when it is not 0.
  */
 RCGC_API int rc_visit_named(rc_visit_fn visit, void *visit_ctx, void *reference, const char *name,

@@ -8,6 +8,10 @@
 
 RCGC_BEGIN_DECLS
 
+/* A weak handle: leads to an object as long as that lives, and to null afterwards. `rc_weak_new`
+ * makes one, and whoever made it ends it with `rc_weak_free`, also after the heap; one in a slot
+ * of `RC_FIELD_WEAK` the engine ends with its holder. It is used where the heap of its object
+ * may be. */
 typedef struct rc_weak rc_weak;
 
 /* Called once when the handle's target has died, after every handle of everything that dies with
@@ -22,9 +26,6 @@ typedef void (*rc_weak_fn)(rc_weak *handle, void *ctx);
  *
  * Ownership: the caller owns the handle, not the object; `rc_weak_free` ends it, or the death of
  *   the object whose `RC_FIELD_WEAK` holds it.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: null for out of memory; fatal for what is not an object.
  */
 RCGC_API RCGC_MUST_USE rc_weak *rc_weak_new(void *RCGC_NONNULL obj, rc_weak_fn callback, void *ctx);
@@ -48,9 +49,6 @@ RCGC_API RCGC_MUST_USE rc_weak *rc_weak_new(void *RCGC_NONNULL obj, rc_weak_fn c
  * made then works.
  *
  * Ownership: the caller owns the returned reference.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for a handle that is null.
  */
 RCGC_API RCGC_MUST_USE void *rc_weak_get(rc_weak *RCGC_NONNULL handle);
@@ -58,9 +56,6 @@ RCGC_API RCGC_MUST_USE void *rc_weak_get(rc_weak *RCGC_NONNULL handle);
 /* Ends a handle; a callback that has not run by then does not run. Null does nothing.
  *
  * Ownership: takes the handle.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for a handle that was freed before, as long as its memory was not handed out
  *   again.
  */
@@ -69,10 +64,6 @@ RCGC_API void rc_weak_free(rc_weak *handle);
 /* How many handles of the object were made and not freed, other than those that read null for
  * good.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not an object.
  */
 RCGC_API uint32_t rc_weak_count(void *RCGC_NONNULL obj);

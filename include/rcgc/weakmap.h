@@ -11,6 +11,8 @@
 
 RCGC_BEGIN_DECLS
 
+/* A weak map: an object of its heap like any other, which is counted, tracked, and released with
+ * `rc_decref`. It is used where its heap may be. */
 typedef struct rc_weakmap rc_weakmap;
 
 /* Makes an empty weak map (null heap: the default heap).
@@ -28,7 +30,6 @@ typedef struct rc_weakmap rc_weakmap;
  * so does what is referred to by any object that is not tracked and no key.
  *
  * Ownership: the caller owns the one reference.
- * Threads: the heap's.
  * May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
  * Runs host code: what a collection runs.
  * Fails: null for out of memory.
@@ -38,8 +39,6 @@ RCGC_API RCGC_MUST_USE rc_weakmap *rc_weakmap_new(gc_heap *heap);
 /* Maps a key to a value; a value that was there is released, last.
  *
  * Ownership: the map adds its own reference to the value.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: what the death of an old value runs.
  * Fails: RC_ERR_INVALID for a null value, a dying map and a key of another heap,
  *   RC_ERR_NO_MEMORY, RC_ERR_REFUSED for a key that is dying; then nothing changed. Fatal for
@@ -51,9 +50,6 @@ RCGC_API rc_status rc_weakmap_set(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNU
 /* The value of a key, or null.
  *
  * Ownership: the caller owns the returned reference.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: null when there is none; fatal for what is not an object or not a weak map.
  */
 RCGC_API RCGC_MUST_USE void *rc_weakmap_get(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key);
@@ -62,8 +58,6 @@ RCGC_API RCGC_MUST_USE void *rc_weakmap_get(rc_weakmap *RCGC_NONNULL map, void *
  * there was one.
  *
  * Ownership: releases the map's reference to the value.
- * Threads: the heap's.
- * May collect: no.
  * Runs host code: what the death of the value runs.
  * Fails: `RC_OK` also when there was none; fatal for what is not an object or not a weak map.
  */
@@ -72,19 +66,12 @@ RCGC_API rc_status rc_weakmap_remove(rc_weakmap *RCGC_NONNULL map, void *RCGC_NO
 /* Takes a key's entry out and gives its value, or null when there was none.
  *
  * Ownership: the caller owns the returned reference, which was the map's.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: null when there is none; fatal for what is not an object or not a weak map.
  */
 RCGC_API RCGC_MUST_USE void *rc_weakmap_take(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key);
 
 /* How many entries the map has.
  *
- * Ownership: nothing.
- * Threads: the heap's.
- * May collect: no.
- * Runs host code: no.
  * Fails: fatal for what is not a weak map.
  */
 RCGC_API size_t rc_weakmap_length(rc_weakmap *RCGC_NONNULL map);

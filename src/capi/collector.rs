@@ -111,10 +111,6 @@ pub struct gc_stats {
 /// Objects whose references are all declared are tracked when made; this is for types with a `traverse`,
 /// once all that it reads is set.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_UNSUPPORTED for a type that is acyclic or has no references; fatal for what is not a live
 /// object.
 #[no_mangle]
@@ -125,10 +121,6 @@ pub unsafe extern "C" fn gc_track(obj: NonNull<c_void>) -> rc_status {
 /// Takes an object out of the collector's sight: it is not found in rings any more, and what it refers to
 /// counts as held.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_REFUSED for a dying object; fatal for what is not a live object. Twice is `RC_OK`.
 #[no_mangle]
 pub unsafe extern "C" fn gc_untrack(obj: NonNull<c_void>) -> rc_status {
@@ -137,10 +129,6 @@ pub unsafe extern "C" fn gc_untrack(obj: NonNull<c_void>) -> rc_status {
 
 /// Whether the object is tracked.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn gc_is_tracked(obj: NonNull<c_void>) -> bool {
@@ -156,7 +144,6 @@ pub unsafe extern "C" fn gc_is_tracked(obj: NonNull<c_void>) -> bool {
 /// collections keep what the next allocations will want.
 ///
 /// Ownership: ends what is dead.
-/// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and `destroy` of what ends, and the callbacks of `gc_add_callback`.
 /// Fails: 0, and counted in the statistics, where none may run (inside a callback of a collection,
@@ -171,7 +158,6 @@ pub unsafe extern "C" fn gc_collect(heap: *mut gc_heap) -> usize {
 /// objects.
 ///
 /// Ownership: ends what is dead.
-/// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and `destroy` of what ends, and the callbacks of `gc_add_callback`.
 /// Fails: as `gc_collect`; `gc_last_status` tells.
@@ -183,7 +169,6 @@ pub unsafe extern "C" fn gc_collect_young(heap: *mut gc_heap) -> usize {
 /// Lets an automatic collection run that is due, under any mode but `GC_POLICY_NEVER`. Cheap when none is.
 ///
 /// Ownership: ends what is dead.
-/// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: what a collection runs.
 /// Fails: never.
@@ -194,10 +179,6 @@ pub unsafe extern "C" fn gc_safepoint(heap: *mut gc_heap) {
 
 /// Turns automatic collection on, as it is in the beginning.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_enable(heap: *mut gc_heap) {
@@ -206,10 +187,6 @@ pub unsafe extern "C" fn gc_enable(heap: *mut gc_heap) {
 
 /// Turns automatic collection off. `gc_collect` goes on working.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_disable(heap: *mut gc_heap) {
@@ -218,10 +195,6 @@ pub unsafe extern "C" fn gc_disable(heap: *mut gc_heap) {
 
 /// Whether automatic collection is on.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_is_enabled(heap: *mut gc_heap) -> bool {
@@ -231,9 +204,6 @@ pub unsafe extern "C" fn gc_is_enabled(heap: *mut gc_heap) -> bool {
 /// Sets when automatic collection runs.
 ///
 /// Ownership: nothing; the policy is copied.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a bad size, mode or factor, RC_ERR_UNSUPPORTED for a pause budget; then
 /// nothing changed.
 #[no_mangle]
@@ -243,10 +213,6 @@ pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_pol
 
 /// Writes the policy in force, defaults filled in; `struct_size` must be set.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a bad size.
 #[no_mangle]
 pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<gc_policy>) -> rc_status {
@@ -255,10 +221,6 @@ pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<g
 
 /// Writes the books of the heap; `struct_size` must be set.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a bad size.
 #[no_mangle]
 pub unsafe extern "C" fn gc_get_stats(heap: *mut gc_heap, out_stats: NonNull<gc_stats>) -> rc_status {
@@ -267,10 +229,6 @@ pub unsafe extern "C" fn gc_get_stats(heap: *mut gc_heap, out_stats: NonNull<gc_
 
 /// Whether the object's `finalize` has run. It runs once in an object's life.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn gc_is_finalized(obj: NonNull<c_void>) -> bool {
@@ -281,10 +239,6 @@ pub unsafe extern "C" fn gc_is_finalized(obj: NonNull<c_void>) -> bool {
 /// as held. For a program that forks: what was made before is never copied by the children's collections.
 /// Objects made later are not frozen.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_REFUSED inside a callback of a collection and inside `traverse`.
 #[no_mangle]
 pub unsafe extern "C" fn gc_freeze(heap: *mut gc_heap) -> rc_status {
@@ -293,10 +247,6 @@ pub unsafe extern "C" fn gc_freeze(heap: *mut gc_heap) -> rc_status {
 
 /// Puts all frozen objects back under the collector's eyes, as old ones.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_REFUSED inside a callback of a collection and inside `traverse`.
 #[no_mangle]
 pub unsafe extern "C" fn gc_unfreeze(heap: *mut gc_heap) -> rc_status {
@@ -305,10 +255,6 @@ pub unsafe extern "C" fn gc_unfreeze(heap: *mut gc_heap) -> rc_status {
 
 /// How many live objects are frozen now. Walks the pages that have some.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_freeze_count(heap: *mut gc_heap) -> usize {
@@ -329,10 +275,6 @@ pub const GC_DEBUG_LEAK: u32 = 38;
 
 /// Sets the debug flags of the heap's collector, `GC_DEBUG_*` together; 0: none.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a flag that is not known.
 #[no_mangle]
 pub unsafe extern "C" fn gc_set_debug(heap: *mut gc_heap, flags: u32) -> rc_status {
@@ -341,10 +283,6 @@ pub unsafe extern "C" fn gc_set_debug(heap: *mut gc_heap, flags: u32) -> rc_stat
 
 /// The debug flags.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_get_debug(heap: *mut gc_heap) -> u32 {
@@ -353,10 +291,6 @@ pub unsafe extern "C" fn gc_get_debug(heap: *mut gc_heap) -> u32 {
 
 /// How many objects the garbage list has, which `GC_DEBUG_SAVEALL` fills.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_garbage_count(heap: *mut gc_heap) -> usize {
@@ -366,9 +300,6 @@ pub unsafe extern "C" fn gc_garbage_count(heap: *mut gc_heap) -> usize {
 /// One object of the garbage list; null when `index` is not below `gc_garbage_count`.
 ///
 /// Ownership: borrowed; the list owns one reference.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: null.
 #[no_mangle]
 pub unsafe extern "C" fn gc_garbage_get(heap: *mut gc_heap, index: usize) -> *mut c_void {
@@ -379,8 +310,6 @@ pub unsafe extern "C" fn gc_garbage_get(heap: *mut gc_heap, index: usize) -> *mu
 /// collection. What is saved in the callbacks of deaths meanwhile stays in the list.
 ///
 /// Ownership: releases one reference for each.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: what the death of an object runs.
 /// Fails: never.
 #[no_mangle]
@@ -438,9 +367,6 @@ pub type gc_callback_fn =
 /// Adds a callback to the heap's collections; several are called in the order in which they were added.
 ///
 /// Ownership: `ctx` stays the host's and must outlive its use.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a null callback and for one that is there with this `ctx` already,
 /// RC_ERR_NO_MEMORY.
 #[no_mangle]
@@ -454,10 +380,6 @@ pub unsafe extern "C" fn gc_add_callback(
 
 /// Removes a callback that was added with this `ctx`; also inside itself.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID when there is none.
 #[no_mangle]
 pub unsafe extern "C" fn gc_remove_callback(
@@ -485,7 +407,6 @@ pub unsafe extern "C" fn gc_remove_callback(
 /// due; callbacks that go on making others due are cut off there, with a warning in the log.
 ///
 /// Ownership: releases the queue's references.
-/// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: finalizers and weak callbacks, `traverse` of callback types, and what the death of objects runs.
 /// Fails: 0, and nothing ran, inside a callback of a collection, inside `clear`, inside itself, and where so many callbacks

@@ -12,8 +12,6 @@ use core::ffi::c_void;
 ///
 /// Ownership: the caller owns one reference more.
 /// Threads: the heap's; any thread for immortal objects.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for a dead object, as long as its memory was not handed out again; here also for null and
 /// foreign pointers, and those into an object.
 #[no_mangle]
@@ -27,7 +25,6 @@ pub unsafe extern "C" fn rc_incref(obj: NonNull<c_void>) {
 ///
 /// Ownership: takes one reference.
 /// Threads: the heap's; any thread for immortal objects.
-/// May collect: no.
 /// Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
 /// Fails: fatal for a dead object, as long as its memory was not handed out again, and for one reference
 /// too many on a dying one; here also for null and foreign pointers, and those into an object.
@@ -39,9 +36,6 @@ pub unsafe extern "C" fn rc_decref(obj: NonNull<c_void>) {
 /// As `rc_incref`; null does nothing.
 ///
 /// Ownership: the caller owns one reference more.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: as `rc_incref`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_xincref(obj: *mut c_void) {
@@ -51,8 +45,6 @@ pub unsafe extern "C" fn rc_xincref(obj: *mut c_void) {
 /// As `rc_decref`; null does nothing.
 ///
 /// Ownership: takes one reference.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
 /// Fails: as `rc_decref`.
 #[no_mangle]
@@ -63,9 +55,6 @@ pub unsafe extern "C" fn rc_xdecref(obj: *mut c_void) {
 /// Adds a reference and returns the object.
 ///
 /// Ownership: the caller owns the returned reference.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: as `rc_incref`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_newref(obj: NonNull<c_void>) -> *mut c_void {
@@ -76,8 +65,6 @@ pub unsafe extern "C" fn rc_newref(obj: NonNull<c_void>) -> *mut c_void {
 /// pointer to any object type.
 ///
 /// Ownership: the slot takes `obj`; what was there is released.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
 /// Fails: as `rc_decref`.
 #[no_mangle]
@@ -88,8 +75,6 @@ pub unsafe extern "C" fn rc_setref(slot: NonNull<c_void>, obj: *mut c_void) {
 /// Nulls the slot and releases what was there, last.
 ///
 /// Ownership: what was there is released.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: finalizer, weak callbacks, `clear` and `destroy` of what dies.
 /// Fails: as `rc_decref`.
 #[no_mangle]
@@ -99,10 +84,6 @@ pub unsafe extern "C" fn rc_clear(slot: NonNull<c_void>) {
 
 /// The number of references; `UINT32_MAX` for an immortal object.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_count(obj: NonNull<c_void>) -> u32 {
@@ -111,10 +92,6 @@ pub unsafe extern "C" fn rc_count(obj: NonNull<c_void>) -> u32 {
 
 /// Whether the caller's reference is the only one.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_is_unique(obj: NonNull<c_void>) -> bool {
@@ -123,10 +100,6 @@ pub unsafe extern "C" fn rc_is_unique(obj: NonNull<c_void>) -> bool {
 
 /// Whether the object never dies by count.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_is_immortal(obj: NonNull<c_void>) -> bool {

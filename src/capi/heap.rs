@@ -2,6 +2,9 @@
 
 use super::boundary::{self, NonNull};
 use super::status::rc_status;
+/// A heap: objects, their types, and the collector that looks after them. `gc_heap_new` makes one and `gc_heap_free` ends
+/// it with all that is in it; null means the default heap, which its first use makes. Any thread may use it, one at a
+/// time: its host serialises the calls, as under a global lock. Heaps are independent of each other.
 use crate::heap::Heap as gc_heap;
 use core::ffi::{c_char, c_void};
 
@@ -74,8 +77,6 @@ pub struct gc_heap_options {
 ///
 /// Ownership: the caller owns the heap.
 /// Threads: any.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID (null `out_heap`, a bad size or option), RC_ERR_ABI, RC_ERR_UNSUPPORTED,
 /// RC_ERR_NO_MEMORY, RC_ERR_LIMIT when the process has as many heaps as it can.
 #[no_mangle]
@@ -96,7 +97,6 @@ pub unsafe extern "C" fn gc_heap_new(
 /// fatal.
 ///
 /// Ownership: takes the heap, its types and its objects.
-/// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: finalizers, weak callbacks, `clear` and `destroy` of what ends, and the callbacks of `gc_add_callback`.
 /// Fails: fatal inside a callback of the same heap, also one that was left by a jump, inside a callback of another heap where an object
@@ -114,8 +114,6 @@ pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
 ///
 /// Ownership: the library's; `gc_heap_free` of it ends it, and a later use makes a new one.
 /// Threads: any; the host serialises its use.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: null when there is no memory for it, and when the process has as many heaps as it can.
 #[no_mangle]
 pub unsafe extern "C" fn gc_heap_default() -> *mut gc_heap {
@@ -125,9 +123,6 @@ pub unsafe extern "C" fn gc_heap_default() -> *mut gc_heap {
 /// The heap's name, for reports.
 ///
 /// Ownership: the string lives as long as the heap.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: null only where the default heap was meant and cannot be made.
 #[no_mangle]
 pub unsafe extern "C" fn gc_heap_name(heap: *mut gc_heap) -> *const c_char {
@@ -138,9 +133,6 @@ pub unsafe extern "C" fn gc_heap_name(heap: *mut gc_heap) -> *const c_char {
 /// null heap: the last one of the default heap, or of a call that had no heap yet (`gc_heap_new`).
 ///
 /// Ownership: the string is the heap's, until its next failing call.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: an empty string when nothing has failed.
 #[no_mangle]
 pub unsafe extern "C" fn gc_error_message(heap: *const gc_heap) -> *const c_char {
@@ -155,10 +147,6 @@ pub unsafe extern "C" fn gc_error_message(heap: *const gc_heap) -> *const c_char
 /// `gc_series_samples` and `gc_series_events`; each says there what the status may be. For a null heap: that of the default
 /// heap, or of `gc_profile_compare`, which has none.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: `RC_OK` when there was no such call.
 #[no_mangle]
 pub unsafe extern "C" fn gc_last_status(heap: *const gc_heap) -> rc_status {
@@ -169,8 +157,6 @@ pub unsafe extern "C" fn gc_last_status(heap: *const gc_heap) -> rc_status {
 ///
 /// Ownership: `ctx` stays the host's and must outlive its use.
 /// Threads: any, but not while another thread is in the library.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_set_log(log: gc_log_fn, ctx: *mut c_void) {
@@ -184,8 +170,6 @@ pub unsafe extern "C" fn gc_set_log(log: gc_log_fn, ctx: *mut c_void) {
 ///
 /// Ownership: `ctx` stays the host's and must outlive its use.
 /// Threads: any, but not while another thread is in the library.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_set_fatal(fatal: gc_fatal_fn, ctx: *mut c_void) {
@@ -196,8 +180,6 @@ pub unsafe extern "C" fn gc_set_fatal(fatal: gc_fatal_fn, ctx: *mut c_void) {
 ///
 /// Ownership: the string is static.
 /// Threads: any.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub extern "C" fn gc_version() -> *const c_char {
@@ -206,10 +188,7 @@ pub extern "C" fn gc_version() -> *const c_char {
 
 /// The layout that the library was built with; equal to `RCGC_ABI_TAG` of a header that fits it.
 ///
-/// Ownership: nothing.
 /// Threads: any.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub extern "C" fn gc_abi_tag() -> u32 {

@@ -4,6 +4,8 @@
 use super::boundary::{self, NonNull};
 use super::status::rc_status;
 use crate::heap::Heap as gc_heap;
+/// A mark: what there was of each type at one moment. `gc_growth_mark` makes one, and whoever made it ends it with
+/// `gc_growth_free`, also after the heap. It is used where its heap may be.
 use crate::inspect::growth::Mark as gc_mark;
 use crate::types::Type as rc_type;
 use core::ffi::{c_char, c_void};
@@ -91,8 +93,6 @@ pub struct gc_object_facts {
 ///
 /// Ownership: nothing; `object` is borrowed.
 /// Threads: that of the heap that the address lies in, if any.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for null `out_facts` or a bad size; never for the address.
 #[no_mangle]
 pub unsafe extern "C" fn gc_object_info(
@@ -138,9 +138,6 @@ pub struct gc_iter {
 /// dead one never. Objects past step 2 of their end are not given. A second walk may go on beside it.
 ///
 /// Ownership: nothing; a walk that is given up needs no end.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for null `out_iter`, a bad filter, or a type or mark that is not the heap's; RC_ERR_REFUSED for
 /// serial numbers of a heap that is not profiled; RC_ERR_STALE when the mark is not the latest one with `GC_MARK_OBJECTS`; RC_ERR_NO_MEMORY only where the default heap cannot be made.
 #[no_mangle]
@@ -156,9 +153,6 @@ pub unsafe extern "C" fn gc_iter_begin(
 /// what the heap has grown by beyond its end.
 ///
 /// Ownership: the object is borrowed: take a reference before anything that could end it.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a null argument and for a walk that was not begun or has been ended; RC_ERR_STALE when the
 /// heap was freed meanwhile or its growth mark was replaced.
 #[no_mangle]
@@ -168,10 +162,6 @@ pub unsafe extern "C" fn gc_iter_next(iter: NonNull<gc_iter>, out_obj: NonNull<*
 
 /// Ends a walk: from here on it gives nothing.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for null and for a walk that was not begun or has been ended; RC_ERR_STALE when the heap was
 /// freed meanwhile: the walk has ended all the same.
 #[no_mangle]
@@ -213,10 +203,6 @@ pub struct gc_type_facts {
 /// The numbers of a type: how many objects live, have lived, and how they ended. They are always kept, so this is
 /// quick.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for null `out_facts` or a bad size; fatal for a pointer that is not a live type.
 #[no_mangle]
 pub unsafe extern "C" fn gc_type_stats(
@@ -243,9 +229,6 @@ pub const GC_ORDER_COLLECTED: u32 = 4;
 /// `out_count` is how many there are, also beyond `room`.
 ///
 /// Ownership: nothing; names live as long as their types.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for an unknown order, null `out_count`, null `out_rows` with room, or a bad size;
 /// RC_ERR_NO_MEMORY.
 #[no_mangle]
@@ -297,9 +280,6 @@ pub struct gc_growth {
 /// release writes one bit more.
 ///
 /// Ownership: the caller owns the mark; `gc_growth_free` ends it, also after its heap.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for unknown flags or null `out_mark`, RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_growth_mark(
@@ -316,10 +296,6 @@ pub unsafe extern "C" fn gc_growth_mark(
 /// `since` says what is compared with. Each comparison, of either kind, raises the peaks of the mark. No collection runs:
 /// garbage counts, call `gc_collect` before to leave it out.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for an unknown `since`, null `out_count`, null `out_rows` with room, or a bad size; RC_ERR_STALE
 /// when the heap was freed; RC_ERR_NO_MEMORY; fatal for what is not a mark.
 #[no_mangle]
@@ -336,9 +312,6 @@ pub unsafe extern "C" fn gc_growth_since(
 /// Ends a mark. Null is nothing.
 ///
 /// Ownership: takes the mark.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not a mark.
 #[no_mangle]
 pub unsafe extern "C" fn gc_growth_free(mark: *mut gc_mark) {

@@ -21,9 +21,6 @@ pub const GC_HOLD_NONE: gc_hold = 0;
 /// million references at once.
 ///
 /// Ownership: the token owns the reference; the tag is copied.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: GC_HOLD_NONE for out of memory, and when the heap follows as many as it can: then no reference was taken;
 /// fatal for what is not a live object.
 #[no_mangle]
@@ -37,7 +34,6 @@ pub unsafe extern "C" fn gc_hold_at(obj: NonNull<c_void>, tag: *const c_char, si
 ///
 /// Ownership: releases the reference.
 /// Threads: those of the object's heap.
-/// May collect: no.
 /// Runs host code: what the death of an object runs.
 /// Fails: RC_ERR_INVALID for a token that was released before, in this or an ended heap: nothing is released, and
 /// `gc_error_message(NULL)` names the tag and both places, as long as its place in the table was not used again.
@@ -74,9 +70,6 @@ pub struct gc_hold_info {
 /// each of `out_rows->struct_size` bytes, which must be set.
 ///
 /// Ownership: nothing; objects are borrowed, tags live as long as the reference is followed.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size.
 #[no_mangle]
 pub unsafe extern "C" fn gc_holds(heap: *mut gc_heap, out_rows: *mut gc_hold_info, room: usize) -> usize {
@@ -89,9 +82,6 @@ pub unsafe extern "C" fn gc_holds(heap: *mut gc_heap, out_rows: *mut gc_hold_inf
 /// The object has one weak handle more from here on.
 ///
 /// Ownership: nothing; the reason is copied.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_NO_MEMORY; fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn gc_expect_dead(obj: NonNull<c_void>, why: *const c_char) -> rc_status {
@@ -102,7 +92,6 @@ pub unsafe extern "C" fn gc_expect_dead(obj: NonNull<c_void>, why: *const c_char
 /// what it is, why it should be dead, how many references it has, and under a profile which site made it.
 ///
 /// Ownership: ends what is dead.
-/// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: what a collection runs.
 /// Fails: never; where a collection is refused or given up it only looks, and `gc_last_status` says so: RC_ERR_REFUSED,
@@ -152,7 +141,6 @@ pub struct gc_leak_result {
 /// once more under a profile, to name the site.
 ///
 /// Ownership: what the function does.
-/// Threads: the heap's.
 /// May collect: yes.
 /// Runs host code: the function, and what a collection runs.
 /// Fails: RC_ERR_INVALID for a null function, no runs and a bad size; RC_ERR_REFUSED inside a callback. A leak is

@@ -29,9 +29,6 @@ pub struct gc_lines {
 /// A function begins. `GC_LINES(heap)` calls it.
 ///
 /// Ownership: nothing; the site as in `rc_new_at`.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never; without a profile, and without memory, nothing is booked.
 #[no_mangle]
 #[must_use]
@@ -42,9 +39,6 @@ pub unsafe extern "C" fn gc_lines_begin(heap: *mut gc_heap, site: NonNull<rc_sit
 /// A line ends: what changed since the mark before is booked to it. `GC_LINE()` calls it.
 ///
 /// Ownership: nothing; the site as in `rc_new_at`.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never; a null `cursor` is nothing.
 #[no_mangle]
 pub unsafe extern "C" fn gc_line(cursor: *mut gc_lines, site: NonNull<rc_site>) {
@@ -84,9 +78,6 @@ pub struct gc_text_options {
 
 /// Writes the profile of a heap as text, with the source of lines where it can be read. `options` may be null.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: `write`, which may only look, as that of a dump.
 /// Fails: RC_ERR_REFUSED when the profile is off and inside a callback of a collection; RC_ERR_INVALID for a bad size,
 /// part or number of decimals; RC_ERR_NO_MEMORY; RC_ERR_IO when the text cannot be written: `errno` has the reason.

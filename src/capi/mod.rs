@@ -25,7 +25,8 @@
 //! | `plan` | `rcgc/plan.h` |
 //! | `series` | `rcgc/series.h` |
 #![allow(non_camel_case_types)]
-// The conditions of every function are in its comment, in five labels; a Rust host reads the same ones.
+// The conditions of every function are in its comment, in labels whose defaults rcgc.h says; a Rust host reads the same
+// ones.
 #![allow(clippy::missing_safety_doc)]
 
 pub mod boundary;

@@ -12,7 +12,6 @@ use core::ffi::c_void;
 /// pointer survives it only if something held from outside holds its object.
 ///
 /// Ownership: the caller owns the one reference.
-/// Threads: the heap's.
 /// May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
 /// Runs host code: what a collection runs.
 /// Fails: null for out of memory; fatal for a pointer that is not a live type, and inside `traverse`.
@@ -25,7 +24,6 @@ pub unsafe extern "C" fn rc_new(type_: NonNull<rc_type>) -> *mut c_void {
 /// As `rc_new`, with `n` trailing elements of the type's `tail_size` bytes each, zeroed too.
 ///
 /// Ownership: the caller owns the one reference.
-/// Threads: the heap's.
 /// May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
 /// Runs host code: what a collection runs.
 /// Fails: null for out of memory, and for a length whose bytes no heap can hold; fatal for a type without a
@@ -38,10 +36,6 @@ pub unsafe extern "C" fn rc_new_array(type_: NonNull<rc_type>, n: usize) -> *mut
 
 /// The number of trailing elements that `rc_new_array` was given; 0 for other objects.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_length(obj: NonNull<c_void>) -> usize {
@@ -51,9 +45,6 @@ pub unsafe extern "C" fn rc_length(obj: NonNull<c_void>) -> usize {
 /// The object's type.
 ///
 /// Ownership: borrowed.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_of(obj: NonNull<c_void>) -> *mut rc_type {
@@ -63,9 +54,6 @@ pub unsafe extern "C" fn rc_type_of(obj: NonNull<c_void>) -> *mut rc_type {
 /// The object's heap.
 ///
 /// Ownership: borrowed.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_heap_of(obj: NonNull<c_void>) -> *mut gc_heap {
@@ -74,10 +62,6 @@ pub unsafe extern "C" fn rc_heap_of(obj: NonNull<c_void>) -> *mut gc_heap {
 
 /// The bytes the host asked for: the struct and its trailing elements, without header and rounding.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_size_of(obj: NonNull<c_void>) -> usize {
@@ -89,9 +73,6 @@ pub unsafe extern "C" fn rc_size_of(obj: NonNull<c_void>) -> usize {
 /// `gc_heap_free`.
 ///
 /// Ownership: the caller's reference stays valid for ever and need not be released.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not a live object, and for one that is dying.
 #[no_mangle]
 pub unsafe extern "C" fn rc_immortalize(obj: NonNull<c_void>) {
@@ -102,10 +83,7 @@ pub unsafe extern "C" fn rc_immortalize(obj: NonNull<c_void>) {
 /// mapping. They count for the triggers of automatic collection and in reports, and leave the books when
 /// the object dies.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
 /// May collect: no; a trigger that this crosses takes effect at the next `rc_new`.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID when an object's total would fall below 0 or leave 63 bits, RC_ERR_NO_MEMORY;
 /// fatal for what is not a live object.
 #[no_mangle]

@@ -47,7 +47,6 @@ use core::ffi::{c_char, c_int};
 ///
 /// Ownership: nothing; the plan is copied.
 /// Threads: the heap's. `series` starts one, as `gc_series_start`.
-/// May collect: no.
 /// Runs host code: no; later, when a dump is written, `traverse` of callback types.
 /// Fails: RC_ERR_INVALID for an item that is unknown or has a bad value, and for `oom` or `limit` without a dump:
 /// nothing was started; RC_ERR_REFUSED when something of it could not be started: no memory, on already, or a
@@ -65,8 +64,6 @@ pub unsafe extern "C" fn gc_profile_plan(heap: *mut gc_heap, plan: *const c_char
 /// only to a path with `%p`, unless it asked itself.
 ///
 /// Ownership: nothing; the path is copied.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: no; later, when the dump is written, `traverse` of callback types.
 /// Fails: RC_ERR_IN_USE when the signal has a handler, and when another signal is listened to; RC_ERR_INVALID for a null
 /// path and for a signal that cannot be handled; RC_ERR_NO_MEMORY.

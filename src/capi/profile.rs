@@ -118,9 +118,6 @@ pub struct gc_profile_stats {
 /// `gc_profile_stop`, and with the heap.
 ///
 /// Ownership: nothing; the options are copied. Null means the defaults.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_IN_USE when it is on already; RC_ERR_REFUSED inside a callback of a collection and inside
 /// `traverse`; RC_ERR_INVALID for a bad size or flag; RC_ERR_NO_MEMORY.
 #[no_mangle]
@@ -133,10 +130,6 @@ pub unsafe extern "C" fn gc_profile_start(
 
 /// Ends the profile of a heap, and forgets all that it counted. Without one, nothing happens.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_stop(heap: *mut gc_heap) {
@@ -145,10 +138,6 @@ pub unsafe extern "C" fn gc_profile_stop(heap: *mut gc_heap) {
 
 /// The flags of the profile; 0: it is off.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_flags(heap: *mut gc_heap) -> u32 {
@@ -157,10 +146,6 @@ pub unsafe extern "C" fn gc_profile_flags(heap: *mut gc_heap) -> u32 {
 
 /// Forgets what was counted and goes on: what lives now is counted as made before.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_REFUSED where `gc_profile_start` is refused, and when the profile is off; RC_ERR_NO_MEMORY: then
 /// it is off.
 #[no_mangle]
@@ -170,10 +155,6 @@ pub unsafe extern "C" fn gc_profile_clear(heap: *mut gc_heap) -> rc_status {
 
 /// Puts the peaks, that of the heap and those of the sites, down to what lives now.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_reset_peak(heap: *mut gc_heap) {
@@ -182,10 +163,6 @@ pub unsafe extern "C" fn gc_profile_reset_peak(heap: *mut gc_heap) {
 
 /// Writes the running totals; `struct_size` must be set.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a bad size; RC_ERR_REFUSED when the profile is off.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_get(
@@ -199,7 +176,6 @@ pub unsafe extern "C" fn gc_profile_get(
 ///
 /// Ownership: the caller owns the one reference. The site must live until the program ends, or until its library
 /// is unloaded; its texts are copied when it is numbered.
-/// Threads: the heap's.
 /// May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
 /// Runs host code: what a collection runs.
 /// Fails: as `rc_new`. A null site is that of plain `rc_new`.
@@ -212,7 +188,6 @@ pub unsafe extern "C" fn rc_new_at(type_: NonNull<rc_type>, site: *mut rc_site) 
 /// As `rc_new_array`, with the place that asks. `RC_NEW_ARRAY(type, n)` calls it.
 ///
 /// Ownership: the caller owns the one reference; the site as in `rc_new_at`.
-/// Threads: the heap's.
 /// May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
 /// Runs host code: what a collection runs.
 /// Fails: as `rc_new_array`. A null site is that of plain `rc_new_array`.
@@ -252,9 +227,6 @@ pub struct gc_origin {
 /// Where an object comes from, and since when it lives; `struct_size` must be set.
 ///
 /// Ownership: nothing; the texts live until the program ends.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a bad size; RC_ERR_REFUSED when its heap is not profiled; fatal for what is not a
 /// live object.
 #[no_mangle]
@@ -358,9 +330,6 @@ pub struct gc_site_stats {
 /// snapshot: it does not change.
 ///
 /// Ownership: nothing; texts live until the program ends, a type's name as long as the type.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, group or order, RC_ERR_REFUSED when
 /// the profile is off, RC_ERR_NO_MEMORY.
 #[no_mangle]
@@ -405,10 +374,7 @@ pub struct gc_site_diff {
 /// differ. At most `room` are written, those whose live bytes changed most first, each of `out_rows->struct_size`
 /// bytes, which must be set.
 ///
-/// Ownership: nothing.
 /// Threads: any; no heap is used.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: 0, `gc_error_message(NULL)` and `gc_last_status(NULL)`: RC_ERR_INVALID for a bad size, RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_compare(
@@ -457,10 +423,6 @@ pub struct gc_scope_stats {
 
 /// What happened so far in a scope that is open and was entered under the profile; `struct_size` must be set.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a bad size and for a mark that is of no such scope; RC_ERR_REFUSED when the profile is
 /// off.
 #[no_mangle]
@@ -476,7 +438,6 @@ pub unsafe extern "C" fn gc_scope_get(
 /// is profiled meanwhile, if it is not already.
 ///
 /// Ownership: what the function does.
-/// Threads: the heap's.
 /// May collect: what the function does.
 /// Runs host code: the function, and what it runs.
 /// Fails: RC_ERR_INVALID for a null function and a bad size; RC_ERR_REFUSED inside a callback, when the heap is profiled
@@ -496,9 +457,6 @@ pub unsafe extern "C" fn gc_measure(
 /// many there are. At most `room` are written, each of `out_rows->struct_size` bytes, which must be set.
 ///
 /// Ownership: nothing; the names live as long as the profile.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, RC_ERR_REFUSED when the profile is off.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_scopes(
@@ -513,10 +471,6 @@ pub unsafe extern "C" fn gc_profile_scopes(
 /// is released, an error goes to the log that names the sites that made most of them, and the profile counts a
 /// violation.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a mark that is of no open scope entered under the profile; RC_ERR_REFUSED when the
 /// profile is off.
 #[no_mangle]

@@ -7,6 +7,8 @@
 use super::boundary::{self, NonNull};
 use super::status::rc_status;
 use crate::heap::Heap as gc_heap;
+/// A session: the objects and edges of a heap at one moment. `gc_query_begin` makes one, and whoever made it ends it with
+/// `gc_query_end`, also after the heap. It is used where its heap may be.
 use crate::inspect::query::Query as gc_query;
 use crate::types::Type as rc_type;
 use core::ffi::{c_char, c_int, c_void};
@@ -22,7 +24,6 @@ use core::ffi::{c_char, c_int, c_void};
 ///
 /// Ownership: the caller owns the session; `gc_query_end` ends it, also after its heap.
 /// Threads: the heap's; also for every other call of the session.
-/// May collect: no.
 /// Runs host code: `traverse`.
 /// Fails: RC_ERR_INVALID for null `out_query`; RC_ERR_REFUSED inside a `traverse`; RC_ERR_LIMIT for 2^31 blocks or 2^32
 /// edges; RC_ERR_NO_MEMORY. Then there is no session, and nothing was changed.
@@ -34,9 +35,6 @@ pub unsafe extern "C" fn gc_query_begin(heap: *mut gc_heap, out_query: NonNull<*
 /// Ends a session and gives its memory back. Null is RC_OK.
 ///
 /// Ownership: takes the session.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_IN_USE inside a predicate of the same session; fatal for what is not a session.
 #[no_mangle]
 pub unsafe extern "C" fn gc_query_end(query: *mut gc_query) -> rc_status {
@@ -59,10 +57,6 @@ pub struct gc_query_facts {
 
 /// Tells what a session has listed, and its memory.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for null `out_facts` or a bad size; RC_ERR_STALE; fatal for what is not a session.
 #[no_mangle]
 pub unsafe extern "C" fn gc_query_info(
@@ -78,10 +72,6 @@ pub unsafe extern "C" fn gc_query_info(
 /// Negative when more edges than references lead to it, which is a mistake of the host's (see `gc_verify`); `INT64_MAX`
 /// when it is immortal.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a null output or what is not an object of the heap; RC_ERR_STALE, RC_ERR_IN_USE; fatal for
 /// what is not a session.
 #[no_mangle]
@@ -104,9 +94,6 @@ pub const GC_OBJECTS_GARBAGE: u32 = 2;
 /// Lists objects in address order: the first `room` of them in `out_objects`, and how many there are.
 ///
 /// Ownership: nothing; the objects are borrowed.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for an unknown `which`, null `out_count`, or null `out_objects` with room; RC_ERR_STALE,
 /// RC_ERR_IN_USE, RC_ERR_NO_MEMORY; fatal for what is not a session.
 #[no_mangle]
@@ -141,8 +128,6 @@ pub struct gc_step {
 /// of a row are those of the object that the edge leads to, also one of another heap; name and index are the edge's.
 ///
 /// Ownership: nothing; the objects are borrowed.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: the object's `traverse`.
 /// Fails: RC_ERR_INVALID for what is not an object of the heap, null `out_count`, null `out_rows` with room, or a bad
 /// size; RC_ERR_STALE, RC_ERR_IN_USE, RC_ERR_REFUSED inside a `traverse`; fatal for what is not a session.
@@ -161,8 +146,6 @@ pub unsafe extern "C" fn gc_referents(
 /// of a row are those of the object that the edge comes from; name and index are the edge's.
 ///
 /// Ownership: nothing; the objects are borrowed.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: the `traverse` of the objects that refer to it.
 /// Fails: as `gc_referents`.
 #[no_mangle]
@@ -192,7 +175,6 @@ pub type gc_predicate_fn = Option<unsafe extern "C" fn(obj: *mut c_void, ctx: *m
 /// is the number of steps; 0: no object was accepted.
 ///
 /// Ownership: nothing; the objects are borrowed.
-/// Threads: the heap's.
 /// May collect: what the predicate does.
 /// Runs host code: the predicate; `traverse` of the objects of the path.
 /// Fails: RC_ERR_INVALID for what is not an object of the heap, an unknown direction, a null predicate, null
@@ -284,8 +266,6 @@ pub struct gc_path {
 /// The value of an entry of a weak map is kept by the map while the key lives.
 ///
 /// Ownership: nothing; the objects are borrowed.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: `traverse` of the objects of the paths.
 /// Fails: RC_ERR_INVALID for what is not an object, null `out_why`, null rows with room, or a bad size; RC_ERR_STALE,
 /// RC_ERR_IN_USE, RC_ERR_REFUSED inside a `traverse`, RC_ERR_NO_MEMORY; fatal for what is not a session.
@@ -309,8 +289,6 @@ pub unsafe extern "C" fn gc_why_alive(
 /// `GC_WHY_GARBAGE` says that the next full collection ends it.
 ///
 /// Ownership: nothing; the objects are borrowed.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: `traverse` of the objects of the path.
 /// Fails: as `gc_why_alive`.
 #[no_mangle]
@@ -329,9 +307,6 @@ pub unsafe extern "C" fn gc_why_not_collected(
 ///
 /// `out_text` gets as much of it as `room` bytes hold, with a NUL; `out_length` is the length of all of it.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: `traverse` of the objects of the path.
 /// Fails: RC_ERR_INVALID for what is not an object, null `out_length`, or null `out_text` with room; RC_ERR_STALE,
 /// RC_ERR_IN_USE, RC_ERR_REFUSED inside a `traverse`, RC_ERR_NO_MEMORY; fatal for what is not a session.
@@ -363,10 +338,6 @@ pub struct gc_size {
 /// Objects that nothing from outside leads to are garbage and retained by nobody: they count 0. Of one object it is what
 /// it dominates; the dominators of all objects are found once a session. An entry of a weak map counts as the map's.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for what is not an object of the heap, a null argument, or a bad size; RC_ERR_STALE,
 /// RC_ERR_IN_USE, RC_ERR_NO_MEMORY; fatal for what is not a session.
 #[no_mangle]
@@ -383,9 +354,6 @@ pub unsafe extern "C" fn gc_retained_size(
 /// none: it is held from outside, several objects share it that nothing else has in common, or it is garbage.
 ///
 /// Ownership: nothing; the object is borrowed.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for what is not an object of the heap or a null output; RC_ERR_STALE, RC_ERR_IN_USE,
 /// RC_ERR_NO_MEMORY; fatal for what is not a session.
 #[no_mangle]

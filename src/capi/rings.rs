@@ -5,6 +5,8 @@ use super::boundary::{self, NonNull};
 use super::status::rc_status;
 use crate::heap::Heap as gc_heap;
 use crate::inspect::query::Query as gc_query;
+/// A watch on the rings that collections end. `gc_watch_rings` makes one, and whoever made it ends it with
+/// `gc_watch_rings_end`, also after the heap. It is used where its heap may be.
 use crate::inspect::watch::Watch as gc_ring_watch;
 use crate::types::Type as rc_type;
 use core::ffi::{c_char, c_void};
@@ -42,8 +44,6 @@ pub struct gc_ring_shape {
 /// They are found once a session.
 ///
 /// Ownership: nothing; texts live as long as the session.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: `traverse` of the objects of rings.
 /// Fails: RC_ERR_INVALID for null `out_count`, null `out_rows` with room, or a bad size; RC_ERR_STALE, RC_ERR_IN_USE,
 /// RC_ERR_REFUSED inside a `traverse`, RC_ERR_NO_MEMORY; fatal for what is not a session.
@@ -66,8 +66,6 @@ pub const GC_RINGS_LOG: u32 = 1;
 /// A collection that finds nothing dead costs nothing more; another one looks at its dead once more.
 ///
 /// Ownership: the caller owns the watch; `gc_watch_rings_end` ends it, also after its heap.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: no; later, in collections, `traverse` of the dead.
 /// Fails: RC_ERR_INVALID for unknown flags or null `out_watch`; RC_ERR_IN_USE when the heap has a watch;
 /// RC_ERR_NO_MEMORY.
@@ -84,9 +82,6 @@ pub unsafe extern "C" fn gc_watch_rings(
 /// `room` in `out_rows`, and how many there are.
 ///
 /// Ownership: nothing; texts live until the next collection of the heap, or the end of the watch.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for null `out_count`, null `out_rows` with room, or a bad size; RC_ERR_NO_MEMORY; fatal for what
 /// is not a watch.
 #[no_mangle]
@@ -102,9 +97,6 @@ pub unsafe extern "C" fn gc_watched_rings(
 /// Ends a watch. Null is RC_OK.
 ///
 /// Ownership: takes the watch.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_REFUSED inside a collection of the heap; fatal for what is not a watch.
 #[no_mangle]
 pub unsafe extern "C" fn gc_watch_rings_end(watch: *mut gc_ring_watch) -> rc_status {
@@ -156,9 +148,6 @@ pub type gc_finding_fn = Option<unsafe extern "C" fn(finding: *const gc_finding,
 /// `traverse` that reports too much, or of a missing incref. More references than edges are not wrong: they are from
 /// outside.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: `traverse`, which must be ready for any object (see rcgc/query.h); `report`.
 /// Fails: RC_ERR_INVALID for null `out_count`; RC_ERR_REFUSED inside a `traverse`; RC_ERR_LIMIT; RC_ERR_NO_MEMORY. With
 /// RC_OK `out_count` is the number of findings: 0 says that all is well.
@@ -179,9 +168,6 @@ pub unsafe extern "C" fn gc_verify(
 /// Deaths of objects of such types take longer by what their edges lead to, up to 256 objects; those that lead to
 /// more are not judged.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: no; later, in deaths, `traverse`.
 /// Fails: RC_ERR_REFUSED inside a callback of the heap; RC_ERR_NO_MEMORY.
 #[no_mangle]

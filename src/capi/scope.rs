@@ -9,6 +9,8 @@
 use super::boundary;
 use super::status::rc_status;
 use crate::heap::Heap as gc_heap;
+/// A stack of scopes, for one flow of control. `rc_scope_stack_new` makes one, and whoever made it ends it with
+/// `rc_scope_stack_free`, or the end of its heap does. It is used where its heap may be.
 use crate::life::scope::ScopeStack as rc_scope_stack;
 use core::ffi::{c_char, c_void};
 
@@ -20,10 +22,6 @@ pub const RC_SCOPE_NONE: rc_scope_mark = 0;
 
 /// Opens a scope in a heap (null: the default heap). Scopes nest.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_SCOPE_NONE for out of memory; what is kept then belongs to the scope around.
 #[no_mangle]
 #[must_use]
@@ -34,9 +32,6 @@ pub unsafe extern "C" fn rc_scope_enter(heap: *mut gc_heap) -> rc_scope_mark {
 /// As `rc_scope_enter`, with a name that messages and the profiler show.
 ///
 /// Ownership: nothing; the name must be static or live as long as the scope.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_SCOPE_NONE for out of memory.
 #[no_mangle]
 #[must_use]
@@ -47,8 +42,6 @@ pub unsafe extern "C" fn rc_scope_enter_named(heap: *mut gc_heap, name: *const c
 /// Closes a scope: releases what it keeps, last in first out. RC_SCOPE_NONE is `RC_OK`.
 ///
 /// Ownership: releases what the scope keeps.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: what the death of an object runs.
 /// Fails: RC_ERR_INVALID for a mark that is not that of the innermost open scope on the heap's current stack: left
 /// twice, out of order (said in the log, too), of another heap, or being left already; then nothing was released.
@@ -61,8 +54,6 @@ pub unsafe extern "C" fn rc_scope_leave(heap: *mut gc_heap, mark: rc_scope_mark)
 /// that jumped out of them. RC_SCOPE_NONE is `RC_OK`.
 ///
 /// Ownership: releases what the scopes keep.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: what the death of an object runs.
 /// Fails: RC_ERR_INVALID for a mark of no open scope on the heap's current stack, or if one of the scopes is being left;
 /// then nothing was released.
@@ -74,8 +65,6 @@ pub unsafe extern "C" fn rc_scope_unwind(heap: *mut gc_heap, mark: rc_scope_mark
 /// Releases what a scope keeps, last in first out, and leaves it open: for loops. RC_SCOPE_NONE is `RC_OK`.
 ///
 /// Ownership: releases what the scope keeps.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: what the death of an object runs.
 /// Fails: as `rc_scope_leave`.
 #[no_mangle]
@@ -89,8 +78,6 @@ pub unsafe extern "C" fn rc_scope_reset(heap: *mut gc_heap, mark: rc_scope_mark)
 /// With RC_SCOPE_NONE nothing is closed, and the result is handed on all the same.
 ///
 /// Ownership: obj is borrowed; its new reference is the scope's around, or without one the caller's.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: what the death of an object runs.
 /// Fails: as `rc_scope_leave`; RC_ERR_NO_MEMORY: then nothing was released.
 #[no_mangle]
@@ -106,8 +93,6 @@ pub unsafe extern "C" fn rc_scope_leave_with(
 /// inside it are left, so that nothing is held for ever. That, and every other failure, is said in the log.
 ///
 /// Ownership: releases what the scope keeps.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: what the death of an object runs.
 /// Fails: only in the log.
 #[no_mangle]
@@ -118,8 +103,6 @@ pub unsafe extern "C" fn rc_scope_end_block(heap: *mut gc_heap, mark: rc_scope_m
 /// Gives a reference to the innermost open scope, and returns the object. Null stays null.
 ///
 /// Ownership: the scope takes the reference; the returned pointer is borrowed until the scope is left.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: no, but for out of memory: then what the death of the object runs.
 /// Fails: null for out of memory; and when no scope is open in the heap; then the reference was released.
 #[no_mangle]
@@ -131,9 +114,6 @@ pub unsafe extern "C" fn rc_scope_keep(heap: *mut gc_heap, obj: *mut c_void) -> 
 /// not made current.
 ///
 /// Ownership: the caller's, to be freed with `rc_scope_stack_free`; it ends with its heap at the latest.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a null out_stack, RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_stack_new(
@@ -150,9 +130,6 @@ pub unsafe extern "C" fn rc_scope_stack_new(
 /// log. Under a profile a scope measures what happens while its stack is the current one.
 ///
 /// Ownership: nothing; the result is borrowed.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for a stack that is freed, another heap's, or none.
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_stack_switch(
@@ -165,8 +142,6 @@ pub unsafe extern "C" fn rc_scope_stack_switch(
 /// Ends a stack of scopes, first leaving those that are open on it, the innermost first. Null is `RC_OK`.
 ///
 /// Ownership: the stack is gone; what its scopes kept is released.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: what the death of an object runs.
 /// Fails: RC_ERR_IN_USE for the current stack, and for one a scope of which is being left; fatal for a stack that is
 /// freed, also with its heap, or none.

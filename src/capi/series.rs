@@ -104,8 +104,6 @@ pub struct gc_series_event {
 ///
 /// Ownership: nothing; the options are copied. Null means the defaults.
 /// Threads: the heap's. With GC_SERIES_THREAD one is started, which blocks all signals.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_IN_USE when there is one; RC_ERR_INVALID for a bad size, flag or capacity; RC_ERR_NO_MEMORY, also when
 /// the system gives no thread.
 #[no_mangle]
@@ -115,10 +113,7 @@ pub unsafe extern "C" fn gc_series_start(heap: *mut gc_heap, options: *const gc_
 
 /// Ends the series of a heap, and its thread, and forgets what it has. Without one, nothing happens.
 ///
-/// Ownership: nothing.
 /// Threads: the heap's; in a forked child the thread is gone already.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_series_stop(heap: *mut gc_heap) {
@@ -128,9 +123,6 @@ pub unsafe extern "C" fn gc_series_stop(heap: *mut gc_heap) {
 /// A tick of the host's: takes a sample, when the last one is at least `interval_ns` old, and looks at the watches.
 /// About 2 microseconds; without series and watches nothing.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: the callbacks of watches; `traverse` of callback types where a watch writes a dump.
 /// Fails: never.
 #[no_mangle]
@@ -142,10 +134,6 @@ pub unsafe extern "C" fn gc_series_tick(heap: *mut gc_heap) {
 /// Samples are numbered from 0; those written over are passed. At most `room` are written, each of
 /// `out_rows->struct_size` bytes, which must be set; `out_written`, which may be null, says how many.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, RC_ERR_REFUSED without a series.
 #[no_mangle]
 pub unsafe extern "C" fn gc_series_samples(
@@ -161,9 +149,6 @@ pub unsafe extern "C" fn gc_series_samples(
 /// As `gc_series_samples`, for events.
 ///
 /// Ownership: nothing; names live until the program ends.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, RC_ERR_REFUSED without a series.
 #[no_mangle]
 pub unsafe extern "C" fn gc_series_events(
@@ -235,9 +220,6 @@ pub struct gc_watch_spec {
 /// on pauses with each pause.
 ///
 /// Ownership: `ctx` stays the host's and must outlive the watch; the path is copied.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a bad size, an unknown number, a missing callback, path or type, and a type of another
 /// heap; RC_ERR_NO_MEMORY; fatal for a type that is not live.
 #[no_mangle]
@@ -251,10 +233,6 @@ pub unsafe extern "C" fn gc_watch(
 
 /// Ends a watch.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a number that is of no watch.
 #[no_mangle]
 pub unsafe extern "C" fn gc_unwatch(heap: *mut gc_heap, watch: u32) -> rc_status {

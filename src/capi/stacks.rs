@@ -40,9 +40,6 @@ pub struct gc_stack_stats {
 /// most `room` are written, each of `out_rows->struct_size` bytes, which must be set.
 ///
 /// Ownership: nothing; names live until the program ends.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, RC_ERR_REFUSED when stacks are not
 /// sampled, RC_ERR_NO_MEMORY.
 #[no_mangle]
@@ -76,9 +73,6 @@ pub struct gc_frame {
 /// are. At most `room` are written, each of `out_frames->struct_size` bytes, which must be set.
 ///
 /// Ownership: nothing; texts live until their library is unloaded.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size and a number that is of no stack,
 /// RC_ERR_REFUSED when stacks are not sampled.
 #[no_mangle]
@@ -93,10 +87,6 @@ pub unsafe extern "C" fn gc_stack_frames(
 
 /// Writes the number of the stack that allocated an object, if it was sampled.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID for a null `out_stack`; RC_ERR_UNSUPPORTED when the object was not sampled; RC_ERR_REFUSED
 /// when stacks are not sampled; fatal for what is not a live object.
 #[no_mangle]

@@ -36,8 +36,6 @@ pub const RC_ERR_IO: rc_status = 10;
 ///
 /// Ownership: the string is static.
 /// Threads: any.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: never.
 #[no_mangle]
 pub extern "C" fn rc_status_name(status: rc_status) -> *const c_char {

@@ -3,6 +3,8 @@
 use super::boundary::{self, NonNull};
 use super::status::rc_status;
 use crate::heap::Heap as gc_heap;
+/// A type of objects: how large they are and where their references are. `rc_type_new` makes one; `rc_type_free` ends it
+/// when no object of it lives, else the end of its heap does. It is used where its heap may be.
 use crate::types::Type as rc_type;
 use core::ffi::{c_char, c_int, c_void};
 
@@ -124,9 +126,6 @@ pub struct rc_type_spec {
 /// Makes a type in a heap (null: the default heap).
 ///
 /// Ownership: the type lives as long as its heap, or until `rc_type_free`.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_INVALID (a bad spec; `gc_error_message` names the field), RC_ERR_UNSUPPORTED,
 /// RC_ERR_LIMIT, RC_ERR_NO_MEMORY.
 #[no_mangle]
@@ -142,9 +141,6 @@ pub unsafe extern "C" fn rc_type_new(
 /// Ends a type of which no object lives. Null is `RC_OK`.
 ///
 /// Ownership: takes the type.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: RC_ERR_IN_USE while objects of it live, and while a collection of the heap runs; fatal for a pointer that is not a live type.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_free(type_: *mut rc_type) -> rc_status {
@@ -155,8 +151,6 @@ pub unsafe extern "C" fn rc_type_free(type_: *mut rc_type) -> rc_status {
 ///
 /// Ownership: the host's.
 /// Threads: any.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for a pointer that is not a live type.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_ctx(type_: NonNull<rc_type>) -> *mut c_void {
@@ -167,8 +161,6 @@ pub unsafe extern "C" fn rc_type_ctx(type_: NonNull<rc_type>) -> *mut c_void {
 ///
 /// Ownership: the string lives as long as the type.
 /// Threads: any.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for a pointer that is not a live type.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_name(type_: NonNull<rc_type>) -> *const c_char {
@@ -177,10 +169,6 @@ pub unsafe extern "C" fn rc_type_name(type_: NonNull<rc_type>) -> *const c_char 
 
 /// How many objects of the type live now.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for a pointer that is not a live type.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_live(type_: NonNull<rc_type>) -> u64 {
@@ -192,8 +180,6 @@ pub unsafe extern "C" fn rc_type_live(type_: NonNull<rc_type>) -> u64 {
 ///
 /// Ownership: nothing; the name must be static or live as long as the type.
 /// Threads: the heap's, inside `traverse`.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: returns what `visit` returned; the `traverse` must return it at once when it is not 0.
 #[no_mangle]
 pub unsafe extern "C" fn rc_visit_named(

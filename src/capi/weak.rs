@@ -1,6 +1,9 @@
 //! `rcgc/weak.h`: weak handles, which refer to an object without keeping it alive.
 
 use super::boundary::{self, NonNull};
+/// A weak handle: leads to an object as long as that lives, and to null afterwards. `rc_weak_new` makes one, and whoever
+/// made it ends it with `rc_weak_free`, also after the heap; one in a slot of `RC_FIELD_WEAK` the engine ends with its
+/// holder. It is used where the heap of its object may be.
 use crate::life::weak::Weak as rc_weak;
 use core::ffi::c_void;
 
@@ -16,9 +19,6 @@ pub type rc_weak_fn = Option<unsafe extern "C" fn(handle: *mut rc_weak, ctx: *mu
 ///
 /// Ownership: the caller owns the handle, not the object; `rc_weak_free` ends it, or the death of the
 /// object whose `RC_FIELD_WEAK` holds it.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: null for out of memory; fatal for what is not an object.
 #[no_mangle]
 #[must_use]
@@ -47,9 +47,6 @@ pub unsafe extern "C" fn rc_weak_new(
 /// kept, it brings the target back. [1]: for good; a handle that is made then works.
 ///
 /// Ownership: the caller owns the returned reference.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for a handle that is null.
 #[no_mangle]
 #[must_use]
@@ -60,9 +57,6 @@ pub unsafe extern "C" fn rc_weak_get(handle: NonNull<rc_weak>) -> *mut c_void {
 /// Ends a handle; a callback that has not run by then does not run. Null does nothing.
 ///
 /// Ownership: takes the handle.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for a handle that was freed before, as long as its memory was not handed out again.
 #[no_mangle]
 pub unsafe extern "C" fn rc_weak_free(handle: *mut rc_weak) {
@@ -71,10 +65,6 @@ pub unsafe extern "C" fn rc_weak_free(handle: *mut rc_weak) {
 
 /// How many handles of the object were made and not freed, other than those that read null for good.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not an object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_weak_count(obj: NonNull<c_void>) -> u32 {

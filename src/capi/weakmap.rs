@@ -4,6 +4,8 @@
 use super::boundary::{self, NonNull};
 use super::status::rc_status;
 use crate::heap::Heap as gc_heap;
+/// A weak map: an object of its heap like any other, which is counted, tracked, and released with `rc_decref`. It is used
+/// where its heap may be.
 use crate::life::weakmap::WeakMap as rc_weakmap;
 use core::ffi::c_void;
 
@@ -21,7 +23,6 @@ use core::ffi::c_void;
 /// ends, and so does what is referred to by any object that is not tracked and no key.
 ///
 /// Ownership: the caller owns the one reference.
-/// Threads: the heap's.
 /// May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
 /// Runs host code: what a collection runs.
 /// Fails: null for out of memory.
@@ -34,8 +35,6 @@ pub unsafe extern "C" fn rc_weakmap_new(heap: *mut gc_heap) -> *mut rc_weakmap {
 /// Maps a key to a value; a value that was there is released, last.
 ///
 /// Ownership: the map adds its own reference to the value.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: what the death of an old value runs.
 /// Fails: RC_ERR_INVALID for a null value, a dying map and a key of another heap, RC_ERR_NO_MEMORY,
 /// RC_ERR_REFUSED for a key that is dying; then nothing changed. Fatal for what is not an object or not a
@@ -52,9 +51,6 @@ pub unsafe extern "C" fn rc_weakmap_set(
 /// The value of a key, or null.
 ///
 /// Ownership: the caller owns the returned reference.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: null when there is none; fatal for what is not an object or not a weak map.
 #[no_mangle]
 #[must_use]
@@ -65,8 +61,6 @@ pub unsafe extern "C" fn rc_weakmap_get(map: NonNull<rc_weakmap>, key: NonNull<c
 /// Takes a key's entry out and releases its value, last. `rc_weakmap_take` also tells whether there was one.
 ///
 /// Ownership: releases the map's reference to the value.
-/// Threads: the heap's.
-/// May collect: no.
 /// Runs host code: what the death of the value runs.
 /// Fails: `RC_OK` also when there was none; fatal for what is not an object or not a weak map.
 #[no_mangle]
@@ -77,9 +71,6 @@ pub unsafe extern "C" fn rc_weakmap_remove(map: NonNull<rc_weakmap>, key: NonNul
 /// Takes a key's entry out and gives its value, or null when there was none.
 ///
 /// Ownership: the caller owns the returned reference, which was the map's.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: null when there is none; fatal for what is not an object or not a weak map.
 #[no_mangle]
 #[must_use]
@@ -89,10 +80,6 @@ pub unsafe extern "C" fn rc_weakmap_take(map: NonNull<rc_weakmap>, key: NonNull<
 
 /// How many entries the map has.
 ///
-/// Ownership: nothing.
-/// Threads: the heap's.
-/// May collect: no.
-/// Runs host code: no.
 /// Fails: fatal for what is not a weak map.
 #[no_mangle]
 pub unsafe extern "C" fn rc_weakmap_length(map: NonNull<rc_weakmap>) -> usize {

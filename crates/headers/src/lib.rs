@@ -23,8 +23,6 @@ pub struct Area {
     header: &'static str,
     /// What its declarations stand on.
     includes: &'static [&'static str],
-    /// Names of types that only pointers are made of.
-    opaque: &'static [&'static str],
     /// Set before the item of this name: text that has no Rust form.
     before: &'static [(&'static str, &'static str)],
     /// The declarations are for programs that define this macro; all others get the named header instead.
@@ -32,19 +30,11 @@ pub struct Area {
 }
 
 pub const AREAS: &[Area] = &[
-    Area {
-        source: "status",
-        header: "status",
-        includes: &["<rcgc/config.h>"],
-        opaque: &[],
-        before: &[],
-        only_if: None,
-    },
+    Area { source: "status", header: "status", includes: &["<rcgc/config.h>"], before: &[], only_if: None },
     Area {
         source: "heap",
         header: "heap",
         includes: &["<rcgc/config.h>", "<rcgc/status.h>"],
-        opaque: &["gc_heap"],
         before: &[],
         only_if: None,
     },
@@ -52,7 +42,6 @@ pub const AREAS: &[Area] = &[
         source: "types",
         header: "type",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        opaque: &["rc_type"],
         before: &[(
             "rc_visit_named",
             "/* The index of an edge that has none. */\n#define RC_NO_INDEX SIZE_MAX\n",
@@ -63,7 +52,6 @@ pub const AREAS: &[Area] = &[
         source: "object",
         header: "object",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
-        opaque: &[],
         before: &[],
         only_if: None,
     },
@@ -71,7 +59,6 @@ pub const AREAS: &[Area] = &[
         source: "count",
         header: "count",
         includes: &["<stdbool.h>", "<rcgc/config.h>"],
-        opaque: &[],
         before: &[],
         only_if: Some(("RCGC_NO_INLINE", "<rcgc/inline.h>")),
     },
@@ -79,23 +66,14 @@ pub const AREAS: &[Area] = &[
         source: "collector",
         header: "collector",
         includes: &["<stdbool.h>", "<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        opaque: &[],
         before: &[],
         only_if: None,
     },
-    Area {
-        source: "weak",
-        header: "weak",
-        includes: &["<rcgc/config.h>"],
-        opaque: &["rc_weak"],
-        before: &[],
-        only_if: None,
-    },
+    Area { source: "weak", header: "weak", includes: &["<rcgc/config.h>"], before: &[], only_if: None },
     Area {
         source: "weakmap",
         header: "weakmap",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        opaque: &["rc_weakmap"],
         before: &[],
         only_if: None,
     },
@@ -103,7 +81,6 @@ pub const AREAS: &[Area] = &[
         source: "scope",
         header: "scope",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        opaque: &["rc_scope_stack"],
         before: &[],
         only_if: None,
     },
@@ -111,7 +88,6 @@ pub const AREAS: &[Area] = &[
         source: "inspect",
         header: "inspect",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
-        opaque: &["gc_mark"],
         before: &[],
         only_if: None,
     },
@@ -119,7 +95,6 @@ pub const AREAS: &[Area] = &[
         source: "query",
         header: "query",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
-        opaque: &["gc_query"],
         before: &[],
         only_if: None,
     },
@@ -134,7 +109,6 @@ pub const AREAS: &[Area] = &[
             "<rcgc/status.h>",
             "<rcgc/type.h>",
         ],
-        opaque: &["gc_ring_watch"],
         before: &[],
         only_if: None,
     },
@@ -142,7 +116,6 @@ pub const AREAS: &[Area] = &[
         source: "dump",
         header: "dump",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        opaque: &[],
         before: &[],
         only_if: None,
     },
@@ -150,7 +123,6 @@ pub const AREAS: &[Area] = &[
         source: "profile",
         header: "profile",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/scope.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
-        opaque: &[],
         before: &[],
         only_if: None,
     },
@@ -158,7 +130,6 @@ pub const AREAS: &[Area] = &[
         source: "stacks",
         header: "stacks",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        opaque: &[],
         before: &[],
         only_if: None,
     },
@@ -172,7 +143,6 @@ pub const AREAS: &[Area] = &[
             "<rcgc/profile.h>",
             "<rcgc/status.h>",
         ],
-        opaque: &[],
         before: &[],
         only_if: None,
     },
@@ -180,7 +150,6 @@ pub const AREAS: &[Area] = &[
         source: "leak",
         header: "leak",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/profile.h>", "<rcgc/status.h>"],
-        opaque: &[],
         before: &[],
         only_if: None,
     },
@@ -188,7 +157,6 @@ pub const AREAS: &[Area] = &[
         source: "plan",
         header: "plan",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        opaque: &[],
         before: &[],
         only_if: None,
     },
@@ -196,7 +164,6 @@ pub const AREAS: &[Area] = &[
         source: "series",
         header: "series",
         includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
-        opaque: &[],
         before: &[],
         only_if: None,
     },
@@ -235,11 +202,9 @@ pub fn render(root: &Path, area: &Area) -> Result<String, String> {
         let _ = write!(out, "#ifndef {name}\n#include {other}\n#else\n\n");
     }
     out.push_str("RCGC_BEGIN_DECLS\n\n");
-    for name in area.opaque {
-        let _ = writeln!(out, "typedef struct {name} {name};");
-    }
-    if !area.opaque.is_empty() {
-        out.push('\n');
+    for (name, doc) in handles(&source) {
+        comment(&mut out, "", &doc, true);
+        let _ = writeln!(out, "typedef struct {name} {name};\n");
     }
     for (index, item) in items.iter().enumerate() {
         if let Some((_, text)) = area.before.iter().find(|(name, _)| *name == item.name) {
@@ -256,6 +221,24 @@ pub fn render(root: &Path, area: &Area) -> Result<String, String> {
     }
     let _ = writeln!(out, "#endif /* {guard} */");
     Ok(out)
+}
+
+/// Types that only pointers are made of, with what is said of them: `use ... as NAME;` with a comment before it.
+fn handles(source: &str) -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    let mut doc: Vec<String> = Vec::new();
+    for line in source.lines() {
+        if let Some(text) = line.strip_prefix("///") {
+            doc.push(text.trim().to_owned());
+            continue;
+        }
+        let name = line.strip_prefix("use ").and_then(|rest| rest.rsplit_once(" as "));
+        if let (Some((_, name)), false) = (name, doc.is_empty()) {
+            found.push((name.trim_end_matches(';').to_owned(), std::mem::take(&mut doc)));
+        }
+        doc.clear();
+    }
+    found
 }
 
 /// What cbindgen makes of one source file: comments as `///` lines, each declaration on one line, a struct
