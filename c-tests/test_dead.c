@@ -281,7 +281,7 @@ static void slots_traverses_and_sessions(void) {
   CHECK_STR(said, "a dead object of type Leaf");
   holder->a = NULL;
   reported = dead;
-  CHECK_FATAL(collect_it, heap, "traverse of Reports", "a dead object of type Leaf");
+  CHECK_FATAL(collect_it, heap, "Reports", "a dead object of type Leaf");
   reported = NULL;
   gc_query *query = NULL;
   REQUIRE(gc_query_begin(heap, &query) == RC_OK);

@@ -66,7 +66,7 @@ static void hold_wrongly(void *arg) {
 }
 
 static void a_slot_that_leads_nowhere(void) {
-  static const char *const why[] = {"is dead", "points into one", "no heap of this process"};
+  static const char *const why[] = {"a dead object of type ", "points into one", "no heap of this process"};
   for (int kind = 0; kind < 3; kind++)
     CHECK_FATAL(hold_wrongly, &kind, "check failed: Declared 0x", " in b, which is no object", why[kind]);
 }
@@ -82,7 +82,7 @@ static void hold_by_traverse(void *arg) {
 }
 
 static void a_traverse_that_reports_the_dead(void) {
-  CHECK_FATAL(hold_by_traverse, NULL, "check failed: Callback 0x", "in a reference that its traverse reports", "is dead");
+  CHECK_FATAL(hold_by_traverse, NULL, "check failed: Callback 0x", "in a reference that its traverse reports", "a dead object of type ");
 }
 
 /* A random graph, changed and collected: the same numbers at both levels. */

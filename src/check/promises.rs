@@ -7,7 +7,7 @@
 use crate::base::report::{self, CText};
 use crate::header;
 use crate::heap::Heap;
-use crate::object::{self, edges, edges::Edge};
+use crate::object::{self, edges, edges::Edge, epitaph};
 use crate::types::Type;
 use core::ffi::{c_char, c_void};
 
@@ -49,7 +49,7 @@ unsafe fn edges_hash(obj: *mut c_void, kind: *mut Type) -> u64 {
                 (*kind).name(),
                 edge.target,
                 Name(&edge),
-                why(edge.target)
+                Why(edge.target)
             ));
         }
     });
@@ -60,11 +60,20 @@ unsafe fn leads_nowhere(target: *mut c_void) -> bool {
     object::check(target).is_err()
 }
 
-unsafe fn why(target: *mut c_void) -> &'static str {
-    match object::check(target) {
-        Err(object::NotAnObject::Foreign) => "no heap of this process has that address",
-        Err(object::NotAnObject::Interior) => "it points into one, or is not aligned",
-        _ => "it is dead: released once too often, or never counted",
+/// Why an address is no object, for a sentence.
+struct Why(*mut c_void);
+
+impl core::fmt::Display for Why {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // SAFETY: the heap's thread shows it.
+        match unsafe { object::check(self.0) } {
+            Err(object::NotAnObject::Foreign) => out.write_str("no heap of this process has that address"),
+            Err(object::NotAnObject::Interior) => out.write_str("it points into one, or is not aligned"),
+            // SAFETY: as above.
+            _ => write!(out, "a dead {}: released once too often, or never counted", unsafe {
+                epitaph::of(self.0)
+            }),
+        }
     }
 }
 
