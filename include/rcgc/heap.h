@@ -112,9 +112,8 @@ RCGC_API RCGC_MUST_USE rc_status gc_heap_new(const gc_heap_options *options,
  * Runs host code: finalizers, weak callbacks, `clear` and `destroy` of what ends, and the
  *   callbacks of `gc_add_callback`.
  * Fails: fatal inside a callback of the same heap, also one that was left by a jump, inside a
- *   callback of another heap where an object of this one waits for its end (one that a dying
- *   object has just released, or that was released sixteen callbacks deep), and for a pointer
- *   that is not a live heap.
+ *   callback of another heap one of whose dying objects has just released an object of this one,
+ *   and for a pointer that is not a live heap.
  */
 RCGC_API size_t gc_heap_free(gc_heap *heap);
 

@@ -99,9 +99,8 @@ pub unsafe extern "C" fn gc_heap_new(
 /// Ownership: takes the heap, its types and its objects.
 /// May collect: yes.
 /// Runs host code: finalizers, weak callbacks, `clear` and `destroy` of what ends, and the callbacks of `gc_add_callback`.
-/// Fails: fatal inside a callback of the same heap, also one that was left by a jump, inside a callback of another heap where an object
-/// of this one waits for its end (one that a dying object has just released, or that was released sixteen callbacks deep), and for a
-/// pointer that is not a live heap.
+/// Fails: fatal inside a callback of the same heap, also one that was left by a jump, inside a callback of another heap one of whose dying
+/// objects has just released an object of this one, and for a pointer that is not a live heap.
 #[no_mangle]
 pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
     boundary::heap_free(heap)
