@@ -325,7 +325,7 @@ static void program(uint32_t finalizers, uint32_t policy, bool profiled, size_t 
 static void programs(uint32_t finalizers) {
   static const uint32_t policies[] = {GC_POLICY_ALLOCATION, GC_POLICY_NEVER};
   uint64_t first = check_seed(finalizers == GC_FINALIZERS_QUEUED ? "queued" : "inline");
-  size_t cases = check_scale(20, 1500, 20000);
+  size_t cases = check_scale(20, 800, 20000);
   for (uint64_t i = first; i < first + cases && check_failures == 0; i++) {
     seed = i;
     program(finalizers, policies[i % 2], i % 3 == 0, 600);
