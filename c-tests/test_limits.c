@@ -108,7 +108,102 @@ static void masks_of_a_word(void) {
   CHECK_STR(gc_error_message(NULL), "64 different masks");
 }
 
+/* ---- the limit of a heap ---- */
+
+typedef struct full_heap {
+  gc_heap *heap;
+  rc_type *type;
+  Node *held, *ring;
+  size_t nodes;
+} full_heap;
+
+/* A heap at its limit: half of it a list that is held, half a ring. */
+static full_heap full_heap_new(void) {
+  full_heap full = {graph_heap("full"), NULL, NULL, NULL, 0};
+  gc_policy policy = GC_POLICY_INIT;
+  policy.limit_bytes = check_scale((size_t)1 << 20, (size_t)4 << 20, (size_t)16 << 20);
+  CHECK_EQ(gc_set_policy(full.heap, &policy), RC_OK);
+  full.type = graph_declared(full.heap);
+  full.ring = graph_ring(full.type, policy.limit_bytes / 64);
+  full.nodes = policy.limit_bytes / 64;
+  for (Node *node; (node = rc_new(full.type)); full.nodes++) node->a = full.held, full.held = node;
+  return full;
+}
+
+static uint64_t full_runs(const full_heap *full) {
+  return graph_stats(full->heap).full.runs;
+}
+
+static void full_heap_end(full_heap *full) {
+  rc_decref(full->held);
+  CHECK_EQ(gc_heap_free(full->heap), 0);
+}
+
+/* Asked again and again, it does not collect each time; what becomes garbage is found all the same. */
+static void refused_again_and_again(void) {
+  full_heap full = full_heap_new();
+  uint64_t runs = full_runs(&full);
+  size_t asked = 20 * full.nodes / 16;
+  for (size_t i = 0; i < asked; i++) CHECK(rc_new(full.type) == NULL);
+  CHECK(full_runs(&full) - runs <= 8 + 20 + 21);
+  CHECK(full_runs(&full) > runs);
+  rc_decref(full.ring);
+  size_t refused = 0;
+  Node *node;
+  while (!(node = rc_new(full.type)) && refused <= full.nodes) refused++;
+  CHECK(refused <= full.nodes / 16 + 1);
+  CHECK(node != NULL);
+  if (node) rc_decref(node);
+  full_heap_end(&full);
+}
+
+/* The first times it looks each time; and whenever the host's own collection has found something. */
+static void what_is_dropped_is_found_at_once(void) {
+  for (int many = 0; many < 2; many++) {
+    full_heap full = full_heap_new();
+    for (size_t i = 0; i < (many ? full.nodes : 5); i++) CHECK(rc_new(full.type) == NULL);
+    rc_decref(full.ring);
+    if (many) CHECK(gc_collect(full.heap) > 0);
+    Node *node = rc_new(full.type);
+    CHECK(node != NULL);
+    if (node) rc_decref(node);
+    full_heap_end(&full);
+  }
+}
+
+/* A cache at the limit, which drops one object for each that it makes, finds the block without a collection, wherever
+ * it was. */
+static void one_goes_and_one_comes(void) {
+  full_heap full = full_heap_new();
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Leaf", spec.size = sizeof(Node);
+  size_t count = 0;
+  rc_decref(full.ring);
+  CHECK(gc_collect(full.heap) > 0);
+  rc_type *leaf = graph_type(full.heap, &spec);
+  void **cache = calloc(full.nodes, sizeof *cache);
+  while (count < full.nodes && (cache[count] = rc_new(leaf))) count++;
+  CHECK(count > full.nodes / 4);
+  uint64_t runs = full_runs(&full), seed = check_seed("one_goes_and_one_comes");
+  size_t missed = 0;
+  for (size_t i = 0; i < 10 * check_scale(100, 1000, 10000); i++) {
+    size_t at = check_below(&seed, count);
+    rc_decref(cache[at]);
+    missed += !(cache[at] = rc_new(leaf));
+    if (!cache[at]) cache[at] = rc_new(leaf);
+    REQUIRE(cache[at] != NULL);
+  }
+  CHECK_EQ(missed, 0);
+  if (!check_env("RCGC_TEST_CHECKED")) CHECK(full_runs(&full) - runs <= 4);
+  while (count) rc_decref(cache[--count]);
+  free(cache);
+  full_heap_end(&full);
+}
+
 static const check_test tests[] = {
+    CHECK_TEST(refused_again_and_again),
+    CHECK_TEST(what_is_dropped_is_found_at_once),
+    CHECK_TEST(one_goes_and_one_comes),
     CHECK_TEST(heaps),
     CHECK_TEST(types),
     CHECK_TEST(fields),

@@ -20,7 +20,7 @@
 use crate::base::list::List;
 use crate::base::report::{Line, LINE_BYTES};
 use crate::cycle::events::Listeners;
-use crate::cycle::pace::Pace;
+use crate::cycle::pace::{Pace, Starved};
 use crate::cycle::stats::GenerationStats;
 use crate::life::death::Queue;
 use crate::life::external::ExternalBytes;
@@ -115,6 +115,10 @@ pub struct Heap {
     pub heap_bytes_peak: u64,
     /// The most both may come to; 0: anything.
     pub limit_bytes: u64,
+    /// One bit a class: no page was to be had for it, and those it has list themselves at their first free block.
+    pub tight_classes: u128,
+    /// What is known of collections for want of memory.
+    pub starved: Starved,
     /// First of the heap's types.
     pub first_type: *mut Type,
     /// Objects of ended types, made

@@ -40,7 +40,10 @@ typedef struct gc_policy {
    * anything else is refused. */
   uint64_t pause_budget_ns;
   /* Most bytes of memory the heap may take for objects; 0: no limit. At the limit `rc_new` first
-   * tries a collection (mode `GC_POLICY_ALLOCATION`, outside callbacks), then returns null. */
+   * tries a collection (mode `GC_POLICY_ALLOCATION`, outside callbacks), then returns null. When
+   * eight such collections in a row have gained nothing, the next refusals come without one:
+   * twice as many each time, up to one for each 16 objects. What the host drops meanwhile is
+   * found then, at the latest; at once by `gc_collect`. */
   uint64_t limit_bytes;
 } gc_policy;
 

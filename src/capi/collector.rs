@@ -33,7 +33,9 @@ pub struct gc_policy {
     /// else is refused.
     pub pause_budget_ns: u64,
     /// Most bytes of memory the heap may take for objects; 0: no limit. At the limit `rc_new` first tries a
-    /// collection (mode `GC_POLICY_ALLOCATION`, outside callbacks), then returns null.
+    /// collection (mode `GC_POLICY_ALLOCATION`, outside callbacks), then returns null. When eight such collections in a row
+    /// have gained nothing, the next refusals come without one: twice as many each time, up to one for each 16 objects.
+    /// What the host drops meanwhile is found then, at the latest; at once by `gc_collect`.
     pub limit_bytes: u64,
 }
 

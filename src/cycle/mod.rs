@@ -83,7 +83,7 @@ use crate::types::Found;
 use crate::types::Type;
 use events::{Event, Reason};
 use judge::Judge;
-use pace::Mode;
+use pace::{Mode, Starved};
 use release::Released;
 
 /// Which objects a collection looks at.
@@ -225,6 +225,9 @@ unsafe fn finish(heap: *mut Heap, kind: Kind, start: u64, outcome: &Outcome) -> 
         let in_use = heap.bytes_in_use();
         heap.pace.ran(kind, in_use, heap.budget, outcome.examined, outcome.reclaimed);
     }
+    if outcome.reclaimed != 0 {
+        heap.starved = Starved::default();
+    }
     heap.renew_budget(outcome.status == Status::NoMemory);
     if kind == Kind::Full {
         heap.give_back_working_counts();
@@ -286,7 +289,7 @@ pub unsafe fn safepoint(heap: *mut Heap) {
 }
 
 /// No memory is to be had: a full collection, where the policy has collections at allocations and no
-/// callback is running. Whether it gained anything.
+/// callback is running, and where it is worth its while (`pace.rs`). Whether it gained anything.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap; at an allocation.
@@ -296,10 +299,18 @@ pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
     if !allowed || !(*heap).is_idle() || host::is_deep(heap) {
         return false;
     }
+    let allocated = (*heap).pace.allocated((*heap).budget);
+    if !(*heap).starved.may_collect(allocated, (*heap).page_bytes) {
+        return false;
+    }
     let before = (*heap).bytes_in_use();
-    run(heap, Kind::Full, Reason::Emergency);
+    let outcome = run(heap, Kind::Full, Reason::Emergency);
     Heap::trim_all(heap);
-    (*heap).bytes_in_use() < before
+    let gained = (*heap).bytes_in_use() < before;
+    if !gained {
+        (*heap).starved.note_fruitless(outcome.examined);
+    }
+    gained
 }
 
 /// Runs queued finalizers until none is due: the heap ends, and what becomes due afterwards runs where it dies.

@@ -40,6 +40,14 @@
 //! and heaps below `FULL_SLACK` never pay. A young collection examines what was allocated since the last
 //! collection: each byte at most once.
 //!
+//! **Emergencies.** Where memory runs out an allocation collects before it is refused. A host that goes on asking at its
+//! limit would pay a full collection each time, though nothing was dropped; and what it drops the engine cannot see, since
+//! counts go down inline. So [`EMERGENCIES_FREE`] such collections in a row may gain nothing; after that, each one that
+//! gains nothing is followed by twice as many refusals without one, up to one for each [`EXAMINED_A_REFUSAL`] objects that
+//! it examined: a refusal costs a fixed number of objects looked at, and garbage is found after as many refusals at most
+//! as there were before, and never more than a fraction of the objects. It is found at once when a part of the heap was
+//! allocated since, when a collection that the host asks for finds something, and when the policy is set.
+//!
 //! **How young collections adapt.** `young_interval` is the policy's `young_bytes`; left to the library it
 //! moves between [`YOUNG_BYTES`] and [`YOUNG_BYTES_MAX`]:
 //!
@@ -73,6 +81,43 @@ pub const GROWTH_MAX: f64 = 100.0;
 const BUDGET_MIN: u64 = YOUNG_BYTES / 256;
 /// The budget when no collection may run now: when to ask again.
 const BUDGET_WAIT: u64 = YOUNG_BYTES / 4;
+
+/// Collections for want of memory that may gain nothing, one after another.
+const EMERGENCIES_FREE: u32 = 8;
+/// Objects looked at for one refusal.
+const EXAMINED_A_REFUSAL: u64 = 16;
+/// An emergency is looked at anew when this part of the heap was allocated since the last collection.
+const STARVED_PART: u64 = 16;
+
+/// Collections for want of memory. Zeroed memory is none.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct Starved {
+    /// How many gained nothing, one after another.
+    fruitless: u32,
+    /// Allocations to be refused without another one.
+    wait: u64,
+}
+
+impl Starved {
+    /// Whether a collection is worth its while; `allocated` bytes were since the last one, in a heap of `bytes`.
+    pub fn may_collect(&mut self, allocated: u64, bytes: u64) -> bool {
+        if self.wait == 0 || allocated >= bytes / STARVED_PART {
+            return true;
+        }
+        self.wait -= 1;
+        false
+    }
+
+    /// A collection gained nothing.
+    pub fn note_fruitless(&mut self, examined: u64) {
+        self.fruitless = self.fruitless.saturating_add(1);
+        let doublings = self.fruitless.saturating_sub(EMERGENCIES_FREE);
+        if doublings != 0 {
+            self.wait = (1 << doublings.min(40)).min((examined / EXAMINED_A_REFUSAL).max(1));
+        }
+    }
+}
 
 /// When automatic collections run; the numbers of `GC_POLICY_*`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -287,6 +287,9 @@ impl Class {
         } else if self.partial != NO_PAGE {
             let page = RANGE.pages.add(self.partial as usize);
             self.unlist(page);
+            if (*self.heap).tight_classes == 0 {
+                (*page).flags.remove(PageFlags::TIGHT);
+            }
             (*page).countdown = (*page).frees_until_partial();
             self.take_list(page, run);
         } else if self.take_page() {
@@ -322,8 +325,7 @@ impl Class {
         if next.is_null() {
             return false;
         }
-        let number = ((self as *const Class as usize - (*self.heap).classes.as_ptr() as usize)
-            / size_of::<Class>()) as u8;
+        let number = self.number() as u8;
         (*next).become_small(self.heap, number, self.stride);
         (*self.heap).small_pages += 1;
         let page = self.page;
@@ -356,27 +358,34 @@ impl Class {
         page.free = end;
     }
 
-    /// No page is to be had: a full page with few free blocks, not listed yet, will do.
+    /// No page is to be had: full pages with few free blocks, not listed yet, will do. From here on a page is listed at
+    /// its first free block, so all pages are looked at only once until the heap gets a page again.
     unsafe fn scrape(&mut self, run: *mut Run) -> bool {
-        let mut found: *mut Page = core::ptr::null_mut();
-        let stride = self.stride;
         let heap = self.heap;
-        (*heap).each_page(|page| {
-            let full = PageFlags::PARTIAL.union(PageFlags::CURRENT);
-            if (*page).kind == Kind::Small
-                && (*page).stride == stride
-                && !(*page).flags.intersects(full)
-                && (*page).free < (*page).end
-            {
-                found = page;
-            }
-        });
-        if found.is_null() {
+        let bit = 1u128 << self.number();
+        if (*heap).tight_classes & bit != 0 {
             return false;
         }
-        (*found).countdown = (*found).frees_until_partial();
-        self.take_list(found, run);
-        true
+        (*heap).tight_classes |= bit;
+        let stride = self.stride;
+        (*heap).each_page(|page| {
+            let listed = PageFlags::PARTIAL.union(PageFlags::CURRENT);
+            if (*page).kind != Kind::Small || (*page).stride != stride || (*page).flags.intersects(listed) {
+                return;
+            }
+            let freed = (*page).frees_until_partial() - (*page).countdown;
+            (*page).flags.insert(PageFlags::TIGHT);
+            match freed {
+                0 => (*page).countdown = 1,
+                _ => self.enlist(page, freed),
+            }
+        });
+        self.partial != NO_PAGE && self.refill(run)
+    }
+
+    /// Which of the heap's it is.
+    unsafe fn number(&self) -> usize {
+        (self as *const Class as usize - (*self.heap).classes.as_ptr() as usize) / size_of::<Class>()
     }
 
     /// The countdown of a page has ended: see the table in `page.rs`.

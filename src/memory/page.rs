@@ -24,7 +24,7 @@
 //! | the page is | countdown | what its end means |
 //! |---|---|---|
 //! | current: its class allocates from it | never ends | |
-//! | full: no free block when it stopped being current | a sixteenth of its blocks | worth allocating from: becomes partial |
+//! | full: no free block when it stopped being current | a sixteenth of its blocks; one where memory is short | worth allocating from: becomes partial |
 //! | partial: in its class's list | its objects | it is empty: back to the segment |
 //! | a large object's | 1 | its object died: span back to the segment |
 
@@ -77,6 +77,8 @@ bitflags::bitflags! {
         const MARKED = 16;
         /// The headers beyond the frontier are those of dead blocks, though their links lead nowhere.
         const DEAD = 32;
+        /// Memory was short when it was looked at last: one free block is worth allocating from.
+        const TIGHT = 64;
     }
 }
 
@@ -247,6 +249,9 @@ impl Page {
     /// How many blocks of a full page must be free before allocation comes back to it: taking pages that
     /// have one free block each would put every allocation on the slow path.
     pub fn frees_until_partial(&self) -> u32 {
+        if self.flags.contains(PageFlags::TIGHT) {
+            return 1;
+        }
         (self.count_handed_out() / 16).max(1)
     }
 

@@ -91,6 +91,7 @@ impl Heap {
         let page = if count <= SEGMENT_PAGES { self.take_run(count) } else { self.take_segments(count) };
         if !page.is_null() {
             self.page_bytes += bytes;
+            self.tight_classes = 0;
             if self.limit_bytes != 0 && self.heap_bytes() > self.limit_bytes {
                 // What is kept for later counts, too.
                 self.give_free_pages();

@@ -126,6 +126,8 @@ pub(in crate::capi) unsafe fn set_policy(heap: *mut Heap, policy: *const gc_poli
     heap.pace.growth = if policy.growth == 0.0 { pace::GROWTH } else { policy.growth };
     heap.pace.set_young_bytes(policy.young_bytes.min(i64::MAX as u64));
     heap.limit_bytes = policy.limit_bytes;
+    heap.starved = Default::default();
+    heap.tight_classes = 0;
     heap.renew_budget(false);
     RC_OK
 }
