@@ -20,6 +20,7 @@
 
 use crate::base::report;
 use crate::header::{self, Flags};
+use crate::heap;
 use crate::heap::{Heap, Phase};
 use crate::memory::class::Run;
 use crate::memory::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET, PAGE_BYTES};
@@ -74,8 +75,8 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
     note_runs(heap, true);
     let mut external = 0u64;
     let mut small_pages = 0;
-    (*heap).each_page(|page| {
-        holds!(wrong, (*page).heap == heap, "page {} belongs to another heap", (*page).index());
+    (*heap).space.each_page(|page| {
+        holds!(wrong, heap::of_page(page) == heap, "page {} belongs to another heap", (*page).index());
         let mut here = 0;
         (*page).each_block(|obj| {
             let header = header::load(obj);
@@ -120,9 +121,9 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
     );
     holds!(
         wrong,
-        small_pages == (*heap).small_pages,
+        small_pages == (*heap).space.small_pages,
         "{small_pages} small pages, the heap counts {}",
-        (*heap).small_pages
+        (*heap).space.small_pages
     );
 }
 
@@ -132,7 +133,7 @@ unsafe fn validate_small(
     alive: u32,
     wrong: &mut dyn FnMut(core::fmt::Arguments<'_>),
 ) {
-    let class = &(&(*heap).classes)[page.class as usize];
+    let class = &(&(*heap).space.classes)[page.class as usize];
     let blocks = page.count_handed_out();
     let mut free = 0;
     // One more than there can be, so that a ring ends.
@@ -209,14 +210,14 @@ unsafe fn note_runs(heap: *mut Heap, known: bool) {
             (*run.page).dead = if known { (*run.page).dead + blocks } else { 0 };
         }
     };
-    let classes = &(*heap).classes;
+    let classes = &(*heap).space.classes;
     classes.iter().for_each(|class| note(&class.run));
     (*heap).each_type(|kind| note(&(*kind).run));
 }
 
 unsafe fn validate_segments(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arguments<'_>)) {
     let (mut kept, mut empty, mut used, mut next) = (0, 0, 0, 0);
-    for &index in (*heap).own.as_slice() {
+    for &index in (*heap).space.own.as_slice() {
         let segment = &*RANGE.segments.add(index as usize);
         let (free, dirty) = (segment.free_pages, segment.dirty_pages);
         let mut right = index >= next && segment.owner == (*heap).index && dirty & !free == 0;
@@ -235,11 +236,11 @@ unsafe fn validate_segments(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Ar
     let heap = &*heap;
     holds!(
         wrong,
-        (used, kept, empty) == (heap.page_bytes, heap.kept_bytes, heap.empty_segments),
+        (used, kept, empty) == (heap.space.page_bytes, heap.space.kept_bytes, heap.space.empty_segments),
         "{used} bytes are in use, {kept} kept, {empty} segments empty; the heap counts {}, {}, {}",
-        heap.page_bytes,
-        heap.kept_bytes,
-        heap.empty_segments
+        heap.space.page_bytes,
+        heap.space.kept_bytes,
+        heap.space.empty_segments
     );
 }
 

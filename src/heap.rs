@@ -27,10 +27,10 @@ use crate::life::external::ExternalBytes;
 use crate::life::finalizers::Finalizers;
 use crate::life::scope::{self, Scopes};
 use crate::life::weak::WeakTable;
-use crate::memory::class::{stride_of, Class, Run, CLASS_COUNT, EMPTY_PAGE};
-use crate::memory::page::{Kind, Page, PageFlags, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
+use crate::memory::class::{Run, CLASS_COUNT};
+use crate::memory::page::Page;
 use crate::memory::range;
-use crate::memory::segment::{NO_SEGMENT, OPEN_LISTS};
+use crate::memory::space::Space;
 use crate::observe::{self, Notice, Observers};
 use crate::sys::thread::NEST;
 use crate::types::Type;
@@ -91,32 +91,8 @@ pub struct Heap {
     /// Objects, of this and of other heaps, whose last reference went while too many callbacks were nested and the
     /// innermost was this heap's.
     pub deferred: Queue,
-    /// One per stride.
-    pub classes: [Class; CLASS_COUNT],
-    /// First of the segments whose longest run of free pages has so many,
-    pub open_segments: [u32; OPEN_LISTS],
-    /// and one bit a list: there are some.
-    pub open_lists: u32,
-    /// The numbers of the segments owned, in order,
-    pub own: List<u32>,
-    /// and how many of them have no page in use.
-    pub empty_segments: usize,
-    /// All segments of the heap lie in `segment_low..segment_high`, the ends included.
-    pub segment_low: usize,
-    /// As `segment_low`.
-    pub segment_high: usize,
-    /// Pages that hold small blocks.
-    pub small_pages: usize,
-    /// Bytes of pages in use,
-    pub page_bytes: u64,
-    /// of free pages whose memory was used before and not given back,
-    pub kept_bytes: u64,
-    /// and the most that both came to.
-    pub heap_bytes_peak: u64,
-    /// The most both may come to; 0: anything.
-    pub limit_bytes: u64,
-    /// One bit a class: no page was to be had for it, and those it has list themselves at their first free block.
-    pub tight_classes: u128,
+    /// Its memory.
+    pub space: Space,
     /// What is known of collections for want of memory.
     pub starved: Starved,
     /// First of the heap's types.
@@ -157,11 +133,6 @@ pub struct Heap {
     pub last_status: u32,
     name: [u8; NAME_BYTES],
     error: [u8; LINE_BYTES],
-}
-
-/// Pages that one large object of `bytes` (header included) takes.
-pub fn large_pages(bytes: usize) -> usize {
-    (bytes - 8 + FIRST_OFFSET as usize).div_ceil(PAGE_BYTES)
 }
 
 impl Heap {
@@ -283,9 +254,27 @@ impl Heap {
         self.each_type(|kind| (*kind).run.give_back());
         for number in 0..CLASS_COUNT {
             // Through a copy, since its page may go back to its class.
-            let mut run = core::mem::replace(&mut self.classes[number].run, Run::EMPTY);
+            let mut run = core::mem::replace(&mut self.space.classes[number].run, Run::EMPTY);
             run.give_back();
         }
+    }
+
+    /// Gives back all memory that holds no object.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn trim_all(heap: *mut Heap) {
+        (*heap).recall_runs();
+        Space::trim_all(&raw mut (*heap).space);
+    }
+
+    /// As [`Heap::trim_all`], where nobody is in need: free pages of a heap that is mostly full stay.
+    ///
+    /// # Safety
+    /// - As [`Heap::trim_all`].
+    pub unsafe fn trim_idle(heap: *mut Heap) {
+        (*heap).recall_runs();
+        Space::trim_idle(&raw mut (*heap).space);
     }
 
     /// Sends allocation and the last release of all types the long way, or lets them take the leaf paths
@@ -316,68 +305,6 @@ impl Heap {
         let mut objects = 0u64;
         self.each_type(|kind| objects += (*kind).live());
         objects
-    }
-
-    /// Takes the pages for one large object of `bytes` (header included); null for out of memory.
-    ///
-    /// # Safety
-    /// - Only the heap's thread is in the heap.
-    pub unsafe fn take_large(&mut self, bytes: usize) -> *mut Page {
-        let count = large_pages(bytes);
-        if count > u32::MAX as usize {
-            return ptr::null_mut();
-        }
-        let page = self.take_pages(count);
-        if page.is_null() {
-            return page;
-        }
-        let mut dirty = false;
-        for distance in 0..count {
-            let rest = page.add(distance);
-            dirty |= (*rest).flags.contains(PageFlags::DIRTY);
-            (*rest).kind = Kind::LargeRest;
-            (*rest).span = distance as u32;
-            (*rest).heap = self;
-            (*rest).flags = PageFlags::empty();
-        }
-        let start = (*page).address();
-        (*page).start = start;
-        if dirty {
-            // Fresh memory through the system where that is cheaper than writing zeros.
-            let all = count * PAGE_BYTES;
-            if all < 1 << 20 || !crate::sys::decommit(start as *mut u8, all) {
-                ptr::write_bytes(start as *mut u8, 0, all);
-            }
-        }
-        (*page).kind = Kind::Large;
-        (*page).span = count as u32;
-        (*page).countdown = 1;
-        (*page).stride = FIRST_OFFSET;
-        (*page).reciprocal = 0;
-        (*page).free = 0;
-        (*page).end = FIRST_OFFSET + 1;
-        (*page).next = NO_PAGE;
-        (*page).prev = NO_PAGE;
-        (*page).old_end = 0;
-        self.list_young(page);
-        page
-    }
-
-    /// A large object died.
-    ///
-    /// # Safety
-    /// - `page` is the first of its span.
-    pub unsafe fn give_large(&mut self, page: *mut Page) {
-        self.give_pages(page, (*page).span as usize);
-    }
-
-    /// A page of small blocks is empty.
-    ///
-    /// # Safety
-    /// - No block of it is in use, and its class does not know it any more.
-    pub unsafe fn give_small(&mut self, page: *mut Page) {
-        self.small_pages -= 1;
-        self.give_pages(page, 1);
     }
 }
 
@@ -427,6 +354,30 @@ unsafe fn leave_others(heap: *mut Heap) {
     }
 }
 
+/// The heap that a space is part of.
+///
+/// # Safety
+/// - The space is a heap's.
+#[inline(always)]
+pub unsafe fn of_space(space: *mut Space) -> *mut Heap {
+    space.byte_sub(core::mem::offset_of!(Heap, space)).cast()
+}
+
+/// The heap that a page belongs to; null: nobody's.
+///
+/// # Safety
+/// - `page` is an entry of the table of pages.
+pub unsafe fn of_page(page: *const Page) -> *mut Heap {
+    if (*page).space.is_null() {
+        return ptr::null_mut();
+    }
+    of_space((*page).space)
+}
+
+unsafe fn trimmed(space: *mut Space, first: usize, count: usize) {
+    observe::tell(of_space(space), Notice::Trimmed(first, count));
+}
+
 /// Makes a heap.
 ///
 /// # Safety
@@ -441,17 +392,7 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
     heap.is_checked = options.checked;
     heap.finalizers.queued = options.queued_finalizers;
     heap.phase = Phase::Idle;
-    heap.open_segments = [NO_SEGMENT; OPEN_LISTS];
-    heap.segment_low = usize::MAX;
-    for number in 0..CLASS_COUNT {
-        heap.classes[number] = Class {
-            page: EMPTY_PAGE.get(),
-            heap: slot,
-            partial: NO_PAGE,
-            stride: stride_of(number),
-            run: Run::EMPTY,
-        };
-    }
+    Space::begin(&raw mut heap.space, heap.index, trimmed);
     let mut line = Line::new();
     // A cut name is still a name.
     let _ = match options.name.is_null() {
@@ -486,7 +427,7 @@ pub unsafe fn end(heap: *mut Heap) {
     scope::end_all(heap);
     (*heap).finalizers.end();
     (*heap).callbacks.end();
-    (*heap).give_all_segments();
+    (*heap).space.give_all_segments();
     leave_others(heap);
     range::give_heap_slot(heap);
 }

@@ -32,8 +32,7 @@
 //!
 //! | from | to | why |
 //! |---|---|---|
-//! | `memory` | `heap`, `types` | pages and slots of the range say whose they are |
-//! | `memory` | `observe` | pages that go back to the system are told |
+//! | `memory` | `heap`, `types` | the range has slots for both, of their sizes |
 //! | `observe` | `types`, `heap` | as what is handed on, not as what is looked into |
 //! | `types` | `heap` | a type knows its heap |
 //! | `heap` | `life`, `cycle` | a heap is made of their parts |

@@ -10,11 +10,12 @@ pub mod slots;
 use crate::base::report;
 use crate::cycle;
 use crate::header::{self, Flags, Header, HEADER_BYTES, IMMORTAL, LOCAL};
-use crate::heap::{large_pages, Heap, Phase};
+use crate::heap::{Heap, Phase};
 use crate::life::finalizers;
 use crate::memory::class::{class_of, stride_of, Class, Run, CLASS_COUNT};
 use crate::memory::page::{Kind, FIRST_OFFSET, PAGE_BYTES};
 use crate::memory::range::{self, GRANULE_BYTES, RANGE};
+use crate::memory::space::large_pages;
 use crate::observe::{self, Notice};
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
@@ -118,7 +119,7 @@ pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
     let number = (elements_end + 2 * HEADER_BYTES - 1) / 16;
     let stride = 16 * (number + 1);
     let heap = (*kind).heap;
-    let class: *mut Class = (&raw mut (*heap).classes).cast::<Class>().add(number);
+    let class: *mut Class = (&raw mut (*heap).space.classes).cast::<Class>().add(number);
     let left = (*heap).budget - stride as i64;
     if left < 0 || (*class).run.is_empty() || (*heap).attention.load(Ordering::Relaxed) {
         return new_sized_slow(kind, class, length);
@@ -147,7 +148,7 @@ pub unsafe fn new_sized(kind: *mut Type, length: usize) -> *mut c_void {
         return ptr::null_mut();
     };
     match class_of(bytes) {
-        Some(number) => new_sized_slow(kind, &mut (&mut (*(*kind).heap).classes)[number], length),
+        Some(number) => new_sized_slow(kind, &mut (&mut (*(*kind).heap).space.classes)[number], length),
         None => new_large(kind, bytes, length),
     }
 }
@@ -288,7 +289,7 @@ unsafe fn allocate_large(kind: *mut Type, bytes: usize) -> *mut c_void {
     charge(kind, large_pages(bytes).saturating_mul(PAGE_BYTES));
     let mut trimmed = false;
     loop {
-        let page = (*heap).take_large(bytes);
+        let page = (*heap).space.take_large(bytes);
         if !page.is_null() {
             return ((*page).start + crate::memory::page::FIRST_OFFSET as usize) as *mut c_void;
         }
@@ -492,7 +493,7 @@ pub unsafe fn free_to_run(obj: *mut c_void, kind: *mut Type) {
         let page = range::page_of(obj as usize);
         (*kind).bytes_freed += (*page).block_bytes() as u64;
         // Large objects: a class of which none of them is.
-        run = &raw mut (&mut (*(*kind).heap).classes)[(*page).class as usize % CLASS_COUNT].run;
+        run = &raw mut (&mut (*(*kind).heap).space.classes)[(*page).class as usize % CLASS_COUNT].run;
     }
     header::set_count_word(obj, (*kind).dead_word);
     if !(*run).push(obj) {

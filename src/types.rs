@@ -609,7 +609,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
     kind.run = Run::EMPTY;
     match class_of(spec.size + crate::header::HEADER_BYTES) {
         Some(class) if spec.tail_size == 0 => {
-            kind.class = &mut (&mut (*heap).classes)[class];
+            kind.class = &mut (&mut (*heap).space.classes)[class];
             kind.stride = stride_of(class);
         }
         _ => flags |= TypeFlags::COUNT_BYTES,

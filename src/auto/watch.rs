@@ -279,7 +279,7 @@ unsafe fn value_of(heap: *mut Heap, watch: &Watch, numbers: &mut Numbers) -> u64
         Metric::LiveBytes => *numbers.live_bytes.get_or_insert_with(|| (*heap).live_bytes()),
         Metric::LiveObjects => *numbers.live_objects.get_or_insert_with(|| (*heap).live_objects()),
         Metric::ExternalBytes => (*heap).external.total,
-        Metric::HeapBytes => (*heap).heap_bytes(),
+        Metric::HeapBytes => (*heap).space.heap_bytes(),
         Metric::ResidentBytes => *numbers.resident_bytes.get_or_insert_with(meters::resident_bytes),
         Metric::PauseNs => watch.pause_ns,
         Metric::TypeObjects => (*watch.kind).live(),

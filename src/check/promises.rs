@@ -16,7 +16,7 @@ use core::ffi::{c_char, c_void};
 /// # Safety
 /// - The heap's phase is `Judging`, its types are paused, pages are under examination; only its thread is in it.
 pub unsafe fn ask(heap: *mut Heap) {
-    (*heap).each_page(|page| {
+    (*heap).space.each_page(|page| {
         (*page).each_block(|obj| {
             let header = header::load(obj);
             if object::is_settled(header) && header.has(header::Flags::TRACKED) {

@@ -152,7 +152,7 @@ impl Judge {
     pub unsafe fn new(heap: *mut Heap, young: bool, ending: bool) -> Result<Self, NoMemory> {
         // Enough for a sixteenth of the objects of 64 bytes; more would seldom be used, less only costs
         // sweeps.
-        let wanted = ((*heap).page_bytes / 1024) as usize;
+        let wanted = ((*heap).space.page_bytes / 1024) as usize;
         let table = if young { Table::of_examined(heap) } else { Table::of(heap) };
         let mut judge = Judge::with_room(heap, wanted.clamp(512, 64 << 10), table)?;
         (judge.young, judge.ending) = (young, ending);
@@ -208,7 +208,7 @@ impl Judge {
         self.table = Table::of_examined(self.heap);
         let table = self.table;
         let mut large = 0;
-        (*self.heap).each_examined_page(|page| {
+        (*self.heap).space.each_examined_page(|page| {
             table.each_suspect(page, |obj, work| {
                 let word = header::count_word(obj);
                 let count = if word == IMMORTAL { 1 } else { word - LOCAL - 1 };
@@ -289,7 +289,7 @@ impl Judge {
         let mut keys = 0;
         let table = self.table;
         let (young, ending) = (self.young, self.ending);
-        (*self.heap).each_examined_page(|page| {
+        (*self.heap).space.each_examined_page(|page| {
             let skip_old = young && (*page).old_end != 0;
             let skip_frozen = (*page).flags.contains(PageFlags::FROZEN);
             let (mut place, step) = table.first(page);
@@ -361,7 +361,7 @@ impl Judge {
     /// Calls `each` with every object of the examined pages, its working count and its type.
     unsafe fn each_block_of_heap(&self, mut each: impl FnMut(*mut c_void, *mut u16, *const Type)) {
         let table = self.table;
-        (*self.heap).each_examined_page(|page| {
+        (*self.heap).space.each_examined_page(|page| {
             let (mut place, step) = table.first(page);
             (*page).each_block(|obj| {
                 if !header::is_dead(obj) {
@@ -373,7 +373,7 @@ impl Judge {
     }
 
     unsafe fn enter_large(&mut self) {
-        (*self.heap).each_examined_page(|page| {
+        (*self.heap).space.each_examined_page(|page| {
             self.table.each_suspect(page, |obj, work| {
                 if *work == TO_BE_LARGE {
                     let held = header::has_flags(obj, Flags::CONDEMNED) as u32;
@@ -386,7 +386,7 @@ impl Judge {
 
     /// Clears the table again.
     unsafe fn forget(&mut self) {
-        (*self.heap).each_examined_page(|page| self.table.each_suspect(page, |_, work| *work = CLEAR));
+        (*self.heap).space.each_examined_page(|page| self.table.each_suspect(page, |_, work| *work = CLEAR));
     }
 
     unsafe fn sweep_subtract(&mut self) {
@@ -394,7 +394,7 @@ impl Judge {
         let table = self.table;
         let mut outer = false;
         let mut batch = Batch::new();
-        (*heap).each_examined_page(|page| {
+        (*heap).space.each_examined_page(|page| {
             table.each_suspect(page, |obj, _| {
                 let kind = object::type_of(obj);
                 if !(*kind).flags.contains(TypeFlags::SIMPLE) {
@@ -452,7 +452,7 @@ impl Judge {
         let heap = self.heap;
         let table = self.table;
         self.outer = true;
-        (*heap).each_examined_page(|page| {
+        (*heap).space.each_examined_page(|page| {
             table.each_suspect(page, |obj, _| self.subtract_entries_of(obj));
         });
     }
@@ -504,7 +504,7 @@ impl Judge {
         let heap = self.heap;
         let table = self.table;
         let mut batch = Batch::new();
-        (*heap).each_examined_page(|page| {
+        (*heap).space.each_examined_page(|page| {
             table.each_suspect(page, |obj, work| {
                 if *work > ZERO {
                     if *work == BELOW_ZERO {

@@ -208,13 +208,13 @@ unsafe fn judge(heap: *mut Heap, kind: Kind, ending: bool) -> Result<Judge, judg
     let mut judge = Judge::new(heap, kind == Kind::Young, ending)?;
     // What is allocated afterwards is young again, and from pages that are listed as such.
     (*heap).recall_runs();
-    (*heap).examine_pages(kind == Kind::Full);
+    (*heap).space.examine_pages(kind == Kind::Full);
     if let Err(no_memory) = judge.run() {
         // As if it had not begun: what was young is young.
-        (*heap).each_aging_page(|page| (*heap).list_young(page));
+        (*heap).space.each_aging_page(|page| (*heap).space.list_young(page));
         return Err(no_memory);
     }
-    (*heap).each_aging_page(|page| page::age(&mut *page));
+    (*heap).space.each_aging_page(|page| page::age(&mut *page));
     Ok(judge)
 }
 
@@ -230,7 +230,7 @@ unsafe fn finish(heap: *mut Heap, kind: Kind, start: u64, outcome: &Outcome) -> 
     }
     heap.renew_budget(outcome.status == Status::NoMemory);
     if kind == Kind::Full {
-        heap.give_back_working_counts();
+        heap.space.give_back_working_counts();
     }
     let pause = sys::now_ns() - start;
     heap.generation(kind).record(outcome, pause);
@@ -300,7 +300,7 @@ pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
         return false;
     }
     let allocated = (*heap).pace.allocated((*heap).budget);
-    if !(*heap).starved.may_collect(allocated, (*heap).page_bytes) {
+    if !(*heap).starved.may_collect(allocated, (*heap).space.page_bytes) {
         return false;
     }
     let before = (*heap).bytes_in_use();
@@ -358,7 +358,7 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
     garbage_clear(heap);
     scope::leave_all(heap);
     drain_finalizers(heap);
-    (*heap).each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
+    (*heap).space.each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
     (*heap).phase = Phase::Ending;
     run(heap, Kind::Full, Reason::HeapEnd);
     observe::tell(heap, Notice::Swept);
@@ -386,7 +386,7 @@ unsafe fn report_held(heap: *mut Heap) -> u64 {
     }
     // Immortal objects are not held by anybody; the others may still refer to them.
     (*heap).each_type(|kind| (*(*kind).books()).found = Found::default());
-    (*heap).each_page(|page| {
+    (*heap).space.each_page(|page| {
         (*page).each_block(|obj| {
             if header::count_word(obj) == header::IMMORTAL {
                 let kind = object::type_of(obj);
@@ -417,9 +417,9 @@ unsafe fn report_held(heap: *mut Heap) -> u64 {
 
 /// Gives every object of the heap a working count: all are to end.
 unsafe fn suspect_all(heap: *mut Heap) {
-    (*heap).examine_pages(true);
+    (*heap).space.examine_pages(true);
     let work = RANGE.work;
-    (*heap).each_examined_page(|page| {
+    (*heap).space.each_examined_page(|page| {
         (*page).each_block(|obj| {
             if object::is_settled(header::load(obj)) {
                 *work.add(crate::memory::range::granule_of(obj) as usize) = working::ZERO;
@@ -451,8 +451,8 @@ pub unsafe fn freeze(heap: *mut Heap) -> bool {
     }
     (*heap).recall_runs();
     // Nothing is young afterwards but what is made then.
-    (*heap).examine_pages(true);
-    (*heap).each_page(|page| page::freeze(&mut *page));
+    (*heap).space.examine_pages(true);
+    (*heap).space.each_page(|page| page::freeze(&mut *page));
     true
 }
 
@@ -464,7 +464,7 @@ pub unsafe fn unfreeze(heap: *mut Heap) -> bool {
     if (*heap).phase != Phase::Idle {
         return false;
     }
-    (*heap).each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
+    (*heap).space.each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
     true
 }
 
@@ -474,7 +474,7 @@ pub unsafe fn unfreeze(heap: *mut Heap) -> bool {
 /// - Only the heap's thread is in the heap.
 pub unsafe fn count_frozen(heap: *mut Heap) -> u64 {
     let mut count = 0;
-    (*heap).each_page(|page| {
+    (*heap).space.each_page(|page| {
         if (*page).flags.contains(PageFlags::FROZEN) {
             (*page).each_block(|obj| count += (!header::is_dead(obj) && page::is_frozen(obj)) as u64);
         }

@@ -19,6 +19,7 @@ use super::table::Table;
 use super::working::CLEAR;
 use crate::base::report::{self, CText, Level};
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
+use crate::heap;
 use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::life::count;
@@ -131,7 +132,7 @@ unsafe fn may_need_steps(heap: *mut Heap) -> bool {
 /// - Working counts are those of a verdict.
 pub unsafe fn each_dead(heap: *mut Heap, mut each: impl FnMut(*mut c_void, *mut Type)) {
     // Callbacks may give the heap segments, and the table must know them; the dead stay where they are.
-    (*heap).each_examined_page(|page| {
+    (*heap).space.each_examined_page(|page| {
         Table::of_examined(heap).each_suspect(page, |obj, _| each(obj, object::type_of(obj)));
     });
 }
@@ -190,7 +191,7 @@ unsafe fn bring_back_stored(judge: &mut Judge, detached: &Detached, queue: &mut 
     (*heap).set_paused(false);
     let queued = (*heap).finalizers.queued && phase != Phase::Ending;
     let mut count = 0;
-    (*heap).each_examined_page(|page| {
+    (*heap).space.each_examined_page(|page| {
         (*page).each_block(|obj| {
             let condemned = !header::is_dead(obj) && header::has_flags(obj, Flags::CONDEMNED);
             if condemned && *RANGE.work.add(range::granule_of(obj) as usize) == CLEAR {
@@ -275,7 +276,7 @@ unsafe fn destroy_dead(heap: *mut Heap, queue: &mut Queue) {
 unsafe fn free_dead(heap: *mut Heap, outer: bool, queue: &mut Queue) -> u64 {
     let table = &Table::of(heap);
     let mut count = 0;
-    (*heap).each_examined_page(|page| {
+    (*heap).space.each_examined_page(|page| {
         let dead = match ((*page).kind, outer) {
             (Kind::Large, _) => free_large(page, table, outer, queue),
             (_, true) => free_page(page, table, |obj, kind| release_outer_edges(obj, kind, table, queue)),
@@ -284,7 +285,7 @@ unsafe fn free_dead(heap: *mut Heap, outer: bool, queue: &mut Queue) -> u64 {
         (*page).dead = dead;
         count += dead as u64;
     });
-    (*heap).each_examined_page(|page| end_page(page, table));
+    (*heap).space.each_examined_page(|page| end_page(page, table));
     count
 }
 
@@ -362,7 +363,7 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
         table.each_suspect(page, |dead, work| {
             if header::high_word(dead) & header::SIDE_FLAGS != 0 {
                 // While its working count still tells that it was found dead.
-                object::drop_side_entries((*page).heap, dead);
+                object::drop_side_entries(heap::of_page(page), dead);
                 header::clear_flags(dead, Flags::SIDE | Flags::WEAK);
             }
             *work = CLEAR;

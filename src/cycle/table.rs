@@ -32,7 +32,7 @@ impl Table {
     /// # Safety
     /// - Only the heap's thread is in the heap.
     pub unsafe fn of(heap: *const Heap) -> Self {
-        Table { partial: !(*heap).is_alone(), ..Table::of_examined(heap) }
+        Table { partial: !(*heap).space.is_alone(), ..Table::of_examined(heap) }
     }
 
     /// As [`Table::of`], but only the pages under examination are looked at: what a young object refers to is
@@ -41,10 +41,10 @@ impl Table {
     /// # Safety
     /// - As [`Table::of`].
     pub unsafe fn of_examined(heap: *const Heap) -> Self {
-        let first = (*heap).segment_low.min((*heap).segment_high);
+        let first = (*heap).space.segment_low.min((*heap).space.segment_high);
         Table {
             base: RANGE.objects + first * SEGMENT_BYTES,
-            granules: ((*heap).segment_high - first) * (SEGMENT_BYTES / GRANULE_BYTES),
+            granules: ((*heap).space.segment_high - first) * (SEGMENT_BYTES / GRANULE_BYTES),
             work: RANGE.work.wrapping_add(first * (SEGMENT_BYTES / GRANULE_BYTES)),
             segments: RANGE.segments.wrapping_add(first),
             owner: (*heap).index,

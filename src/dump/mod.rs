@@ -94,7 +94,7 @@ impl Memory {
     unsafe fn of(heap: *const Heap, key: Option<u64>) -> Option<Memory> {
         Some(Memory {
             names: Names::new(key)?,
-            places: Places::of(heap, false)?,
+            places: Places::of(&raw const (*heap).space, false)?,
             buffer: Buffer::new(CHUNK_BYTES)?,
             objects: Buffer::new(objects::CHUNK_BYTES)?,
         })
@@ -223,8 +223,8 @@ unsafe fn write_heap(
     pair(heap_key::LIVE_OBJECTS, live);
     pair(heap_key::LIVE_BYTES, (*heap).live_bytes());
     pair(heap_key::EXTERNAL_BYTES, (*heap).external.total);
-    pair(heap_key::HEAP_BYTES, (*heap).heap_bytes());
-    pair(heap_key::HEAP_BYTES_PEAK, (*heap).heap_bytes_peak);
+    pair(heap_key::HEAP_BYTES, (*heap).space.heap_bytes());
+    pair(heap_key::HEAP_BYTES_PEAK, (*heap).space.heap_bytes_peak);
     pair(heap_key::ALLOCATED, allocated);
     pair(heap_key::FREED, allocated - live);
     pair(heap_key::RECLAIMED, reclaimed);
@@ -312,7 +312,7 @@ unsafe fn write_type(kind: &Type, names: &mut Names, buffer: &mut Buffer, out: &
 
 unsafe fn write_pages(heap: *mut Heap, buffer: &mut Buffer, out: &mut Out) {
     let mut next = 0;
-    (*heap).each_page(|page| {
+    (*heap).space.each_page(|page| {
         let page: &Page = &*page;
         let blocks = blocks_of(page);
         if blocks == 0 {

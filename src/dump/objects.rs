@@ -73,7 +73,7 @@ impl<'a> Objects<'a> {
     ///   `traverse` is walkable.
     pub unsafe fn write_all(&mut self) {
         let heap = self.heap;
-        (*heap).each_page(|page| {
+        (*heap).space.each_page(|page| {
             if places::blocks_of(&*page) == 0 || self.out.has_failed() {
                 return;
             }

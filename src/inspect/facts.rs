@@ -1,6 +1,7 @@
 //! What an address is, in constant time and for any address: inside an object, in nobody's memory, unaligned.
 
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
+use crate::heap;
 use crate::heap::Heap;
 use crate::life::weak;
 use crate::memory::page::{is_frozen, is_new, is_old, Kind, Page, PageFlags};
@@ -137,7 +138,7 @@ pub unsafe fn of(address: usize) -> Facts {
         _ => None,
     };
     let Some(obj) = obj.filter(|&obj| !header::is_dead(obj)) else {
-        let heap = (*page).heap;
+        let heap = heap::of_page(page);
         return Facts::none(if heap.is_null() { Place::Foreign } else { Place::Free }, heap);
     };
     of_object(page, obj)

@@ -105,7 +105,7 @@ unsafe fn mark_objects(heap: *mut Heap) -> u64 {
     static MARKS_MADE: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::new(0);
     // Blocks that wait in runs are free, which only their pages' lists can tell.
     (*heap).recall_runs();
-    (*heap).each_page(|page| page::mark(&mut *page));
+    (*heap).space.each_page(|page| page::mark(&mut *page));
     (*heap).mark_serial = MARKS_MADE.fetch_add(1, core::sync::atomic::Ordering::Relaxed) + 1;
     (*heap).mark_serial
 }
@@ -186,7 +186,7 @@ pub unsafe fn end(mark: *mut Mark) {
     if let Some(heap) = (*mark).ticket.heap() {
         if (*mark).serial != 0 && (*heap).mark_serial == (*mark).serial {
             (*heap).mark_serial = 0;
-            (*heap).each_page(|page| {
+            (*heap).space.each_page(|page| {
                 (*page).flags.remove(PageFlags::MARKED);
                 if (*page).old_end == 1 {
                     (*page).old_end = 0;

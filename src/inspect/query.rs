@@ -100,7 +100,7 @@ pub struct Nodes {
 
 impl Nodes {
     unsafe fn of(heap: *mut Heap, only_dead: bool) -> Result<Self, Failure> {
-        let places = Places::of(heap, only_dead).ok_or(Failure::NoMemory)?;
+        let places = Places::of(&raw const (*heap).space, only_dead).ok_or(Failure::NoMemory)?;
         if places.count >= PLACES_MAX {
             return Err(Failure::Limit);
         }

@@ -9,6 +9,7 @@
 use super::array::Array;
 use super::facts;
 use super::query::{Failure, Query};
+use crate::heap;
 use crate::memory::range;
 use core::ffi::c_void;
 use rcgc_format::graph::dominators::{dominators, retained_sizes, Arrays};
@@ -40,7 +41,7 @@ pub struct Size {
 /// - `obj` is an object.
 pub unsafe fn bytes_of(obj: *mut c_void) -> u64 {
     let page = range::page_of(obj as usize);
-    (*page).block_bytes() as u64 + facts::external_bytes((*page).heap, obj)
+    (*page).block_bytes() as u64 + facts::external_bytes(heap::of_page(page), obj)
 }
 
 /// Finds the dominators, if that was not done yet.

@@ -38,16 +38,16 @@ impl Cursor {
     /// # Safety
     /// - `heap` is live and only its thread is in it.
     pub unsafe fn next(&mut self, heap: *const Heap) -> Option<*mut c_void> {
-        if (*heap).segment_low >= (*heap).segment_high {
+        if (*heap).space.segment_low >= (*heap).space.segment_high {
             return None;
         }
-        let end = RANGE.objects + (*heap).segment_high * SEGMENT_BYTES;
-        let mut address = self.passed.max(RANGE.objects + (*heap).segment_low * SEGMENT_BYTES);
+        let end = RANGE.objects + (*heap).space.segment_high * SEGMENT_BYTES;
+        let mut address = self.passed.max(RANGE.objects + (*heap).space.segment_low * SEGMENT_BYTES);
         while address < end {
             if (*range::segment_of(address)).owner != (*heap).index {
                 let segment = range::offset_of(address) / SEGMENT_BYTES;
                 // The end itself when none is left.
-                let next = (*heap).segment_at_or_after(segment).unwrap_or((*heap).segment_high);
+                let next = (*heap).space.segment_at_or_after(segment).unwrap_or((*heap).space.segment_high);
                 address = RANGE.objects + next * SEGMENT_BYTES;
                 continue;
             }

@@ -57,7 +57,7 @@ impl Found {
 
 unsafe fn numbers(heap: *mut Heap) -> Numbers {
     let mut references = 0i64;
-    (*heap).each_page(|page| {
+    (*heap).space.each_page(|page| {
         (*page).each_block(|obj| {
             let word = header::count_word(obj);
             if word & header::LOCAL != 0 {

@@ -6,9 +6,9 @@
 //! own.
 
 use crate::header::{self, Header};
-use crate::heap::Heap;
 use crate::memory::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
 use crate::memory::range::RANGE;
+use crate::memory::space::Space;
 use crate::sys;
 use core::ffi::c_void;
 
@@ -206,7 +206,7 @@ pub struct Class {
     /// The page whose frontier moves, unless it is at its end; never null ([`EMPTY_PAGE`] in the beginning).
     pub page: *mut Page,
     /// The owner.
-    pub heap: *mut Heap,
+    pub space: *mut Space,
     /// First of the partial pages.
     pub partial: u32,
     /// From one payload to the next.
@@ -221,7 +221,7 @@ pub static EMPTY_PAGE: EmptyPage = EmptyPage(core::cell::UnsafeCell::new(Page {
     end: 0,
     countdown: COUNTDOWN_NEVER,
     stride: 0,
-    heap: core::ptr::null_mut(),
+    space: core::ptr::null_mut(),
     start: 0,
     end_max: 0,
     reciprocal: 0,
@@ -238,7 +238,7 @@ pub static EMPTY_PAGE: EmptyPage = EmptyPage(core::cell::UnsafeCell::new(Page {
 /// A class without memory: every allocation from it takes the long way. Never written.
 pub static NO_CLASS: NoClass = NoClass(core::cell::UnsafeCell::new(Class {
     page: EMPTY_PAGE.0.get(),
-    heap: core::ptr::null_mut(),
+    space: core::ptr::null_mut(),
     partial: NO_PAGE,
     stride: 0,
     run: Run::EMPTY,
@@ -287,7 +287,7 @@ impl Class {
         } else if self.partial != NO_PAGE {
             let page = RANGE.pages.add(self.partial as usize);
             self.unlist(page);
-            if (*self.heap).tight_classes == 0 {
+            if (*self.space).tight_classes == 0 {
                 (*page).flags.remove(PageFlags::TIGHT);
             }
             (*page).countdown = (*page).frees_until_partial();
@@ -306,7 +306,7 @@ impl Class {
         let end = ((*page).start + (*page).end as usize) as *mut c_void;
         run.write(Run { next, end, page, linked: true, ..Run::EMPTY });
         (*page).free = (*page).end;
-        (*self.heap).list_young(page);
+        (*self.space).list_young(page);
     }
 
     /// Blocks that were never handed out. The page has no free ones.
@@ -316,18 +316,18 @@ impl Class {
         self.extend();
         let end = ((*page).start + (*page).end as usize) as *mut c_void;
         run.write(Run { next, end, page, linked: false, ..Run::EMPTY });
-        (*self.heap).list_young(self.page);
+        (*self.space).list_young(self.page);
     }
 
     /// A page of the heap's becomes the one whose frontier moves.
     unsafe fn take_page(&mut self) -> bool {
-        let next = (*self.heap).take_pages(1);
+        let next = (*self.space).take_pages(1);
         if next.is_null() {
             return false;
         }
         let number = self.number() as u8;
-        (*next).become_small(self.heap, number, self.stride);
-        (*self.heap).small_pages += 1;
+        (*next).become_small(self.space, number, self.stride);
+        (*self.space).small_pages += 1;
         let page = self.page;
         if (*page).kind == Kind::Small {
             (*page).flags.remove(PageFlags::CURRENT);
@@ -341,7 +341,7 @@ impl Class {
     /// Moves the current page's frontier: by little in a small heap, whose memory stays small.
     unsafe fn extend(&mut self) {
         let page = &mut *self.page;
-        let bytes = if (*self.heap).small_pages < 8 { 4 << 10 } else { 16 << 10 };
+        let bytes = if (*self.space).small_pages < 8 { 4 << 10 } else { 16 << 10 };
         let blocks = (bytes / page.stride).max(1).min((page.end_max - page.end) / page.stride);
         let end = page.end + blocks * page.stride;
         if page.flags.contains(PageFlags::DIRTY) && !page.flags.contains(PageFlags::DEAD) {
@@ -351,7 +351,7 @@ impl Class {
                 header::store((start + offset as usize) as *mut c_void, Header::NONE);
                 offset += page.stride;
             }
-        } else if page.end == FIRST_OFFSET && (*self.heap).small_pages >= 64 {
+        } else if page.end == FIRST_OFFSET && (*self.space).small_pages >= 64 {
             sys::wish_populated(page.start as *mut u8, PAGE_BYTES);
         }
         page.end = end;
@@ -361,14 +361,14 @@ impl Class {
     /// No page is to be had: full pages with few free blocks, not listed yet, will do. From here on a page is listed at
     /// its first free block, so all pages are looked at only once until the heap gets a page again.
     unsafe fn scrape(&mut self, run: *mut Run) -> bool {
-        let heap = self.heap;
+        let space = self.space;
         let bit = 1u128 << self.number();
-        if (*heap).tight_classes & bit != 0 {
+        if (*space).tight_classes & bit != 0 {
             return false;
         }
-        (*heap).tight_classes |= bit;
+        (*space).tight_classes |= bit;
         let stride = self.stride;
-        (*heap).each_page(|page| {
+        (*space).each_page(|page| {
             let listed = PageFlags::PARTIAL.union(PageFlags::CURRENT);
             if (*page).kind != Kind::Small || (*page).stride != stride || (*page).flags.intersects(listed) {
                 return;
@@ -385,7 +385,7 @@ impl Class {
 
     /// Which of the heap's it is.
     unsafe fn number(&self) -> usize {
-        (self as *const Class as usize - (*self.heap).classes.as_ptr() as usize) / size_of::<Class>()
+        (self as *const Class as usize - (*self.space).classes.as_ptr() as usize) / size_of::<Class>()
     }
 
     /// The countdown of a page has ended: see the table in `page.rs`.
@@ -395,12 +395,12 @@ impl Class {
     #[cold]
     #[inline(never)]
     pub unsafe fn free_slow(page: *mut Page) {
-        let heap = (*page).heap;
+        let space = (*page).space;
         if (*page).kind == Kind::Large {
-            (*heap).give_large(page);
+            (*space).give_large(page);
             return;
         }
-        let class = &mut (&mut (*heap).classes)[(*page).class as usize];
+        let class = &mut (&mut (*space).classes)[(*page).class as usize];
         if (*page).flags.contains(PageFlags::PARTIAL) {
             class.empty(page);
         } else {
@@ -426,7 +426,7 @@ impl Class {
     #[cold]
     #[inline(never)]
     unsafe fn freed_many(page: *mut Page, count: u32) {
-        let class = &mut (&mut (*(*page).heap).classes)[(*page).class as usize];
+        let class = &mut (&mut (*(*page).space).classes)[(*page).class as usize];
         if (*page).flags.contains(PageFlags::PARTIAL) {
             return class.empty(page);
         }
@@ -470,7 +470,7 @@ impl Class {
             return;
         }
         self.unlist(page);
-        (*self.heap).give_small(page);
+        (*self.space).give_small(page);
     }
 
     /// Gives back the pages without an object that are kept for the next allocation: the one that [`Class::empty`] kept,
@@ -485,14 +485,14 @@ impl Class {
             index = (*page).next;
             if (*page).countdown == COUNTDOWN_NEVER {
                 self.unlist(page);
-                (*self.heap).give_small(page);
+                (*self.space).give_small(page);
             }
         }
         let page = self.page;
         let free = COUNTDOWN_NEVER - (*page).countdown;
         if (*page).kind == Kind::Small && free == (*page).count_handed_out() {
             self.page = EMPTY_PAGE.get();
-            (*self.heap).give_small(page);
+            (*self.space).give_small(page);
         }
     }
 }

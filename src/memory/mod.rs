@@ -4,6 +4,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `range` | the one reserved range, its side tables, the slots of heaps and types |
+//! | `space` | the memory of one heap |
 //! | `segment` | what a heap owns of it; which pages are free |
 //! | `trim` | what goes back to the system, and when |
 //! | `page` | one page of blocks, or of a large object |
@@ -15,4 +16,5 @@ pub mod page;
 pub mod places;
 pub mod range;
 pub mod segment;
+pub mod space;
 pub mod trim;

@@ -29,9 +29,9 @@
 //! | a large object's | 1 | its object died: span back to the segment |
 
 use crate::header;
-use crate::heap::Heap;
 use crate::memory::class::Class;
 use crate::memory::range::{self, GRANULE_BYTES, RANGE};
+use crate::memory::space::Space;
 use crate::sys;
 use core::ffi::c_void;
 use static_assertions::const_assert_eq;
@@ -94,7 +94,7 @@ pub struct Page {
     /// From one payload to the next.
     pub stride: u32,
     /// The heap that owns it.
-    pub heap: *mut Heap,
+    pub space: *mut Space,
     /// First byte of the page's memory.
     pub start: usize,
     /// `end` when all blocks have been handed out.
@@ -142,14 +142,14 @@ impl Page {
     }
 
     /// Makes a free page one of blocks of this size. Nothing is handed out yet.
-    pub fn become_small(&mut self, heap: *mut Heap, class: u8, stride: u32) {
+    pub fn become_small(&mut self, space: *mut Space, class: u8, stride: u32) {
         self.free = FIRST_OFFSET;
         self.end = FIRST_OFFSET;
         self.end_max = FIRST_OFFSET + Page::blocks_of(stride) * stride;
         self.countdown = COUNTDOWN_NEVER;
         self.stride = stride;
         self.reciprocal = (u32::MAX / stride) + 1;
-        self.heap = heap;
+        self.space = space;
         self.start = self.address();
         self.next = NO_PAGE;
         self.prev = NO_PAGE;

@@ -5,10 +5,10 @@
 //! its pages how many blocks lie before it: 40 bytes a MiB. As long as no object is made and none dies, places stay
 //! what they are.
 
-use crate::heap::Heap;
 use crate::memory::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
 use crate::memory::range::{self, RANGE};
 use crate::memory::segment::{SEGMENT_BYTES, SEGMENT_PAGES};
+use crate::memory::space::Space;
 use crate::sys;
 use core::ffi::c_void;
 
@@ -27,7 +27,7 @@ const _: () = assert!(SEGMENT_PAGES * (PAGE_BYTES / 16) <= 1 << 16);
 
 /// The places of one heap, as long as it is at rest.
 pub struct Places {
-    heap: *const Heap,
+    space: *const Space,
     /// One element more than there are segments, the end.
     table: *mut Segment,
     /// The heap's first segment, and how many from there on the table has.
@@ -44,14 +44,14 @@ impl Places {
     ///
     /// # Safety
     /// - Only the heap's thread is in the heap.
-    pub unsafe fn of(heap: *const Heap, examined: bool) -> Option<Places> {
-        let low = (*heap).segment_low.min((*heap).segment_high);
-        let segments = (*heap).segment_high - low;
+    pub unsafe fn of(space: *const Space, examined: bool) -> Option<Places> {
+        let low = (*space).segment_low.min((*space).segment_high);
+        let segments = (*space).segment_high - low;
         let table = sys::allocate((segments + 1) * size_of::<Segment>()) as *mut Segment;
         if table.is_null() {
             return None;
         }
-        let mut places = Places { heap, table, low, segments, examined, count: 0 };
+        let mut places = Places { space, table, low, segments, examined, count: 0 };
         // Numbers of blocks, in the place of what lies before each.
         places.each_page(|page| {
             let index = (*page).index() as usize;
@@ -73,8 +73,8 @@ impl Places {
     #[inline(always)]
     unsafe fn each_page(&self, each: impl FnMut(*mut Page)) {
         match self.examined {
-            true => (*self.heap).each_examined_page(each),
-            false => (*self.heap).each_page(each),
+            true => (*self.space).each_examined_page(each),
+            false => (*self.space).each_page(each),
         }
     }
 
@@ -102,7 +102,7 @@ impl Places {
         }
         let page = &*RANGE.pages.add(offset / PAGE_BYTES);
         let inside = (offset % PAGE_BYTES) as u32;
-        if !core::ptr::eq(page.heap, self.heap) || inside < FIRST_OFFSET {
+        if !core::ptr::eq(page.space, self.space) || inside < FIRST_OFFSET {
             return None;
         }
         let block = match page.kind {

@@ -10,7 +10,7 @@
 //! The numbers of a heap's segments stand in order in an array of its own, so that its sweeps do not pass by the
 //! segments of other heaps.
 
-use crate::heap::Heap;
+use super::space::Space;
 use crate::memory::page::{Kind, Page, PageFlags, PAGE_BYTES};
 use crate::memory::range::{self, GRANULE_BYTES, HUGE_PAGE_BYTES, LOCK, RANGE, WORK_SEGMENTS};
 use crate::sys;
@@ -77,7 +77,7 @@ fn longest_run(set: u32) -> usize {
     length
 }
 
-impl Heap {
+impl Space {
     /// Takes `count` neighbouring pages. Null for out of memory. The pages' memory reads zero, or their
     /// flag says [`PageFlags::DIRTY`].
     ///
@@ -156,7 +156,7 @@ impl Heap {
             }
             // Owned before the lock is open again: another heap's thread is looking for a free one.
             for index in first..first + count {
-                (*segment_at(index as u32)).owner = self.index;
+                (*segment_at(index as u32)).owner = self.owner;
             }
             first
         };
@@ -211,7 +211,7 @@ impl Heap {
             (*page).flags = if dead { PageFlags::DIRTY | PageFlags::DEAD } else { PageFlags::DIRTY };
             (*page).free = if (*page).kind == Kind::LargeRest { 0 } else { (*page).end };
             (*page).kind = Kind::Free;
-            (*page).heap = ptr::null_mut();
+            (*page).space = ptr::null_mut();
             (*page).end = 0;
         }
         let mut index = first;
@@ -283,7 +283,7 @@ impl Heap {
     /// Whether a segment, which may lie beyond all that there are, is the heap's.
     pub(super) unsafe fn owns(&self, index: u32) -> bool {
         (self.segment_low..self.segment_high).contains(&(index as usize))
-            && (*segment_at(index)).owner == self.index
+            && (*segment_at(index)).owner == self.owner
     }
 
     /// Whether no other heap has a segment in `segment_low..segment_high`, as far as that is found by looking at not
@@ -297,7 +297,7 @@ impl Heap {
         all == self.own.len()
             || all <= 4 * self.own.len() + 64
                 && (self.segment_low..self.segment_high)
-                    .all(|index| [0, self.index].contains(&(*segment_at(index as u32)).owner))
+                    .all(|index| [0, self.owner].contains(&(*segment_at(index as u32)).owner))
     }
 
     /// Calls `each` with every page of the heap that holds blocks, in address order. Pages taken meanwhile
@@ -310,10 +310,10 @@ impl Heap {
         self.each_segment(|index, segment| each_set(index, ALL_FREE & !(*segment).free_pages, &mut each));
     }
 
-    /// As [`Heap::each_page`], for the pages under examination.
+    /// As [`Space::each_page`], for the pages under examination.
     ///
     /// # Safety
-    /// - As [`Heap::each_page`].
+    /// - As [`Space::each_page`].
     #[inline(always)]
     pub unsafe fn each_examined_page(&self, mut each: impl FnMut(*mut Page)) {
         self.each_segment(|index, segment| each_set(index, (*segment).examined_pages, &mut each));
@@ -332,10 +332,10 @@ impl Heap {
         });
     }
 
-    /// As [`Heap::each_page`], for the pages that were young when they came under examination.
+    /// As [`Space::each_page`], for the pages that were young when they came under examination.
     ///
     /// # Safety
-    /// - As [`Heap::each_page`].
+    /// - As [`Space::each_page`].
     pub unsafe fn each_aging_page(&self, mut each: impl FnMut(*mut Page)) {
         self.each_segment(|index, segment| each_set(index, (*segment).aging_pages, &mut each));
     }
@@ -354,8 +354,8 @@ impl Heap {
     #[inline(always)]
     unsafe fn each_segment(&self, mut each: impl FnMut(u32, *mut Segment)) {
         // Not through `self`, which for all the compiler knows does not change.
-        let heap = range::heap_at(self.index as usize);
-        let mut walk = Walk { heap, place: 0, next: 0, end: (*heap).segment_high as u32 };
+        let space = self.this;
+        let mut walk = Walk { space, place: 0, next: 0, end: (*space).segment_high as u32 };
         while let Some(index) = walk.next() {
             each(index, segment_at(index));
         }
@@ -370,7 +370,7 @@ impl Heap {
 
 /// A walk over a heap's segments, which may come and go meanwhile.
 struct Walk {
-    heap: *mut Heap,
+    space: *mut Space,
     /// About where the next one stands.
     place: usize,
     /// The next one has this number or a greater one,
@@ -383,7 +383,7 @@ impl Walk {
     /// Out of line, so that sweeps have their registers for what they do in between.
     #[inline(never)]
     unsafe fn next(&mut self) -> Option<u32> {
-        let own = (*self.heap).own.as_slice();
+        let own = (*self.space).own.as_slice();
         let is_before = |place: usize| own.get(place).is_some_and(|&index| index < self.next);
         let is_right = !is_before(self.place) && self.place.checked_sub(1).is_none_or(is_before);
         if !is_right {

@@ -1,6 +1,6 @@
 //! Giving memory back to the system.
 //!
-//! Pages that become free keep their memory ([`Heap::kept_bytes`], which the statistics count), so that a program which
+//! Pages that become free keep their memory ([`Space::kept_bytes`], which the statistics count), so that a program which
 //! breathes does not pay page faults at every breath. It goes back
 //!
 //! - when more segments are empty than a quarter of the heap: whole segments, pairs first, until it is a little less;
@@ -16,8 +16,7 @@ use super::segment::{
     dirty_bytes, page_at, pages_bytes, segment_at, ALL_FREE, NO_SEGMENT, SEGMENT_BYTES, SEGMENT_PAGES,
     WORK_BYTES,
 };
-use crate::heap::Heap;
-use crate::observe::{self, Notice};
+use super::space::Space;
 use crate::sys;
 
 /// Heaps of fewer segments keep the memory of their working counts: faulting it in again would cost more
@@ -31,40 +30,39 @@ const GAPS_PART: u64 = 4;
 /// Bytes of a segment in each of the tables of bits.
 const BITS_BYTES: usize = SEGMENT_BYTES / GRANULE_BYTES / 8;
 
-impl Heap {
+impl Space {
     /// Gives back all memory that holds no object.
     ///
     /// # Safety
     /// - Only the heap's thread is in the heap.
     #[cold]
     #[inline(never)]
-    pub unsafe fn trim_all(heap: *mut Heap) {
-        (*heap).empty_classes();
-        (*heap).give_empty(|_| 0, true);
-        (*heap).give_free_pages();
+    pub unsafe fn trim_all(space: *mut Space) {
+        (*space).empty_classes();
+        (*space).give_empty(|_| 0, true);
+        (*space).give_free_pages();
     }
 
-    /// Takes from types and classes what they keep for their next objects.
+    /// Takes from classes what they keep for their next objects; from types it was taken before.
     #[inline(never)]
     unsafe fn empty_classes(&mut self) {
-        self.recall_runs();
         for number in 0..CLASS_COUNT {
             self.classes[number].trim();
         }
     }
 
-    /// As [`Heap::trim_all`], where nobody is in need: free pages of a heap that is mostly full stay.
+    /// As [`Space::trim_all`], where nobody is in need: free pages of a heap that is mostly full stay.
     ///
     /// # Safety
-    /// - As [`Heap::trim_all`].
+    /// - As [`Space::trim_all`].
     #[inline(never)]
-    pub unsafe fn trim_idle(heap: *mut Heap) {
-        (*heap).empty_classes();
-        (*heap).give_empty(|_| 0, true);
-        if (*heap).kept_bytes > (*heap).page_bytes / GAPS_PART {
-            (*heap).give_free_pages();
+    pub unsafe fn trim_idle(space: *mut Space) {
+        (*space).empty_classes();
+        (*space).give_empty(|_| 0, true);
+        if (*space).kept_bytes > (*space).page_bytes / GAPS_PART {
+            (*space).give_free_pages();
         }
-        (*heap).give_working_counts();
+        (*space).give_working_counts();
     }
 
     /// Pages became free: more segments may be empty now than the heap should keep.
@@ -152,8 +150,9 @@ impl Heap {
         for bits in [RANGE.renewed, RANGE.thawed, RANGE.changed] {
             give_part(bits as *mut u8, BITS_BYTES, run);
         }
-        let pages = Notice::Trimmed(first as usize * SEGMENT_PAGES, count * SEGMENT_PAGES);
-        observe::tell(self, pages);
+        if let Some(trimmed) = self.trimmed {
+            trimmed(self, first as usize * SEGMENT_PAGES, count * SEGMENT_PAGES);
+        }
         let _guard = LOCK.lock();
         for index in first..first + count as u32 {
             (*segment_at(index)).owner = 0;
@@ -222,7 +221,7 @@ impl Heap {
                 (*page).free = 0;
                 (*page).kind = Kind::Free;
                 (*page).flags = PageFlags::DIRTY;
-                (*page).heap = core::ptr::null_mut();
+                (*page).space = core::ptr::null_mut();
                 (*page).end = 0;
             }
             if used != 0 {

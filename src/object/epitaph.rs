@@ -7,6 +7,7 @@
 
 use crate::base::report::CText;
 use crate::header::{self, DEAD_UNTOLD};
+use crate::heap;
 use crate::heap::Heap;
 use crate::memory::page::{Kind, Page};
 use crate::memory::range;
@@ -64,8 +65,8 @@ fn has_header(page: &Page, address: usize) -> bool {
 
 /// The heap that has a page, or whose segment it went back to; null: nobody's.
 unsafe fn heap_of(page: *const Page) -> *mut Heap {
-    if !(*page).heap.is_null() {
-        return (*page).heap;
+    if !(*page).space.is_null() {
+        return heap::of_page(page);
     }
     match (*range::segment_of((*page).address())).owner {
         0 => ptr::null_mut(),

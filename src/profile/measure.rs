@@ -547,7 +547,7 @@ unsafe fn report_survivors(heap: *mut Heap, flow: *mut Flow, open: &Open, measur
     let mut found: List<(u32, u64)> = List::new();
     let sites = (*super::of(heap)).book.sites() as u32;
     let _ = found.reserve(sites as usize) && (0..sites).all(|site| found.push((site, 0)));
-    (*heap).each_page(|page| {
+    (*heap).space.each_page(|page| {
         (*page).each_block(|obj| {
             let record = record::get(page, obj);
             let inside = record.serial() >= open.first_serial

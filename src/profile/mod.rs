@@ -269,7 +269,7 @@ unsafe fn begin(heap: *mut Heap, profile: *mut Profile) -> bool {
 
 /// Every live object ends the long way from here on, and is counted as made before.
 unsafe fn watch_all(heap: *mut Heap, profile: *mut Profile) {
-    (*heap).each_page(|page| {
+    (*heap).space.each_page(|page| {
         (*page).each_block(|obj| {
             if !header::is_dead(obj) {
                 header::set_flags(obj, Flags::SIDE);

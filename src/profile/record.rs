@@ -122,7 +122,7 @@ pub unsafe fn end(heap: *mut Heap) {
         return;
     }
     let committed = TABLE.committed_pages.load(Ordering::Relaxed);
-    (*heap).each_page(|page| {
+    (*heap).space.each_page(|page| {
         let index = (*page).index() as usize;
         if index < committed {
             let records = base.add(index * PAGE_RECORDS) as *mut u8;
@@ -253,7 +253,7 @@ unsafe fn commit(pages: usize) -> bool {
 /// - Only the heap's thread is in the heap.
 pub unsafe fn bytes_of(heap: *mut Heap) -> u64 {
     let mut blocks = 0;
-    (*heap).each_page(|page| {
+    (*heap).space.each_page(|page| {
         blocks += if (*page).kind == Kind::Small { (*page).count_handed_out() as u64 } else { 1 };
     });
     blocks * RECORD_BYTES as u64

@@ -317,7 +317,7 @@ unsafe fn sample(heap: *mut Heap) {
         live_objects: (*heap).live_objects(),
         live_bytes: (*heap).live_bytes(),
         external_bytes: (*heap).external.total,
-        heap_bytes: (*heap).heap_bytes(),
+        heap_bytes: (*heap).space.heap_bytes(),
         young_runs: (*heap).young.runs,
         full_runs: (*heap).full.runs,
         pause_ns_total: (*heap).young.pause_ns_total + (*heap).full.pause_ns_total,

@@ -125,9 +125,9 @@ pub(in crate::capi) unsafe fn set_policy(heap: *mut Heap, policy: *const gc_poli
     heap.pace.mode = mode;
     heap.pace.growth = if policy.growth == 0.0 { pace::GROWTH } else { policy.growth };
     heap.pace.set_young_bytes(policy.young_bytes.min(i64::MAX as u64));
-    heap.limit_bytes = policy.limit_bytes;
+    heap.space.limit_bytes = policy.limit_bytes;
     heap.starved = Default::default();
-    heap.tight_classes = 0;
+    heap.space.tight_classes = 0;
     heap.renew_budget(false);
     RC_OK
 }
@@ -146,7 +146,7 @@ pub(in crate::capi) unsafe fn get_policy(heap: *mut Heap, out_policy: NonNull<gc
         growth: heap.pace.growth,
         young_bytes: heap.pace.young_interval,
         pause_budget_ns: 0,
-        limit_bytes: heap.limit_bytes,
+        limit_bytes: heap.space.limit_bytes,
     };
     match write_struct(out_policy.0, (*out_policy.0).struct_size, &policy) {
         Ok(()) => RC_OK,
@@ -194,8 +194,8 @@ pub(in crate::capi) unsafe fn get_stats(heap: *mut Heap, out_stats: NonNull<gc_s
         live_objects: live,
         live_bytes: heap.live_bytes(),
         external_bytes: heap.external.total,
-        heap_bytes: heap.heap_bytes(),
-        heap_bytes_peak: heap.heap_bytes_peak,
+        heap_bytes: heap.space.heap_bytes(),
+        heap_bytes_peak: heap.space.heap_bytes_peak,
         allocated_objects: allocated,
         freed_objects: allocated - live,
         reclaimed_objects: reclaimed,
