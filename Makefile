@@ -51,7 +51,7 @@ install: tool ## headers, libraries, the tool, CMake package, rcgc.pc into DESTD
 	DESTDIR="$(DESTDIR)" cmake --install build/install
 	install -D -m 755 build/rcgc "$(DESTDIR)$(PREFIX)/bin/rcgc"
 
-headers: ## rewrites include/rcgc/<area>.h from src/capi/<area>.rs
+headers: ## rewrites include/rcgc/<area>.h and cmake/rcgc.symbols from src/capi/<area>.rs
 	@scripts/need cargo cc
 	cargo run --quiet -p librcgc-headers
 

@@ -7,181 +7,27 @@
 //!
 //! Shared by `rcgc-headers`, which writes the files, and the engine's `build.rs`, which compares them.
 //!
-//! Start reading at `render`.
+//! | file | subject |
+//! |---|---|
+//! | this | one header: start reading at [`render`] |
+//! | `areas` | which headers there are |
+//! | `lists` | the list of exported symbols; what no area knows |
+
+mod areas;
+mod lists;
+
+pub use areas::{Area, AREAS};
+pub use lists::{strays, symbols, symbols_path};
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Columns of a comment and of a prototype.
 const WIDTH: usize = 100;
 
-/// One header and what it cannot learn from its source.
-pub struct Area {
-    /// `src/capi/<source>.rs`
-    source: &'static str,
-    /// `include/rcgc/<header>.h`
-    header: &'static str,
-    /// What its declarations stand on.
-    includes: &'static [&'static str],
-    /// Set before the item of this name: text that has no Rust form.
-    before: &'static [(&'static str, &'static str)],
-    /// The declarations are for programs that define this macro; all others get the named header instead.
-    only_if: Option<(&'static str, &'static str)>,
-}
-
-pub const AREAS: &[Area] = &[
-    Area { source: "status", header: "status", includes: &["<rcgc/config.h>"], before: &[], only_if: None },
-    Area {
-        source: "heap",
-        header: "heap",
-        includes: &["<rcgc/config.h>", "<rcgc/status.h>"],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "types",
-        header: "type",
-        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        before: &[(
-            "rc_visit_named",
-            "/* The index of an edge that has none. */\n#define RC_NO_INDEX SIZE_MAX\n",
-        )],
-        only_if: None,
-    },
-    Area {
-        source: "object",
-        header: "object",
-        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "count",
-        header: "count",
-        includes: &["<stdbool.h>", "<rcgc/config.h>"],
-        before: &[],
-        only_if: Some(("RCGC_NO_INLINE", "<rcgc/inline.h>")),
-    },
-    Area {
-        source: "collector",
-        header: "collector",
-        includes: &["<stdbool.h>", "<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        before: &[],
-        only_if: None,
-    },
-    Area { source: "weak", header: "weak", includes: &["<rcgc/config.h>"], before: &[], only_if: None },
-    Area {
-        source: "weakmap",
-        header: "weakmap",
-        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "scope",
-        header: "scope",
-        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "inspect",
-        header: "inspect",
-        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "query",
-        header: "query",
-        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "rings",
-        header: "rings",
-        includes: &[
-            "<stdbool.h>",
-            "<rcgc/config.h>",
-            "<rcgc/heap.h>",
-            "<rcgc/query.h>",
-            "<rcgc/status.h>",
-            "<rcgc/type.h>",
-        ],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "dump",
-        header: "dump",
-        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "profile",
-        header: "profile",
-        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/scope.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "stacks",
-        header: "stacks",
-        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "lines",
-        header: "lines",
-        includes: &[
-            "<rcgc/config.h>",
-            "<rcgc/dump.h>",
-            "<rcgc/heap.h>",
-            "<rcgc/profile.h>",
-            "<rcgc/status.h>",
-        ],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "leak",
-        header: "leak",
-        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/profile.h>", "<rcgc/status.h>"],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "plan",
-        header: "plan",
-        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
-        before: &[],
-        only_if: None,
-    },
-    Area {
-        source: "series",
-        header: "series",
-        includes: &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
-        before: &[],
-        only_if: None,
-    },
-];
-
 /// Parameters that must not be null and are only read: `NonNull` cannot say `const`.
 const READ_ONLY: &[(&str, &str)] =
     &[("rc_type_new", "spec"), ("gc_set_policy", "policy"), ("gc_dump", "options")];
-
-impl Area {
-    pub fn source_path(&self, root: &Path) -> PathBuf {
-        root.join(format!("src/capi/{}.rs", self.source))
-    }
-
-    pub fn header_path(&self, root: &Path) -> PathBuf {
-        root.join(format!("include/rcgc/{}.h", self.header))
-    }
-}
 
 /// The text of one header.
 pub fn render(root: &Path, area: &Area) -> Result<String, String> {
