@@ -384,6 +384,32 @@ static void queued_end_of_heap(void) {
   rc_weak_free(weak);
 }
 
+static void make_rings(gc_heap *heap, void *ctx) {
+  (void)heap;
+  for (int i = 0; i < 5; i++) {
+    Node *node = rc_new(ctx);
+    if (!node) continue;
+    node->a = rc_newref(node);
+    rc_decref(node);
+  }
+}
+
+/* A collection that is given up leaves garbage behind, which is no leak of the function's. */
+static void leak_check(void) {
+  gc_heap *heap = graph_heap("leaks");
+  rc_type *type = graph_declared(heap);
+  gc_leak_result result = GC_LEAK_RESULT_INIT;
+  arm();
+  rc_status status = gc_leak_check(heap, make_rings, type, 0, 2, &result);
+  disarm();
+  CHECK(status == RC_ERR_NO_MEMORY || (status == RC_OK && result.leaks == 0));
+  CHECK(!strstr(check_log.text, "behind"));
+  (void)gc_collect(heap);
+  CHECK_EQ(graph_live(heap), 0);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 static void garbage_list(void) {
   gc_heap *heap = graph_heap("garbage");
   rc_type *type = being_type(heap);
@@ -443,6 +469,7 @@ SWEPT(queued_finalizers)
 SWEPT(queued_rings)
 SWEPT(queued_hub)
 SWEPT(queued_end_of_heap)
+SWEPT(leak_check)
 SWEPT(garbage_list)
 SWEPT(deaths_with_callbacks)
 
@@ -453,6 +480,7 @@ static const check_test tests[] = {
     CHECK_TEST(collect_with_callbacks_swept), CHECK_TEST(queued_finalizers_swept),
     CHECK_TEST(queued_rings_swept),          CHECK_TEST(queued_hub_swept),
     CHECK_TEST(queued_end_of_heap_swept),
+    CHECK_TEST(leak_check_swept),
     CHECK_TEST(garbage_list_swept),          CHECK_TEST(deaths_with_callbacks_swept),
 };
 

@@ -850,6 +850,34 @@ static void maps_in_a_leak_check(void) {
   }
 }
 
+/* Where finalizers are queued, what waits for them is no leak of what made it. */
+static void make_due(gc_heap *heap, void *ctx) {
+  (void)heap;
+  Keeper *one = rc_new(ctx), *ring = rc_new(ctx), *chain = rc_new(ctx);
+  REQUIRE(one && ring && chain);
+  ring->a = rc_newref(ring), chain->a = one;
+  rc_decref(ring), rc_decref(chain);
+}
+
+static void due_in_a_leak_check(void) {
+  gc_heap_options options = GC_HEAP_OPTIONS_INIT;
+  options.finalizers = GC_FINALIZERS_QUEUED;
+  gc_heap *heap = NULL;
+  REQUIRE(gc_heap_new(&options, &heap) == RC_OK);
+  the_map = map_of(heap);
+  static const rc_field fields[] = {RC_FIELD(Keeper, a)};
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Keeper", spec.size = sizeof(Keeper), spec.fields = fields, spec.field_count = 1;
+  spec.finalize = keeper_finalize;
+  rc_type *type = graph_type(heap, &spec);
+  gc_leak_result result = GC_LEAK_RESULT_INIT;
+  CHECK_EQ(gc_leak_check(heap, make_due, type, 0, 3, &result), RC_OK);
+  CHECK(result.leaks == 0 && result.objects_total == 0);
+  CHECK_EQ(graph_live(heap), 1);
+  rc_decref(the_map);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 static void maps_since_a_mark(void) {
   for (int known = 0; known < 2; known++) {
     gc_heap *heap = graph_heap("marked");
@@ -982,6 +1010,7 @@ static const check_test tests[] = {
     CHECK_TEST(used_in_destroy),
     CHECK_TEST(maps_under_a_profile),
     CHECK_TEST(maps_in_a_leak_check),
+    CHECK_TEST(due_in_a_leak_check),
     CHECK_TEST(maps_since_a_mark),
     CHECK_TEST(maps_in_a_measured_scope),
     CHECK_TEST(ends_with_its_heap),

@@ -139,12 +139,15 @@ typedef struct gc_leak_result {
 /* Runs a function `warm_ups` times and then `runs` times, a full collection after each, and
  * finds out whether each of the latter leaves objects, bytes or references behind. If so, an
  * error in the log says what, and the function runs once more under a profile, to name the site.
+ * Where finalizers are queued, those that are due run after each, too: what waits for them is no
+ * leak.
  *
  * Ownership: what the function does.
  * May collect: yes.
- * Runs host code: the function, and what a collection runs.
+ * Runs host code: the function, what a collection runs, and what `gc_run_finalizers` runs.
  * Fails: RC_ERR_INVALID for a null function, no runs and a bad size; RC_ERR_REFUSED inside a
- *   callback. A leak is `RC_OK`: `leaks` tells.
+ *   callback; RC_ERR_NO_MEMORY when a collection was given up, so that garbage is among what is
+ *   left. A leak is `RC_OK`: `leaks` tells.
  */
 RCGC_API rc_status gc_leak_check(gc_heap *heap, gc_run_fn function, void *ctx, uint32_t warm_ups,
                                  uint32_t runs, gc_leak_result *RCGC_NONNULL out_result);

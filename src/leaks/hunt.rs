@@ -7,10 +7,12 @@
 
 use crate::base::list::List;
 use crate::base::report::{self, CText, Level, Line};
+use crate::cycle::stats::Status;
 use crate::cycle::{self, Kind};
 use crate::header;
 use crate::heap::Heap;
 use crate::host::{self, RunFn};
+use crate::life::finalizers;
 use crate::profile;
 use crate::profile::query::{self, Group, Query, Sort};
 use crate::profile::site::Place;
@@ -46,6 +48,8 @@ pub struct Found {
     pub type_name: *const c_char,
     /// The site that made most of them, where it is known.
     pub place: Option<Place>,
+    /// A collection found no memory: what it would have ended is among the objects left.
+    pub given_up: bool,
 }
 
 impl Found {
@@ -107,9 +111,32 @@ unsafe fn grown(before: &List<Living>, after: &List<Living>) -> *const c_char {
     name
 }
 
-unsafe fn run_once(heap: *mut Heap, function: RunFn, ctx: *mut c_void) {
+unsafe fn run_once(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Status {
     host::run(heap, function, ctx);
-    cycle::collect(heap, Kind::Full);
+    settle(heap)
+}
+
+/// How often it is looked again for what finalizers have made due.
+const ROUNDS: u32 = 16;
+
+/// Ends what nothing refers to: by a collection, and where finalizers are queued, by running them. How that went.
+unsafe fn settle(heap: *mut Heap) -> Status {
+    for _ in 0..ROUNDS {
+        let status = cycle::collect(heap, Kind::Full).1;
+        if status != Status::Ok || !(*heap).finalizers.are_due() {
+            return status;
+        }
+        // A chain of all the objects needs a run for each.
+        let mut left = (*heap).live_objects();
+        while (*heap).finalizers.are_due() && left != 0 {
+            left -= 1;
+            let ran = finalizers::run(heap);
+            if ran.status != Status::Ok {
+                return ran.status;
+            }
+        }
+    }
+    Status::Ok
 }
 
 /// Runs the function `warm_ups` and then `runs` times.
@@ -121,12 +148,12 @@ pub unsafe fn hunt(heap: *mut Heap, function: RunFn, ctx: *mut c_void, warm_ups:
     for _ in 0..warm_ups {
         run_once(heap, function, ctx);
     }
-    cycle::collect(heap, Kind::Full);
+    let mut given_up = settle(heap) == Status::NoMemory;
     let first = numbers(heap);
     let mut types_before = types(heap);
     let (mut last, mut least) = (first, Numbers { objects: i64::MAX, bytes: i64::MAX, references: i64::MAX });
     for _ in 0..runs {
-        run_once(heap, function, ctx);
+        given_up |= run_once(heap, function, ctx) == Status::NoMemory;
         let now = numbers(heap);
         least.objects = least.objects.min(now.objects - last.objects);
         least.bytes = least.bytes.min(now.bytes - last.bytes);
@@ -143,10 +170,11 @@ pub unsafe fn hunt(heap: *mut Heap, function: RunFn, ctx: *mut c_void, warm_ups:
         references_total: last.references - first.references,
         type_name: grown(&types_before, &types_after),
         place: None,
+        given_up,
     };
     types_before.end();
     types_after.end();
-    if found.is_leaking() {
+    if found.is_leaking() && !given_up {
         found.place = place_of_leak(heap, function, ctx);
         say(heap, &found, runs);
     }

@@ -129,6 +129,10 @@ pub(in crate::capi) unsafe fn leak_check(
         return RC_ERR_INVALID;
     }
     let found = hunt::hunt(heap, function, ctx, warm_ups, runs);
+    if found.given_up {
+        (*heap).set_error(format_args!("{CALL}: no memory for a collection, so what is left is not known"));
+        return RC_ERR_NO_MEMORY;
+    }
     let place = found.place.filter(|place| !place.file.is_null());
     let result = gc_leak_result {
         struct_size: size_of::<gc_leak_result>(),
