@@ -36,6 +36,26 @@ static void heaps(void) {
   free(all);
 }
 
+static void stacks_of_scopes(void) {
+  enum { MOST = 818 }; /* one for each 20 KiB of the smallest range, and one is nobody's */
+  gc_heap_options options = GC_HEAP_OPTIONS_INIT;
+  options.range_bytes = (uint64_t)16 << 20;
+  gc_heap *heap = NULL;
+  REQUIRE(gc_heap_new(&options, &heap) == RC_OK);
+  rc_scope_stack *all[MOST + 1], *more = NULL;
+  size_t count = 0;
+  while (count <= MOST && rc_scope_stack_new(heap, &all[count]) == RC_OK) count++;
+  CHECK_EQ(count, MOST);
+  CHECK_EQ(rc_scope_stack_new(heap, &more), RC_ERR_LIMIT);
+  CHECK_STR(gc_error_message(heap), "stacks of scopes");
+  CHECK_STR(gc_error_message(heap), "818");
+  CHECK(more == NULL);
+  CHECK_EQ(rc_scope_stack_free(all[MOST / 2]), RC_OK);
+  CHECK_EQ(rc_scope_stack_new(heap, &more), RC_OK);
+  CHECK_EQ(rc_scope_stack_new(heap, &all[MOST / 2]), RC_ERR_LIMIT);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 static void types(void) {
   size_t most = small_range() ? 3275 : ((size_t)1 << 18) - 1, count = 0;
   gc_heap *heap, *other;
@@ -206,6 +226,7 @@ static const check_test tests[] = {
     CHECK_TEST(one_goes_and_one_comes),
     CHECK_TEST(heaps),
     CHECK_TEST(types),
+    CHECK_TEST(stacks_of_scopes),
     CHECK_TEST(fields),
     CHECK_TEST(masks_of_a_word),
 };

@@ -108,7 +108,9 @@ RCGC_API void *rc_scope_keep(gc_heap *heap, void *obj);
  *
  * Ownership: the caller's, to be freed with `rc_scope_stack_free`; it ends with its heap at the
  *   latest.
- * Fails: RC_ERR_INVALID for a null out_stack, RC_ERR_NO_MEMORY.
+ * Fails: RC_ERR_INVALID for a null out_stack; RC_ERR_LIMIT when the process has as many as it
+ *   can, one for each 20 KiB of the range (`gc_heap_options.range_bytes`), 13 million by
+ *   default; RC_ERR_NO_MEMORY.
  */
 RCGC_API rc_status rc_scope_stack_new(gc_heap *heap, rc_scope_stack **RCGC_NONNULL out_stack);
 

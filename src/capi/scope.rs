@@ -114,7 +114,8 @@ pub unsafe extern "C" fn rc_scope_keep(heap: *mut gc_heap, obj: *mut c_void) -> 
 /// not made current.
 ///
 /// Ownership: the caller's, to be freed with `rc_scope_stack_free`; it ends with its heap at the latest.
-/// Fails: RC_ERR_INVALID for a null out_stack, RC_ERR_NO_MEMORY.
+/// Fails: RC_ERR_INVALID for a null out_stack; RC_ERR_LIMIT when the process has as many as it can, one for each 20 KiB
+/// of the range (`gc_heap_options.range_bytes`), 13 million by default; RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_stack_new(
     heap: *mut gc_heap,

@@ -4,7 +4,7 @@
 //!   reservation (PROT_NONE until committed)
 //!   | heaps | types | segments | pages  | bits      | cells, handles, entries, | working counts | objects
 //!     8 KiB   320 B   32 B       64 B     renewed,    stacks of scopes           16 bits          segments
-//!     each    each    /1 MiB     /64 KiB  thawed,     24, 48, 48, 168 B each     /granule         of 1 MiB, pages
+//!     each    each    /1 MiB     /64 KiB  thawed,     24, 48, 48, 160 B each     /granule         of 1 MiB, pages
 //!                                         changed                                                 of 64 KiB
 //! ```
 //!
@@ -86,6 +86,15 @@ impl Pool {
         self.used = end;
         self.base.add(start)
     }
+}
+
+/// Whether a pool, of slots of this type, has no slot left, whatever memory there is.
+///
+/// # Safety
+/// - The pool has slots of this type.
+pub unsafe fn is_used_up<T>(pool: *const Pool) -> bool {
+    let _guard = LOCK.lock();
+    (*pool).free.is_null() && (*pool).used.max(size_of::<T>()) + size_of::<T>() > (*pool).size
 }
 
 /// A slot of a pool: a free one, which `next_free` leads on from, or a new one. Null for out of memory.

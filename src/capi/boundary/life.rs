@@ -134,7 +134,13 @@ pub(in crate::capi) unsafe fn scope_stack_new(
     }
     let stack = scope::new_stack(heap);
     if stack.is_null() {
-        (*heap).set_error(format_args!("{CALL}: no memory, or the process has as many as it can"));
+        if let Some(most) = scope::most_stacks() {
+            (*heap).set_error(format_args!(
+                "{CALL}: the process has as many stacks of scopes as it can: {most}, of all heaps together"
+            ));
+            return RC_ERR_LIMIT;
+        }
+        (*heap).set_error(format_args!("{CALL}: no memory"));
         return RC_ERR_NO_MEMORY;
     }
     *out_stack.0 = stack;

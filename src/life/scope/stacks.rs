@@ -33,6 +33,8 @@ pub struct ScopeStack {
     pub flow: Flow,
 }
 
+static_assertions::const_assert_eq!(size_of::<ScopeStack>(), 160);
+
 /// The stacks of one heap. Zeroed memory has its own, and that is the current one.
 #[repr(C)]
 pub struct Scopes {
@@ -156,6 +158,16 @@ pub unsafe fn new_stack(heap: *mut Heap) -> *mut ScopeStack {
     (*stack).made = (*heap).scopes.now.serial;
     (*stack).signature = stack as usize + 2;
     stack
+}
+
+/// How many stacks the process can have, if it has as many.
+pub fn most_stacks() -> Option<usize> {
+    // SAFETY: it is the pool of these.
+    unsafe {
+        let pool = &raw const RANGE.scope_stacks;
+        // The first slot is nobody's.
+        range::is_used_up::<ScopeStack>(pool).then(|| (*pool).size / size_of::<ScopeStack>() - 1)
+    }
 }
 
 /// Whether the pointer is that of a live stack, other than a heap's own.
