@@ -9,6 +9,7 @@ SHELL := bash
 
 PREFIX ?= /usr/local
 DESTDIR ?=
+export PREFIX DESTDIR
 CC ?= cc
 CFLAGS ?= -O2 -g
 DEMO := build/demo
@@ -43,13 +44,9 @@ tool: ## the rcgc tool, which reads dumps, as build/rcgc
 	cargo build --profile tool -p librcgc-tool --target-dir build/cargo
 	@cp build/cargo/tool/rcgc build/rcgc
 
-install: tool ## headers, libraries, the tool, CMake package, rcgc.pc into DESTDIR and PREFIX (/usr/local)
-	@scripts/need cargo cc ld ar objcopy readelf cmake
-	cmake -S . -B build/install -DCMAKE_BUILD_TYPE=Release -DRCGC_BUILD_TESTS=OFF \
-	  -DRCGC_CARGO_TARGET_DIR="$(CURDIR)/build/cargo" -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
-	cmake --build build/install
-	DESTDIR="$(DESTDIR)" cmake --install build/install
-	install -D -m 755 build/rcgc "$(DESTDIR)$(PREFIX)/bin/rcgc"
+install: ## headers, libraries, the tool, CMake package, rcgc.pc into DESTDIR and PREFIX (/usr/local)
+	@scripts/need cc cmake
+	@scripts/install
 
 headers: ## rewrites include/rcgc/<area>.h and cmake/rcgc.symbols from src/capi/<area>.rs
 	@scripts/need cargo cc
