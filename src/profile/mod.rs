@@ -28,7 +28,7 @@
 //! - the sums over all sites are the heap's own books: [`Profile::live_bytes`] is `Heap::live_bytes`;
 //! - nothing here is held across a call of host code, which may stop the profile.
 
-use crate::base::report::{self, s, CText, Level};
+use crate::base::report::{self, s, Level};
 use crate::header::{self, Flags};
 use crate::heap::{Heap, Phase};
 use crate::observe::{Notice, Seat, Wants};
@@ -37,6 +37,7 @@ use crate::types::{Profiled, Type, TypeFlags};
 use book::Book;
 use core::ffi::c_void;
 use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use lines::Lines;
 use measure::Measures;
 use sample::Samples;
@@ -225,13 +226,17 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     measure::begin(heap, profile);
     sit(heap, profile);
     (*heap).each_type(|kind| set_watched(kind, options.flags));
-    if (*profile).samples.as_ref().is_some_and(|samples| samples.walker().mode() == stack::WITHOUT_TABLES) {
+    // Once in a process, however many heaps there are.
+    static SAID: AtomicBool = AtomicBool::new(false);
+    let samples = (*profile).samples.as_ref();
+    if samples.is_some_and(|samples| samples.walker().mode() == stack::WITHOUT_TABLES)
+        && !SAID.swap(true, Ordering::Relaxed)
+    {
         report::log(
-            Level::Warning,
+            Level::Info,
             format_args!(
-                "profile of heap {}: this libc has no backtrace: stacks are taken by frame pointers, and functions \
-                 without them hide their callers",
-                CText((*heap).name())
+                "profiles: this libc has no backtrace: stacks are taken by frame pointers, and functions without them \
+                 hide their callers"
             ),
         );
     }

@@ -160,7 +160,7 @@ extern "C" fn run(arg: *mut c_void) -> *mut c_void {
             // An interval that leads beyond all time means never.
             due = due.saturating_add((*ticker).interval_ns).min(i64::MAX as u64);
             let time = libc::timespec {
-                tv_sec: (due / 1_000_000_000) as libc::time_t,
+                tv_sec: (due / 1_000_000_000) as _,
                 tv_nsec: (due % 1_000_000_000) as libc::c_long,
             };
             let mut result = 0;
