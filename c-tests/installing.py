@@ -6,6 +6,7 @@ names, with CMake and pkg-config. Nothing is compiled anew by cargo. Ends with "
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -89,8 +90,10 @@ def by_pkg_config(prefix, folder):
     where = next(prefix.glob("lib/**/pkgconfig"), prefix / "lib" / "pkgconfig")
     env = {**os.environ, "PKG_CONFIG_PATH": str(where)}
     folder.mkdir()
-    script = 'eval "cc -std=c11 $(pkg-config --cflags rcgc) \"\$1\" -o \"\$2\" $(pkg-config --libs rcgc)"'
-    good, said = run("bash", "-c", script, "bash", ROOT / "c-tests/consumer/consumer.c", folder / "consumer", env=env)
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "rcgc"], env=env, capture_output=True, check=True).stdout
+    # Byte by byte, as a shell does: each byte of a letter may be escaped.
+    words = [os.fsdecode(word.encode("latin-1")) for word in shlex.split(flags.decode("latin-1"))]
+    good, said = run("cc", "-std=c11", ROOT / "c-tests/consumer/consumer.c", "-o", folder / "consumer", *words)
     if good:
         env["LD_LIBRARY_PATH"] = str(where.parent)
         good, said = run(folder / "consumer", env=env)
