@@ -76,7 +76,36 @@ static void an_interval_may_be_any_number(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* ---- lines ---- */
+
+static int take_text(const void *bytes, size_t size, void *ctx) {
+  (void)bytes;
+  *(size_t *)ctx += size;
+  return 0;
+}
+
+/* An interpreter's line may have any number: the table of its function does not count up to it. */
+static void a_line_may_have_any_number(void) {
+  rc_site first = {"no such file", "function", 1, 0}, last = {"no such file", "function", UINT32_MAX, 0};
+  gc_heap *heap = graph_heap("lines");
+  CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
+  gc_lines cursor = gc_lines_begin(heap, &first);
+  gc_line(&cursor, &last);
+  gc_text_options options = GC_TEXT_OPTIONS_INIT;
+  size_t written = 0;
+  options.write = take_text, options.write_ctx = &written, options.parts = GC_TEXT_LINES;
+  alarm(60); /* it took 4 thousand million steps */
+  struct timespec begin, end;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+  CHECK_EQ(gc_profile_write(heap, &options), RC_OK);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+  CHECK(written > 100);
+  CHECK(end.tv_sec - begin.tv_sec <= 1); /* microseconds, instead of more than ten seconds */
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 static const check_test tests[] = {
+    CHECK_TEST(a_line_may_have_any_number),
     CHECK_TEST(a_profile_without_addresses_is_refused),
     CHECK_TEST(a_heap_without_addresses_is_refused),
     CHECK_TEST(an_interval_may_be_any_number),

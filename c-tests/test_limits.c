@@ -3,6 +3,9 @@
  */
 #include "graph.h"
 
+#include <stddef.h>
+#include <stdint.h>
+
 /* The smallest range, so that few heaps and types are all there are; else the whole numbers. */
 static bool small_range(void) {
   return check_scale(1, 0, 0) != 0;
@@ -128,6 +131,143 @@ static void masks_of_a_word(void) {
   CHECK_STR(gc_error_message(NULL), "64 different masks");
 }
 
+/* ---- weak handles, entries, holds ---- */
+
+static gc_heap *heap_in_the_smallest_range(void) {
+  gc_heap_options options = GC_HEAP_OPTIONS_INIT;
+  gc_heap *heap;
+  options.range_bytes = (uint64_t)16 << 20;
+  REQUIRE(gc_heap_new(&options, &heap) == RC_OK);
+  return heap;
+}
+
+static void weak_handles(void) {
+  gc_heap *heap = heap_in_the_smallest_range();
+  Node *node = graph_node(graph_declared(heap), 1);
+  enum { MOST = ((16 << 20) / 32) / 48 };
+  rc_weak *handles[MOST + 1];
+  size_t count = 0;
+  while (count <= MOST && (handles[count] = rc_weak_new(node, NULL, NULL))) count++;
+  CHECK(count == MOST || count == MOST - 1);
+  CHECK_STR(gc_error_message(heap), "weak handles");
+  rc_weak_free(handles[--count]);
+  CHECK((handles[count++] = rc_weak_new(node, NULL, NULL)) != NULL);
+  while (count) rc_weak_free(handles[--count]);
+  rc_decref(node);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+static void entries_of_weak_maps(void) {
+  gc_heap *heap = heap_in_the_smallest_range();
+  Node *key = graph_node(graph_declared(heap), 1);
+  rc_weakmap *maps[20000];
+  size_t count = 0;
+  rc_status status = RC_OK;
+  while (status == RC_OK && count < 20000) {
+    maps[count] = rc_weakmap_new(heap);
+    status = maps[count] ? rc_weakmap_set(maps[count], key, key) : RC_ERR_NO_MEMORY;
+    count += maps[count] != NULL;
+  }
+  CHECK_EQ(status, RC_ERR_NO_MEMORY);
+  CHECK(count > 5000);
+  while (count) rc_decref(maps[--count]);
+  CHECK_EQ(rc_count(key), 1);
+  rc_decref(key);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+static void holds(void) {
+  enum { MOST = 1 << 20 };
+  if (check_scale(0, 1, 1) == 0) return;
+  Node *node = graph_node(graph_declared(NULL), 1);
+  gc_hold *all = malloc(MOST * sizeof *all);
+  for (size_t i = 0; i < MOST; i++) all[i] = gc_hold_at(node, NULL, NULL);
+  CHECK(all[MOST - 1] != GC_HOLD_NONE);
+  CHECK_EQ(gc_hold_at(node, NULL, NULL), GC_HOLD_NONE);
+  CHECK_STR(gc_error_message(NULL), "1048576");
+  CHECK_EQ(rc_count(node), MOST + 1);
+  for (size_t i = 0; i < MOST; i++) CHECK_EQ(gc_release_hold(all[i], NULL), RC_OK);
+  CHECK(gc_hold_at(node, NULL, NULL) != GC_HOLD_NONE);
+  free(all);
+}
+
+/* ---- sizes and numbers ---- */
+
+static void bytes_of_an_object(void) {
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  rc_type *type;
+  spec.name = "Large", spec.size = (size_t)1 << 46;
+  CHECK_EQ(rc_type_new(NULL, &spec, &type), RC_OK);
+  CHECK(rc_new(type) == NULL);
+  spec.size++;
+  CHECK_EQ(rc_type_new(NULL, &spec, &type), RC_ERR_INVALID);
+  CHECK_STR(gc_error_message(NULL), "70368744177664");
+  spec.size = 8, spec.tail_size = 8;
+  CHECK_EQ(rc_type_new(NULL, &spec, &type), RC_OK);
+  const size_t lengths[] = {SIZE_MAX, SIZE_MAX / 8, SIZE_MAX / 8 - 1, SIZE_MAX / 16, (size_t)1 << 40};
+  for (size_t i = 0; i < RC_COUNT_OF(lengths); i++) CHECK(rc_new_array(type, lengths[i]) == NULL);
+}
+
+static void external_bytes(void) {
+  Node *node = graph_node(graph_declared(NULL), 1), *other = graph_node(rc_type_of(node), 2);
+  CHECK_EQ(rc_add_external_bytes(node, PTRDIFF_MAX), RC_OK);
+  CHECK_EQ(rc_add_external_bytes(node, 1), RC_ERR_INVALID);
+  CHECK_EQ(rc_add_external_bytes(other, 1), RC_ERR_INVALID);
+  CHECK_STR(gc_error_message(NULL), "63 bits");
+  CHECK_EQ(rc_add_external_bytes(node, PTRDIFF_MIN), RC_ERR_INVALID);
+  CHECK_EQ(rc_add_external_bytes(node, -PTRDIFF_MAX), RC_OK);
+  CHECK_EQ(rc_add_external_bytes(other, PTRDIFF_MIN), RC_ERR_INVALID);
+  CHECK_EQ(graph_stats(NULL).external_bytes, 0);
+  rc_decref(node), rc_decref(other);
+}
+
+static void policies(void) {
+  const double zero = check_scale(0, 0, 0), wrong[] = {-1.0, 100.5, 1 / zero, -1 / zero, zero / zero};
+  gc_policy policy = GC_POLICY_INIT;
+  for (size_t i = 0; i < RC_COUNT_OF(wrong); i++) {
+    policy.growth = wrong[i];
+    CHECK_EQ(gc_set_policy(NULL, &policy), RC_ERR_INVALID);
+  }
+  policy.growth = 100, policy.young_bytes = UINT64_MAX, policy.limit_bytes = UINT64_MAX;
+  CHECK_EQ(gc_set_policy(NULL, &policy), RC_OK);
+  rc_decref(graph_chain(graph_declared(NULL), check_scale(1000, 100000, 100000), false));
+  if (!check_env("RCGC_TEST_CHECKED")) CHECK_EQ(graph_stats(NULL).young.runs, 0);
+}
+
+static void options_of_series_and_profiles(void) {
+  gc_series_options series = GC_SERIES_OPTIONS_INIT;
+  series.capacity = ((uint32_t)1 << 24) + 1;
+  CHECK_EQ(gc_series_start(NULL, &series), RC_ERR_INVALID);
+  CHECK_STR(gc_error_message(NULL), "16777216");
+  gc_profile_options profile = GC_PROFILE_OPTIONS_INIT;
+  profile.flags = GC_PROFILE_STACKS, profile.depth = 129;
+  CHECK_EQ(gc_profile_start(NULL, &profile), RC_ERR_INVALID);
+  CHECK_STR(gc_error_message(NULL), "128");
+  profile.depth = 128, profile.sample_bytes = ((uint64_t)1 << 40) + 1;
+  CHECK_EQ(gc_profile_start(NULL, &profile), RC_ERR_INVALID);
+  profile.sample_bytes = (uint64_t)1 << 40;
+  CHECK_EQ(gc_profile_start(NULL, &profile), RC_OK);
+}
+
+static void names(void) {
+  char long_name[100001], cut[64];
+  memset(long_name, 'n', sizeof long_name - 1), long_name[sizeof long_name - 1] = 0;
+  memset(cut, 'n', 63), cut[63] = 0;
+  gc_heap *heap = graph_heap(long_name);
+  CHECK(strcmp(gc_heap_name(heap), cut) == 0);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = long_name, spec.size = 16;
+  rc_type *type = graph_type(heap, &spec);
+  CHECK_EQ(strlen(rc_type_name(type)), 100000);
+  void *obj = rc_new(type);
+  CHECK_EQ(rc_type_free(type), RC_ERR_IN_USE);
+  CHECK(strlen(gc_error_message(heap)) < 512);
+  CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
+  CHECK_EQ(rc_scope_leave(heap, rc_scope_enter_named(heap, long_name)), RC_OK);
+  rc_decref(obj);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 /* ---- the limit of a heap ---- */
 
 typedef struct full_heap {
@@ -224,6 +364,14 @@ static const check_test tests[] = {
     CHECK_TEST(refused_again_and_again),
     CHECK_TEST(what_is_dropped_is_found_at_once),
     CHECK_TEST(one_goes_and_one_comes),
+    CHECK_TEST(weak_handles),
+    CHECK_TEST(entries_of_weak_maps),
+    CHECK_TEST(holds),
+    CHECK_TEST(bytes_of_an_object),
+    CHECK_TEST(external_bytes),
+    CHECK_TEST(policies),
+    CHECK_TEST(options_of_series_and_profiles),
+    CHECK_TEST(names),
     CHECK_TEST(heaps),
     CHECK_TEST(types),
     CHECK_TEST(stacks_of_scopes),

@@ -22,7 +22,7 @@ const PLACE_BITS: u32 = 20;
 const HEAP_BITS: u32 = 16;
 const SERIAL_MASK: u64 = (1 << (64 - PLACE_BITS - HEAP_BITS)) - 1;
 /// References of one heap that can be followed at once.
-const PLACES_MAX: usize = 1 << PLACE_BITS;
+pub const PLACES_MAX: usize = 1 << PLACE_BITS;
 /// Released places that are kept before they are used again.
 const QUARANTINE: usize = 64;
 const NONE: u32 = u32::MAX;

@@ -172,7 +172,13 @@ unsafe fn write_function(
     let mut source = Reader::open(first.file);
     let grown_only = options.parts & text::GROWN != 0;
     let mut rest = lines;
-    for line in 1..=last {
+    let mut line = 0;
+    while line < last {
+        // Behind the end of the source only lines that were marked are of interest, whatever numbers they have.
+        line = match source.is_open() {
+            true => line + 1,
+            false => rest.first().map_or(last, number).max(line + 1),
+        };
         let mut contents = [0u8; SHOWN_BYTES];
         let shown = source.line(&mut contents);
         let total = rest.first().filter(|total| number(total) == line);

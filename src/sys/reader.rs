@@ -33,6 +33,11 @@ impl Reader {
         self.fd >= 0
     }
 
+    /// Whether there may be more.
+    pub fn is_open(&self) -> bool {
+        self.fd >= 0
+    }
+
     /// The next byte.
     fn byte(&mut self) -> Option<u8> {
         if self.start == self.end {

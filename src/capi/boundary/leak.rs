@@ -26,8 +26,10 @@ pub(in crate::capi) unsafe fn hold_at(
     checked("gc_hold_at", obj.0);
     let token = holds::take(obj.0, tag, site as *const Site);
     if token == GC_HOLD_NONE {
-        (*(*object::type_of(obj.0)).heap)
-            .set_error(format_args!("gc_hold_at: no memory, or too many references are followed"));
+        (*(*object::type_of(obj.0)).heap).set_error(format_args!(
+            "gc_hold_at: no memory, or {} references of the heap are followed, the most there can be",
+            holds::PLACES_MAX
+        ));
     }
     token
 }

@@ -11,7 +11,14 @@ pub(in crate::capi) unsafe fn weak_new(
     ctx: *mut c_void,
 ) -> *mut Weak {
     checked("rc_weak_new", obj.0);
-    weak::new(obj.0, callback, ctx)
+    let handle = weak::new(obj.0, callback, ctx);
+    if handle.is_null() {
+        (*(*object::type_of(obj.0)).heap).set_error(format_args!(
+            "rc_weak_new: no memory, or the process has as many weak handles as it can: {}",
+            range::handles_max()
+        ));
+    }
+    handle
 }
 
 #[inline(always)]
