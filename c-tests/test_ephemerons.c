@@ -206,7 +206,10 @@ static void judge(void) {
   for (bool more = true; more;) {
     more = false;
     for (int i = 0; i < SLOTS; i++)
-      if (models[i].reached) more |= reach(models[i].a) | reach(models[i].b);
+      if (models[i].reached) {
+        more |= reach(models[i].a);
+        more |= reach(models[i].b);
+      }
     for (size_t i = 0; i < entry_count; i++)
       if (models[entries[i].map].reached && models[entries[i].key].reached) more |= reach(entries[i].value);
   }
