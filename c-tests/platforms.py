@@ -27,7 +27,7 @@ CLOSING = re.compile(r"^(\d+) passed, (\d+) failed\s*$", re.M)
 
 # Tests that cannot run there, and why.
 NOT_WITH_MUSL = {"test_scope_stacks": "musl has no swapcontext"}
-NOT_UNDER_QEMU = {}
+NOT_UNDER_QEMU = {"test_fork": "it forks among running threads, where qemu-user itself stops"}
 # qemu-user keeps a note of every page, also of those that are only reserved.
 QEMU = {"RCGC_RANGE_BYTES": "4G"}
 
