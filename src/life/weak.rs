@@ -373,6 +373,12 @@ pub unsafe fn drop_unused_cell(cell: *mut Cell) {
     give_cell(cell);
 }
 
+/// How many weak handles the process can have.
+pub fn handles_max() -> usize {
+    // SAFETY: reads a word that is written before the first heap exists.
+    unsafe { (RANGE.handles.size / size_of::<Weak>()).saturating_sub(1) }
+}
+
 /// At most so many handles of all heaps have not been freed.
 pub fn handles_at_most() -> u64 {
     // SAFETY: reads a word; another thread that is just making handles adds some of other heaps.

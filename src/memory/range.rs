@@ -566,12 +566,6 @@ pub unsafe fn heap_at(index: usize) -> *mut Heap {
     RANGE.heaps.add(index * HEAP_SLOT_BYTES) as *mut Heap
 }
 
-/// How many weak handles the process can have.
-pub fn handles_max() -> usize {
-    // SAFETY: as in heaps_max.
-    unsafe { (RANGE.handles.size / size_of::<crate::life::weak::Weak>()).saturating_sub(1) }
-}
-
 /// How many types the process can have.
 pub fn types_max() -> usize {
     // SAFETY: as in heaps_max.

@@ -15,7 +15,7 @@ pub(in crate::capi) unsafe fn weak_new(
     if handle.is_null() {
         (*(*object::type_of(obj.0)).heap).set_error(format_args!(
             "rc_weak_new: no memory, or the process has as many weak handles as it can: {}",
-            range::handles_max()
+            weak::handles_max()
         ));
     }
     handle
