@@ -64,6 +64,18 @@ pub enum Phase {
     Ending,
 }
 
+/// Which callbacks of an ending heap do not run, because they would go on for ever; see `cycle/ending.rs`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum CutOff {
+    /// All run.
+    Nothing,
+    /// No finalizer and no weak callback of what is taken into the dead set.
+    OfTaken,
+    /// No finalizer and no weak callback.
+    OfAll,
+}
+
 /// One heap. Lives in a slot of the range that outlasts it, so that a pointer to an ended heap can be told.
 #[repr(C)]
 pub struct Heap {
@@ -91,6 +103,10 @@ pub struct Heap {
     /// Objects, of this and of other heaps, whose last reference went while too many callbacks were nested and the
     /// innermost was this heap's.
     pub deferred: Queue,
+    /// How many deaths of its objects may still be put off; any number, unless the heap ends: see `cycle/ending.rs`.
+    pub put_offs_left: u64,
+    /// The heap ends, and its callbacks were cut off: which.
+    pub cut_off: CutOff,
     /// Its memory.
     pub space: Space,
     /// What is known of collections for want of memory.
@@ -390,6 +406,8 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
     let heap = &mut *slot;
     heap.enabled = true;
     heap.is_checked = options.checked;
+    heap.put_offs_left = u64::MAX;
+    heap.cut_off = CutOff::Nothing;
     heap.finalizers.queued = options.queued_finalizers;
     heap.phase = Phase::Idle;
     Space::begin(&raw mut heap.space, heap.index, trimmed);

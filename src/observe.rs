@@ -98,7 +98,8 @@ pub enum Notice {
     Starved,
     /// The heap is about to end; everything is still there.
     Ending,
-    /// The last collection of an ending heap is over; what lives now is held.
+    /// The last collection of an ending heap is over. What lives now is there until the heap's callbacks are over, and is
+    /// held, or not: `cycle::ending::is_held`.
     Swept,
     /// The heap ends: all that is kept for it goes, and every seat is empty afterwards.
     Gone,

@@ -107,13 +107,21 @@ RCGC_API RCGC_MUST_USE rc_status gc_heap_new(const gc_heap_options *options,
  * Every pointer into the heap is dead afterwards. Null is the default heap; its next use makes a
  * new one. Freeing twice is fatal.
  *
+ * Callbacks may do what they may do in a collection, also store a dying object in a new one that
+ * the host keeps: what they make ends with the heap by the same steps, and no memory of the heap
+ * goes before all of them are over. But what the host holds is one of the dead: in `clear` and
+ * `destroy` it may be past its own. Immortal objects, and what only they keep alive, go last.
+ * Callbacks that go on making objects for ever are cut off, after a thousand times or a great
+ * many objects: finalizers and weak callbacks of what is left do not run, which the log says. If
+ * `clear` and `destroy` go on, that is fatal.
+ *
  * Ownership: takes the heap, its types and its objects.
  * May collect: yes.
  * Runs host code: finalizers, weak callbacks, `clear` and `destroy` of what ends, and the
  *   callbacks of `gc_add_callback`.
  * Fails: fatal inside a callback of the same heap, also one that was left by a jump, inside a
  *   callback of another heap one of whose dying objects has just released an object of this one,
- *   and for a pointer that is not a live heap.
+ *   when `clear` and `destroy` make objects for ever, and for a pointer that is not a live heap.
  */
 RCGC_API size_t gc_heap_free(gc_heap *heap);
 

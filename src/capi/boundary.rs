@@ -335,7 +335,7 @@ pub(super) unsafe fn heap_free(heap: *mut Heap) -> usize {
             CText((*heap).name())
         ));
     }
-    let held = cycle::end_heap(heap);
+    let held = cycle::ending::end_heap(heap);
     if heap::DEFAULT.load(Ordering::Relaxed) == heap {
         heap::DEFAULT.store(core::ptr::null_mut(), Ordering::Relaxed);
     }

@@ -46,6 +46,8 @@
 
 mod listed;
 
+mod held;
+
 use super::events::{self, DEBUG_UNCOLLECTABLE};
 use super::table::Table;
 use super::working::{self, Large, AGAIN, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
@@ -118,7 +120,7 @@ pub struct Judge {
     table: Table,
     /// Old objects are not in the set.
     young: bool,
-    /// The heap ends: immortal objects are in the set, with nothing held by being immortal.
+    /// The heap ends, and is asked what is held: see [`Judge::of_ending`].
     ending: bool,
     worklist: *mut *mut c_void,
     capacity: usize,
@@ -149,13 +151,13 @@ impl Judge {
     ///
     /// # Safety
     /// - Only the heap's thread is in the heap.
-    pub unsafe fn new(heap: *mut Heap, young: bool, ending: bool) -> Result<Self, NoMemory> {
+    pub unsafe fn new(heap: *mut Heap, young: bool) -> Result<Self, NoMemory> {
         // Enough for a sixteenth of the objects of 64 bytes; more would seldom be used, less only costs
         // sweeps.
         let wanted = ((*heap).space.page_bytes / 1024) as usize;
         let table = if young { Table::of_examined(heap) } else { Table::of(heap) };
         let mut judge = Judge::with_room(heap, wanted.clamp(512, 64 << 10), table)?;
-        (judge.young, judge.ending) = (young, ending);
+        judge.young = young;
         Ok(judge)
     }
 
@@ -237,6 +239,9 @@ impl Judge {
         if self.ephemerons {
             self.sweep_subtract_entries();
         }
+        if self.ending {
+            self.subtract_immortals();
+        }
         // Entries that have left their maps, which may be gone, own their values until those are released.
         let table = self.table;
         detached.each_value(|value| self.subtract_one(&table, value));
@@ -316,60 +321,9 @@ impl Judge {
         self.examined = examined;
         self.keys = keys;
         if ending {
-            self.count_immortals();
+            large += self.count_rest();
         }
         large
-    }
-
-    /// While the heap ends, being immortal holds nothing: immortal objects are in the set, unless something
-    /// outside the set refers to them, which may be ended after them.
-    #[cold]
-    unsafe fn count_immortals(&mut self) {
-        let table = self.table;
-        let mut unknown = false;
-        self.each_block_of_heap(|obj, place, kind| {
-            let walkable = (*kind).traverse.is_none() || header::has_flags(obj, Flags::TRACKED);
-            if walkable && header::count_word(obj) == IMMORTAL {
-                *place = ZERO;
-            }
-            unknown |= !walkable;
-        });
-        self.each_block_of_heap(|obj, place, kind| {
-            if *place != CLEAR {
-                return;
-            }
-            slots::each_edge(obj, kind, |word| match table.place(word) {
-                Some(target) if *target == ZERO && header::count_word(word as *mut c_void) == IMMORTAL => {
-                    *target = CLEAR
-                }
-                _ => {}
-            });
-        });
-        let mut counted = 0;
-        self.each_block_of_heap(|obj, place, _| {
-            if *place == ZERO && header::count_word(obj) == IMMORTAL {
-                counted += 1;
-                if unknown {
-                    counted -= 1;
-                    *place = CLEAR;
-                }
-            }
-        });
-        self.examined += counted;
-    }
-
-    /// Calls `each` with every object of the examined pages, its working count and its type.
-    unsafe fn each_block_of_heap(&self, mut each: impl FnMut(*mut c_void, *mut u16, *const Type)) {
-        let table = self.table;
-        (*self.heap).space.each_examined_page(|page| {
-            let (mut place, step) = table.first(page);
-            (*page).each_block(|obj| {
-                if !header::is_dead(obj) {
-                    each(obj, place, object::type_of(obj));
-                }
-                place = place.add(step);
-            });
-        });
     }
 
     unsafe fn enter_large(&mut self) {
@@ -429,6 +383,12 @@ impl Judge {
         self.outer |= outer;
     }
 
+    /// Whether `traverse` may be called. Only while the heap ends there are objects in the set for which it may not.
+    #[inline(always)]
+    unsafe fn is_walkable(&self, obj: *mut c_void) -> bool {
+        !self.ending || header::has_flags(obj, Flags::TRACKED)
+    }
+
     /// Takes all edges of an object off their targets' working counts.
     #[inline(never)]
     unsafe fn subtract_all(&mut self, obj: *mut c_void, kind: *const Type) {
@@ -440,7 +400,7 @@ impl Judge {
             _ => outer |= word != 0,
         });
         self.outer |= outer;
-        if let Some(traverse) = (*kind).traverse {
+        if let Some(traverse) = (*kind).traverse.filter(|_| self.is_walkable(obj)) {
             self.source = obj;
             host::traverse(traverse, obj, visit_subtract, self as *mut Judge as *mut c_void);
         }
@@ -535,10 +495,6 @@ impl Judge {
     #[cold]
     #[inline(never)]
     unsafe fn subtract_slow(&mut self, target: *mut c_void, place: *mut u16) {
-        // While the heap ends, immortal objects have no count that edges could be taken from.
-        if *place == ZERO && header::count_word(target) == IMMORTAL {
-            return;
-        }
         *place = working::subtract_slow(&mut self.large, range::granule_of(target), *place);
     }
 
@@ -563,7 +519,7 @@ impl Judge {
     unsafe fn expand_all(&mut self, obj: *mut c_void, kind: *const Type) {
         let table = self.table;
         slots::each_edge(obj, kind, |word| self.mark(&table, word));
-        if let Some(traverse) = (*kind).traverse {
+        if let Some(traverse) = (*kind).traverse.filter(|_| self.is_walkable(obj)) {
             self.source = obj;
             host::traverse(traverse, obj, visit_mark, self as *mut Judge as *mut c_void);
         }
@@ -620,6 +576,9 @@ impl Judge {
     #[inline(never)]
     unsafe fn check_reported(&mut self, target: *mut c_void) {
         let Err(why) = object::check(target) else { return };
+        if self.ending && why != NotAnObject::Dead {
+            return; // The collection before has said so.
+        }
         let kind = &*object::type_of(self.source);
         let edge = report::Line::of(format_args!("{}", EdgeText(&self.edge)));
         let edge = CText(edge.as_ptr());
@@ -645,6 +604,9 @@ impl Judge {
     #[cold]
     #[inline(never)]
     unsafe fn report_below_zero(&mut self, obj: *mut c_void) {
+        if self.ending {
+            return; // The collection before has said so.
+        }
         if (*self.heap).debug & DEBUG_UNCOLLECTABLE != 0 {
             events::log_object("uncollectable", obj);
         }

@@ -15,6 +15,7 @@
 //! | `release` | the end of the dead, in the order of `lifetime.md` |
 //! | `queued` | both for a list: what queued finalizers were for, when they have run |
 //! | `pace` | when automatic collections run, as inequalities |
+//! | `ending` | the end of a heap, and of all that is left in it |
 //! | `events` | who is told: callbacks, and the log under the debug flags |
 //!
 //! They are best read in this order; `memory/page.rs` says what a page is, and how old objects are told from
@@ -24,7 +25,7 @@
 //!
 //! 1. The host asks ([`collect`]), or an allocation has spent its budget and something is due
 //!    ([`budget_spent`], [`safepoint`]), or memory has run out ([`collect_in_emergency`]), or the heap ends
-//!    ([`end_heap`]). All come to `run`; where none may run it is refused, entered in the books, and made up
+//!    ([`ending::end_heap`]). All come to `run`; where none may run it is refused, entered in the books, and made up
 //!    for by a full one later.
 //! 2. Listeners are told.
 //! 3. `judge` reserves memory, so that it can still give up with everything as it was; puts pages under
@@ -53,6 +54,7 @@
 //!
 //! At the checking level `check.rs` validates the heap after steps 3 and 6.
 
+pub mod ending;
 pub mod events;
 pub mod judge;
 pub mod pace;
@@ -66,21 +68,17 @@ use crate::base::report::{self, CText, Level};
 use crate::check;
 use crate::cycle::stats::{Outcome, Status};
 use crate::header;
-use crate::heap::{self, Heap, Phase};
+use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::life::count;
-use crate::life::death::{self, Queue};
+use crate::life::death;
 use crate::life::finalizers;
 use crate::life::scope;
-use crate::life::weak;
 use crate::memory::page;
 use crate::memory::page::PageFlags;
-use crate::memory::range::{self, RANGE};
-use crate::object;
+use crate::memory::range;
 use crate::observe::{self, Collected, Notice};
 use crate::sys::{self, errno};
-use crate::types::Found;
-use crate::types::Type;
 use events::{Event, Reason};
 use judge::Judge;
 use pace::{Mode, Starved};
@@ -146,12 +144,16 @@ unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
     (*heap).pace.asked = false;
     (*heap).phase = Phase::Releasing;
     events::notify(heap, &Event::start(kind, reason));
+    if ending {
+        // Saved, they would be held.
+        (*heap).debug &= !events::DEBUG_SAVEALL;
+    }
     (*heap).set_paused(true);
     (*heap).phase = Phase::Judging;
     if check::is_on(heap) && !ending {
         check::promises::ask(heap);
     }
-    let verdict = judge(heap, kind, ending);
+    let verdict = judge(heap, kind);
     (*heap).set_paused(false);
     check::validate(heap);
     (*heap).phase = Phase::Releasing;
@@ -204,8 +206,8 @@ unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
 
 /// Puts pages under examination and judges them; afterwards what was examined is old, and the dead have a
 /// working count.
-unsafe fn judge(heap: *mut Heap, kind: Kind, ending: bool) -> Result<Judge, judge::NoMemory> {
-    let mut judge = Judge::new(heap, kind == Kind::Young, ending)?;
+unsafe fn judge(heap: *mut Heap, kind: Kind) -> Result<Judge, judge::NoMemory> {
+    let mut judge = Judge::new(heap, kind == Kind::Young)?;
     // What is allocated afterwards is young again, and from pages that are listed as such.
     (*heap).recall_runs();
     (*heap).space.examine_pages(kind == Kind::Full);
@@ -311,121 +313,6 @@ pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
         (*heap).starved.note_fruitless(outcome.examined);
     }
     gained
-}
-
-/// Runs queued finalizers until none is due: the heap ends, and what becomes due afterwards runs where it dies.
-///
-/// Each run is one generation: what its callbacks make due is the next. A chain of all the objects there are needs as many
-/// as objects, so callbacks that go on making others are found out, by generations, by number, or by the collections that
-/// it takes to find what they made; then no more of them run.
-unsafe fn drain_finalizers(heap: *mut Heap) {
-    if !(*heap).finalizers.queued {
-        return;
-    }
-    let there = (*heap).live_objects() + weak::handles_at_most() + ENDING_ROUNDS as u64;
-    let (mut generations, mut callbacks, mut collections) = (there, there.saturating_mul(100), ENDING_ROUNDS);
-    while generations != 0 && callbacks != 0 && collections != 0 {
-        if !(*heap).finalizers.are_due() {
-            collect(heap, Kind::Full);
-            collections -= 1;
-        }
-        if !(*heap).finalizers.are_due() {
-            (*heap).finalizers.queued = false;
-            return;
-        }
-        generations -= 1;
-        let ran = finalizers::run(heap);
-        callbacks = if ran.status == Status::Refused { 0 } else { callbacks.saturating_sub(ran.callbacks) };
-    }
-    (*heap).finalizers.queued = false;
-    finalizers::give_up(heap);
-}
-
-/// How many times `gc_heap_free` looks again for what callbacks made while it ended the rest.
-const ENDING_ROUNDS: u32 = 1000;
-
-/// Ends a heap: collects, reports what is still held, ends that too. Returns how many objects that were.
-///
-/// # Safety
-/// - `heap` is live and idle, nobody else is in it, and nobody uses it or anything in it afterwards.
-pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
-    let mut waiting = Queue::new();
-    death::take_own(heap, &mut waiting);
-    let outer = host::enter_end();
-    death::end_all(&mut waiting);
-    observe::tell(heap, Notice::Ending);
-    (*heap).debug &= !events::DEBUG_SAVEALL;
-    garbage_clear(heap);
-    scope::leave_all(heap);
-    drain_finalizers(heap);
-    (*heap).space.each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
-    (*heap).phase = Phase::Ending;
-    run(heap, Kind::Full, Reason::HeapEnd);
-    observe::tell(heap, Notice::Swept);
-    let held = report_held(heap);
-    let mut rounds = 0;
-    while (*heap).live_objects() != 0 {
-        rounds += 1;
-        if rounds > ENDING_ROUNDS {
-            report::fatal(format_args!(
-                "gc_heap_free: heap {} does not become empty: its callbacks go on making objects, or it was freed in a callback of another heap while one of its objects waited there for its end",
-                CText((*heap).name())
-            ));
-        }
-        suspect_all(heap);
-        release::release_all(heap);
-    }
-    heap::end(heap);
-    host::leave_nest(outer);
-    held
-}
-
-unsafe fn report_held(heap: *mut Heap) -> u64 {
-    if (*heap).live_objects() == 0 {
-        return 0;
-    }
-    // Immortal objects are not held by anybody; the others may still refer to them.
-    (*heap).each_type(|kind| (*(*kind).books()).found = Found::default());
-    (*heap).space.each_page(|page| {
-        (*page).each_block(|obj| {
-            if header::count_word(obj) == header::IMMORTAL {
-                let kind = object::type_of(obj);
-                (*(*kind).books()).found.add((*page).block_bytes() as u64);
-            }
-        });
-    });
-    let mut held = 0;
-    (*heap).each_type(|kind| {
-        let kind: &Type = &*kind;
-        let found = (*kind.books()).found;
-        let live = kind.live() - found.objects;
-        if live != 0 {
-            held += live;
-            report::log(
-                Level::Warning,
-                format_args!(
-                    "heap {} freed with {live} {} still held ({} bytes)",
-                    CText((*heap).name()),
-                    kind.name(),
-                    kind.live_bytes() - found.bytes
-                ),
-            );
-        }
-    });
-    held
-}
-
-/// Gives every object of the heap a working count: all are to end.
-unsafe fn suspect_all(heap: *mut Heap) {
-    (*heap).space.examine_pages(true);
-    let work = RANGE.work;
-    (*heap).space.each_examined_page(|page| {
-        (*page).each_block(|obj| {
-            if object::is_settled(header::load(obj)) {
-                *work.add(crate::memory::range::granule_of(obj) as usize) = working::ZERO;
-            }
-        });
-    });
 }
 
 /// Empties the garbage list and releases its references. What collections in the callbacks of these deaths save is in a new

@@ -88,24 +88,6 @@ pub unsafe fn release_dead(judge: &mut Judge) -> Released {
     released
 }
 
-/// Ends every object of the examined pages that has a working count, whoever refers to it: its heap ends.
-///
-/// # Safety
-/// - As [`release_dead`].
-pub unsafe fn release_all(heap: *mut Heap) {
-    let mut queue = Queue::new();
-    condemn(heap);
-    finalize_dead(heap, &mut queue);
-    let mut detached = Detached::new();
-    run_weak_callbacks(heap, &mut detached, &mut queue);
-    detached.release(&mut queue);
-    empty_dead(heap, &mut queue);
-    destroy_dead(heap, &mut queue);
-    // What dies in consequence may refer to what is held, which must be there until that is over.
-    death::end_all(&mut queue);
-    free_dead(heap, false, &mut queue);
-}
-
 /// How many of the dead are no tracked objects. They will be booked as reclaimed with the others, which is taken off
 /// beforehand, below zero if need be.
 unsafe fn count_dead_keys(heap: *mut Heap) -> u64 {
@@ -142,35 +124,48 @@ unsafe fn condemn(heap: *mut Heap) -> bool {
     let mut steps = false;
     each_dead(heap, |obj, kind| {
         steps |= !(*kind).flags.contains(TypeFlags::PLAIN) || header::has_flags(obj, Flags::WEAK);
-        header::set_flags(obj, Flags::HELD | Flags::CONDEMNED);
-        let word = header::count_word(obj);
-        if word & LOCAL != 0 {
-            header::set_count_word(obj, word + 1);
-        }
+        condemn_one(obj);
     });
     steps
+}
+
+/// Holds and marks a dead object.
+///
+/// # Safety
+/// - `obj` is an object that is neither dying nor queued.
+pub unsafe fn condemn_one(obj: *mut c_void) {
+    header::set_flags(obj, Flags::HELD | Flags::CONDEMNED);
+    let word = header::count_word(obj);
+    if word & LOCAL != 0 {
+        header::set_count_word(obj, word + 1);
+    }
 }
 
 /// Step 1 for the whole set. Whether any finalizer ran.
 unsafe fn finalize_dead(heap: *mut Heap, queue: &mut Queue) -> bool {
     let mut ran = false;
-    each_dead(heap, |obj, kind| {
-        if let Some(finalize) = (*kind).finalize {
-            if header::has_flags(obj, Flags::FINALIZED) {
-                return;
-            }
-            ran = true;
-            if (*heap).finalizers.queued && (*heap).phase != Phase::Ending {
-                count::incref(obj);
-                finalizers::push(heap, obj);
-                return;
-            }
-            header::set_flags(obj, Flags::FINALIZED);
-            host::call(heap, finalize, obj);
-            death::take_deferred(heap, queue);
-        }
-    });
+    each_dead(heap, |obj, kind| ran |= finalize_one(heap, obj, kind, queue));
     ran
+}
+
+/// Step 1 for a member of the set. Whether it was due.
+///
+/// # Safety
+/// - `obj` is condemned; only the heap's thread is in the heap.
+pub unsafe fn finalize_one(heap: *mut Heap, obj: *mut c_void, kind: *mut Type, queue: &mut Queue) -> bool {
+    let Some(finalize) = (*kind).finalize else { return false };
+    if header::has_flags(obj, Flags::FINALIZED) {
+        return false;
+    }
+    if (*heap).finalizers.queued {
+        count::incref(obj);
+        finalizers::push(heap, obj);
+        return true;
+    }
+    header::set_flags(obj, Flags::FINALIZED);
+    host::call(heap, finalize, obj);
+    death::take_deferred(heap, queue);
+    true
 }
 
 /// Step 2 for the whole set: judges it again and lets go of what lives on. Returns how many that were.
@@ -189,7 +184,7 @@ unsafe fn bring_back_stored(judge: &mut Judge, detached: &Detached, queue: &mut 
     }
     (*heap).phase = phase;
     (*heap).set_paused(false);
-    let queued = (*heap).finalizers.queued && phase != Phase::Ending;
+    let queued = (*heap).finalizers.queued;
     let mut count = 0;
     (*heap).space.each_examined_page(|page| {
         (*page).each_block(|obj| {
@@ -209,7 +204,7 @@ unsafe fn bring_back_stored(judge: &mut Judge, detached: &Detached, queue: &mut 
 /// Steps 3 and 4 for the whole set. Whether any callback ran.
 unsafe fn run_weak_callbacks(heap: *mut Heap, detached: &mut Detached, queue: &mut Queue) -> bool {
     let here = Pending::new();
-    let queued = (*heap).finalizers.queued && (*heap).phase != Phase::Ending;
+    let queued = (*heap).finalizers.queued;
     let pending = if queued { &(*heap).finalizers.pending } else { &here };
     each_dead(heap, |obj, _| {
         header::change_flags(obj, Flags::HELD, Flags::DYING);
@@ -264,12 +259,18 @@ unsafe fn empty_dead(heap: *mut Heap, queue: &mut Queue) {
 
 /// Step 6 for the whole set.
 unsafe fn destroy_dead(heap: *mut Heap, queue: &mut Queue) {
-    each_dead(heap, |obj, kind| {
-        if let Some(destroy) = (*kind).destroy {
-            host::destroy(heap, destroy, obj);
-            death::take_deferred(heap, queue);
-        }
-    });
+    each_dead(heap, |obj, kind| destroy_one(heap, obj, kind, queue));
+}
+
+/// Step 6 for a member of the set.
+///
+/// # Safety
+/// - `obj` is condemned, dying and empty; only the heap's thread is in the heap.
+pub unsafe fn destroy_one(heap: *mut Heap, obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
+    if let Some(destroy) = (*kind).destroy {
+        host::destroy(heap, destroy, obj);
+        death::take_deferred(heap, queue);
+    }
 }
 
 /// Step 7 for the whole set, and for plain objects step 5. Returns how many objects it had.

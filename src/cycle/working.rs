@@ -105,7 +105,7 @@ impl Drop for Large {
 
 /// What a count not above [`SMALL_MAX`] is written as.
 #[inline(always)]
-pub fn small(count: u32) -> u16 {
+pub const fn small(count: u32) -> u16 {
     count as u16 + 1
 }
 

@@ -5,7 +5,7 @@ use crate::base::list::List;
 use crate::base::report::{self, CText, Level, Line};
 use crate::base::string;
 use crate::cycle::stats::Status;
-use crate::cycle::{self, Kind};
+use crate::cycle::{self, ending, Kind};
 use crate::header;
 use crate::heap::Heap;
 use crate::life::weak::{self, Weak};
@@ -83,7 +83,9 @@ pub unsafe fn check(heap: *mut Heap, collect: bool) -> (usize, Status) {
                 weak::free(entry.weak);
                 sys::free(entry.why as *mut u8);
             }
-            false => say(heap, obj, entry),
+            // What immortal objects keep is not held at the end.
+            false if collect || ending::is_held(obj) => say(heap, obj, entry),
+            false => {}
         }
         !obj.is_null()
     });

@@ -24,6 +24,7 @@
 //! Queues are local to a call, so a nested death never sees what an outer one has still to do.
 
 use crate::base::report;
+use crate::cycle::ending;
 use crate::header::{self, Flags, LOCAL, LOCAL_ONE};
 use crate::heap::{Heap, Phase};
 use crate::host::{self, DEATH_DEPTH_MAX};
@@ -530,12 +531,21 @@ unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queu
 #[inline(never)]
 unsafe fn end_deep(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue: &mut Queue) {
     if host::is_deep(heap) {
-        (*host::innermost(heap)).deferred.push(obj);
-        return;
+        return put_off(obj, heap);
     }
     let outer = host::enter_nest(heap);
     end_in_steps(obj, kind, heap, queue);
     host::leave_nest(outer);
+}
+
+/// Too many callbacks are running: the object ends when the innermost of them has returned.
+#[cold]
+unsafe fn put_off(obj: *mut c_void, heap: *mut Heap) {
+    (*heap).put_offs_left -= 1;
+    if (*heap).put_offs_left == 0 {
+        ending::goes_on(heap);
+    }
+    (*host::innermost(heap)).deferred.push(obj);
 }
 
 /// Steps 1 to 7.

@@ -11,7 +11,6 @@
 //! judged again before it returns, and nothing else is: see `cycle/queued.rs`.
 
 use crate::base::list::List;
-use crate::base::report::{self, CText, Level};
 use crate::cycle::queued;
 use crate::cycle::stats::Status;
 use crate::header::{self, Flags, LOCAL_ONE};
@@ -19,7 +18,7 @@ use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::life::count;
 use crate::life::death;
-use crate::life::weak::{self, Pending};
+use crate::life::weak::Pending;
 use crate::object;
 use crate::sys::errno;
 use crate::types::Type;
@@ -168,25 +167,16 @@ pub unsafe fn run(heap: *mut Heap) -> Ran {
     Ran { callbacks, status: if complete { verdict } else { Status::NoMemory } }
 }
 
-/// The heap ends, and callbacks go on making what makes others due: no finalizer and no weak callback of it runs from here
-/// on.
+/// The heap ends: runs what is due, and no more is due afterwards. What becomes due meanwhile runs where it dies.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, which queues no longer.
-#[cold]
-pub unsafe fn give_up(heap: *mut Heap) {
-    report::log(
-        Level::Warning,
-        format_args!(
-            "heap {}: while it ends, finalizers or weak callbacks go on making objects for others; no more of them run",
-            CText((*heap).name())
-        ),
-    );
-    (*heap).each_type(|kind| (*kind).finalize = None);
-    weak::forget_callbacks(heap);
-    while let Some(obj) = (*heap).finalizers.due.pop() {
-        header::clear_flags(obj, Flags::DUE);
-        count::decref(obj);
+/// - As [`run`].
+pub unsafe fn drain(heap: *mut Heap) {
+    // Callbacks of what a run has judged are due for the next one.
+    while core::mem::replace(&mut (*heap).finalizers.queued, false) || (*heap).finalizers.are_due() {
+        if run(heap).status == Status::Refused {
+            break;
+        }
     }
 }
 

@@ -379,12 +379,6 @@ pub fn handles_max() -> usize {
     unsafe { (RANGE.handles.size / size_of::<Weak>()).saturating_sub(1) }
 }
 
-/// At most so many handles of all heaps have not been freed.
-pub fn handles_at_most() -> u64 {
-    // SAFETY: reads a word; another thread that is just making handles adds some of other heaps.
-    (unsafe { RANGE.handles.used } / size_of::<Weak>()) as u64
-}
-
 /// No callback of a heap's handles runs any more, whether it is due or not.
 ///
 /// # Safety

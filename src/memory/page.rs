@@ -111,7 +111,8 @@ pub struct Page {
     /// Objects below this offset are old, unless their block was renewed. 0: none is, and nobody needs to know which
     /// blocks become free; 1: none is.
     pub old_end: u32,
-    /// Objects that a collection has just ended here, until the page has been told.
+    /// Objects that a collection has just ended here, until the page has been told. In the last sweep of a heap, before it
+    /// frees anything: whether the page is set aside (`cycle/ending.rs`).
     pub dead: u32,
     /// What the page is.
     pub kind: Kind,

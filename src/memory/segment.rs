@@ -332,6 +332,27 @@ impl Space {
         });
     }
 
+    /// Puts all pages, or the young ones, under examination beside those that are, as aging. From here on no page is young.
+    ///
+    /// # Safety
+    /// - Nothing but the heap's own thread is in the heap.
+    pub unsafe fn examine_young_pages(&self, all: bool) {
+        self.each_segment(|_, segment| {
+            let pages = if all { ALL_FREE & !(*segment).free_pages } else { (*segment).young_pages };
+            (*segment).examined_pages |= pages;
+            (*segment).aging_pages = pages;
+            (*segment).young_pages = 0;
+        });
+    }
+
+    /// Puts no page under examination.
+    ///
+    /// # Safety
+    /// - Nothing but the heap's own thread is in the heap.
+    pub unsafe fn examine_nothing(&self) {
+        self.each_segment(|_, segment| (*segment).examined_pages = 0);
+    }
+
     /// As [`Space::each_page`], for the pages that were young when they came under examination.
     ///
     /// # Safety
