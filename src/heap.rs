@@ -100,6 +100,8 @@ pub struct Heap {
     callbacks_running: AtomicU32,
     /// `clear` callbacks that are running: no collection may.
     pub clearing: u32,
+    /// Calls of the library under way that go on in the heap after host code: it cannot end. See [`Pin`](crate::host::Pin).
+    pub pins: u32,
     /// Objects, of this and of other heaps, whose last reference went while too many callbacks were nested and the
     /// innermost was this heap's.
     pub deferred: Queue,

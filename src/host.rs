@@ -4,11 +4,29 @@
 //!
 //! | callback | may | enforced by |
 //! |---|---|---|
-//! | `traverse` | only visit | the heap is paused: rations are recalled and no type is quick, so allocation and the last release take the long way and find the phase |
-//! | `write` of a dump | not change the heap | as for `traverse` |
+//! | `traverse` | only visit | the heap is paused: rations are recalled and no type is quick, so allocation and the last release take the long way and find the phase; what else would change the heap asks for the phase (`only_looking` at the boundary) |
+//! | `write` of a dump or a text, `report` of `gc_verify` | only look | as for `traverse` |
 //! | `clear` | anything but collect | `clearing` is counted; a collection asked for is refused and counted |
 //! | `finalize`, `destroy`, weak callbacks, in a death by count | anything | |
 //! | all of them, in a collection | anything but collect | the heap's phase is `Releasing` |
+//!
+//! **What the engine goes on with** when a callback returns is there until then, whatever the callback ends. Who adds a
+//! call of host code adds a line here, and a way to the tests in `c-tests/test_reentry.c`, which try every call that
+//! ends something in every one of these:
+//!
+//! | host code | the engine goes on with | kept by |
+//! |---|---|---|
+//! | `finalize`, `clear`, `destroy`, weak callbacks of a death by count | the object, its type, the heap | the object is counted as alive until its block is freed; [`Heap::running_callbacks`] |
+//! | the same, of another heap: a scope, the garbage list or the queue of finalizers lets go of its objects | the heap, its current stack of scopes | [`Pin`]; a stack whose scope is being left is busy |
+//! | the same in a collection, callbacks of collections | everything | the phase is not `Idle` |
+//! | `traverse` | everything; the session | the phase is `Judging`; `Query::busy` |
+//! | `write`, `report` | everything; tables of profiles that host code may lengthen there are read one row at a time, or are copies | the phase is `Judging` |
+//! | the predicate of a search | the session and its arrays, the heap | `Query::busy`, `running_callbacks` |
+//! | watches, dumps and collections in the middle of an allocation; the frames of a stack | the type, the heap; the profile is looked up anew | `Books::pins` and [`Pin`] in `object::while_pinned` |
+//! | the callback of a watch | nothing of the watch: a copy was taken | `running_callbacks` |
+//! | the functions of `gc_measure`, `gc_leak_check` | the heap; types by serial numbers, the profile by when it began | [`Pin`] |
+//! | the log | the heap, and what the line's place says that it holds: nothing, or copies | [`Pin`] of the call, `running_callbacks`, or the phase |
+//! | the fatal hook | nothing; a second fatal line in it is not given to it | `report::fatal` |
 //!
 //! **Stack.** A callback that releases the last reference of another object must see it dead when
 //! `rc_decref` returns, so deaths nest. [`DEATH_DEPTH_MAX`] bounds that; deeper ones wait in the heap whose callback is
@@ -39,6 +57,7 @@ use crate::sys::errno::{self, Kept};
 use crate::sys::thread::NEST;
 use crate::types::{ObjectFn, TraverseFn, VisitFn};
 use core::ffi::{c_int, c_void};
+use core::ptr;
 
 /// Gives the bytes of a dump to the host.
 pub type WriteFn = unsafe extern "C" fn(*const c_void, usize, *mut c_void) -> c_int;
@@ -111,6 +130,64 @@ pub fn leave_nest(outer: Outer) {
     }
 }
 
+/// As long as it is there, its heap cannot be freed: host code runs, or may run, and the engine goes on in the heap
+/// afterwards. For calls of the library that are no callback of the heap, or whose callbacks are those of another one: the
+/// callbacks of the heap itself are counted by it.
+pub struct Pin {
+    heap: *mut Heap,
+}
+
+impl Pin {
+    /// Pins a heap.
+    ///
+    /// # Safety
+    /// - `heap` is live, only its thread is in it.
+    #[must_use]
+    pub unsafe fn on(heap: *mut Heap) -> Pin {
+        (*heap).pins += 1;
+        Pin { heap }
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        // SAFETY: a pinned heap is live.
+        unsafe { (*self.heap).pins -= 1 }
+    }
+}
+
+/// Tells who wants to know that objects may end now, or have ended. He may write to the log, which is the host's: neither
+/// the heap nor the watch can end meanwhile.
+///
+/// # Safety
+/// - As [`call`].
+#[inline(always)]
+pub unsafe fn around(heap: *mut Heap, obj: *mut c_void, moment: Around) {
+    if (*heap).observers.want(Wants::CALLBACKS) {
+        tell_around(heap, obj, moment);
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn tell_around(heap: *mut Heap, obj: *mut c_void, moment: Around) {
+    (*heap).callback_begins();
+    observe::tell(heap, Notice::Callback(obj, moment));
+    (*heap).callback_ends();
+}
+
+/// Runs what ends objects that are no matter of a callback which may be running.
+///
+/// # Safety
+/// - As [`call`].
+#[inline(always)]
+pub unsafe fn aside<R>(heap: *mut Heap, run: impl FnOnce() -> R) -> R {
+    around(heap, ptr::null_mut(), Around::Aside);
+    let result = run();
+    around(heap, ptr::null_mut(), Around::After);
+    result
+}
+
 /// Calls `finalize`.
 ///
 /// # Safety
@@ -128,7 +205,7 @@ pub unsafe fn call(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
 /// - As [`call`].
 pub unsafe fn clear(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
     (*heap).clearing += 1;
-    call_watched(heap, function, obj, Around::AfterClear);
+    call_judged(heap, function, obj, Around::Clear);
     (*heap).clearing -= 1;
 }
 
@@ -137,18 +214,16 @@ pub unsafe fn clear(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
 /// # Safety
 /// - As [`call`].
 pub unsafe fn destroy(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
-    call_watched(heap, function, obj, Around::AfterDestroy);
+    call_judged(heap, function, obj, Around::Destroy);
 }
 
 #[inline(always)]
-unsafe fn call_watched(heap: *mut Heap, function: ObjectFn, obj: *mut c_void, after: Around) {
-    if !(*heap).observers.want(Wants::CALLBACKS) {
-        return call(heap, function, obj);
-    }
-    observe::tell(heap, Notice::Callback(obj, Around::Before));
-    call(heap, function, obj);
-    // The callback may have ended the watch; then this is told to nobody.
-    observe::tell(heap, Notice::Callback(obj, after));
+unsafe fn call_judged(heap: *mut Heap, function: ObjectFn, obj: *mut c_void, moment: Around) {
+    around(heap, obj, moment);
+    let before = begin(heap);
+    function(obj);
+    end(heap, before);
+    around(heap, obj, Around::After);
 }
 
 /// Calls a weak handle's callback.
@@ -186,6 +261,14 @@ pub unsafe fn write(heap: *mut Heap, function: WriteFn, bytes: &[u8], ctx: *mut 
 pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) {
     let _errno = errno::keep();
     function(heap, ctx);
+}
+
+/// Tells the host of something that is wrong.
+///
+/// # Safety
+/// - As [`call`]; the heap's phase is `Judging`.
+pub unsafe fn tell(heap: *mut Heap, tell: impl FnOnce()) {
+    alone(heap, tell);
 }
 
 /// A host's test of one object.
@@ -228,13 +311,26 @@ struct Before {
     errno: Kept,
 }
 
-/// A callback begins.
+/// A callback begins that is neither a `clear` nor a `destroy`.
+#[inline(always)]
 unsafe fn enter(heap: *mut Heap) -> Before {
+    around(heap, ptr::null_mut(), Around::Aside);
+    begin(heap)
+}
+
+#[inline(always)]
+unsafe fn leave(heap: *mut Heap, before: Before) {
+    end(heap, before);
+    around(heap, ptr::null_mut(), Around::After);
+}
+
+/// A callback begins.
+unsafe fn begin(heap: *mut Heap) -> Before {
     (*heap).callback_begins();
     Before { scopes: scope::begin_callback(heap), errno: errno::keep() }
 }
 
-unsafe fn leave(heap: *mut Heap, before: Before) {
+unsafe fn end(heap: *mut Heap, before: Before) {
     scope::end_callback(heap, before.scopes);
     (*heap).callback_ends();
     drop(before.errno);

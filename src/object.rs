@@ -11,6 +11,7 @@ use crate::base::report;
 use crate::cycle;
 use crate::header::{self, Flags, Header, HEADER_BYTES, IMMORTAL, LOCAL};
 use crate::heap::{Heap, Phase};
+use crate::host::Pin;
 use crate::life::finalizers;
 use crate::memory::class::{class_of, stride_of, Class, Run, CLASS_COUNT};
 use crate::memory::page::{Kind, FIRST_OFFSET, PAGE_BYTES};
@@ -72,35 +73,40 @@ unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
 #[inline(always)]
 pub unsafe fn new_within(kind: *mut Type, most: u32) -> *mut c_void {
     loop {
-        // Either may run a collection, whose callbacks may make objects of this type.
-        if (*kind).ration == 0 && !grant(kind, most) {
-            return ptr::null_mut();
+        // Either may run host code, which may make objects of this type, and begin a profile: then there is no ration.
+        if (*kind).ration == 0 {
+            if let Err(instead) = grant(kind, most) {
+                return instead;
+            }
         }
         if !(*kind).run.is_empty() {
             return new(kind);
         }
-        if !fill(kind, (*kind).class, &raw mut (*kind).run) {
-            return ptr::null_mut();
+        if !fill(kind, (*kind).class, &raw mut (*kind).run, false) {
+            return instead(kind, 0, false);
         }
     }
 }
 
-/// Gives a type a ration of the heap's budget, for one object at least, and `most` at most. False for out of memory.
-unsafe fn grant(kind: *mut Type, most: u32) -> bool {
+/// Gives a type a ration of the heap's budget, for one object at least, and `most` at most. Else what the host is given
+/// instead of an object with a ration: null for out of memory.
+unsafe fn grant(kind: *mut Type, most: u32) -> Result<(), *mut c_void> {
     let heap = (*kind).heap;
     let stride = (*kind).stride as i64;
     (*kind).note_peak();
-    charge(kind, stride as usize);
+    if !charge(kind, stride as usize, false) {
+        return Err(instead(kind, 0, false));
+    }
     // What is granted beyond the one object is taken off the budget at once, so no trigger is passed unseen.
     let more = (((*heap).budget.clamp(0, RATION_BYTES) / stride) as u32).min(most.max(1) - 1);
     if finalizers::is_queued(&*heap, &*kind) && !finalizers::reserve(heap, more as usize + 1) {
-        return false;
+        return Err(ptr::null_mut());
     }
     (*heap).budget -= more as i64 * stride;
     (*kind).granted += more as u64 + 1;
     // A collection in `charge` may have made objects of this type, and left it a ration.
     (*kind).ration += more + 1;
-    true
+    Ok(())
 }
 
 /// Makes an object with a trailing array. Null for out of memory and for a length that no heap can hold.
@@ -112,7 +118,7 @@ pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
         return new_apart(kind, length);
     }
     if length >= (*kind).quick_lengths as usize {
-        return new_sized(kind, length);
+        return new_sized(kind, length, false);
     }
     // As `block_bytes` and `class_of`, which these lengths were chosen for.
     let elements_end = ((*kind).size + (*kind).tail_size * length).next_multiple_of(8);
@@ -122,7 +128,7 @@ pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
     let class: *mut Class = (&raw mut (*heap).space.classes).cast::<Class>().add(number);
     let left = (*heap).budget - stride as i64;
     if left < 0 || (*class).run.is_empty() || (*heap).attention.load(Ordering::Relaxed) {
-        return new_sized_slow(kind, class, length);
+        return new_sized_slow(kind, class, length, false);
     }
     (*heap).budget = left;
     let obj = (*class).run.pop(stride as u32);
@@ -138,18 +144,21 @@ unsafe fn new_apart(kind: *mut Type, length: usize) -> *mut c_void {
     }
 }
 
-/// As [`new_array`], for types whose objects differ in size; not entered into a profile.
+/// As [`new_array`], for types whose objects differ in size. Nobody who observes the type is told: the caller does that if
+/// the object is `booked`; else nobody observes it, but somebody may begin to meanwhile, and then he is.
 ///
 /// # Safety
 /// - As [`new_array`].
 #[inline(never)]
-pub unsafe fn new_sized(kind: *mut Type, length: usize) -> *mut c_void {
+pub unsafe fn new_sized(kind: *mut Type, length: usize, booked: bool) -> *mut c_void {
     let Some(bytes) = block_bytes(&*kind, length) else {
         return ptr::null_mut();
     };
     match class_of(bytes) {
-        Some(number) => new_sized_slow(kind, &mut (&mut (*(*kind).heap).space.classes)[number], length),
-        None => new_large(kind, bytes, length),
+        Some(number) => {
+            new_sized_slow(kind, &mut (&mut (*(*kind).heap).space.classes)[number], length, booked)
+        }
+        None => new_large(kind, bytes, length, booked),
     }
 }
 
@@ -187,14 +196,13 @@ unsafe fn zero_array(obj: *mut c_void, stride: usize, length: usize, has_tail: b
 
 /// An object with a trailing array, the long way.
 #[inline(never)]
-unsafe fn new_sized_slow(kind: *mut Type, class: *mut Class, length: usize) -> *mut c_void {
+unsafe fn new_sized_slow(kind: *mut Type, class: *mut Class, length: usize, booked: bool) -> *mut c_void {
     if finalizers::is_queued(&*(*kind).heap, &*kind) && !finalizers::reserve((*kind).heap, 1) {
         return ptr::null_mut();
     }
     let stride = (*class).stride;
-    charge(kind, stride as usize);
-    if !fill(kind, class, &raw mut (*class).run) {
-        return ptr::null_mut();
+    if !charge(kind, stride as usize, booked) || !fill(kind, class, &raw mut (*class).run, booked) {
+        return instead(kind, length, booked);
     }
     let obj = (*class).run.pop(stride);
     become_sized(obj, kind, stride as usize, length)
@@ -202,13 +210,13 @@ unsafe fn new_sized_slow(kind: *mut Type, class: *mut Class, length: usize) -> *
 
 /// As [`new_sized`], for an object with a span of its own.
 #[inline(never)]
-unsafe fn new_large(kind: *mut Type, bytes: usize, length: usize) -> *mut c_void {
+unsafe fn new_large(kind: *mut Type, bytes: usize, length: usize, booked: bool) -> *mut c_void {
     if finalizers::is_queued(&*(*kind).heap, &*kind) && !finalizers::reserve((*kind).heap, 1) {
         return ptr::null_mut();
     }
-    let obj = allocate_large(kind, bytes);
+    let obj = allocate_large(kind, bytes, booked);
     if obj.is_null() {
-        return obj;
+        return instead(kind, length, booked);
     }
     header::store(obj, (*kind).header);
     if (*kind).flags.contains(TypeFlags::TAIL) {
@@ -218,6 +226,16 @@ unsafe fn new_large(kind: *mut Type, bytes: usize, length: usize) -> *mut c_void
     (*kind).bytes_allocated += (*range::page_of(obj as usize)).block_bytes() as u64;
     (*kind).note_peak();
     obj
+}
+
+/// There is no block, or one that somebody has to be told of who has begun to observe meanwhile.
+#[cold]
+#[inline(never)]
+unsafe fn instead(kind: *mut Type, length: usize, booked: bool) -> *mut c_void {
+    match (*kind).make {
+        Some(make) if !booked && (*kind).flags.contains(TypeFlags::PROFILED) => make(kind, length),
+        _ => ptr::null_mut(),
+    }
 }
 
 /// Bytes that an object with so many trailing elements takes from the heap; None where no heap can hold it.
@@ -268,53 +286,76 @@ unsafe fn zero_inline(obj: *mut c_void, stride: usize) -> *mut c_void {
 }
 
 /// Sees to it that a run has a block, from a new page or after an emergency collection if need be. False for
-/// out of memory.
+/// out of memory, and as [`charge`].
 ///
 /// # Safety
 /// - `class` is the heap's, the run one of its; the allocation was charged.
-pub unsafe fn fill(kind: *mut Type, class: *mut Class, run: *mut Run) -> bool {
+pub unsafe fn fill(kind: *mut Type, class: *mut Class, run: *mut Run, booked: bool) -> bool {
     let mut trimmed = false;
     while (*run).is_empty() {
-        if !(*class).refill(run) && !make_memory((*kind).heap, &mut trimmed) {
-            observe::tell((*kind).heap, Notice::Starved);
+        if !(*class).refill(run) && !make_memory(kind, &mut trimmed, booked) {
             return false;
         }
     }
     true
 }
 
-unsafe fn allocate_large(kind: *mut Type, bytes: usize) -> *mut c_void {
+unsafe fn allocate_large(kind: *mut Type, bytes: usize, booked: bool) -> *mut c_void {
     let heap = (*kind).heap;
     // As much as will be in use: a part of a page is not left to others.
-    charge(kind, large_pages(bytes).saturating_mul(PAGE_BYTES));
+    if !charge(kind, large_pages(bytes).saturating_mul(PAGE_BYTES), booked) {
+        return ptr::null_mut();
+    }
     let mut trimmed = false;
     loop {
         let page = (*heap).space.take_large(bytes);
         if !page.is_null() {
             return ((*page).start + crate::memory::page::FIRST_OFFSET as usize) as *mut c_void;
         }
-        if !make_memory(heap, &mut trimmed) {
-            observe::tell(heap, Notice::Starved);
+        if !make_memory(kind, &mut trimmed, booked) {
             return ptr::null_mut();
         }
     }
 }
 
-/// Memory is short: gives back what the heap keeps for itself, then collects. Whether it is worth trying
-/// again.
-unsafe fn make_memory(heap: *mut Heap, trimmed: &mut bool) -> bool {
+/// Memory is short: gives back what the heap keeps for itself, then collects. False when that is not worth trying
+/// again, and as [`charge`].
+#[cold]
+#[inline(never)]
+unsafe fn make_memory(kind: *mut Type, trimmed: &mut bool, booked: bool) -> bool {
     if !core::mem::replace(trimmed, true) {
-        Heap::trim_all(heap);
+        Heap::trim_all((*kind).heap);
         return true;
     }
-    cycle::collect_in_emergency(heap)
+    while_pinned(kind, booked, |heap| {
+        let gained = cycle::collect_in_emergency(heap);
+        if !gained {
+            observe::tell(heap, Notice::Starved);
+        }
+        gained
+    })
 }
 
-/// Takes bytes off the budget; when it is spent, does what is due.
+/// Takes bytes off the budget; when it is spent, does what is due. False when meanwhile somebody has begun to observe the
+/// type who knows nothing of the object that is being made, and has to be told of it; `booked` says that he will be in any
+/// case.
 ///
 /// # Safety
 /// - `kind` is live and only its heap's thread is in the heap.
-pub unsafe fn charge(kind: *mut Type, bytes: usize) {
+#[inline(always)]
+pub unsafe fn charge(kind: *mut Type, bytes: usize, booked: bool) -> bool {
+    let heap = (*kind).heap;
+    (*heap).budget = (*heap).budget.saturating_sub(bytes as i64);
+    if (*heap).phase == Phase::Judging || (*heap).attention.load(Ordering::Relaxed) || (*heap).budget < 0 {
+        return charge_slow(kind, booked);
+    }
+    true
+}
+
+/// The heap may only be looked at, somebody wants attention, or the budget is spent.
+#[cold]
+#[inline(never)]
+unsafe fn charge_slow(kind: *mut Type, booked: bool) -> bool {
     let heap = (*kind).heap;
     if (*heap).phase == Phase::Judging {
         report::fatal(format_args!(
@@ -323,13 +364,30 @@ pub unsafe fn charge(kind: *mut Type, bytes: usize) {
             report::CText((*heap).name())
         ));
     }
-    if (*heap).attention.load(Ordering::Relaxed) {
-        observe::attend(heap);
-    }
-    (*heap).budget = (*heap).budget.saturating_sub(bytes as i64);
-    if (*heap).budget < 0 {
-        cycle::budget_spent(heap);
-    }
+    while_pinned(kind, booked, |heap| {
+        if (*heap).attention.load(Ordering::Relaxed) {
+            observe::attend(heap);
+        }
+        if (*heap).budget < 0 {
+            cycle::budget_spent(heap);
+        }
+        true
+    })
+}
+
+/// Does what may run host code in the middle of an allocation: a collection, a watch, a dump, the frames of a stack. It may
+/// do anything, but neither the type nor the heap can end. As `run` says, and false as [`charge`].
+///
+/// # Safety
+/// - As [`charge`].
+pub unsafe fn while_pinned(kind: *mut Type, booked: bool, run: impl FnOnce(*mut Heap) -> bool) -> bool {
+    let heap = (*kind).heap;
+    let _pin = Pin::on(heap);
+    let known = booked || (*kind).flags.contains(TypeFlags::PROFILED);
+    (*(*kind).books()).pins += 1;
+    let went_well = run(heap);
+    (*(*kind).books()).pins -= 1;
+    went_well && (known || !(*kind).flags.contains(TypeFlags::PROFILED))
 }
 
 /// What an address turned out to be.

@@ -103,7 +103,7 @@ pub enum Notice {
     Swept,
     /// The heap ends: all that is kept for it goes, and every seat is empty afterwards.
     Gone,
-    /// A `clear` or a `destroy` of an object is about to run, or has run.
+    /// Something is about to run, or has run, in which objects may end: of which object, or null, and what.
     Callback(*mut c_void, Around),
     /// Pages that hold nothing go back to the system: the first one's number, and how many.
     Trimmed(usize, usize),
@@ -133,15 +133,19 @@ pub struct Collected {
     pub pause_ns: u64,
 }
 
-/// The moment of a [`Notice::Callback`].
+/// The moment of a [`Notice::Callback`]. Each of the first three has its [`Around::After`], in the order of a stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Around {
-    /// Before a `clear` or a `destroy`.
-    Before,
-    /// After a `clear`.
-    AfterClear,
-    /// After a `destroy`.
-    AfterDestroy,
+    /// Before the `clear` of the object.
+    Clear,
+    /// Before its `destroy`.
+    Destroy,
+    /// Before something else: another callback, a collection, what the host lets the engine release.
+    Aside,
+    /// After one of these.
+    After,
+    /// An end was put off.
+    PutOff,
 }
 
 impl Notice {

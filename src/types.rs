@@ -155,6 +155,8 @@ pub struct Books {
     pub peak_bytes: u64,
     /// Objects found by a walk over the heap that wants their number; of that walk only.
     pub found: Found,
+    /// Objects of the type that are being made while host code runs: it cannot end. See `object.rs`.
+    pub pins: u64,
     /// The number of the last watch on the number of its objects; 0: none.
     pub watched: u32,
     /// What the heap's profile keeps with the type; zeros when it begins and when it ends.
@@ -494,6 +496,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
         peak: 0,
         peak_bytes: 0,
         found: Found::default(),
+        pins: 0,
         watched: 0,
         profiled: Profiled::default(),
     });

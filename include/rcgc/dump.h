@@ -24,8 +24,8 @@ RCGC_BEGIN_DECLS
 /* Takes the next bytes of a dump. Returns 0, or an `errno` (not 0) when it cannot; then it is
  * not called again.
  *
- * It runs while the heap is being walked: it must not allocate in the heap, release objects of
- * it, or collect. */
+ * It runs while the heap is being walked, and may only look (rcgc/heap.h): it must not allocate
+ * in the heap, release the last reference to an object of it, or collect. */
 typedef int (*gc_write_fn)(const void *bytes, size_t len, void *ctx);
 
 /* Write hashes instead of the names of types, fields, scopes, the heap and the label. */

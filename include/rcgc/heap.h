@@ -1,5 +1,13 @@
 /* rcgc/heap.h: heaps, and the two hooks through which the library speaks.
  *
+ * What host code may do inside a callback: it may call the library, but what a call that is
+ * under way goes on with does not end there. A heap is not freed inside its callbacks, nor while
+ * another call in it runs host code (fatal); a type of which an object is being made, a session
+ * that is being asked, a stack of scopes that is being left give `RC_ERR_IN_USE`. In some
+ * callbacks **host code may only look**: in a `traverse`, and in the functions that take a dump,
+ * a text or a finding. Calls that would change what is looked at give `RC_ERR_REFUSED` there;
+ * those that have no status, and a last release, are fatal.
+ *
  * Generated from src/capi/heap.rs: do not edit, run `make headers`. */
 #ifndef RCGC_HEAP_H
 #define RCGC_HEAP_H
@@ -47,12 +55,13 @@ typedef struct gc_heap gc_heap;
 /* and what can be read with pleasure. */
 #define GC_LOG_INFO 3
 
-/* Takes one line of the log, without a newline. It must not call the library. */
+/* Takes one line of the log, without a newline. It must not call the library: what it asks for
+ * may be refused, or be what the line is about. */
 typedef void (*gc_log_fn)(uint32_t level, const char *message, void *ctx);
 
 /* Takes the one line that names a misuse which can corrupt memory: what, the type's name, the
- * address, the likely cause. It must not call the library. When it returns the library calls
- * `abort`. */
+ * address, the likely cause. It must not call the library: a misuse in it is a line on standard
+ * error, and aborts. When it returns the library calls `abort`. */
 typedef void (*gc_fatal_fn)(const char *message, void *ctx);
 
 /* How a heap is made. Start from `GC_HEAP_OPTIONS_INIT`; a field left zero means the default. */
@@ -119,9 +128,10 @@ RCGC_API RCGC_MUST_USE rc_status gc_heap_new(const gc_heap_options *options,
  * May collect: yes.
  * Runs host code: finalizers, weak callbacks, `clear` and `destroy` of what ends, and the
  *   callbacks of `gc_add_callback`.
- * Fails: fatal inside a callback of the same heap, also one that was left by a jump, inside a
- *   callback of another heap one of whose dying objects has just released an object of this one,
- *   when `clear` and `destroy` make objects for ever, and for a pointer that is not a live heap.
+ * Fails: fatal inside a callback of the same heap and while another call in it runs host code,
+ *   also one that was left by a jump; inside a callback of another heap one of whose dying
+ *   objects has just released an object of this one; when `clear` and `destroy` make objects for
+ *   ever; and for a pointer that is not a live heap.
  */
 RCGC_API size_t gc_heap_free(gc_heap *heap);
 

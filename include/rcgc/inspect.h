@@ -109,7 +109,7 @@ RCGC_API rc_status gc_object_info(const void *address, gc_object_facts *RCGC_NON
 typedef struct gc_iter_filter {
   /* `sizeof(gc_iter_filter)` as the host was compiled. */
   size_t struct_size;
-  /* Of this type only; null: of any. It must live as long as the walk. */
+  /* Of this type only; null: of any. When it ends, the walk is at its end. */
   rc_type *type;
   /* `GC_OBJECT_*` that an object must all have: `GC_OBJECT_YOUNG` for the young generation. */
   uint32_t with;
@@ -273,7 +273,8 @@ typedef struct gc_growth {
  * while that mark lives a release writes one bit more.
  *
  * Ownership: the caller owns the mark; `gc_growth_free` ends it, also after its heap.
- * Fails: RC_ERR_INVALID for unknown flags or null `out_mark`, RC_ERR_NO_MEMORY.
+ * Fails: RC_ERR_INVALID for unknown flags or null `out_mark`; RC_ERR_REFUSED where host code may
+ *   only look (rcgc/heap.h); RC_ERR_NO_MEMORY.
  */
 RCGC_API rc_status gc_growth_mark(gc_heap *heap, uint32_t flags, gc_mark **RCGC_NONNULL out_mark);
 

@@ -26,8 +26,9 @@ typedef uint64_t gc_hold;
  * heap follows about a million references at once.
  *
  * Ownership: the token owns the reference; the tag is copied.
- * Fails: GC_HOLD_NONE for out of memory, and when the heap follows as many as it can: then no
- *   reference was taken; fatal for what is not a live object.
+ * Fails: GC_HOLD_NONE for out of memory, when the heap follows as many as it can, and where host
+ *   code may only look (rcgc/heap.h): then no reference was taken; fatal for what is not a live
+ *   object.
  */
 RCGC_API RCGC_MUST_USE gc_hold gc_hold_at(void *RCGC_NONNULL obj, const char *tag, rc_site *site);
 
@@ -39,7 +40,8 @@ RCGC_API RCGC_MUST_USE gc_hold gc_hold_at(void *RCGC_NONNULL obj, const char *ta
  * Runs host code: what the death of an object runs.
  * Fails: RC_ERR_INVALID for a token that was released before, in this or an ended heap: nothing
  *   is released, and `gc_error_message(NULL)` names the tag and both places, as long as its
- *   place in the table was not used again.
+ *   place in the table was not used again; RC_ERR_REFUSED where host code may only look
+ *   (rcgc/heap.h).
  */
 RCGC_API rc_status gc_release_hold(gc_hold hold, rc_site *site);
 
@@ -119,7 +121,8 @@ typedef struct gc_leak_result {
   int64_t bytes_total;
   /* references. */
   int64_t references_total;
-  /* The name of the type of most of the objects left; null when none are. */
+  /* The name of the type of most of the objects left, as long as the process lives; null when
+   * none are. */
   const char *type_name;
   /* The place that made most of them: null when it does not leak, when no place is known, and
    * when the heap was profiled before. */

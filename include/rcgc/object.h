@@ -67,7 +67,8 @@ RCGC_API size_t rc_size_of(void *RCGC_NONNULL obj);
  * is no way back but `gc_heap_free`.
  *
  * Ownership: the caller's reference stays valid for ever and need not be released.
- * Fails: fatal for what is not a live object, and for one that is dying.
+ * Fails: fatal for what is not a live object, for one that is dying, and where host code may
+ *   only look (rcgc/heap.h).
  */
 RCGC_API void rc_immortalize(void *RCGC_NONNULL obj);
 

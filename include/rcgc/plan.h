@@ -61,7 +61,8 @@ RCGC_BEGIN_DECLS
  * Runs host code: no; later, when a dump is written, `traverse` of callback types.
  * Fails: RC_ERR_INVALID for an item that is unknown or has a bad value, and for `oom` or `limit`
  *   without a dump: nothing was started; RC_ERR_REFUSED when something of it could not be
- *   started: no memory, on already, or a collection is running.
+ *   started: no memory, on already, or a collection is running; and where host code may only
+ *   look (rcgc/heap.h).
  */
 RCGC_API rc_status gc_profile_plan(gc_heap *heap, const char *plan);
 
@@ -77,7 +78,8 @@ RCGC_API rc_status gc_profile_plan(gc_heap *heap, const char *plan);
  * Ownership: nothing; the path is copied.
  * Runs host code: no; later, when the dump is written, `traverse` of callback types.
  * Fails: RC_ERR_IN_USE when the signal has a handler, and when another signal is listened to;
- *   RC_ERR_INVALID for a null path and for a signal that cannot be handled; RC_ERR_NO_MEMORY.
+ *   RC_ERR_INVALID for a null path and for a signal that cannot be handled; RC_ERR_REFUSED where
+ *   host code may only look (rcgc/heap.h); RC_ERR_NO_MEMORY.
  */
 RCGC_API rc_status gc_dump_on_signal(gc_heap *heap, int signal, const char *path);
 

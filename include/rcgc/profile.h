@@ -48,8 +48,10 @@ typedef struct rc_site {
 #define GC_STACKS_NONE 3
 
 /* Tells the frames of an interpreter at a sample, the innermost first: puts the addresses of
- * their descriptors into `out_frames`, at most `room`, and returns how many. Called in the
- * middle of an allocation; what it allocates itself is not sampled. */
+ * their descriptors into `out_frames`, at most `room`, and returns how many. The descriptors are
+ * not written to, and their texts are copied. Called in the middle of an allocation, whose type
+ * and heap it cannot end; it may do anything else, also stop the profile. What it allocates
+ * itself is not sampled. */
 typedef size_t (*gc_frames_fn)(const rc_site **out_frames, size_t room, void *ctx);
 
 /* How a profile is started. Start from `GC_PROFILE_OPTIONS_INIT`; a field left zero means the
@@ -129,13 +131,14 @@ typedef struct gc_profile_stats {
  *
  * Ownership: nothing; the options are copied. Null means the defaults.
  * Fails: RC_ERR_IN_USE when it is on already; RC_ERR_REFUSED inside a callback of a collection
- *   and inside `traverse`; RC_ERR_INVALID for a bad size or flag; RC_ERR_NO_MEMORY.
+ *   and where host code may only look (rcgc/heap.h); RC_ERR_INVALID for a bad size or flag;
+ *   RC_ERR_NO_MEMORY.
  */
 RCGC_API rc_status gc_profile_start(gc_heap *heap, const gc_profile_options *options);
 
 /* Ends the profile of a heap, and forgets all that it counted. Without one, nothing happens.
  *
- * Fails: never.
+ * Fails: fatal where host code may only look (rcgc/heap.h).
  */
 RCGC_API void gc_profile_stop(gc_heap *heap);
 
@@ -368,7 +371,7 @@ RCGC_API size_t gc_profile_compare(const gc_site_stats *before, size_t before_co
                                    const gc_site_stats *after, size_t after_count,
                                    gc_site_diff *out_rows, size_t room);
 
-/* What `gc_measure` and `gc_leak_check` run. */
+/* What `gc_measure` and `gc_leak_check` run. It may do anything but free the heap. */
 typedef void (*gc_run_fn)(gc_heap *heap, void *ctx);
 
 /* What happened in a scope. Start from `GC_SCOPE_STATS_INIT`. */

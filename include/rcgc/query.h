@@ -30,7 +30,8 @@ typedef struct gc_query gc_query;
  * **The session answers about the moment when it began.** As soon as an object is made or dies,
  * every call of it is refused with RC_ERR_STALE, but for `gc_query_end`. Counting, and storing
  * references without that, is not noticed and not in the answers; an edge that is gone has no
- * name in them. Several sessions may be open at once.
+ * name in them, nor has one of an object whose end has begun since, whose `traverse` is not
+ * asked any more. Several sessions may be open at once.
  *
  * Ownership: the caller owns the session; `gc_query_end` ends it, also after its heap.
  * Threads: the heap's; also for every other call of the session.
@@ -44,7 +45,8 @@ RCGC_API rc_status gc_query_begin(gc_heap *heap, gc_query **RCGC_NONNULL out_que
 /* Ends a session and gives its memory back. Null is RC_OK.
  *
  * Ownership: takes the session.
- * Fails: RC_ERR_IN_USE inside a predicate of the same session; fatal for what is not a session.
+ * Fails: RC_ERR_IN_USE inside a predicate or a `traverse` that a call of the same session runs;
+ *   fatal for what is not a session.
  */
 RCGC_API rc_status gc_query_end(gc_query *query);
 

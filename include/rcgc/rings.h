@@ -122,7 +122,7 @@ typedef struct gc_finding {
    * to, with `GC_FINDING_DEAD_TARGET` and `GC_FINDING_NO_OBJECT` the one whose edge it is; else
    * null. */
   void *object;
-  /* The type of that object, or the type that it is about; null: none. */
+  /* The type of that object, or the type that it is about; null: none, or it has ended. */
   rc_type *type;
   /* References to the object. */
   uint64_t count;
@@ -136,7 +136,7 @@ typedef struct gc_finding {
 /* An initialiser: all defaults. */
 #define GC_FINDING_INIT { sizeof(gc_finding), 0, 0, RCGC_NULL, RCGC_NULL, 0, 0, RCGC_NULL }
 
-/* Takes one finding, which is good until it returns. It must not call the library. */
+/* Takes one finding, which is good until it returns. It may only look (rcgc/heap.h). */
 typedef void (*gc_finding_fn)(const gc_finding *finding, void *ctx);
 
 /* Checks a heap (null: the default heap): recounts every edge, looks where each one leads, and
@@ -159,11 +159,17 @@ RCGC_API rc_status gc_verify(gc_heap *heap, gc_finding_fn report, void *ctx,
  * no way to are a reference that it forgot. `gc_verify` names such types; so does the log, once
  * each, as an error.
  *
+ * What dies in something else that runs inside them is not counted: in other callbacks, in
+ * collections, what a weak map, the garbage list or the queue of finalizers lets go of,
+ * temporaries. But a reference that `clear` or `destroy` releases for somebody else, a variable
+ * of the host's or another object's slot, cannot be told from one that was forgotten.
+ *
  * Deaths of objects of such types take longer by what their edges lead to, up to 256 objects;
- * those that lead to more are not judged.
+ * those that lead to more, or into another heap, are not judged.
  *
  * Runs host code: no; later, in deaths, `traverse`.
- * Fails: RC_ERR_REFUSED inside a callback of the heap; RC_ERR_NO_MEMORY.
+ * Fails: RC_ERR_REFUSED inside a callback of the heap, also in the log where it tells of such a
+ *   type; RC_ERR_NO_MEMORY.
  */
 RCGC_API rc_status gc_watch_traverse(gc_heap *heap, bool on);
 

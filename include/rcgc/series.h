@@ -117,7 +117,8 @@ typedef struct gc_series_event {
  * Ownership: nothing; the options are copied. Null means the defaults.
  * Threads: the heap's. With GC_SERIES_THREAD one is started, which blocks all signals.
  * Fails: RC_ERR_IN_USE when there is one; RC_ERR_INVALID for a bad size, flag or capacity;
- *   RC_ERR_NO_MEMORY, also when the system gives no thread.
+ *   RC_ERR_REFUSED where host code may only look (rcgc/heap.h); RC_ERR_NO_MEMORY, also when the
+ *   system gives no thread.
  */
 RCGC_API rc_status gc_series_start(gc_heap *heap, const gc_series_options *options);
 
@@ -125,7 +126,7 @@ RCGC_API rc_status gc_series_start(gc_heap *heap, const gc_series_options *optio
  * happens.
  *
  * Threads: the heap's; in a forked child the thread is gone already.
- * Fails: never.
+ * Fails: fatal where host code may only look (rcgc/heap.h).
  */
 RCGC_API void gc_series_stop(gc_heap *heap);
 
@@ -181,8 +182,9 @@ RCGC_API uint64_t gc_series_events(gc_heap *heap, uint64_t from, gc_series_event
 /* write a dump. */
 #define GC_WATCH_DUMP 3
 
-/* Told that a watch was set off, with its number and what it looks at. It may do anything, but
- * another watch is not set off meanwhile. */
+/* Told that a watch was set off, with its number and what it looks at. It may do anything, also
+ * end the watch, but another watch is not set off meanwhile. It may run inside an `rc_new`,
+ * whose type and heap it cannot end. */
 typedef void (*gc_watch_fn)(gc_heap *heap, uint32_t watch, uint64_t value, void *ctx);
 
 /* A watch. Start from `GC_WATCH_SPEC_INIT`. */
@@ -219,14 +221,16 @@ typedef struct gc_watch_spec {
  *
  * Ownership: `ctx` stays the host's and must outlive the watch; the path is copied.
  * Fails: RC_ERR_INVALID for a bad size, an unknown number, a missing callback, path or type, and
- *   a type of another heap; RC_ERR_NO_MEMORY; fatal for a type that is not live.
+ *   a type of another heap; RC_ERR_REFUSED where host code may only look (rcgc/heap.h);
+ *   RC_ERR_NO_MEMORY; fatal for a type that is not live.
  */
 RCGC_API rc_status gc_watch(gc_heap *heap, const gc_watch_spec *spec,
                             uint32_t *RCGC_NONNULL out_watch);
 
 /* Ends a watch.
  *
- * Fails: RC_ERR_INVALID for a number that is of no watch.
+ * Fails: RC_ERR_INVALID for a number that is of no watch; RC_ERR_REFUSED where host code may
+ *   only look (rcgc/heap.h).
  */
 RCGC_API rc_status gc_unwatch(gc_heap *heap, uint32_t watch);
 

@@ -148,8 +148,10 @@ RCGC_API RCGC_MUST_USE rc_status rc_type_new(gc_heap *heap, const rc_type_spec *
 /* Ends a type of which no object lives. Null is `RC_OK`.
  *
  * Ownership: takes the type.
- * Fails: RC_ERR_IN_USE while objects of it live, and while a collection of the heap runs; fatal
- *   for a pointer that is not a live type.
+ * Fails: RC_ERR_IN_USE while objects of it live, while one is being made (in a callback that
+ *   runs inside its `rc_new`: a watch, the frames of a stack), while a collection of the heap
+ *   runs, and where host code may only look (rcgc/heap.h); fatal for a pointer that is not a
+ *   live type.
  */
 RCGC_API rc_status rc_type_free(rc_type *type);
 

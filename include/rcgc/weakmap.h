@@ -41,8 +41,8 @@ RCGC_API RCGC_MUST_USE rc_weakmap *rc_weakmap_new(gc_heap *heap);
  * Ownership: the map adds its own reference to the value.
  * Runs host code: what the death of an old value runs.
  * Fails: RC_ERR_INVALID for a null value, a dying map and a key of another heap,
- *   RC_ERR_NO_MEMORY, RC_ERR_REFUSED for a key that is dying; then nothing changed. Fatal for
- *   what is not an object or not a weak map.
+ *   RC_ERR_NO_MEMORY, RC_ERR_REFUSED for a key that is dying and where host code may only look
+ *   (rcgc/heap.h); then nothing changed. Fatal for what is not an object or not a weak map.
  */
 RCGC_API rc_status rc_weakmap_set(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key,
                                   void *value);
@@ -59,14 +59,16 @@ RCGC_API RCGC_MUST_USE void *rc_weakmap_get(rc_weakmap *RCGC_NONNULL map, void *
  *
  * Ownership: releases the map's reference to the value.
  * Runs host code: what the death of the value runs.
- * Fails: `RC_OK` also when there was none; fatal for what is not an object or not a weak map.
+ * Fails: `RC_OK` also when there was none; RC_ERR_REFUSED where host code may only look
+ *   (rcgc/heap.h); fatal for what is not an object or not a weak map.
  */
 RCGC_API rc_status rc_weakmap_remove(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key);
 
 /* Takes a key's entry out and gives its value, or null when there was none.
  *
  * Ownership: the caller owns the returned reference, which was the map's.
- * Fails: null when there is none; fatal for what is not an object or not a weak map.
+ * Fails: null when there is none, and where host code may only look (rcgc/heap.h); fatal for
+ *   what is not an object or not a weak map.
  */
 RCGC_API RCGC_MUST_USE void *rc_weakmap_take(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key);
 

@@ -8,11 +8,12 @@
 
 use crate::base::list::List;
 use crate::base::report::{self, CText, Level};
+use crate::base::string;
 use crate::dump::{self, Options};
 use crate::heap::Heap;
 use crate::out::Sink;
 use crate::sys::errno::Errno;
-use crate::sys::{file, lock};
+use crate::sys::{self, file, lock};
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_int, CStr};
 
@@ -49,18 +50,22 @@ pub struct Asked {
 /// - Only the heap's thread is in the heap, in no collection; `pattern` is a C string; every tracked object is
 ///   walkable.
 pub unsafe fn write_dump(heap: *mut Heap, pattern: *const c_char, asked: Asked) -> bool {
-    write(heap, pattern, asked, What::Dump, |fd| {
-        let options = Options { sink: Sink::Descriptor(fd), key: None, label: pattern, forked: false };
+    // The log is the host's, who may end there what the pattern belongs to. Without memory the dump has no label.
+    let label = string::copy(pattern).unwrap_or(core::ptr::null());
+    let written = write(heap, pattern, asked, What::Dump, |fd| {
+        let options = Options { sink: Sink::Descriptor(fd), key: None, label, forked: false };
         match dump::write(heap, &options) {
             Ok(_) => Ok(()),
             Err(dump::Failed::NoMemory) => Err(libc::ENOMEM),
             Err(dump::Failed::Collecting) => Err(libc::EBUSY),
             Err(dump::Failed::Fork(why) | dump::Failed::Write(why)) => Err(why),
         }
-    })
+    });
+    sys::free(label as *mut u8);
+    written
 }
 
-/// As [`write_dump`], what `write` writes to a descriptor.
+/// As [`write_dump`], what `write` writes to a descriptor. The pattern is not used any more when `write` runs.
 ///
 /// # Safety
 /// - `pattern` is a C string; only the heap's thread is in the heap.

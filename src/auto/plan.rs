@@ -14,6 +14,7 @@ use crate::base::environment;
 use crate::base::report::{self, CText, Level};
 use crate::base::string;
 use crate::heap::Heap;
+use crate::host::Pin;
 use crate::memory::range::{self, RANGE};
 use crate::observe::{Notice, Seat, Wants};
 use crate::out::Sink;
@@ -307,6 +308,8 @@ pub unsafe fn write_out(heap: *mut Heap) {
         );
         return;
     }
+    // The log is the host's, who may make another plan there: each path is looked up when its turn comes.
+    let _pin = Pin::on(heap);
     // Children that only end are many: they do not say that they write nothing.
     let asked = Asked { process: (*plan).process, number: next_number(heap), is_told: false };
     if !(*plan).dump.is_null() {

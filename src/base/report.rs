@@ -7,7 +7,7 @@
 use crate::sys::{self, errno, lock};
 use core::ffi::{c_char, c_void};
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// Longest line; what is longer is cut.
 pub const LINE_BYTES: usize = 512;
@@ -200,15 +200,21 @@ pub fn log(level: Level, text: fmt::Arguments<'_>) {
     unsafe { hook(level as u32, line.as_ptr(), LOG_CTX.load(Ordering::Relaxed)) }
 }
 
-/// Says what was done to memory, then aborts.
+/// The thread whose fatal hook is running; 0: none.
+static FATAL_THREAD: AtomicUsize = AtomicUsize::new(0);
+
+/// Says what was done to memory, then aborts. What the hook itself does wrong goes to standard error: it is not called once
+/// more.
 #[cold]
 #[inline(never)]
 pub fn fatal(text: fmt::Arguments<'_>) -> ! {
     let line = Line::of(text);
     let hook = FATAL_FN.load(Ordering::Relaxed);
-    if hook.is_null() {
+    let thread = sys::thread::this();
+    if hook.is_null() || FATAL_THREAD.load(Ordering::Relaxed) == thread {
         write_line(b"rcgc: fatal: ", &line);
     } else {
+        FATAL_THREAD.store(thread, Ordering::Relaxed);
         // SAFETY: only set_fatal stores here, and it stores a FatalFn.
         let hook: FatalFn = unsafe { core::mem::transmute(hook) };
         // SAFETY: the host's hook, called as its type says.

@@ -20,6 +20,7 @@ use crate::cycle::stats::{GenerationStats, Status};
 use crate::cycle::{self, judge, pace, Kind};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::{self, Heap, Phase};
+use crate::host::{self, Pin};
 use crate::life::count;
 use crate::life::external::Refused as ExternalRefused;
 use crate::life::finalizers;
@@ -266,8 +267,8 @@ pub(super) unsafe fn heap_new(options: *const gc_heap_options, out_heap: NonNull
     }
     match heap::new(&heap::Options { name, range_bytes, queued_finalizers, checked: is_checked(check) }) {
         Ok(heap) => {
-            auto::at_birth(heap);
             *out_heap.0 = heap;
+            born(heap);
             RC_OK
         }
         Err(why) => no_heap("gc_heap_new", why),
@@ -315,9 +316,15 @@ pub(super) unsafe fn heap_default() -> *mut Heap {
             return core::ptr::null_mut();
         }
     };
-    auto::at_birth(heap);
     heap::DEFAULT.store(heap, Ordering::Relaxed);
+    born(heap);
     heap
+}
+
+/// A heap was made, and is where calls find it: the log may be told of what it cannot do by itself.
+unsafe fn born(heap: *mut Heap) {
+    let _pin = Pin::on(heap);
+    auto::at_birth(heap);
 }
 
 pub(super) unsafe fn heap_free(heap: *mut Heap) -> usize {
@@ -329,12 +336,14 @@ pub(super) unsafe fn heap_free(heap: *mut Heap) -> usize {
     if !is_heap(heap) {
         report::fatal(format_args!("gc_heap_free: {heap:p} is not a live heap: freed twice, or never one"));
     }
-    if (*heap).phase != Phase::Idle || (*heap).running_callbacks() != 0 {
+    if (*heap).phase != Phase::Idle || (*heap).running_callbacks() != 0 || (*heap).pins != 0 {
         report::fatal(format_args!(
-            "gc_heap_free: heap {} was freed inside one of its own callbacks, or one of them was left by a jump",
+            "gc_heap_free: heap {} was freed inside one of its own callbacks, or while another call in it runs host code, or one of them was left by a jump",
             CText((*heap).name())
         ));
     }
+    // For good: what runs from here on must not free it again.
+    (*heap).pins += 1;
     let held = cycle::ending::end_heap(heap);
     if heap::DEFAULT.load(Ordering::Relaxed) == heap {
         heap::DEFAULT.store(core::ptr::null_mut(), Ordering::Relaxed);
@@ -456,12 +465,16 @@ pub(super) unsafe fn type_free(kind: *mut Type) -> rc_status {
     }
     let kind = type_checked("rc_type_free", kind);
     let heap = (*kind).heap;
-    if (*kind).live() != 0 || (*heap).phase != Phase::Idle {
-        match (*kind).live() {
-            0 => (*heap)
-                .set_error(format_args!("rc_type_free: type {}: a collection is running", (*kind).name())),
-            live => (*heap)
-                .set_error(format_args!("rc_type_free: type {}: {live} objects of it live", (*kind).name())),
+    let (live, pins) = ((*kind).live(), (*(*kind).books()).pins);
+    if live != 0 || pins != 0 || (*heap).phase != Phase::Idle {
+        let call = "rc_type_free: type";
+        let name = (*kind).name();
+        match (live, pins) {
+            (0, 0) => (*heap).set_error(format_args!(
+                "{call} {name}: a collection, or another look at the heap, is running"
+            )),
+            (0, _) => (*heap).set_error(format_args!("{call} {name}: an object of it is being made")),
+            (live, _) => (*heap).set_error(format_args!("{call} {name}: {live} objects of it live")),
         }
         return RC_ERR_IN_USE;
     }
@@ -565,6 +578,7 @@ pub(super) unsafe fn object_immortalize(obj: NonNull<c_void>) {
             obj.0
         ));
     }
+    not_looking("rc_immortalize", (*object::type_of(obj.0)).heap);
     object::immortalize(obj.0)
 }
 

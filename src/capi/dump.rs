@@ -17,8 +17,8 @@ use core::ffi::{c_char, c_int, c_void};
 /// Takes the next bytes of a dump. Returns 0, or an `errno` (not 0) when it cannot; then it is not called
 /// again.
 ///
-/// It runs while the heap is being walked: it must not allocate in the heap, release objects of it, or
-/// collect.
+/// It runs while the heap is being walked, and may only look (rcgc/heap.h): it must not allocate in the heap, release the
+/// last reference to an object of it, or collect.
 pub type gc_write_fn =
     Option<unsafe extern "C" fn(bytes: *const c_void, len: usize, ctx: *mut c_void) -> c_int>;
 

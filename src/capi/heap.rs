@@ -1,4 +1,11 @@
 //! `rcgc/heap.h`: heaps, and the two hooks through which the library speaks.
+//!
+//! What host code may do inside a callback: it may call the library, but what a call that is under way goes on with does
+//! not end there. A heap is not freed inside its callbacks, nor while another call in it runs host code (fatal); a type of
+//! which an object is being made, a session that is being asked, a stack of scopes that is being left give
+//! `RC_ERR_IN_USE`. In some callbacks **host code may only look**: in a `traverse`, and in the functions that take a dump,
+//! a text or a finding. Calls that would change what is looked at give `RC_ERR_REFUSED` there; those that have no status,
+//! and a last release, are fatal.
 
 use super::boundary::{self, NonNull};
 use super::status::rc_status;
@@ -36,11 +43,13 @@ pub const GC_LOG_WARNING: u32 = 2;
 /// and what can be read with pleasure.
 pub const GC_LOG_INFO: u32 = 3;
 
-/// Takes one line of the log, without a newline. It must not call the library.
+/// Takes one line of the log, without a newline. It must not call the library: what it asks for may be refused, or be what
+/// the line is about.
 pub type gc_log_fn = Option<unsafe extern "C" fn(level: u32, message: *const c_char, ctx: *mut c_void)>;
 
 /// Takes the one line that names a misuse which can corrupt memory: what, the type's name, the address, the
-/// likely cause. It must not call the library. When it returns the library calls `abort`.
+/// likely cause. It must not call the library: a misuse in it is a line on standard error, and aborts. When it returns
+/// the library calls `abort`.
 pub type gc_fatal_fn = Option<unsafe extern "C" fn(message: *const c_char, ctx: *mut c_void)>;
 
 /// How a heap is made. Start from `GC_HEAP_OPTIONS_INIT`; a field left zero means the default.
@@ -105,9 +114,9 @@ pub unsafe extern "C" fn gc_heap_new(
 /// Ownership: takes the heap, its types and its objects.
 /// May collect: yes.
 /// Runs host code: finalizers, weak callbacks, `clear` and `destroy` of what ends, and the callbacks of `gc_add_callback`.
-/// Fails: fatal inside a callback of the same heap, also one that was left by a jump, inside a callback of another heap one of whose dying
-/// objects has just released an object of this one, when `clear` and `destroy` make objects for ever, and for a pointer that is not a
-/// live heap.
+/// Fails: fatal inside a callback of the same heap and while another call in it runs host code, also one that was left by a jump;
+/// inside a callback of another heap one of whose dying objects has just released an object of this one; when `clear` and
+/// `destroy` make objects for ever; and for a pointer that is not a live heap.
 #[no_mangle]
 pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
     boundary::heap_free(heap)

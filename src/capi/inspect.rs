@@ -108,7 +108,7 @@ pub unsafe extern "C" fn gc_object_info(
 pub struct gc_iter_filter {
     /// `sizeof(gc_iter_filter)` as the host was compiled.
     pub struct_size: usize,
-    /// Of this type only; null: of any. It must live as long as the walk.
+    /// Of this type only; null: of any. When it ends, the walk is at its end.
     pub type_: *mut rc_type,
     /// `GC_OBJECT_*` that an object must all have: `GC_OBJECT_YOUNG` for the young generation.
     pub with: u32,
@@ -280,7 +280,8 @@ pub struct gc_growth {
 /// release writes one bit more.
 ///
 /// Ownership: the caller owns the mark; `gc_growth_free` ends it, also after its heap.
-/// Fails: RC_ERR_INVALID for unknown flags or null `out_mark`, RC_ERR_NO_MEMORY.
+/// Fails: RC_ERR_INVALID for unknown flags or null `out_mark`; RC_ERR_REFUSED where host code may only look (rcgc/heap.h);
+/// RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_growth_mark(
     heap: *mut gc_heap,

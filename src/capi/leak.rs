@@ -21,8 +21,8 @@ pub const GC_HOLD_NONE: gc_hold = 0;
 /// million references at once.
 ///
 /// Ownership: the token owns the reference; the tag is copied.
-/// Fails: GC_HOLD_NONE for out of memory, and when the heap follows as many as it can: then no reference was taken;
-/// fatal for what is not a live object.
+/// Fails: GC_HOLD_NONE for out of memory, when the heap follows as many as it can, and where host code may only look
+/// (rcgc/heap.h): then no reference was taken; fatal for what is not a live object.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn gc_hold_at(obj: NonNull<c_void>, tag: *const c_char, site: *mut rc_site) -> gc_hold {
@@ -36,7 +36,8 @@ pub unsafe extern "C" fn gc_hold_at(obj: NonNull<c_void>, tag: *const c_char, si
 /// Threads: those of the object's heap.
 /// Runs host code: what the death of an object runs.
 /// Fails: RC_ERR_INVALID for a token that was released before, in this or an ended heap: nothing is released, and
-/// `gc_error_message(NULL)` names the tag and both places, as long as its place in the table was not used again.
+/// `gc_error_message(NULL)` names the tag and both places, as long as its place in the table was not used again;
+/// RC_ERR_REFUSED where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn gc_release_hold(hold: gc_hold, site: *mut rc_site) -> rc_status {
     boundary::release_hold(hold, site)
@@ -123,7 +124,7 @@ pub struct gc_leak_result {
     pub bytes_total: i64,
     /// references.
     pub references_total: i64,
-    /// The name of the type of most of the objects left; null when none are.
+    /// The name of the type of most of the objects left, as long as the process lives; null when none are.
     pub type_name: *const c_char,
     /// The place that made most of them: null when it does not leak, when no place is known, and when the heap was
     /// profiled before.

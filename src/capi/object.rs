@@ -73,7 +73,7 @@ pub unsafe extern "C" fn rc_size_of(obj: NonNull<c_void>) -> usize {
 /// `gc_heap_free`.
 ///
 /// Ownership: the caller's reference stays valid for ever and need not be released.
-/// Fails: fatal for what is not a live object, and for one that is dying.
+/// Fails: fatal for what is not a live object, for one that is dying, and where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn rc_immortalize(obj: NonNull<c_void>) {
     boundary::object_immortalize(obj)

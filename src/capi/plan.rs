@@ -50,7 +50,7 @@ use core::ffi::{c_char, c_int};
 /// Runs host code: no; later, when a dump is written, `traverse` of callback types.
 /// Fails: RC_ERR_INVALID for an item that is unknown or has a bad value, and for `oom` or `limit` without a dump:
 /// nothing was started; RC_ERR_REFUSED when something of it could not be started: no memory, on already, or a
-/// collection is running.
+/// collection is running; and where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_plan(heap: *mut gc_heap, plan: *const c_char) -> rc_status {
     boundary::profile_plan(heap, plan)
@@ -66,7 +66,8 @@ pub unsafe extern "C" fn gc_profile_plan(heap: *mut gc_heap, plan: *const c_char
 /// Ownership: nothing; the path is copied.
 /// Runs host code: no; later, when the dump is written, `traverse` of callback types.
 /// Fails: RC_ERR_IN_USE when the signal has a handler, and when another signal is listened to; RC_ERR_INVALID for a null
-/// path and for a signal that cannot be handled; RC_ERR_NO_MEMORY.
+/// path and for a signal that cannot be handled; RC_ERR_REFUSED where host code may only look (rcgc/heap.h);
+/// RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_dump_on_signal(
     heap: *mut gc_heap,

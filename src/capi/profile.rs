@@ -44,8 +44,9 @@ pub const GC_STACKS_UNWIND: u32 = 2;
 pub const GC_STACKS_NONE: u32 = 3;
 
 /// Tells the frames of an interpreter at a sample, the innermost first: puts the addresses of their descriptors into
-/// `out_frames`, at most `room`, and returns how many. Called in the middle of an allocation; what it allocates itself
-/// is not sampled.
+/// `out_frames`, at most `room`, and returns how many. The descriptors are not written to, and their texts are copied.
+/// Called in the middle of an allocation, whose type and heap it cannot end; it may do anything else, also stop the
+/// profile. What it allocates itself is not sampled.
 pub type gc_frames_fn =
     Option<unsafe extern "C" fn(out_frames: *mut *const rc_site, room: usize, ctx: *mut c_void) -> usize>;
 
@@ -118,8 +119,8 @@ pub struct gc_profile_stats {
 /// `gc_profile_stop`, and with the heap.
 ///
 /// Ownership: nothing; the options are copied. Null means the defaults.
-/// Fails: RC_ERR_IN_USE when it is on already; RC_ERR_REFUSED inside a callback of a collection and inside
-/// `traverse`; RC_ERR_INVALID for a bad size or flag; RC_ERR_NO_MEMORY.
+/// Fails: RC_ERR_IN_USE when it is on already; RC_ERR_REFUSED inside a callback of a collection and where host code may
+/// only look (rcgc/heap.h); RC_ERR_INVALID for a bad size or flag; RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_start(
     heap: *mut gc_heap,
@@ -130,7 +131,7 @@ pub unsafe extern "C" fn gc_profile_start(
 
 /// Ends the profile of a heap, and forgets all that it counted. Without one, nothing happens.
 ///
-/// Fails: never.
+/// Fails: fatal where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_stop(heap: *mut gc_heap) {
     boundary::profile_stop(heap)
@@ -388,7 +389,7 @@ pub unsafe extern "C" fn gc_profile_compare(
     boundary::profile_compare(before, before_count, after, after_count, out_rows, room)
 }
 
-/// What `gc_measure` and `gc_leak_check` run.
+/// What `gc_measure` and `gc_leak_check` run. It may do anything but free the heap.
 pub type gc_run_fn = Option<unsafe extern "C" fn(heap: *mut gc_heap, ctx: *mut c_void)>;
 
 /// What happened in a scope. Start from `GC_SCOPE_STATS_INIT`.

@@ -20,7 +20,8 @@ use core::ffi::{c_char, c_int, c_void};
 ///
 /// **The session answers about the moment when it began.** As soon as an object is made or dies, every call of it is
 /// refused with RC_ERR_STALE, but for `gc_query_end`. Counting, and storing references without that, is not noticed and
-/// not in the answers; an edge that is gone has no name in them. Several sessions may be open at once.
+/// not in the answers; an edge that is gone has no name in them, nor has one of an object whose end has begun since, whose
+/// `traverse` is not asked any more. Several sessions may be open at once.
 ///
 /// Ownership: the caller owns the session; `gc_query_end` ends it, also after its heap.
 /// Threads: the heap's; also for every other call of the session.
@@ -35,7 +36,8 @@ pub unsafe extern "C" fn gc_query_begin(heap: *mut gc_heap, out_query: NonNull<*
 /// Ends a session and gives its memory back. Null is RC_OK.
 ///
 /// Ownership: takes the session.
-/// Fails: RC_ERR_IN_USE inside a predicate of the same session; fatal for what is not a session.
+/// Fails: RC_ERR_IN_USE inside a predicate or a `traverse` that a call of the same session runs; fatal for what is not a
+/// session.
 #[no_mangle]
 pub unsafe extern "C" fn gc_query_end(query: *mut gc_query) -> rc_status {
     boundary::query_end(query)

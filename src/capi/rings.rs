@@ -128,7 +128,7 @@ pub struct gc_finding {
     /// The object that it is about: with `GC_FINDING_TOO_MANY_EDGES` the one that the edges lead to, with
     /// `GC_FINDING_DEAD_TARGET` and `GC_FINDING_NO_OBJECT` the one whose edge it is; else null.
     pub object: *mut c_void,
-    /// The type of that object, or the type that it is about; null: none.
+    /// The type of that object, or the type that it is about; null: none, or it has ended.
     pub type_: *mut rc_type,
     /// References to the object.
     pub count: u64,
@@ -138,7 +138,7 @@ pub struct gc_finding {
     pub message: *const c_char,
 }
 
-/// Takes one finding, which is good until it returns. It must not call the library.
+/// Takes one finding, which is good until it returns. It may only look (rcgc/heap.h).
 pub type gc_finding_fn = Option<unsafe extern "C" fn(finding: *const gc_finding, ctx: *mut c_void)>;
 
 /// Checks a heap (null: the default heap): recounts every edge, looks where each one leads, and checks the structures of
@@ -165,11 +165,15 @@ pub unsafe extern "C" fn gc_verify(
 /// default heap): objects that the `traverse` of the dying one had reported no way to are a reference that it forgot.
 /// `gc_verify` names such types; so does the log, once each, as an error.
 ///
+/// What dies in something else that runs inside them is not counted: in other callbacks, in collections, what a weak map, the
+/// garbage list or the queue of finalizers lets go of, temporaries. But a reference that `clear` or `destroy` releases
+/// for somebody else, a variable of the host's or another object's slot, cannot be told from one that was forgotten.
+///
 /// Deaths of objects of such types take longer by what their edges lead to, up to 256 objects; those that lead to
-/// more are not judged.
+/// more, or into another heap, are not judged.
 ///
 /// Runs host code: no; later, in deaths, `traverse`.
-/// Fails: RC_ERR_REFUSED inside a callback of the heap; RC_ERR_NO_MEMORY.
+/// Fails: RC_ERR_REFUSED inside a callback of the heap, also in the log where it tells of such a type; RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_watch_traverse(heap: *mut gc_heap, on: bool) -> rc_status {
     boundary::watch_traverse(heap, on)

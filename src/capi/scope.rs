@@ -144,8 +144,8 @@ pub unsafe extern "C" fn rc_scope_stack_switch(
 ///
 /// Ownership: the stack is gone; what its scopes kept is released.
 /// Runs host code: what the death of an object runs.
-/// Fails: RC_ERR_IN_USE for the current stack, and for one a scope of which is being left; fatal for a stack that is
-/// freed, also with its heap, or none.
+/// Fails: RC_ERR_IN_USE for the current stack, and for one a scope of which is being left; RC_ERR_REFUSED where host code
+/// may only look (rcgc/heap.h); fatal for a stack that is freed, also with its heap, or none.
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_stack_free(stack: *mut rc_scope_stack) -> rc_status {
     boundary::scope_stack_free(stack)

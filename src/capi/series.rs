@@ -104,8 +104,8 @@ pub struct gc_series_event {
 ///
 /// Ownership: nothing; the options are copied. Null means the defaults.
 /// Threads: the heap's. With GC_SERIES_THREAD one is started, which blocks all signals.
-/// Fails: RC_ERR_IN_USE when there is one; RC_ERR_INVALID for a bad size, flag or capacity; RC_ERR_NO_MEMORY, also when
-/// the system gives no thread.
+/// Fails: RC_ERR_IN_USE when there is one; RC_ERR_INVALID for a bad size, flag or capacity; RC_ERR_REFUSED where host code
+/// may only look (rcgc/heap.h); RC_ERR_NO_MEMORY, also when the system gives no thread.
 #[no_mangle]
 pub unsafe extern "C" fn gc_series_start(heap: *mut gc_heap, options: *const gc_series_options) -> rc_status {
     boundary::series_start(heap, options)
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn gc_series_start(heap: *mut gc_heap, options: *const gc_
 /// Ends the series of a heap, and its thread, and forgets what it has. Without one, nothing happens.
 ///
 /// Threads: the heap's; in a forked child the thread is gone already.
-/// Fails: never.
+/// Fails: fatal where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn gc_series_stop(heap: *mut gc_heap) {
     boundary::series_stop(heap)
@@ -185,8 +185,8 @@ pub const GC_WATCH_TRAP: u32 = 2;
 /// write a dump.
 pub const GC_WATCH_DUMP: u32 = 3;
 
-/// Told that a watch was set off, with its number and what it looks at. It may do anything, but another watch is not
-/// set off meanwhile.
+/// Told that a watch was set off, with its number and what it looks at. It may do anything, also end the watch, but another
+/// watch is not set off meanwhile. It may run inside an `rc_new`, whose type and heap it cannot end.
 pub type gc_watch_fn =
     Option<unsafe extern "C" fn(heap: *mut gc_heap, watch: u32, value: u64, ctx: *mut c_void)>;
 
@@ -221,7 +221,7 @@ pub struct gc_watch_spec {
 ///
 /// Ownership: `ctx` stays the host's and must outlive the watch; the path is copied.
 /// Fails: RC_ERR_INVALID for a bad size, an unknown number, a missing callback, path or type, and a type of another
-/// heap; RC_ERR_NO_MEMORY; fatal for a type that is not live.
+/// heap; RC_ERR_REFUSED where host code may only look (rcgc/heap.h); RC_ERR_NO_MEMORY; fatal for a type that is not live.
 #[no_mangle]
 pub unsafe extern "C" fn gc_watch(
     heap: *mut gc_heap,
@@ -233,7 +233,7 @@ pub unsafe extern "C" fn gc_watch(
 
 /// Ends a watch.
 ///
-/// Fails: RC_ERR_INVALID for a number that is of no watch.
+/// Fails: RC_ERR_INVALID for a number that is of no watch; RC_ERR_REFUSED where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn gc_unwatch(heap: *mut gc_heap, watch: u32) -> rc_status {
     boundary::unwatch(heap, watch)

@@ -141,7 +141,9 @@ pub unsafe extern "C" fn rc_type_new(
 /// Ends a type of which no object lives. Null is `RC_OK`.
 ///
 /// Ownership: takes the type.
-/// Fails: RC_ERR_IN_USE while objects of it live, and while a collection of the heap runs; fatal for a pointer that is not a live type.
+/// Fails: RC_ERR_IN_USE while objects of it live, while one is being made (in a callback that runs inside its `rc_new`: a
+/// watch, the frames of a stack), while a collection of the heap runs, and where host code may only look (rcgc/heap.h);
+/// fatal for a pointer that is not a live type.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_free(type_: *mut rc_type) -> rc_status {
     boundary::type_free(type_)

@@ -37,8 +37,8 @@ pub unsafe extern "C" fn rc_weakmap_new(heap: *mut gc_heap) -> *mut rc_weakmap {
 /// Ownership: the map adds its own reference to the value.
 /// Runs host code: what the death of an old value runs.
 /// Fails: RC_ERR_INVALID for a null value, a dying map and a key of another heap, RC_ERR_NO_MEMORY,
-/// RC_ERR_REFUSED for a key that is dying; then nothing changed. Fatal for what is not an object or not a
-/// weak map.
+/// RC_ERR_REFUSED for a key that is dying and where host code may only look (rcgc/heap.h); then nothing changed. Fatal for
+/// what is not an object or not a weak map.
 #[no_mangle]
 pub unsafe extern "C" fn rc_weakmap_set(
     map: NonNull<rc_weakmap>,
@@ -62,7 +62,8 @@ pub unsafe extern "C" fn rc_weakmap_get(map: NonNull<rc_weakmap>, key: NonNull<c
 ///
 /// Ownership: releases the map's reference to the value.
 /// Runs host code: what the death of the value runs.
-/// Fails: `RC_OK` also when there was none; fatal for what is not an object or not a weak map.
+/// Fails: `RC_OK` also when there was none; RC_ERR_REFUSED where host code may only look (rcgc/heap.h); fatal for what is
+/// not an object or not a weak map.
 #[no_mangle]
 pub unsafe extern "C" fn rc_weakmap_remove(map: NonNull<rc_weakmap>, key: NonNull<c_void>) -> rc_status {
     boundary::weakmap_remove(map, key)
@@ -71,7 +72,8 @@ pub unsafe extern "C" fn rc_weakmap_remove(map: NonNull<rc_weakmap>, key: NonNul
 /// Takes a key's entry out and gives its value, or null when there was none.
 ///
 /// Ownership: the caller owns the returned reference, which was the map's.
-/// Fails: null when there is none; fatal for what is not an object or not a weak map.
+/// Fails: null when there is none, and where host code may only look (rcgc/heap.h); fatal for what is not an object or not a
+/// weak map.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_weakmap_take(map: NonNull<rc_weakmap>, key: NonNull<c_void>) -> *mut c_void {

@@ -77,8 +77,9 @@ use crate::life::scope;
 use crate::memory::page;
 use crate::memory::page::PageFlags;
 use crate::memory::range;
-use crate::observe::{self, Collected, Notice};
+use crate::observe::{self, Around, Collected, Notice};
 use crate::sys::{self, errno};
+use core::ptr;
 use events::{Event, Reason};
 use judge::Judge;
 use pace::{Mode, Starved};
@@ -137,6 +138,7 @@ unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
 }
 
 unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
+    host::around(heap, ptr::null_mut(), Around::Aside);
     let start = sys::now_ns();
     let ending = reason == Reason::HeapEnd;
     // Only a full collection makes up for one that was refused.
@@ -198,6 +200,7 @@ unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
     events::notify(heap, &stop);
     let collected = Collected { full: kind == Kind::Full, reclaimed: outcome.reclaimed, pause_ns: pause };
     observe::tell(heap, Notice::Collected(collected));
+    host::around(heap, ptr::null_mut(), Around::After);
     (*heap).phase = if ending { Phase::Ending } else { Phase::Idle };
     check::validate(heap);
     observe::attend(heap);

@@ -9,7 +9,6 @@ use crate::heap::Heap;
 use crate::leaks;
 use crate::leaks::holds::Hold;
 use crate::memory::places::Places;
-use crate::memory::range;
 use crate::out::{Buffer, Out};
 use crate::profile;
 use crate::profile::book::Counters;
@@ -145,8 +144,7 @@ impl Writer<'_> {
             (site_key::PEAK_BYTES, of.peak_bytes),
             (site_key::EXTERNAL_BYTES, format::zigzag(of.external_bytes)),
         ];
-        let kind = range::type_at(of.type_index as usize);
-        let known = !of.mixed && (*kind).is_live();
+        let known = !of.kind().is_null();
         let ages = of.ages.iter().rposition(|&count| count != 0).map_or(0, |last| last + 1);
         self.room(6 + 2 * pairs.len() + of.ages.len(), format::SITES);
         self.buffer.put(number as u64);
@@ -173,10 +171,12 @@ impl Writer<'_> {
         self.end(format::CLOCK);
     }
 
-    unsafe fn put_measures(&mut self, profile: &Profile) {
-        for Total { name, entered, measured, .. } in profile.measures.totals() {
+    unsafe fn put_measures(&mut self, profile: *const Profile) {
+        // One by one: the sink's function may enter and leave scopes.
+        for index in 0..(*profile).measures.totals().len() {
+            let Some(Total { name, entered, measured, .. }) = (*profile).measures.total(index) else { break };
             let pairs = [
-                (measure_key::ENTERED, *entered),
+                (measure_key::ENTERED, entered),
                 (measure_key::ALLOCATED_OBJECTS, measured.allocated_objects),
                 (measure_key::ALLOCATED_BYTES, measured.allocated_bytes),
                 (measure_key::FREED_OBJECTS, measured.freed_objects),
@@ -187,7 +187,7 @@ impl Writer<'_> {
                 (measure_key::DURATION_NS, measured.duration_ns),
             ];
             self.room(2 + 2 * pairs.len(), format::MEASURES);
-            self.put_name(*name);
+            self.put_name(name);
             put_pairs(self.buffer, &pairs);
         }
         self.end(format::MEASURES);

@@ -42,7 +42,7 @@ const AHEAD: usize = 8;
 #[repr(C)]
 pub struct Query {
     ticket: Ticket,
-    /// A call of this session is running host code.
+    /// A call of this session is running host code: others are refused, and so is its end.
     pub busy: bool,
     /// Whether objects must be walked with the heap paused.
     has_traverse: bool,
@@ -303,7 +303,7 @@ impl Query {
         self.ticket.heap().is_some_and(|heap| moment_of(heap) == self.moment)
     }
 
-    /// Runs `walk`, in which a `traverse` may run, with the heap paused.
+    /// Runs `walk`, in which a `traverse` may run, with the heap paused and the session busy: it must not end there.
     ///
     /// # Safety
     /// - As [`Query::heap`].
@@ -315,7 +315,11 @@ impl Query {
         if (*heap).phase == Phase::Judging {
             return Err(Failure::InTraverse);
         }
-        Ok(edges::quietly(heap, || walk(self)))
+        // Read in a traverse, behind this reference's back.
+        (&raw mut self.busy).write_volatile(true);
+        let result = edges::quietly(heap, || walk(self));
+        (&raw mut self.busy).write_volatile(false);
+        Ok(result)
     }
 
     /// The graph.
@@ -382,11 +386,15 @@ impl Query {
     }
 
     /// Calls `each` with every edge of an object, names included, and where it leads to in the session; None: to no
-    /// object of it.
+    /// object of it. One whose end has come past step 2 since the session began has no edges any more: its `destroy` may
+    /// have freed what its `traverse` would read.
     ///
     /// # Safety
     /// - The session is fresh and the heap paused, see [`Query::quietly`].
     pub unsafe fn each_edge(&self, obj: *mut c_void, mut each: impl FnMut(Edge, Option<u32>)) {
+        if !is_listed(header::load(obj)) {
+            return;
+        }
         edges::each_edge(obj, object::type_of(obj), &mut |edge| {
             let place = self.places.find(edge.target as usize).filter(|&place| self.is_listed(place));
             each(edge, place);
@@ -399,7 +407,7 @@ impl Query {
     /// - As [`Query::each_edge`].
     pub unsafe fn edge_between(&self, from: *mut c_void, to: *mut c_void) -> Edge {
         let mut found: Option<Edge> = None;
-        edges::each_edge(from, object::type_of(from), &mut |edge| {
+        self.each_edge(from, |edge, _| {
             if found.is_none() && edge.target == to {
                 found = Some(edge);
             }

@@ -9,7 +9,8 @@ use super::text::EdgeText;
 use crate::base::report::Line;
 use crate::check;
 use crate::heap::Heap;
-use crate::object::edges::Edge;
+use crate::host;
+use crate::object::edges::{self, Edge};
 use crate::object::{self, epitaph, NotAnObject};
 use crate::types::Type;
 use core::ffi::c_void;
@@ -51,39 +52,36 @@ pub struct Finding<'a> {
 /// Referrers that a line names.
 const NAMED_MAX: usize = 4;
 
-/// Checks a heap and gives every finding to `tell`. Returns how many there were.
+/// Checks a heap and gives every finding to `tell`, while the heap may only be looked at. Returns how many there were.
 ///
 /// # Safety
-/// - `heap` is live, only its thread is in it, and every object is walkable; `tell` does not call the library.
+/// - `heap` is live, only its thread is in it, and every object is walkable.
 pub unsafe fn verify(heap: *mut Heap, tell: &mut dyn FnMut(&Finding<'_>)) -> Result<usize, Failure> {
     if (*heap).phase == crate::heap::Phase::Judging {
         return Err(Failure::InTraverse);
     }
-    let mut findings = 0;
+    let none = ptr::null_mut();
+    let tell = &mut |finding: &Finding<'_>| host::tell(heap, || tell(finding));
+    let mut damaged = 0;
+    // Validators look at the heap as it is, not paused.
     check::validate_all(heap, &mut |text| {
-        findings += 1;
+        damaged += 1;
         let text = &Line::of(format_args!("the heap is damaged: {text}"));
-        let none = ptr::null_mut();
-        tell(&Finding {
-            wrong: Wrong::Structure,
-            object: none,
-            kind: ptr::null_mut(),
-            count: 0,
-            edges: 0,
-            text,
-        });
+        let kind = ptr::null_mut();
+        let finding = Finding { wrong: Wrong::Structure, object: none, kind, count: 0, edges: 0, text };
+        edges::quietly(heap, || tell(&finding));
     });
-    if findings != 0 {
-        return Ok(findings);
+    if damaged != 0 {
+        return Ok(damaged);
     }
-    let mut query = Query::new(heap)?;
-    findings += query.quietly(|query| verify_targets(query, tell))?;
-    findings += query.quietly(|query| verify_counts(query, tell))?;
-    findings += lint::each_finding(heap, |kind, text| {
-        let none = ptr::null_mut();
-        tell(&Finding { wrong: Wrong::Unreported, object: none, kind, count: 0, edges: 0, text });
-    });
-    Ok(findings)
+    let query = Query::new(heap)?;
+    Ok(edges::quietly(heap, || {
+        let edges = verify_targets(&query, tell) + verify_counts(&query, tell);
+        let unreported = lint::each_finding(heap, |kind, text| {
+            tell(&Finding { wrong: Wrong::Unreported, object: none, kind, count: 0, edges: 0, text });
+        });
+        edges + unreported
+    }))
 }
 
 /// Looks where each edge leads.

@@ -88,6 +88,8 @@ unsafe fn next_in_page(page: *const Page, from: usize) -> Option<*mut c_void> {
 pub struct Filter {
     /// Of this type only; null: of any.
     pub kind: *mut Type,
+    /// Its serial number, by which it is told from one that took its place.
+    pub kind_serial: u64,
     /// Only those with all of these traits
     pub with: Traits,
     /// and none of these.
@@ -157,6 +159,9 @@ impl Walk {
         if filter.mark_serial != 0 && filter.mark_serial != (*heap).mark_serial {
             return Err(Broken::MarkEnded);
         }
+        if filter.has_ended() {
+            return Ok(core::ptr::null_mut());
+        }
         while let Some(obj) = self.cursor.next(heap) {
             if filter.takes(obj) {
                 return Ok(obj);
@@ -179,6 +184,13 @@ impl Walk {
 }
 
 impl Filter {
+    /// Whether the type has ended, so that nothing more can be given.
+    unsafe fn has_ended(&self) -> bool {
+        // The slot outlasts its type.
+        !self.kind.is_null()
+            && (!(*self.kind).is_live() || (*(*self.kind).books()).serial != self.kind_serial)
+    }
+
     unsafe fn takes(&self, obj: *mut c_void) -> bool {
         if !self.kind.is_null() && object::type_of(obj) != self.kind {
             return false;

@@ -154,39 +154,39 @@ impl Watch {
         };
         self.rows.push(Learned { text, weakest, rings: 0, objects: 0, bytes: 0, largest: 0, breaks: 0 })
     }
+}
 
-    unsafe fn learn(&mut self, heap: *mut Heap) -> Result<(), Failure> {
-        let mut dead = Query::of_dead(heap)?;
-        rings::find(&mut dead)?;
-        let mut shapes = core::mem::take(&mut dead.rings);
-        for number in 0..shapes.rows().len() {
-            let shape = shapes.rows()[number];
-            let (text, weakest) =
-                (CStr::from_ptr(shapes.text(&shape)), CStr::from_ptr(shapes.weakest(&shape)));
-            self.add(text, weakest, &shape)?;
-            if self.log {
-                report::log(
-                    Level::Info,
-                    format_args!(
-                        "heap {}: found dead: {}, {} times, {} objects, {}; weakening {} breaks {}",
-                        CText((*heap).name()),
-                        Sentence(text.as_ptr()),
-                        Number(shape.rings),
-                        Number(shape.objects),
-                        Bytes(shape.bytes),
-                        Sentence(weakest.as_ptr()),
-                        Number(shape.breaks)
-                    ),
-                );
-            }
+/// No reference to the watch is held while host code runs (`traverse`, the log), which may read it; it cannot end there.
+unsafe fn learn_shapes(watch: *mut Watch, heap: *mut Heap) -> Result<(), Failure> {
+    let mut dead = Query::of_dead(heap)?;
+    rings::find(&mut dead)?;
+    let mut shapes = core::mem::take(&mut dead.rings);
+    for number in 0..shapes.rows().len() {
+        let shape = shapes.rows()[number];
+        let (text, weakest) = (CStr::from_ptr(shapes.text(&shape)), CStr::from_ptr(shapes.weakest(&shape)));
+        (*watch).add(text, weakest, &shape)?;
+        if (*watch).log {
+            report::log(
+                Level::Info,
+                format_args!(
+                    "heap {}: found dead: {}, {} times, {} objects, {}; weakening {} breaks {}",
+                    CText((*heap).name()),
+                    Sentence(text.as_ptr()),
+                    Number(shape.rings),
+                    Number(shape.objects),
+                    Bytes(shape.bytes),
+                    Sentence(weakest.as_ptr()),
+                    Number(shape.breaks)
+                ),
+            );
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// A collection has found dead objects, which are whole still.
 unsafe fn learn(heap: *mut Heap, watch: *mut c_void) {
-    if (*(watch as *mut Watch)).learn(heap).is_err() {
+    if learn_shapes(watch as *mut Watch, heap).is_err() {
         report::log(
             Level::Warning,
             format_args!("heap {}: no memory to learn the shapes of what is dead", CText((*heap).name())),

@@ -8,7 +8,7 @@
 use crate::base::list::List;
 use crate::base::report::{self, CText, Level};
 use crate::base::string;
-use crate::heap::Heap;
+use crate::heap::{Heap, Phase};
 use crate::life::count;
 use crate::memory::range::{self, RANGE};
 use crate::object;
@@ -62,6 +62,8 @@ pub enum Wrong {
     Unknown,
     /// It was released before.
     Again(Hold),
+    /// Host code is running that may only look at the heap.
+    OnlyLooking,
 }
 
 static SERIAL: AtomicU64 = AtomicU64::new(0);
@@ -154,9 +156,10 @@ pub unsafe fn take(obj: *mut c_void, tag: *const c_char, site: *const Site) -> u
 }
 
 unsafe fn number(call: &'static str, site: *const Site) -> u32 {
-    match site.is_null() || !site::begin() {
-        true => site::OTHER,
-        false => site::number(call, site),
+    // Also for who has no site: OTHER is one of the list.
+    match site::begin() && !site.is_null() {
+        true => site::number(call, site),
+        false => site::OTHER,
     }
 }
 
@@ -168,6 +171,9 @@ pub unsafe fn release(token: u64, site: *const Site) -> Result<(), Wrong> {
     let index = (token & ((1 << HEAP_BITS) - 1)) as usize;
     if index == 0 || index >= RANGE.heaps_used || !(*range::heap_at(index)).is_live() {
         return Err(Wrong::Unknown);
+    }
+    if (*range::heap_at(index)).phase == Phase::Judging {
+        return Err(Wrong::OnlyLooking);
     }
     let leaks = super::of(range::heap_at(index));
     if leaks.is_null() {
@@ -205,14 +211,20 @@ pub fn tag(hold: &Hold) -> CText {
 /// # Safety
 /// - Only the heap's thread is in the heap, which has leaks.
 pub unsafe fn report(heap: *mut Heap) {
-    for hold in (*super::of(heap)).holds.held() {
+    let mut index = 0;
+    // By number: the log is the host's, who may take and release references there.
+    while let Some(hold) = (*super::of(heap)).holds.places.get(index) {
+        index += 1;
+        if hold.obj.is_null() {
+            continue;
+        }
         if let Some(place) = site::place(hold.site) {
             report::log(
                 Level::Warning,
                 format_args!(
                     "heap {}: hold {} on {} {:p}, taken at {place}, was not released",
                     CText((*heap).name()),
-                    tag(hold),
+                    tag(&hold),
                     (*object::type_of(hold.obj)).name(),
                     hold.obj
                 ),

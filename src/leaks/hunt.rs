@@ -15,8 +15,7 @@ use crate::host::{self, RunFn};
 use crate::life::finalizers;
 use crate::profile;
 use crate::profile::query::{self, Group, Query, Sort};
-use crate::profile::site::Place;
-use crate::types::Type;
+use crate::profile::site::{self, Place};
 use core::ffi::{c_char, c_void};
 use core::fmt::Write;
 use core::ptr;
@@ -44,7 +43,8 @@ pub struct Found {
     pub bytes_total: i64,
     /// As `objects_total`.
     pub references_total: i64,
-    /// The type that most objects of a run are of; null when none are left.
+    /// The type that most objects of a run are of; null when none are left. In the list of sites: the function may have
+    /// ended the type.
     pub type_name: *const c_char,
     /// The site that made most of them, where it is known.
     pub place: Option<Place>,
@@ -76,39 +76,35 @@ unsafe fn numbers(heap: *mut Heap) -> Numbers {
     }
 }
 
-/// Live objects of a type.
-#[derive(Clone, Copy)]
-struct Living {
-    kind: *mut Type,
-    /// The type's, which no other has or had; they fall.
-    serial: u64,
-    live: u64,
-}
-
-/// Live objects of each type.
-unsafe fn types(heap: *mut Heap) -> List<Living> {
+/// Serial numbers of the types, and their live objects; in the order of the heap's list, which is that of falling numbers.
+/// No pointers: between runs types may end.
+unsafe fn types(heap: *mut Heap) -> List<(u64, u64)> {
     let mut all = List::new();
     // What finds no room is not named.
     (*heap).each_type(|kind| {
-        let _ = all.push(Living { kind, serial: (*(*kind).books()).serial, live: (*kind).live() });
+        let _ = all.push(((*(*kind).books()).serial, (*kind).live()));
     });
     all
 }
 
-/// The type with the greatest increase. Types are listed latest first: one pass over both.
-unsafe fn grown(before: &List<Living>, after: &List<Living>) -> *const c_char {
-    let (mut most, mut name) = (0, ptr::null());
-    let mut rest = before.as_slice();
-    for now in after.as_slice() {
-        while let Some((_, older)) = rest.split_first().filter(|(first, _)| first.serial > now.serial) {
-            rest = older;
+/// The name of the type with the greatest increase.
+unsafe fn grown(heap: *mut Heap, before: &List<(u64, u64)>) -> *const c_char {
+    let mut most = (0, ptr::null());
+    (*heap).each_type(|kind| {
+        let serial = (*(*kind).books()).serial;
+        let place = before.as_slice().binary_search_by(|entry| serial.cmp(&entry.0));
+        let old = place.ok().and_then(|place| before.get(place)).map_or(0, |entry| entry.1);
+        if (*kind).live().saturating_sub(old) > most.0 {
+            most = ((*kind).live() - old, (*kind).name().0);
         }
-        let old = rest.first().filter(|first| first.serial == now.serial).map_or(0, |first| first.live);
-        if now.live.saturating_sub(old) > most {
-            (most, name) = (now.live - old, (*now.kind).name().0);
-        }
+    });
+    if most.1.is_null() || !site::begin() {
+        return ptr::null();
     }
-    name
+    match site::number_of_type(most.1) {
+        site::OTHER => ptr::null(),
+        id => site::place(id).map_or(ptr::null(), |place| place.function),
+    }
 }
 
 unsafe fn run_once(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Status {
@@ -160,7 +156,6 @@ pub unsafe fn hunt(heap: *mut Heap, function: RunFn, ctx: *mut c_void, warm_ups:
         least.references = least.references.min(now.references - last.references);
         last = now;
     }
-    let mut types_after = types(heap);
     let mut found = Found {
         objects: least.objects,
         bytes: least.bytes,
@@ -168,12 +163,11 @@ pub unsafe fn hunt(heap: *mut Heap, function: RunFn, ctx: *mut c_void, warm_ups:
         objects_total: last.objects - first.objects,
         bytes_total: last.bytes - first.bytes,
         references_total: last.references - first.references,
-        type_name: grown(&types_before, &types_after),
+        type_name: grown(heap, &types_before),
         place: None,
         given_up,
     };
     types_before.end();
-    types_after.end();
     if found.is_leaking() && !given_up {
         found.place = place_of_leak(heap, function, ctx);
         say(heap, &found, runs);
@@ -186,8 +180,10 @@ unsafe fn place_of_leak(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> O
     if !profile::of(heap).is_null() || profile::start(heap, &profile::Options::EXACT).is_err() {
         return None;
     }
+    let started = profile::started(heap);
     run_once(heap, function, ctx);
-    if profile::exact(heap).is_null() {
+    if profile::exact(heap).is_null() || profile::started(heap) != started {
+        // The function stopped it, and may have one of its own.
         return None;
     }
     let query = Query {
@@ -198,9 +194,11 @@ unsafe fn place_of_leak(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> O
         function: ptr::null(),
         type_name: ptr::null(),
     };
-    let mut rows = query::rows(heap, &query)?;
-    let place = rows.get(0).filter(|row| row.counters.live_objects() != 0).map(|row| row.place);
-    rows.end();
+    let mut place = None;
+    if let Some(mut rows) = query::rows(heap, &query) {
+        place = rows.get(0).filter(|row| row.counters.live_objects() != 0).map(|row| row.place);
+        rows.end();
+    }
     profile::stop(heap);
     place
 }

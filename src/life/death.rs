@@ -37,6 +37,7 @@ use crate::memory::page::{self, Page, PAGE_BYTES};
 use crate::memory::range;
 use crate::object;
 use crate::object::slots;
+use crate::observe::Around;
 use crate::sys;
 use crate::types::{Type, TypeFlags, NO_HIGH, SIMPLE_MAX};
 use core::ffi::c_void;
@@ -531,6 +532,7 @@ unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queu
 #[inline(never)]
 unsafe fn end_deep(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue: &mut Queue) {
     if host::is_deep(heap) {
+        host::around(heap, ptr::null_mut(), Around::PutOff);
         return put_off(obj, heap);
     }
     let outer = host::enter_nest(heap);

@@ -190,11 +190,13 @@ pub unsafe fn leave_with(heap: *mut Heap, mark: u64, obj: *mut c_void) -> Result
 pub unsafe fn end_block(heap: *mut Heap, mark: u64) {
     let Err(why) = leave(heap, mark) else { return };
     let found = find(heap, mark).filter(|_| why.is_about_order());
-    let Some((stack, depth)) = found else {
+    if found.is_none() {
         return say(heap, "the end of an RC_SCOPE", &why, "nothing was released");
-    };
+    }
     say(heap, "the end of an RC_SCOPE", &why, "it is left with those inside it");
-    let Some(open) = (*stack).open.get(depth).filter(|open| open.mark == mark) else { return };
+    // Whoever reads the log may have left it, or freed its stack.
+    let Some((stack, depth)) = find(heap, mark) else { return };
+    let Some(open) = (*stack).open.get(depth) else { return };
     // Its name may be gone when it is closed, so what is known by name ends now.
     tell_left(heap, stack, &open, false);
     (*stack).open.set(depth, Open { over: true, name: ptr::null(), ..open });
@@ -307,17 +309,19 @@ pub unsafe fn keep(heap: *mut Heap, obj: *mut c_void) -> bool {
 /// order in which each stack was given them. The name is null when the scope has none, and for what no open scope keeps.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; `each` changes no scope.
+/// - Only the heap's thread is in the heap; `each` leaves open what is open.
 pub unsafe fn each_kept(heap: *mut Heap, mut each: impl FnMut(*const c_char, *mut c_void)) {
     each_stack(heap, |stack| {
-        let mut depth = 0;
+        let (mut index, mut depth) = (0, 0);
         let mut name = ptr::null();
-        for (index, &obj) in (*stack).kept.as_slice().iter().enumerate() {
+        // Looked up anew each time, since `each` may run host code, which may have scopes of its own.
+        while let Some(obj) = (*stack).kept.get(index) {
             while let Some(open) = (*stack).open.get(depth).filter(|open| open.start <= index) {
                 name = open.name;
                 depth += 1;
             }
             each(name, obj);
+            index += 1;
         }
     });
 }

@@ -21,6 +21,7 @@
 
 use crate::header::{self, Flags, Header, LOCAL};
 use crate::heap::Heap;
+use crate::host;
 use crate::life::count;
 use crate::life::death::Queue;
 use crate::life::weak::{self, Cell};
@@ -160,7 +161,7 @@ pub unsafe fn set(map: *mut WeakMap, key: *mut c_void, value: *mut c_void) -> bo
     if !entry.is_null() {
         count::incref(value);
         let old = core::mem::replace(&mut (*entry).value, value);
-        count::decref(old);
+        release(old);
         return true;
     }
     if !make_room(map) {
@@ -225,6 +226,14 @@ pub unsafe fn take(map: *mut WeakMap, key: *mut c_void) -> *mut c_void {
     let value = (*entry).value;
     give_entry(entry);
     value
+}
+
+/// Releases what was a map's, whoever asked for it.
+///
+/// # Safety
+/// - `value` was owned.
+pub unsafe fn release(value: *mut c_void) {
+    host::aside((*object::type_of(value)).heap, || count::decref(value));
 }
 
 /// How many entries a map has.

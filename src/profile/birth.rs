@@ -48,16 +48,16 @@ unsafe fn is_due(kind: *mut Type, bytes: u64) -> bool {
 pub unsafe fn new(kind: *mut Type, site: *const Site) -> *mut c_void {
     let heap = (*kind).heap;
     let stride = (*kind).stride as usize;
-    object::charge(kind, stride);
+    let _ = object::charge(kind, stride, true);
     if !(*kind).flags.contains(TypeFlags::PROFILED) {
-        // A collection in `charge` ran host code that stopped the profile.
+        // Host code that `charge` ran stopped the profile.
         return object::new(kind);
     }
     if finalizers::is_queued(&*heap, &*kind) && !finalizers::reserve(heap, 1) {
         return ptr::null_mut();
     }
     (*kind).note_peak();
-    if !object::fill(kind, (*kind).class, &raw mut (*kind).run) {
+    if !object::fill(kind, (*kind).class, &raw mut (*kind).run, true) {
         return ptr::null_mut();
     }
     // Profiled types have no ration: each object is granted by itself.
@@ -95,7 +95,7 @@ pub unsafe fn new_array(kind: *mut Type, length: usize, site: *const Site) -> *m
 /// # Safety
 /// - As [`new_array`]; the type is COUNT_BYTES.
 pub unsafe fn new_array_here(kind: *mut Type, length: usize, site: *const Site) -> *mut c_void {
-    let obj = object::new_sized(kind, length);
+    let obj = object::new_sized(kind, length, true);
     let profile = super::exact((*kind).heap);
     if !obj.is_null() && !profile.is_null() {
         let bytes = (*range::page_of(obj as usize)).block_bytes() as u64;

@@ -1,6 +1,8 @@
 //! The counters of one heap's sites, by their numbers in the process's list.
 
+use crate::memory::range;
 use crate::sys;
+use crate::types::Type;
 use core::ptr;
 
 /// Buckets of a histogram of ages: bucket i counts objects that ended when at least 2^(i-1), and less than
@@ -29,15 +31,17 @@ pub struct Counters {
     /// The type of the object made last.
     pub type_index: u32,
     /// Objects of another type were made here, too.
-    pub mixed: bool,
+    mixed: bool,
     /// Of the objects ended, the ones that a collection found dead.
     pub reclaimed_objects: u64,
     /// Bytes that its live objects keep elsewhere, as their host told since the profile began.
     pub external_bytes: i64,
     /// See [`AGE_BUCKETS`].
     pub ages: [u64; AGE_BUCKETS],
+    /// The serial number of the first type that had the index: when that one has ended, another one may have it.
+    type_serial: u64,
     /// To a power of two: the counters of a number are found by a shift.
-    spare: [u64; 14],
+    spare: [u64; 13],
 }
 
 static_assertions::const_assert!(size_of::<Counters>().is_power_of_two());
@@ -69,6 +73,21 @@ impl Counters {
         if type_index != self.type_index {
             self.mixed |= self.allocated_objects != 1;
             self.type_index = type_index;
+            // SAFETY: an object of the type has just been made.
+            self.type_serial = unsafe { (*(*range::type_at(type_index as usize)).books()).serial };
+        }
+    }
+
+    /// The type of all objects that were made here; null when there are several, and when it has ended.
+    ///
+    /// # Safety
+    /// - Objects were made here.
+    pub unsafe fn kind(&self) -> *const Type {
+        // The slot outlasts its type.
+        let kind = range::type_at(self.type_index as usize);
+        match !self.mixed && (*kind).is_live() && (*(*kind).books()).serial == self.type_serial {
+            true => kind,
+            false => ptr::null(),
         }
     }
 

@@ -124,24 +124,34 @@ pub unsafe fn mark(cursor: &mut Cursor, site: *const site::Site) {
     cursor.freed_bytes = freed;
 }
 
-/// Writes the table of each function.
+fn key(total: &LineTotal) -> Option<Place> {
+    site::place(total.site)
+}
+
+/// What all lines did, those of a function together. A copy, since the function that takes a text may have marks, too. None for
+/// out of memory.
 ///
 /// # Safety
 /// - The heap is profiled, and only its thread is in it.
-pub unsafe fn write(heap: *mut Heap, options: &Options, out: &mut dyn Write) -> fmt::Result {
-    let lines = &mut (*super::of(heap)).lines;
-    let key = |total: &LineTotal| site::place(total.site);
-    lines.totals.as_mut_slice().sort_unstable_by(|left, right| match (key(left), key(right)) {
+pub unsafe fn sorted(heap: *mut Heap) -> Option<List<LineTotal>> {
+    let mut all = List::new();
+    if !(*super::of(heap)).lines.totals.as_slice().iter().all(|total| all.push(*total)) {
+        all.end();
+        return None;
+    }
+    all.as_mut_slice().sort_unstable_by(|left, right| match (key(left), key(right)) {
         (Some(left), Some(right)) => query::order(&left, &right),
         (left, right) => left.is_some().cmp(&right.is_some()),
     });
-    // The totals have moved.
-    for index in 0..lines.totals.len() {
-        if let Some(total) = lines.totals.get(index) {
-            lines.places.set(total.site as usize, index as u32 + 1);
-        }
-    }
-    let mut rest = lines.totals.as_slice();
+    Some(all)
+}
+
+/// Writes the table of each function, of what [`sorted`] gave.
+///
+/// # Safety
+/// - As there.
+pub unsafe fn write(lines: &[LineTotal], options: &Options, out: &mut dyn Write) -> fmt::Result {
+    let mut rest = lines;
     while let Some(first) = rest.first().and_then(key) {
         let same = |total: &&LineTotal| key(total).is_some_and(|place| same_function(&first, &place));
         let (function, others) = rest.split_at(rest.iter().take_while(same).count().max(1));

@@ -200,6 +200,11 @@ impl Measures {
         self.totals.as_slice()
     }
 
+    /// One of these, for who runs host code in between: it may leave scopes, and the table moves.
+    pub fn total(&self, index: usize) -> Option<Total> {
+        self.totals.get(index)
+    }
+
     /// Bytes of all this.
     pub fn own_bytes(&self) -> u64 {
         self.turns.own_bytes() + self.totals.own_bytes() + self.by_name.own_bytes()
@@ -504,6 +509,7 @@ pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Result<
     if super::exact(heap).is_null() {
         return Err(NotMeasured::NotExact);
     }
+    let started = super::started(heap);
     let mark = scope::enter(heap, ptr::null());
     let measured = match mark != 0 && so_far(heap, mark).is_some() {
         false => Err(NotMeasured::NoMemory),
@@ -511,7 +517,7 @@ pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Result<
             let border = scope::begin_callback(heap);
             host::run(heap, function, ctx);
             // What the scope keeps is released before it is looked at.
-            let left = so_far_empty(heap, mark);
+            let left = so_far_empty(heap, mark).filter(|_| super::started(heap) == started);
             scope::end_callback(heap, border);
             left.ok_or(NotMeasured::Lost)
         }
@@ -520,7 +526,8 @@ pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Result<
         // The function may have left it, which was noticed.
         let _ = scope::leave(heap, mark);
     }
-    if own {
+    // Unless the function stopped it: what it started is its own.
+    if own && super::started(heap) == started {
         super::stop(heap);
     }
     measured

@@ -194,6 +194,14 @@ pub unsafe fn exact(heap: *mut Heap) -> *mut Profile {
     profile
 }
 
+/// Which profile a heap has, by the moment when it began; 0: none.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn started(heap: *mut Heap) -> u64 {
+    of(heap).as_ref().map_or(0, |profile| profile.started_ns)
+}
+
 /// Starts the profile of a heap: every object that lives is counted as made before.
 ///
 /// # Safety

@@ -6,7 +6,6 @@ use super::site::{self, Place};
 use super::Profile;
 use crate::base::list::List;
 use crate::heap::Heap;
-use crate::memory::range;
 use core::cmp::Ordering;
 use core::ffi::{c_char, CStr};
 use core::ptr;
@@ -151,9 +150,7 @@ pub fn glob(pattern: &[u8], text: &[u8]) -> bool {
 
 unsafe fn row_of(id: u32, counters: &Counters) -> Option<Row> {
     let place = site::place(id)?;
-    let kind = range::type_at(counters.type_index as usize);
-    let known = !counters.mixed && (*kind).is_live();
-    let type_name = if known { (*kind).name().0 } else { ptr::null() };
+    let type_name = counters.kind().as_ref().map_or(ptr::null(), |kind| kind.name().0);
     Some(Row { site: id, sites: 1, place, type_name, counters: *counters })
 }
 

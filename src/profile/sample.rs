@@ -20,7 +20,6 @@ use super::{birth, entry, Profile};
 use crate::base::index::{mix, Index};
 use crate::base::list::List;
 use crate::header::{self, Flags};
-use crate::heap::Heap;
 use crate::host::{self, FramesFn};
 use crate::memory::range;
 use crate::object;
@@ -450,7 +449,7 @@ unsafe fn new_array_slow(kind: *mut Type, length: usize) -> *mut c_void {
         && object::bytes_of(&*kind, length).is_some_and(|bytes| (*samples).falls_into(&*kind, bytes as u64));
     match falls {
         true => entry::new_array_sampled(kind, length, ptr::null()),
-        false => object::new_sized(kind, length),
+        false => object::new_sized(kind, length, false),
     }
 }
 
@@ -460,7 +459,7 @@ unsafe fn new_array_slow(kind: *mut Type, length: usize) -> *mut c_void {
 /// - As `birth::new_at`.
 pub unsafe fn new(kind: *mut Type, site: *const Site, frame: usize, back: usize) -> *mut c_void {
     let mut frames = Frames::new();
-    take_stack((*kind).heap, frame, back, &mut frames);
+    take_stack(kind, frame, back, &mut frames);
     let obj = match (*kind).flags.contains(TypeFlags::PROFILED) {
         true => birth::new(kind, site),
         false => object::new_within(kind, 1),
@@ -481,17 +480,18 @@ pub unsafe fn new_array(
     back: usize,
 ) -> *mut c_void {
     let mut frames = Frames::new();
-    take_stack((*kind).heap, frame, back, &mut frames);
+    take_stack(kind, frame, back, &mut frames);
     let obj = match (*kind).flags.contains(TypeFlags::PROFILED) {
         true => birth::new_array_here(kind, length, site),
-        false => object::new_sized(kind, length),
+        false => object::new_sized(kind, length, false),
     };
     enter(kind, obj, &frames);
     obj
 }
 
 /// Host's frames first, which are inside, then native ones.
-unsafe fn take_stack(heap: *mut Heap, frame: usize, back: usize, frames: &mut Frames) {
+unsafe fn take_stack(kind: *mut Type, frame: usize, back: usize, frames: &mut Frames) {
+    let heap = (*kind).heap;
     let samples = (*super::of(heap)).samples;
     let options = *(*samples).options();
     if let Some(function) = options.frames {
@@ -499,10 +499,15 @@ unsafe fn take_stack(heap: *mut Heap, frame: usize, back: usize, frames: &mut Fr
         (*samples).asking = true;
         // Nothing that is allocated meanwhile is sampled.
         (*super::of(heap)).due_bytes = u64::MAX;
-        let count = host::frames(heap, function, &mut sites, options.ctx);
+        let mut count = 0;
+        object::while_pinned(kind, true, |heap| {
+            count = host::frames(heap, function, &mut sites, options.ctx);
+            true
+        });
         for &site in sites.get(..count.min(DEPTH_MAX)).unwrap_or(&[]) {
             if !site.is_null() {
-                frames.push(HOST_FRAME | site::number("gc_frames_fn", site) as u64, options.depth as usize);
+                let number = site::number_of_constant("gc_frames_fn", site);
+                frames.push(HOST_FRAME | number as u64, options.depth as usize);
             }
         }
         // It may have stopped the profile, and started another one.

@@ -104,12 +104,23 @@ pub unsafe fn number(call: &'static str, site: *const Site) -> u32 {
     }
 }
 
+/// As [`number`], of a descriptor that is not written to: hosts give frames as constants.
+///
+/// # Safety
+/// - As [`number`].
+pub unsafe fn number_of_constant(call: &'static str, site: *const Site) -> u32 {
+    match (*site).known_number() {
+        id if id < COUNT.load(Ordering::Relaxed) => id,
+        _ => look_up(call, site),
+    }
+}
+
 /// Sites in the list.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 #[cold]
 #[inline(never)]
-unsafe fn number_new(call: &'static str, site: *const Site) -> u32 {
+unsafe fn look_up(call: &'static str, site: *const Site) -> u32 {
     let found = (*site).id.load(Ordering::Relaxed);
     // A number that the list does not have is from before the library was unloaded, and loaded again.
     if found != 0 && (*site).known_number() as usize >= SITE_COUNT_MAX {
@@ -119,7 +130,13 @@ unsafe fn number_new(call: &'static str, site: *const Site) -> u32 {
         ));
     }
     let file = if (*site).file.is_null() { c"(no file)".as_ptr() } else { (*site).file };
-    let id = number_of(file, (*site).function, (*site).line);
+    number_of(file, (*site).function, (*site).line)
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn number_new(call: &'static str, site: *const Site) -> u32 {
+    let id = look_up(call, site);
     if id != OTHER {
         (*site).id.store(NUMBERED_FROM + id, Ordering::Relaxed);
     }

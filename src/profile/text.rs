@@ -133,15 +133,20 @@ pub unsafe fn write(heap: *mut Heap, options: &Options) -> Result<(), Failed> {
         type_name: ptr::null(),
     };
     let mut rows = query::rows(heap, &query).ok_or(Failed::NoMemory)?;
+    let Some(mut marked) = lines::sorted(heap) else {
+        rows.end();
+        return Err(Failed::NoMemory);
+    };
     (*heap).set_paused(true);
     (*heap).phase = Phase::Judging;
     let mut text = Text { heap, sink: options.sink, buffer: [0; BUFFER_BYTES], len: 0, failed: 0 };
     // A failure is kept in the text.
-    let _ = write_parts(heap, options, rows.as_slice(), &mut text);
+    let _ = write_parts(heap, options, rows.as_slice(), marked.as_slice(), &mut text);
     text.flush();
     (*heap).phase = Phase::Idle;
     (*heap).set_paused(false);
     rows.end();
+    marked.end();
     match text.failed {
         0 => Ok(()),
         errno => Err(Failed::Write(errno)),
@@ -152,6 +157,7 @@ unsafe fn write_parts(
     heap: *mut Heap,
     options: &Options,
     rows: &[query::Row],
+    marked: &[lines::LineTotal],
     out: &mut dyn Write,
 ) -> fmt::Result {
     if options.parts & TOTALS != 0 {
@@ -164,7 +170,7 @@ unsafe fn write_parts(
         write_scopes(heap, options, out)?;
     }
     if options.parts & LINES != 0 {
-        lines::write(heap, options, out)?;
+        lines::write(marked, options, out)?;
     }
     Ok(())
 }
@@ -213,8 +219,9 @@ fn write_sites(options: &Options, rows: &[query::Row], out: &mut dyn Write) -> f
 }
 
 unsafe fn write_scopes(heap: *mut Heap, options: &Options, out: &mut dyn Write) -> fmt::Result {
-    let totals = (*super::of(heap)).measures.totals();
-    if totals.is_empty() {
+    // One by one: the function that takes the text may enter and leave scopes.
+    let count = (*super::of(heap)).measures.totals().len();
+    if count == 0 {
         return Ok(());
     }
     let bytes = |bytes: i64| Bytes { bytes, decimals: options.decimals };
@@ -223,7 +230,8 @@ unsafe fn write_scopes(heap: *mut Heap, options: &Options, out: &mut dyn Write) 
         "{:>10} {:>14} {:>14} {:>14} {:>14} {:>10} {:>12}   Scope",
         "Entered", "Allocated", "Freed", "Net", "Peak inside", "survivors", "us inside"
     )?;
-    for total in totals.iter().take(options.limit) {
+    for index in 0..count.min(options.limit) {
+        let Some(total) = (*super::of(heap)).measures.total(index) else { break };
         let measured = &total.measured;
         writeln!(
             out,

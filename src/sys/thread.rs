@@ -78,6 +78,12 @@ impl OwnWord {
     }
 }
 
+/// A number of the calling thread's, which no other thread that lives has. Not 0.
+pub fn this() -> usize {
+    // SAFETY: takes nothing.
+    unsafe { libc::pthread_self() as usize }
+}
+
 /// A thread that calls a function at every interval until it is stopped. Must not move while it runs.
 pub struct Ticker {
     thread: libc::pthread_t,

@@ -49,6 +49,7 @@ unsafe fn collect_kind(call: &str, heap: *mut Heap, kind: Kind) -> usize {
         keep_status(core::ptr::null_mut(), RC_ERR_NO_MEMORY);
         return 0;
     };
+    let _pin = Pin::on(heap);
     let (reclaimed, status) = match kind {
         Kind::Full => cycle::collect_and_trim(heap),
         Kind::Young => cycle::collect(heap, kind),
@@ -73,6 +74,7 @@ pub(super) unsafe fn keep_outcome(call: &str, heap: *mut Heap, status: Status) {
 
 pub(in crate::capi) unsafe fn safepoint(heap: *mut Heap) {
     if let Some(heap) = heap_of("gc_safepoint", heap) {
+        let _pin = Pin::on(heap);
         cycle::safepoint(heap);
     }
 }
@@ -221,6 +223,26 @@ pub(in crate::capi) unsafe fn is_finalized(obj: NonNull<c_void>) -> bool {
     checked("gc_is_finalized", obj.0).has(Flags::FINALIZED)
 }
 
+/// What runs while a heap may only be looked at.
+pub(super) const LOOKING: &str =
+    "a traverse, or the function that takes a dump, a text or a finding, is running, which may only look";
+
+/// Whether host code is running that may only look at the heap: then the sentence is kept, and the call is refused.
+pub(super) unsafe fn only_looking(call: &str, heap: *mut Heap) -> bool {
+    let looking = (*heap).phase == Phase::Judging;
+    if looking {
+        (*heap).set_error(format_args!("{call}: {LOOKING}"));
+    }
+    looking
+}
+
+/// As [`only_looking`], for calls that have no status: fatal.
+pub(super) unsafe fn not_looking(call: &str, heap: *mut Heap) {
+    if (*heap).phase == Phase::Judging {
+        report::fatal(format_args!("{call}: {LOOKING} (heap {})", CText((*heap).name())));
+    }
+}
+
 /// A change of what collections see, refused while one is running.
 unsafe fn unless_collecting(call: &str, heap: *mut Heap, change: unsafe fn(*mut Heap) -> bool) -> rc_status {
     let Some(heap) = heap_of(call, heap) else { return RC_ERR_NO_MEMORY };
@@ -270,7 +292,8 @@ pub(in crate::capi) unsafe fn garbage_get(heap: *mut Heap, index: usize) -> *mut
 
 pub(in crate::capi) unsafe fn garbage_clear(heap: *mut Heap) {
     if let Some(heap) = heap_of("gc_garbage_clear", heap) {
-        cycle::garbage_clear(heap);
+        let _pin = Pin::on(heap);
+        host::aside(heap, || cycle::garbage_clear(heap));
     }
 }
 
@@ -326,7 +349,8 @@ pub(in crate::capi) unsafe fn run_finalizers(heap: *mut Heap) -> usize {
         keep_status(core::ptr::null_mut(), RC_ERR_NO_MEMORY);
         return 0;
     };
-    let ran = finalizers::run(heap);
+    let _pin = Pin::on(heap);
+    let ran = host::aside(heap, || finalizers::run(heap));
     keep_outcome(CALL, heap, ran.status);
     ran.callbacks as usize
 }

@@ -71,6 +71,7 @@ pub(in crate::capi) unsafe fn iter_begin(
     }
     let mut wanted = Filter {
         kind: core::ptr::null_mut(),
+        kind_serial: 0,
         with: Traits::empty(),
         without: Traits::empty(),
         mark_serial: 0,
@@ -94,6 +95,9 @@ pub(in crate::capi) unsafe fn iter_begin(
             return refuse_in(heap, RC_ERR_INVALID, format_args!("{CALL}: the type is another heap's"));
         }
         (wanted.kind, wanted.with, wanted.without) = (filter.type_, with, without);
+        if !filter.type_.is_null() {
+            wanted.kind_serial = (*(*filter.type_).books()).serial;
+        }
         if filter.serial_min != 0 || filter.serial_max != 0 {
             if profile::exact(heap).is_null() {
                 return refuse_in(
@@ -269,6 +273,9 @@ pub(in crate::capi) unsafe fn growth_mark(
     }
     if flags & !GC_MARK_OBJECTS != 0 {
         return refuse_in(heap, RC_ERR_INVALID, format_args!("{CALL}: flags {flags:#x} are not known"));
+    }
+    if only_looking(CALL, heap) {
+        return RC_ERR_REFUSED;
     }
     let mark = growth::mark(heap, flags & GC_MARK_OBJECTS != 0);
     if mark.is_null() {

@@ -24,6 +24,9 @@ pub(in crate::capi) unsafe fn hold_at(
     site: *mut rc_site,
 ) -> gc_hold {
     checked("gc_hold_at", obj.0);
+    if only_looking("gc_hold_at", (*object::type_of(obj.0)).heap) {
+        return GC_HOLD_NONE;
+    }
     let token = holds::take(obj.0, tag, site as *const Site);
     if token == GC_HOLD_NONE {
         (*(*object::type_of(obj.0)).heap).set_error(format_args!(
@@ -44,6 +47,10 @@ pub(in crate::capi) unsafe fn release_hold(hold: gc_hold, site: *mut rc_site) ->
             "gc_release_hold: no reference of a live heap has the token {hold:#x}: released before, or never taken"
         )),
         Err(Wrong::Again(hold)) => again(&hold),
+        Err(Wrong::OnlyLooking) => {
+            report::set_process_error(&Line::of(format_args!("gc_release_hold: {LOOKING}")));
+            return RC_ERR_REFUSED;
+        }
     };
     report::set_process_error(&line);
     RC_ERR_INVALID
@@ -100,6 +107,7 @@ pub(in crate::capi) unsafe fn check_expected(heap: *mut Heap) -> usize {
         keep_status(core::ptr::null_mut(), RC_ERR_NO_MEMORY);
         return 0;
     };
+    let _pin = Pin::on(heap);
     let (alive, status) = expected::check(heap, true);
     keep_outcome(CALL, heap, status);
     alive
@@ -130,6 +138,7 @@ pub(in crate::capi) unsafe fn leak_check(
         (*heap).set_error(format_args!("{CALL}: struct_size is not the size of the struct"));
         return RC_ERR_INVALID;
     }
+    let _pin = Pin::on(heap);
     let found = hunt::hunt(heap, function, ctx, warm_ups, runs);
     if found.given_up {
         (*heap).set_error(format_args!("{CALL}: no memory for a collection, so what is left is not known"));

@@ -81,6 +81,8 @@ unsafe fn scope_do(
         return RC_OK;
     }
     let Some(heap) = heap_of(call, heap) else { return RC_ERR_NO_MEMORY };
+    // What it kept may be another heap's, whose callbacks are not this one's.
+    let _pin = Pin::on(heap);
     match what(heap, mark) {
         Ok(()) => RC_OK,
         Err(why) => scope_refused(heap, call, why),
@@ -106,6 +108,7 @@ pub(in crate::capi) unsafe fn scope_leave_with(heap: *mut Heap, mark: u64, obj: 
     }
     checked(CALL, obj);
     let Some(heap) = heap_of(CALL, heap) else { return RC_ERR_NO_MEMORY };
+    let _pin = Pin::on(heap);
     match scope::leave_with(heap, mark, obj) {
         Ok(()) => RC_OK,
         Err(why) => scope_refused(heap, CALL, why),
@@ -115,6 +118,7 @@ pub(in crate::capi) unsafe fn scope_leave_with(heap: *mut Heap, mark: u64, obj: 
 pub(in crate::capi) unsafe fn scope_end_block(heap: *mut Heap, mark: u64) {
     if mark != 0 {
         if let Some(heap) = heap_of("rc_scope_end_block", heap) {
+            let _pin = Pin::on(heap);
             scope::end_block(heap, mark);
         }
     }
@@ -173,6 +177,10 @@ pub(in crate::capi) unsafe fn scope_stack_free(stack: *mut ScopeStack) -> rc_sta
         return RC_OK;
     }
     let heap = (*scope_stack_checked(CALL, stack)).heap();
+    if only_looking(CALL, heap) {
+        return RC_ERR_REFUSED;
+    }
+    let _pin = Pin::on(heap);
     if !scope::free_stack(stack) {
         (*heap).set_error(format_args!("{CALL}: it is the current one, or a scope of it is being left"));
         return RC_ERR_IN_USE;
@@ -241,6 +249,9 @@ pub(in crate::capi) unsafe fn weakmap_set(
         return RC_ERR_INVALID;
     }
     checked(CALL, value);
+    if only_looking(CALL, heap) {
+        return RC_ERR_REFUSED;
+    }
     if !object::is_settled(key_header) {
         heap.set_error(format_args!("{CALL}: the key is dying"));
         return RC_ERR_REFUSED;
@@ -259,18 +270,26 @@ pub(in crate::capi) unsafe fn weakmap_get(map: NonNull<WeakMap>, key: NonNull<c_
 }
 
 pub(in crate::capi) unsafe fn weakmap_remove(map: NonNull<WeakMap>, key: NonNull<c_void>) -> rc_status {
-    let map = map_checked("rc_weakmap_remove", map.0);
-    checked("rc_weakmap_remove", key.0);
+    const CALL: &str = "rc_weakmap_remove";
+    let map = map_checked(CALL, map.0);
+    checked(CALL, key.0);
+    if only_looking(CALL, (*object::type_of(map as *mut c_void)).heap) {
+        return RC_ERR_REFUSED;
+    }
     let value = weakmap::take(map, key.0);
     if !value.is_null() {
-        count::decref(value);
+        weakmap::release(value);
     }
     RC_OK
 }
 
 pub(in crate::capi) unsafe fn weakmap_take(map: NonNull<WeakMap>, key: NonNull<c_void>) -> *mut c_void {
-    let map = map_checked("rc_weakmap_take", map.0);
-    checked("rc_weakmap_take", key.0);
+    const CALL: &str = "rc_weakmap_take";
+    let map = map_checked(CALL, map.0);
+    checked(CALL, key.0);
+    if only_looking(CALL, (*object::type_of(map as *mut c_void)).heap) {
+        return core::ptr::null_mut();
+    }
     weakmap::take(map, key.0)
 }
 

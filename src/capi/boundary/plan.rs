@@ -6,6 +6,9 @@ use crate::auto::plan::{self, NoSignal, Refused};
 pub(in crate::capi) unsafe fn profile_plan(heap: *mut Heap, text: *const c_char) -> rc_status {
     const CALL: &str = "gc_profile_plan";
     let Some(heap) = heap_of(CALL, heap) else { return RC_ERR_NO_MEMORY };
+    if only_looking(CALL, heap) {
+        return RC_ERR_REFUSED;
+    }
     if text.is_null() {
         (*heap).set_error(format_args!("{CALL}: the plan is null"));
         return RC_ERR_INVALID;
@@ -34,6 +37,9 @@ pub(in crate::capi) unsafe fn dump_on_signal(
 ) -> rc_status {
     const CALL: &str = "gc_dump_on_signal";
     let Some(heap) = heap_of(CALL, heap) else { return RC_ERR_NO_MEMORY };
+    if only_looking(CALL, heap) {
+        return RC_ERR_REFUSED;
+    }
     if signal != 0 && path.is_null() {
         (*heap).set_error(format_args!("{CALL}: the path is null"));
         return RC_ERR_INVALID;

@@ -66,6 +66,7 @@ pub(in crate::capi) unsafe fn profile_start(
             }
         }
     }
+    let _pin = Pin::on(heap);
     match profile::start(heap, &wanted) {
         Ok(()) => RC_OK,
         Err(why) => refuse(heap, CALL, why),
@@ -100,6 +101,8 @@ fn read_profile_options(options: &gc_profile_options) -> Result<profile::Options
 
 pub(in crate::capi) unsafe fn profile_stop(heap: *mut Heap) {
     if let Some(heap) = heap_of("gc_profile_stop", heap) {
+        not_looking("gc_profile_stop", heap);
+        let _pin = Pin::on(heap);
         profile::stop(heap);
     }
 }
@@ -113,10 +116,13 @@ pub(in crate::capi) unsafe fn profile_flags(heap: *mut Heap) -> u32 {
 pub(in crate::capi) unsafe fn profile_clear(heap: *mut Heap) -> rc_status {
     const CALL: &str = "gc_profile_clear";
     match profiled(CALL, heap) {
-        Ok((heap, _)) => match profile::reset(heap) {
-            Ok(()) => RC_OK,
-            Err(why) => refuse(heap, CALL, why),
-        },
+        Ok((heap, _)) => {
+            let _pin = Pin::on(heap);
+            match profile::reset(heap) {
+                Ok(()) => RC_OK,
+                Err(why) => refuse(heap, CALL, why),
+            }
+        }
         Err(status) => status,
     }
 }
@@ -500,6 +506,7 @@ pub(in crate::capi) unsafe fn measure(
     if (*heap).phase != Phase::Idle || (*heap).running_callbacks() != 0 {
         return refused(RC_ERR_REFUSED, "a callback of the heap is running");
     }
+    let _pin = Pin::on(heap);
     match measure::run(heap, function, ctx) {
         Ok(measured) => put(
             heap,

@@ -18,7 +18,9 @@ pub(super) fn status_and_reason(failure: Failure) -> (rc_status, &'static str) {
         Failure::Changed => (RC_ERR_STALE, "objects were made or have died since the session began"),
         Failure::HeapEnded => (RC_ERR_STALE, "the session's heap was freed"),
         Failure::InTraverse => (RC_ERR_REFUSED, "a traverse is running, which may only visit"),
-        Failure::Busy => (RC_ERR_IN_USE, "the session is in use by the call whose predicate is running"),
+        Failure::Busy => {
+            (RC_ERR_IN_USE, "the session is in use by the call whose predicate or traverse is running")
+        }
         Failure::NotListed => (RC_ERR_INVALID, "the object is not one that the session lists"),
     }
 }

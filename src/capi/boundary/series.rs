@@ -18,6 +18,9 @@ const CAPACITY_MAX: u32 = 1 << 24;
 pub(in crate::capi) unsafe fn series_start(heap: *mut Heap, options: *const gc_series_options) -> rc_status {
     const CALL: &str = "gc_series_start";
     let Some(heap) = heap_of(CALL, heap) else { return RC_ERR_NO_MEMORY };
+    if only_looking(CALL, heap) {
+        return RC_ERR_REFUSED;
+    }
     let mut given = core::mem::MaybeUninit::<gc_series_options>::zeroed().assume_init();
     if !options.is_null() {
         match read_struct(options, (*options).struct_size, 16) {
@@ -57,12 +60,14 @@ pub(in crate::capi) unsafe fn series_start(heap: *mut Heap, options: *const gc_s
 
 pub(in crate::capi) unsafe fn series_stop(heap: *mut Heap) {
     if let Some(heap) = heap_of("gc_series_stop", heap) {
+        not_looking("gc_series_stop", heap);
         series::stop(heap);
     }
 }
 
 pub(in crate::capi) unsafe fn series_tick(heap: *mut Heap) {
     if let Some(heap) = heap_of("gc_series_tick", heap) {
+        let _pin = Pin::on(heap);
         series::tick(heap);
     }
 }
@@ -196,6 +201,9 @@ pub(in crate::capi) unsafe fn watch(
 ) -> rc_status {
     const CALL: &str = "gc_watch";
     let Some(heap) = heap_of(CALL, heap) else { return RC_ERR_NO_MEMORY };
+    if only_looking(CALL, heap) {
+        return RC_ERR_REFUSED;
+    }
     let invalid = |why: &str| {
         (*heap).set_error(format_args!("{CALL}: {why}"));
         RC_ERR_INVALID
@@ -244,6 +252,9 @@ pub(in crate::capi) unsafe fn watch(
 pub(in crate::capi) unsafe fn unwatch(heap: *mut Heap, number: u32) -> rc_status {
     const CALL: &str = "gc_unwatch";
     let Some(heap) = heap_of(CALL, heap) else { return RC_ERR_NO_MEMORY };
+    if only_looking(CALL, heap) {
+        return RC_ERR_REFUSED;
+    }
     if watch::remove(heap, number) {
         return RC_OK;
     }

@@ -257,6 +257,8 @@ unsafe fn put_right(heap: *mut Heap, border: Now) {
     let is_there = is_stack(began_with) && (*began_with).heap == heap && (*began_with).made <= border.serial;
     let freed = !began_with.is_null() && !is_there;
     if (*heap).scopes.now.current != began_with || freed {
+        // First: whoever reads the log may free a stack that is not the current one.
+        switch(heap, if freed { ptr::null_mut() } else { began_with });
         report::log(
             Level::Warning,
             format_args!(
@@ -265,7 +267,6 @@ unsafe fn put_right(heap: *mut Heap, border: Now) {
                 if freed { "that was freed, and the heap's own" } else { "the former" }
             ),
         );
-        switch(heap, if freed { ptr::null_mut() } else { began_with });
     }
     if freed {
         return;
@@ -280,6 +281,10 @@ unsafe fn put_right(heap: *mut Heap, border: Now) {
                 Level::Warning,
                 format_args!("scope {} was left open in a callback; it was closed there", Name(open.name)),
             );
+            if find(heap, open.mark).is_none() {
+                // Whoever reads the log left it, or freed its stack.
+                return;
+            }
         }
         close_innermost(heap, stack);
     }
@@ -298,6 +303,10 @@ pub unsafe fn leave_all(heap: *mut Heap) {
             if !(*stack).open.is_empty() {
                 again = true;
                 close_to(heap, stack, 0);
+                if stack != own && !is_stack(stack) {
+                    // Freed meanwhile, with its place in the list.
+                    break;
+                }
             }
             stack = if stack == own { (*heap).scopes.first } else { (*stack).next };
         }
