@@ -108,7 +108,8 @@ static void leak_tests_under_failure(void) {
   rc_status status = gc_leak_check(heap, forget, type, 1, 2, &result);
   disarm();
   CHECK(expected == RC_OK || expected == RC_ERR_NO_MEMORY);
-  CHECK_EQ(status, RC_OK);
+  /* A collection that was given up says nothing of leaks. */
+  CHECK(status == RC_OK || status == RC_ERR_NO_MEMORY);
   size_t taken = 0;
   for (size_t i = 0; i < 20; i++) taken += holds[i] != GC_HOLD_NONE;
   CHECK_EQ(rc_count(node), taken + 1);
