@@ -28,12 +28,6 @@ impl Reader {
     }
 
     /// Whether there may be more.
-    #[cfg(test)]
-    fn is_open(&self) -> bool {
-        self.fd >= 0
-    }
-
-    /// Whether there may be more.
     pub fn is_open(&self) -> bool {
         self.fd >= 0
     }
