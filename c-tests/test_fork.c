@@ -34,22 +34,42 @@ static bool exists(const char *path) {
   return access(path, F_OK) == 0;
 }
 
-/* Runs body(arg) in a forked child, which has 20 seconds; whether it came through. */
-static bool child_passes(void (*body)(void *), void *arg) {
+enum { NO_VERDICT, FAILS, PASSES };
+
+/* Runs body(arg) in a forked child, which has 20 seconds (a minute where a checker makes it slow); whether it came
+ * through. Among threads the child has memory that only the others knew of, which no leak checker can tell from a leak:
+ * it leaves its verdict where the parent finds it, and ends before one looks. */
+static bool run_child(void (*body)(void *), void *arg, bool among_threads) {
+  void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(page != MAP_FAILED);
+  volatile unsigned char *verdict = page; /* of this child: several threads fork at once */
   fflush(NULL);
   pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    alarm(20);
+    alarm(check_env("RCGC_TEST_SMALL") ? 60 : 20);
     check_failures = 0;
     body(arg);
     fflush(NULL);
+    *verdict = check_failures ? FAILS : PASSES;
+    if (among_threads) kill(getpid(), SIGKILL);
     _exit(check_failures ? 1 : 0);
   }
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  unsigned said = *verdict;
+  munmap(page, 1);
+  if (among_threads && said != NO_VERDICT) return said == PASSES;
   if (WIFSIGNALED(status)) printf("the child: signal %d\n", WTERMSIG(status));
   return status == 0;
+}
+
+static bool child_passes(void (*body)(void *), void *arg) {
+  return run_child(body, arg, false);
+}
+
+static bool child_among_threads_passes(void (*body)(void *), void *arg) {
+  return run_child(body, arg, true);
 }
 
 /* ---- no lock is closed in a child ---- */
@@ -197,7 +217,7 @@ static void no_lock_is_closed_in_a_child(void) {
     for (int i = 0; i < 2; i++) REQUIRE(pthread_create(&threads[i], NULL, other_thread, NULL) == 0);
     bool passes = true;
     for (size_t round = 0; round < rounds && passes; round++) {
-      passes = child_passes(do_the_same, &work);
+      passes = child_among_threads_passes(do_the_same, &work);
       if (!CHECK(passes)) printf("kind %zu, round %zu\n", kind, round);
     }
     stop = true;
@@ -218,7 +238,7 @@ static void *forking_thread(void *unused) {
   kind_under_test = weak_handles;
   for (size_t i = check_scale(2, 30, 200); i > 0; i--) {
     weak_handles(&work);
-    CHECK(child_passes(i % 2 ? do_the_same : nothing, &work));
+    CHECK(child_among_threads_passes(i % 2 ? do_the_same : nothing, &work));
   }
   end_work(&work);
   return unused;
@@ -248,7 +268,7 @@ static void before_fork(void) {
   use_the_library();
   if (forks_inside) {
     forks_inside--;
-    CHECK(child_passes(do_the_same, &of_handlers));
+    CHECK(child_among_threads_passes(do_the_same, &of_handlers));
   }
   prepared++;
 }
@@ -270,6 +290,10 @@ static void use_it_in_the_child(void *unused) {
 
 /* Registered before the library's and after them: once they run while the library has closed its locks. */
 static void handlers_of_the_host_may_use_the_library(void) {
+  if (check_env("RCGC_TEST_SMALL")) {
+    printf("skipped under checkers: a series that begins between two nested forks may end before its thread does\n");
+    return;
+  }
   REQUIRE(pthread_atfork(before_fork, after_in_parent, after_in_child) == 0);
   begin_work(&of_handlers);
   CHECK(child_passes(use_it_in_the_child, NULL));
