@@ -15,10 +15,11 @@
 //! | [`types`] | types, and where their references are |
 //! | [`heap`] | the [`heap::Heap`] itself: made and ended here |
 //! | [`host`] | the one place from which host code is called |
-//! | [`object`] | making objects, what an address is; declared fields, edges with their names |
+//! | [`object`] | what an address is; declared fields, edges with their names |
 //! | [`life`] | counts, weak handles, scopes, and the end of an object by count |
 //! | [`check`] | validators of whole structures, in checking builds |
 //! | [`cycle`] | the collector: count, subtract, mark, release; when it runs; its statistics |
+//! | [`alloc`] | making objects: ration, run, refill, collect, give up |
 //! | [`out`] | bytes on their way to a file or to the host |
 //! | [`profile`] | who allocates what, when asked |
 //! | [`series`] | numbers over time |
@@ -37,7 +38,7 @@
 //! | `types` | `heap` | a type knows its heap |
 //! | `heap` | `life`, `cycle` | a heap is made of their parts |
 //! | `host` | `life`, `cycle`, `profile`, `auto` | signatures of what is called; scopes left open end there |
-//! | `object` | `life`, `cycle` | allocation may collect; edges of weak maps |
+//! | `object` | `life` | edges of weak maps |
 //! | `life` | `profile` | what a flow measures lies in its stack of scopes |
 //! | `life` | `cycle` | running queued finalizers ends by judging |
 //!
@@ -54,6 +55,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![warn(missing_docs)]
 
+mod alloc;
 mod auto;
 mod base;
 pub mod capi;

@@ -44,7 +44,7 @@ pub const NO_HIGH: u32 = u32::MAX;
 pub type VisitFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
 /// `traverse`.
 pub type TraverseFn = unsafe extern "C" fn(*mut c_void, Option<VisitFn>, *mut c_void) -> c_int;
-/// Makes an object with so many trailing elements, as `object::new_array` would; null for out of memory.
+/// Makes an object with so many trailing elements, as `alloc::new_array` would; null for out of memory.
 pub type MakeFn = unsafe fn(*mut Type, usize) -> *mut c_void;
 /// `clear`, `destroy`.
 pub type ObjectFn = unsafe extern "C" fn(*mut c_void);

@@ -12,6 +12,7 @@ use super::heap::{self as heap_api, gc_fatal_fn, gc_heap_options, gc_log_fn};
 use super::status::*;
 use super::types::{rc_field, rc_type_spec, rc_visit_fn};
 use super::weak::rc_weak_fn;
+use crate::alloc;
 use crate::auto;
 use crate::base::environment;
 use crate::base::report::{self, CText, Line};
@@ -515,7 +516,7 @@ pub(super) unsafe fn object_new(kind: NonNull<Type>) -> *mut c_void {
     if !looks_live(kind.0) {
         return object_new_checked(kind.0);
     }
-    object::new(kind.0)
+    alloc::new(kind.0)
 }
 
 /// What `object_new` does for a type that looks wrong. It could return, for all the compiler knows, so that
@@ -523,13 +524,13 @@ pub(super) unsafe fn object_new(kind: NonNull<Type>) -> *mut c_void {
 #[cold]
 #[inline(never)]
 unsafe fn object_new_checked(kind: *mut Type) -> *mut c_void {
-    object::new(type_checked("rc_new", kind))
+    alloc::new(type_checked("rc_new", kind))
 }
 
 pub(super) unsafe fn object_new_array(kind: NonNull<Type>, n: usize) -> *mut c_void {
     let kind = type_for_new("rc_new_array", kind.0);
     tail_checked("rc_new_array", kind, n);
-    object::new_array(kind, n)
+    alloc::new_array(kind, n)
 }
 
 #[inline(always)]

@@ -42,6 +42,7 @@ use crate::base::report::{self, CText, Level};
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
 use crate::heap::{self, CutOff, Heap, Phase};
 use crate::host;
+use crate::life::block;
 use crate::life::death::{self, Queue};
 use crate::life::finalizers;
 use crate::life::scope;
@@ -424,7 +425,7 @@ unsafe fn free_one(page: *mut Page, obj: *mut c_void, kind: *mut Type) {
     if header::high_word(obj) & header::SIDE_FLAGS != 0 {
         // By which it is told from what died by its count.
         *work(obj) = ZERO;
-        object::drop_side_entries((*kind).heap, obj);
+        block::drop_side_entries((*kind).heap, obj);
         *work(obj) = CLEAR;
     }
     (*kind).freed += 1;

@@ -29,6 +29,7 @@ use crate::cycle::stats::Status;
 use crate::header::{self, Flags, IMMORTAL};
 use crate::heap::{Heap, Phase};
 use crate::host;
+use crate::life::block;
 use crate::life::count;
 use crate::life::death::{self, Queue};
 use crate::life::weakmap::{self, Detached};
@@ -205,12 +206,12 @@ unsafe fn free_dead(obj: *mut c_void, kind: *mut Type) -> u64 {
     let tracked = header::has_flags(obj, Flags::TRACKED) as u64;
     if header::high_word(obj) & header::SIDE_FLAGS != 0 {
         // While its working count still tells that it was found dead.
-        object::drop_side_entries((*kind).heap, obj);
+        block::drop_side_entries((*kind).heap, obj);
         header::clear_flags(obj, Flags::SIDE | Flags::WEAK);
     }
     *work(obj) = CLEAR;
     (*kind).reclaimed += tracked;
-    object::free(obj, kind);
+    block::free(obj, kind);
     tracked
 }
 

@@ -22,6 +22,7 @@ use crate::header::{self, Flags, IMMORTAL, LOCAL};
 use crate::heap;
 use crate::heap::{Heap, Phase};
 use crate::host;
+use crate::life::block;
 use crate::life::count;
 use crate::life::death::{self, Queue};
 use crate::life::finalizers;
@@ -333,7 +334,7 @@ unsafe fn free_page(page: *mut Page, table: &Table, mut release: impl FnMut(*mut
         }
         release(obj, kind);
         if high & header::SIDE_FLAGS != 0 {
-            object::drop_side_entries((*kind).heap, obj);
+            block::drop_side_entries((*kind).heap, obj);
         }
         if dead == 0 {
             first = (obj as usize - start) as u32;
@@ -364,7 +365,7 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
         table.each_suspect(page, |dead, work| {
             if header::high_word(dead) & header::SIDE_FLAGS != 0 {
                 // While its working count still tells that it was found dead.
-                object::drop_side_entries(heap::of_page(page), dead);
+                block::drop_side_entries(heap::of_page(page), dead);
                 header::clear_flags(dead, Flags::SIDE | Flags::WEAK);
             }
             *work = CLEAR;
@@ -372,7 +373,7 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
         });
         let kind = object::type_of(obj);
         (*kind).reclaimed = (*kind).reclaimed.wrapping_add(1);
-        object::free(obj, kind);
+        block::free(obj, kind);
         return;
     }
     if count == (*page).count_handed_out() {

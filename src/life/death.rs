@@ -28,6 +28,7 @@ use crate::cycle::ending;
 use crate::header::{self, Flags, LOCAL, LOCAL_ONE};
 use crate::heap::{Heap, Phase};
 use crate::host::{self, DEATH_DEPTH_MAX};
+use crate::life::block;
 use crate::life::count;
 use crate::life::finalizers;
 use crate::life::weak::Pending;
@@ -394,7 +395,7 @@ unsafe fn end_slowly(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
 #[inline(never)]
 unsafe fn end_plain(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
     queue.head = release_edges(obj, kind, queue.head);
-    object::free(obj, kind);
+    block::free(obj, kind);
 }
 
 /// As [`release_last`], for an object that is not quick and has none of [`header::CARE_FLAGS`]. A leaf as long as
@@ -410,7 +411,7 @@ pub unsafe fn release_alone(obj: *mut c_void) {
     }
     let flags = (*kind).flags & (TypeFlags::PLAIN | TypeFlags::REFERS);
     if flags == TypeFlags::PLAIN {
-        object::free_to_run(obj, kind)
+        block::free_to_run(obj, kind)
     } else if flags.contains(TypeFlags::PLAIN) {
         end_plain_alone(obj, kind)
     } else {
@@ -456,9 +457,9 @@ unsafe fn end_fields_alone(obj: *mut c_void, kind: *mut Type) {
 #[inline(always)]
 unsafe fn free_alone(obj: *mut c_void, kind: *mut Type, head: u64) {
     if head == 0 {
-        return object::free_to_run(obj, kind);
+        return block::free_to_run(obj, kind);
     }
-    object::free_to_run(obj, kind);
+    block::free_to_run(obj, kind);
     end_queued(head);
 }
 
@@ -592,7 +593,7 @@ unsafe fn end_in_steps(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue
         take_deferred(heap, queue);
     }
     check_hold(obj, kind);
-    object::free(obj, kind);
+    block::free(obj, kind);
 }
 
 /// Step 4: runs the weak callbacks that are due. Whether any ran.

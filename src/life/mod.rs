@@ -5,11 +5,13 @@
 //! |---|---|
 //! | `count` | incref and decref where they are not inline |
 //! | `death` | the end of an object by count, without recursion |
+//! | `block` | what is left of an object: side entries, the block |
 //! | `weak`, `weakmap` | weak handles, ephemeron tables |
 //! | `finalizers` | finalizers that wait until the host runs them |
 //! | `scope` | references held for a stretch of the host's program |
 //! | `external` | bytes that objects keep elsewhere |
 
+pub mod block;
 pub mod count;
 pub mod death;
 pub mod external;

@@ -72,11 +72,11 @@ impl Entry {
     }
 }
 
-/// Makes a map. Null for out of memory.
+/// The type of the heap's maps, made with the first of them; a map is made as any object of a type. None for out of memory.
 ///
 /// # Safety
 /// - Only the heap's thread is in the heap.
-pub unsafe fn new(heap: *mut Heap) -> *mut WeakMap {
+pub unsafe fn type_of_maps(heap: *mut Heap) -> Option<*mut Type> {
     if (*heap).map_type.is_null() {
         let spec = Spec {
             name: c"rc_weakmap".as_ptr(),
@@ -96,10 +96,10 @@ pub unsafe fn new(heap: *mut Heap) -> *mut WeakMap {
                 (*kind).become_map();
                 (*heap).map_type = kind;
             }
-            Err(_) => return ptr::null_mut(),
+            Err(_) => return None,
         }
     }
-    object::new((*heap).map_type) as *mut WeakMap
+    Some((*heap).map_type)
 }
 
 /// Whether an object is a weak map.

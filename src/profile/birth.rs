@@ -6,24 +6,24 @@
 use super::record::{self, Record};
 use super::site::{self, Site};
 use super::{entry, sample, Profile};
+use crate::alloc;
 use crate::header;
 use crate::heap::{Heap, Phase};
 use crate::life::finalizers;
 use crate::memory::page::Page;
 use crate::memory::range::{self, RANGE};
-use crate::object;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
 
-/// As `object::new` of a type without a ration, with the site that asks.
+/// As `alloc::new` of a type without a ration, with the site that asks.
 ///
 /// # Safety
-/// - As `object::new`; `site` is null or a descriptor.
+/// - As `alloc::new`; `site` is null or a descriptor.
 #[inline(never)]
 pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
     if !(*kind).flags.contains(TypeFlags::PROFILED) {
-        return object::new(kind);
+        return alloc::new(kind);
     }
     if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
         return new_array(kind, 0, site);
@@ -44,27 +44,27 @@ unsafe fn is_due(kind: *mut Type, bytes: u64) -> bool {
 /// Makes an object of a profiled type whose objects have one size. Null for out of memory.
 ///
 /// # Safety
-/// - As `object::new`; `site` is null or a descriptor.
+/// - As `alloc::new`; `site` is null or a descriptor.
 pub unsafe fn new(kind: *mut Type, site: *const Site) -> *mut c_void {
     let heap = (*kind).heap;
     let stride = (*kind).stride as usize;
-    let _ = object::charge(kind, stride, true);
+    let _ = alloc::charge(kind, stride, true);
     if !(*kind).flags.contains(TypeFlags::PROFILED) {
         // Host code that `charge` ran stopped the profile.
-        return object::new(kind);
+        return alloc::new(kind);
     }
     if finalizers::is_queued(&*heap, &*kind) && !finalizers::reserve(heap, 1) {
         return ptr::null_mut();
     }
     (*kind).note_peak();
-    if !object::fill(kind, (*kind).class, &raw mut (*kind).run, true) {
+    if !alloc::fill(kind, (*kind).class, &raw mut (*kind).run, true) {
         return ptr::null_mut();
     }
     // Profiled types have no ration: each object is granted by itself.
     (*kind).granted += 1;
     let obj = (*kind).run.pop(stride as u32);
     header::store(obj, (*kind).header);
-    object::zero(obj, stride);
+    alloc::zero(obj, stride);
     // An emergency collection may have stopped it, too.
     let profile = super::exact(heap);
     if !profile.is_null() {
@@ -76,14 +76,14 @@ pub unsafe fn new(kind: *mut Type, site: *const Site) -> *mut c_void {
 /// As [`new`], for types whose objects differ in size.
 ///
 /// # Safety
-/// - As `object::new_array`; `site` is null or a descriptor.
+/// - As `alloc::new_array`; `site` is null or a descriptor.
 #[inline(never)]
 pub unsafe fn new_array(kind: *mut Type, length: usize, site: *const Site) -> *mut c_void {
     if !(*kind).flags.contains(TypeFlags::COUNT_BYTES) {
         return new_at(kind, site);
     }
     let sampled = (*kind).flags.contains(TypeFlags::SAMPLED)
-        && object::bytes_of(&*kind, length).is_some_and(|bytes| is_due(kind, bytes as u64));
+        && alloc::bytes_of(&*kind, length).is_some_and(|bytes| is_due(kind, bytes as u64));
     match sampled {
         true => entry::new_array_sampled(kind, length, site),
         false => new_array_here(kind, length, site),
@@ -95,7 +95,7 @@ pub unsafe fn new_array(kind: *mut Type, length: usize, site: *const Site) -> *m
 /// # Safety
 /// - As [`new_array`]; the type is COUNT_BYTES.
 pub unsafe fn new_array_here(kind: *mut Type, length: usize, site: *const Site) -> *mut c_void {
-    let obj = object::new_sized(kind, length, true);
+    let obj = alloc::new_sized(kind, length, true);
     let profile = super::exact((*kind).heap);
     if !obj.is_null() && !profile.is_null() {
         let bytes = (*range::page_of(obj as usize)).block_bytes() as u64;

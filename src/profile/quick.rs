@@ -5,17 +5,18 @@
 use super::birth;
 use super::record::{self, Record};
 use super::site::Site;
+use crate::alloc::{self, RATION_BYTES};
 use crate::header::{self, Flags, LOCAL, LOCAL_ONE};
 use crate::life::count;
 use crate::life::death;
 use crate::memory::page;
 use crate::memory::range;
-use crate::object::{self, RATION_BYTES};
+use crate::object;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
 
-/// As `object::new_array`, for a type that is counted exactly.
+/// As `alloc::new_array`, for a type that is counted exactly.
 ///
 /// # Safety
 /// - As [`birth::new_array`].
@@ -69,7 +70,7 @@ pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
         *(obj as *mut u64).add(2) = 0;
         return obj;
     }
-    object::zero(obj, stride as usize)
+    alloc::zero(obj, stride as usize)
 }
 
 /// As `count::decref_slow` of an object with one of [`header::CARE_FLAGS`]. It is in no dead set of a collection:

@@ -17,6 +17,7 @@ use super::math::{one_minus_exp, Random};
 use super::site::{self, Site};
 use super::stack::{Frames, Mode, Walker, DEPTH_MAX};
 use super::{birth, entry, Profile};
+use crate::alloc;
 use crate::base::index::{mix, Index};
 use crate::base::list::List;
 use crate::header::{self, Flags};
@@ -417,18 +418,18 @@ fn drop_bool(_: bool) {}
 /// sampled.
 ///
 /// # Safety
-/// - As `object::new_array`; the type is SAMPLED and not PROFILED.
+/// - As `alloc::new_array`; the type is SAMPLED and not PROFILED.
 #[inline(never)]
 pub unsafe fn make(kind: *mut Type, length: usize) -> *mut c_void {
     if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
         return new_array_slow(kind, length);
     }
     if (*kind).ration != 0 && !(*kind).run.is_empty() {
-        return object::new(kind);
+        return alloc::new(kind);
     }
     match objects_left(kind) {
         0 if (*kind).ration == 0 => entry::new_sampled(kind, ptr::null()),
-        left => object::new_within(kind, left.min(u32::MAX as u64) as u32),
+        left => alloc::new_within(kind, left.min(u32::MAX as u64) as u32),
     }
 }
 
@@ -446,10 +447,10 @@ unsafe fn objects_left(kind: *mut Type) -> u64 {
 unsafe fn new_array_slow(kind: *mut Type, length: usize) -> *mut c_void {
     let samples = (*super::of((*kind).heap)).samples;
     let falls = !(*samples).asking
-        && object::bytes_of(&*kind, length).is_some_and(|bytes| (*samples).falls_into(&*kind, bytes as u64));
+        && alloc::bytes_of(&*kind, length).is_some_and(|bytes| (*samples).falls_into(&*kind, bytes as u64));
     match falls {
         true => entry::new_array_sampled(kind, length, ptr::null()),
-        false => object::new_sized(kind, length, false),
+        false => alloc::new_sized(kind, length, false),
     }
 }
 
@@ -462,7 +463,7 @@ pub unsafe fn new(kind: *mut Type, site: *const Site, frame: usize, back: usize)
     take_stack(kind, frame, back, &mut frames);
     let obj = match (*kind).flags.contains(TypeFlags::PROFILED) {
         true => birth::new(kind, site),
-        false => object::new_within(kind, 1),
+        false => alloc::new_within(kind, 1),
     };
     enter(kind, obj, &frames);
     obj
@@ -483,7 +484,7 @@ pub unsafe fn new_array(
     take_stack(kind, frame, back, &mut frames);
     let obj = match (*kind).flags.contains(TypeFlags::PROFILED) {
         true => birth::new_array_here(kind, length, site),
-        false => object::new_sized(kind, length, false),
+        false => alloc::new_sized(kind, length, false),
     };
     enter(kind, obj, &frames);
     obj
@@ -500,7 +501,7 @@ unsafe fn take_stack(kind: *mut Type, frame: usize, back: usize, frames: &mut Fr
         // Nothing that is allocated meanwhile is sampled.
         (*super::of(heap)).due_bytes = u64::MAX;
         let mut count = 0;
-        object::while_pinned(kind, true, |heap| {
+        alloc::while_pinned(kind, true, |heap| {
             count = host::frames(heap, function, &mut sites, options.ctx);
             true
         });

@@ -1,6 +1,7 @@
 //! The boundary of `rcgc/weak.h`, `rcgc/scope.h` and `rcgc/weakmap.h`.
 
 use super::*;
+use crate::alloc;
 use crate::life::scope::{Refused, ScopeStack};
 
 // ---- weak handles ----
@@ -222,7 +223,10 @@ unsafe fn map_checked(call: &str, map: *mut WeakMap) -> *mut WeakMap {
 }
 
 pub(in crate::capi) unsafe fn weakmap_new(heap: *mut Heap) -> *mut WeakMap {
-    heap_of("rc_weakmap_new", heap).map_or(core::ptr::null_mut(), |heap| weakmap::new(heap))
+    match heap_of("rc_weakmap_new", heap).and_then(|heap| weakmap::type_of_maps(heap)) {
+        Some(kind) => alloc::new(kind) as *mut WeakMap,
+        None => core::ptr::null_mut(),
+    }
 }
 
 pub(in crate::capi) unsafe fn weakmap_set(

@@ -1,6 +1,7 @@
 //! The boundary of `rcgc/profile.h`.
 
 use super::*;
+use crate::alloc;
 use crate::base::list::List;
 use crate::capi::profile::*;
 use crate::host::FramesFn;
@@ -197,7 +198,7 @@ pub(in crate::capi) unsafe fn object_new_at(kind: NonNull<Type>, site: *mut rc_s
     if (*kind.0).ration == 0 {
         return quick::new_at(kind.0, site as *const Site);
     }
-    object::new(kind.0)
+    alloc::new(kind.0)
 }
 
 #[cold]
@@ -215,7 +216,7 @@ pub(in crate::capi) unsafe fn object_new_array_at(
     tail_checked("rc_new_array_at", kind, n);
     match (*kind).flags.contains(TypeFlags::PROFILED) {
         true => birth::new_array(kind, n, site as *const Site),
-        false => object::new_array(kind, n),
+        false => alloc::new_array(kind, n),
     }
 }
 
