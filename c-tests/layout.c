@@ -49,7 +49,11 @@ AT(rc_type_spec, clear, 64);
 AT(rc_type_spec, finalize, 72);
 AT(rc_type_spec, destroy, 80);
 AT(rc_type_spec, ctx, 88);
-SIZE(rc_type_spec, 96);
+AT(rc_type_spec, traverse_ctx, 96);
+AT(rc_type_spec, clear_ctx, 104);
+AT(rc_type_spec, finalize_ctx, 112);
+AT(rc_type_spec, destroy_ctx, 120);
+SIZE(rc_type_spec, 128);
 
 /* gc_policy */
 AT(gc_policy, struct_size, 0);

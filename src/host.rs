@@ -55,8 +55,9 @@ use crate::observe::{self, Around, Notice, Wants};
 use crate::profile::site::Site;
 use crate::sys::errno::{self, Kept};
 use crate::sys::thread::NEST;
-use crate::types::{ObjectFn, TraverseFn, VisitFn};
+use crate::types::{ObjectCtxFn, ObjectFn, TraverseCtxFn, TraverseFn, Type, TypeFlags, VisitFn};
 use core::ffi::{c_int, c_void};
+use core::mem;
 use core::ptr;
 
 /// Gives the bytes of a dump to the host.
@@ -160,7 +161,7 @@ impl Drop for Pin {
 /// the heap nor the watch can end meanwhile.
 ///
 /// # Safety
-/// - As [`call`].
+/// - As [`finalize`].
 #[inline(always)]
 pub unsafe fn around(heap: *mut Heap, obj: *mut c_void, moment: Around) {
     if (*heap).observers.want(Wants::CALLBACKS) {
@@ -179,7 +180,7 @@ unsafe fn tell_around(heap: *mut Heap, obj: *mut c_void, moment: Around) {
 /// Runs what ends objects that are no matter of a callback which may be running.
 ///
 /// # Safety
-/// - As [`call`].
+/// - As [`finalize`].
 #[inline(always)]
 pub unsafe fn aside<R>(heap: *mut Heap, run: impl FnOnce() -> R) -> R {
     around(heap, ptr::null_mut(), Around::Aside);
@@ -191,37 +192,54 @@ pub unsafe fn aside<R>(heap: *mut Heap, run: impl FnOnce() -> R) -> R {
 /// Calls `finalize`.
 ///
 /// # Safety
+/// - `function` is a callback of `kind`, which is the type of `obj`.
 /// - `obj` is held by the engine; only the heap's thread is in the heap, and no reference to it is held
 ///   across this call.
-pub unsafe fn call(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
+pub unsafe fn finalize(heap: *mut Heap, kind: *const Type, function: ObjectFn, obj: *mut c_void) {
     let before = enter(heap);
-    function(obj);
+    call(kind, function, obj);
     leave(heap, before);
+}
+
+/// Calls a callback of a type in the form that its spec has.
+#[inline(always)]
+unsafe fn call(kind: *const Type, function: ObjectFn, obj: *mut c_void) {
+    if (*kind).flags.contains(TypeFlags::CTX) {
+        mem::transmute::<ObjectFn, ObjectCtxFn>(function)(obj, (*kind).ctx)
+    } else {
+        function(obj)
+    }
 }
 
 /// Calls `clear`.
 ///
 /// # Safety
-/// - As [`call`].
-pub unsafe fn clear(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
+/// - As [`finalize`].
+pub unsafe fn clear(heap: *mut Heap, kind: *const Type, function: ObjectFn, obj: *mut c_void) {
     (*heap).clearing += 1;
-    call_judged(heap, function, obj, Around::Clear);
+    call_judged(heap, kind, function, obj, Around::Clear);
     (*heap).clearing -= 1;
 }
 
 /// Calls `destroy`.
 ///
 /// # Safety
-/// - As [`call`].
-pub unsafe fn destroy(heap: *mut Heap, function: ObjectFn, obj: *mut c_void) {
-    call_judged(heap, function, obj, Around::Destroy);
+/// - As [`finalize`].
+pub unsafe fn destroy(heap: *mut Heap, kind: *const Type, function: ObjectFn, obj: *mut c_void) {
+    call_judged(heap, kind, function, obj, Around::Destroy);
 }
 
 #[inline(always)]
-unsafe fn call_judged(heap: *mut Heap, function: ObjectFn, obj: *mut c_void, moment: Around) {
+unsafe fn call_judged(
+    heap: *mut Heap,
+    kind: *const Type,
+    function: ObjectFn,
+    obj: *mut c_void,
+    moment: Around,
+) {
     around(heap, obj, moment);
     let before = begin(heap);
-    function(obj);
+    call(kind, function, obj);
     end(heap, before);
     around(heap, obj, Around::After);
 }
@@ -229,7 +247,7 @@ unsafe fn call_judged(heap: *mut Heap, function: ObjectFn, obj: *mut c_void, mom
 /// Calls a weak handle's callback.
 ///
 /// # Safety
-/// - As [`call`].
+/// - As [`finalize`].
 pub unsafe fn weak(heap: *mut Heap, function: WeakFn, handle: *mut Weak, ctx: *mut c_void) {
     let before = enter(heap);
     function(handle, ctx);
@@ -239,7 +257,7 @@ pub unsafe fn weak(heap: *mut Heap, function: WeakFn, handle: *mut Weak, ctx: *m
 /// Tells a callback of a collection.
 ///
 /// # Safety
-/// - As [`call`].
+/// - As [`finalize`].
 pub unsafe fn event(heap: *mut Heap, function: EventFn, event: &Event, ctx: *mut c_void) {
     let before = enter(heap);
     function(heap, event, ctx);
@@ -249,7 +267,7 @@ pub unsafe fn event(heap: *mut Heap, function: EventFn, event: &Event, ctx: *mut
 /// Gives bytes of a dump to the host; 0, or an `errno`.
 ///
 /// # Safety
-/// - As [`call`]; the heap's phase is `Judging`.
+/// - As [`finalize`]; the heap's phase is `Judging`.
 pub unsafe fn write(heap: *mut Heap, function: WriteFn, bytes: &[u8], ctx: *mut c_void) -> c_int {
     alone(heap, || function(bytes.as_ptr() as *const c_void, bytes.len(), ctx))
 }
@@ -266,7 +284,7 @@ pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) {
 /// Tells the host of something that is wrong.
 ///
 /// # Safety
-/// - As [`call`]; the heap's phase is `Judging`.
+/// - As [`finalize`]; the heap's phase is `Judging`.
 pub unsafe fn tell(heap: *mut Heap, tell: impl FnOnce()) {
     alone(heap, tell);
 }
@@ -277,7 +295,7 @@ pub type PredicateFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
 /// Asks the host about an object.
 ///
 /// # Safety
-/// - As [`call`], but that `obj` need not be held.
+/// - As [`finalize`], but that `obj` need not be held.
 pub unsafe fn ask(heap: *mut Heap, function: PredicateFn, obj: *mut c_void, ctx: *mut c_void) -> bool {
     alone(heap, || function(obj, ctx)) != 0
 }
@@ -285,7 +303,7 @@ pub unsafe fn ask(heap: *mut Heap, function: PredicateFn, obj: *mut c_void, ctx:
 /// Asks for the frames of an interpreter; how many were given.
 ///
 /// # Safety
-/// - As [`call`]; the heap is at an allocation.
+/// - As [`finalize`]; the heap is at an allocation.
 pub unsafe fn frames(
     heap: *mut Heap,
     function: FramesFn,
@@ -299,7 +317,7 @@ pub unsafe fn frames(
 /// Tells that a watch was set off.
 ///
 /// # Safety
-/// - As [`call`]; the heap is in no collection.
+/// - As [`finalize`]; the heap is in no collection.
 pub unsafe fn watch(heap: *mut Heap, function: WatchFn, watch: &Watch, value: u64) {
     alone(heap, || function(heap, watch.number, value, watch.ctx))
 }
@@ -350,8 +368,19 @@ unsafe fn alone<T>(heap: *mut Heap, call: impl FnOnce() -> T) -> T {
 /// Calls `traverse`.
 ///
 /// # Safety
+/// - `function` is the callback of `kind`, which is the type of `obj`.
 /// - `obj` is tracked or has all its fields set; the heap's phase is `Judging`.
 #[inline(always)]
-pub unsafe fn traverse(function: TraverseFn, obj: *mut c_void, visit: VisitFn, ctx: *mut c_void) {
-    function(obj, Some(visit), ctx);
+pub unsafe fn traverse(
+    kind: *const Type,
+    function: TraverseFn,
+    obj: *mut c_void,
+    visit: VisitFn,
+    ctx: *mut c_void,
+) {
+    if (*kind).flags.contains(TypeFlags::CTX) {
+        mem::transmute::<TraverseFn, TraverseCtxFn>(function)(obj, Some(visit), ctx, (*kind).ctx);
+    } else {
+        function(obj, Some(visit), ctx);
+    }
 }

@@ -24,7 +24,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use spec::{check, tag_bits, Reason};
 use words::Word;
 
-pub use spec::{RawField, Refused, Spec, ACYCLIC, TRACK_MANUAL, TRACK_ON_NEW};
+pub use spec::{RawField, Refused, Spec, ACYCLIC, CTX, TRACK_MANUAL, TRACK_ON_NEW};
 
 pub mod apart;
 pub mod spec;
@@ -46,8 +46,13 @@ pub type VisitFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
 pub type TraverseFn = unsafe extern "C" fn(*mut c_void, Option<VisitFn>, *mut c_void) -> c_int;
 /// Makes an object with so many trailing elements, as `alloc::new_array` would; null for out of memory.
 pub type MakeFn = unsafe fn(*mut Type, usize) -> *mut c_void;
-/// `clear`, `destroy`.
+/// `clear`, `finalize`, `destroy`.
 pub type ObjectFn = unsafe extern "C" fn(*mut c_void);
+/// `traverse` of a type with [`TypeFlags::CTX`].
+pub type TraverseCtxFn =
+    unsafe extern "C" fn(*mut c_void, Option<VisitFn>, *mut c_void, *mut c_void) -> c_int;
+/// `clear`, `finalize`, `destroy` of a type with [`TypeFlags::CTX`].
+pub type ObjectCtxFn = unsafe extern "C" fn(*mut c_void, *mut c_void);
 
 bitflags::bitflags! {
     /// What is true of a type.
@@ -79,6 +84,9 @@ bitflags::bitflags! {
         const SAMPLED = 2048;
         /// All references are the trailing array, of pointers side by side.
         const POINTER_TAIL = 4096;
+        /// Callbacks take the type's ctx, too: they are [`TraverseCtxFn`] and [`ObjectCtxFn`], although their members say
+        /// otherwise. `host.rs` alone calls them.
+        const CTX = 8192;
         /// [`Type::make`] is set, and to be used where the leaf path ends.
         const OBSERVED = Self::PROFILED.bits() | Self::SAMPLED.bits();
     }
@@ -599,6 +607,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
     flags.set(TypeFlags::REFERS, refers);
     flags.set(TypeFlags::ACYCLIC, spec.flags & ACYCLIC != 0);
     flags.set(TypeFlags::TAIL, spec.tail_size != 0);
+    flags.set(TypeFlags::CTX, spec.flags & CTX != 0);
 
     let track = refers
         && spec.flags & (ACYCLIC | TRACK_MANUAL) == 0

@@ -26,6 +26,10 @@ typedef struct rc_type rc_type;
 #define RC_TYPE_TRACK_ON_NEW 4
 /* Objects are born shared between threads. Not in this version: refused. */
 #define RC_TYPE_SHARED 8
+/* The callbacks know their runtime: they take the type's `ctx` as a last parameter. They are the
+ * members of the spec whose names end in `_ctx` (`clear_ctx`, ...); the members without it must
+ * be null. */
+#define RC_TYPE_CTX 16
 
 /* What a `traverse` calls for each owned reference; null references may be passed. The result is
  * for the library: a `traverse` returns it at once when it is not 0. */
@@ -47,6 +51,12 @@ typedef int (*rc_traverse_fn)(void *obj, rc_visit_fn visit, void *visit_ctx);
  * sixteen callbacks, however long it is and in however many heaps its links lie. Collections
  * that are due wait likewise. */
 typedef void (*rc_object_fn)(void *obj);
+
+/* As `rc_traverse_fn`, for types with `RC_TYPE_CTX`: `ctx` is the type's. */
+typedef int (*rc_traverse_ctx_fn)(void *obj, rc_visit_fn visit, void *visit_ctx, void *ctx);
+
+/* As `rc_object_fn`, for types with `RC_TYPE_CTX`: `ctx` is the type's. */
+typedef void (*rc_object_ctx_fn)(void *obj, void *ctx);
 
 /* The kinds of slots; written by the `RC_FIELD` macros. */
 #define RC_SLOT_POINTER 1
@@ -128,13 +138,21 @@ typedef struct rc_type_spec {
   /* Frees what the host itself allocated for the object (a vector's buffer, a file); sees no
    * references any more. */
   rc_object_fn destroy;
-  /* The host's; `rc_type_ctx` gives it back. */
+  /* The host's; `rc_type_ctx` gives it back, and callbacks are given it with `RC_TYPE_CTX`. */
   void *ctx;
+  /* With `RC_TYPE_CTX`: what `traverse` is for other types, */
+  rc_traverse_ctx_fn traverse_ctx;
+  /* what `clear` is, */
+  rc_object_ctx_fn clear_ctx;
+  /* what `finalize` is, */
+  rc_object_ctx_fn finalize_ctx;
+  /* and what `destroy` is. */
+  rc_object_ctx_fn destroy_ctx;
 } rc_type_spec;
 
 /* An initialiser: all defaults. */
 #define RC_TYPE_SPEC_INIT { sizeof(rc_type_spec), RCGC_NULL, 0, 0, 0, 0, RCGC_NULL, 0, RCGC_NULL, \
-  RCGC_NULL, RCGC_NULL, RCGC_NULL, RCGC_NULL }
+  RCGC_NULL, RCGC_NULL, RCGC_NULL, RCGC_NULL, RCGC_NULL, RCGC_NULL, RCGC_NULL, RCGC_NULL }
 
 /* Makes a type in a heap (null: the default heap).
  *

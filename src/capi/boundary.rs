@@ -10,7 +10,9 @@
 use super::collector::{gc_callback_fn, gc_event, gc_generation_stats, gc_policy, gc_stats};
 use super::heap::{self as heap_api, gc_fatal_fn, gc_heap_options, gc_log_fn};
 use super::status::*;
-use super::types::{rc_field, rc_type_spec, rc_visit_fn};
+use super::types::{
+    rc_field, rc_object_ctx_fn, rc_object_fn, rc_traverse_ctx_fn, rc_traverse_fn, rc_type_spec, rc_visit_fn,
+};
 use super::weak::rc_weak_fn;
 use crate::alloc;
 use crate::auto;
@@ -435,6 +437,11 @@ pub(super) unsafe fn type_new(
         (*heap).set_error(format_args!("rc_type_new: type {}: reserved is not zero", CText(spec.name)));
         return RC_ERR_INVALID;
     }
+    if let Some(why) = wrong_form(&spec) {
+        (*heap).set_error(format_args!("rc_type_new: type {}: {why}", CText(spec.name)));
+        return RC_ERR_INVALID;
+    }
+    // Of each pair one is null.
     let spec = types::Spec {
         name: spec.name,
         size: spec.size,
@@ -442,10 +449,12 @@ pub(super) unsafe fn type_new(
         flags: spec.flags,
         fields: spec.fields as *const RawField,
         field_count: spec.field_count,
-        traverse: spec.traverse,
-        clear: spec.clear,
-        finalize: spec.finalize,
-        destroy: spec.destroy,
+        traverse: spec
+            .traverse
+            .or(core::mem::transmute::<rc_traverse_ctx_fn, rc_traverse_fn>(spec.traverse_ctx)),
+        clear: spec.clear.or(without_ctx(spec.clear_ctx)),
+        finalize: spec.finalize.or(without_ctx(spec.finalize_ctx)),
+        destroy: spec.destroy.or(without_ctx(spec.destroy_ctx)),
         ctx: spec.ctx,
     };
     match types::new(heap, &spec) {
@@ -457,6 +466,26 @@ pub(super) unsafe fn type_new(
         Err(types::Refused::NoMemory) => RC_ERR_NO_MEMORY,
         Err(types::Refused::Limit) => RC_ERR_LIMIT,
         Err(types::Refused::Unsupported) => RC_ERR_UNSUPPORTED,
+    }
+}
+
+/// A callback that is called with the type's ctx, as the engine keeps it: [`TypeFlags::CTX`] tells what it is.
+unsafe fn without_ctx(function: rc_object_ctx_fn) -> rc_object_fn {
+    core::mem::transmute::<rc_object_ctx_fn, rc_object_fn>(function)
+}
+
+/// Why the callbacks of a spec are not those that its flags speak of.
+fn wrong_form(spec: &rc_type_spec) -> Option<&'static str> {
+    let plain =
+        spec.traverse.is_some() || spec.clear.is_some() || spec.finalize.is_some() || spec.destroy.is_some();
+    let with_ctx = spec.traverse_ctx.is_some()
+        || spec.clear_ctx.is_some()
+        || spec.finalize_ctx.is_some()
+        || spec.destroy_ctx.is_some();
+    match spec.flags & types::CTX != 0 {
+        true if plain => Some("with RC_TYPE_CTX the callbacks are traverse_ctx, clear_ctx, finalize_ctx and destroy_ctx; those without _ctx must be null"),
+        false if with_ctx => Some("a callback that takes ctx (traverse_ctx, clear_ctx, finalize_ctx, destroy_ctx) needs RC_TYPE_CTX in flags"),
+        _ => None,
     }
 }
 

@@ -16,6 +16,9 @@ pub const RC_TYPE_TRACK_MANUAL: u32 = 2;
 pub const RC_TYPE_TRACK_ON_NEW: u32 = 4;
 /// Objects are born shared between threads. Not in this version: refused.
 pub const RC_TYPE_SHARED: u32 = 8;
+/// The callbacks know their runtime: they take the type's `ctx` as a last parameter. They are the members of the spec whose
+/// names end in `_ctx` (`clear_ctx`, ...); the members without it must be null.
+pub const RC_TYPE_CTX: u32 = 16;
 
 /// What a `traverse` calls for each owned reference; null references may be passed. The result is for the
 /// library: a `traverse` returns it at once when it is not 0.
@@ -35,6 +38,19 @@ pub type rc_traverse_fn =
 /// thread must still be alone in its heap then. So a chain whose links are released by callbacks needs the stack of sixteen callbacks,
 /// however long it is and in however many heaps its links lie. Collections that are due wait likewise.
 pub type rc_object_fn = Option<unsafe extern "C" fn(obj: *mut c_void)>;
+
+/// As `rc_traverse_fn`, for types with `RC_TYPE_CTX`: `ctx` is the type's.
+pub type rc_traverse_ctx_fn = Option<
+    unsafe extern "C" fn(
+        obj: *mut c_void,
+        visit: rc_visit_fn,
+        visit_ctx: *mut c_void,
+        ctx: *mut c_void,
+    ) -> c_int,
+>;
+
+/// As `rc_object_fn`, for types with `RC_TYPE_CTX`: `ctx` is the type's.
+pub type rc_object_ctx_fn = Option<unsafe extern "C" fn(obj: *mut c_void, ctx: *mut c_void)>;
 
 /// The kinds of slots; written by the `RC_FIELD` macros.
 pub const RC_SLOT_POINTER: u32 = 1;
@@ -119,8 +135,16 @@ pub struct rc_type_spec {
     /// Frees what the host itself allocated for the object (a vector's buffer, a file); sees no references
     /// any more.
     pub destroy: rc_object_fn,
-    /// The host's; `rc_type_ctx` gives it back.
+    /// The host's; `rc_type_ctx` gives it back, and callbacks are given it with `RC_TYPE_CTX`.
     pub ctx: *mut c_void,
+    /// With `RC_TYPE_CTX`: what `traverse` is for other types,
+    pub traverse_ctx: rc_traverse_ctx_fn,
+    /// what `clear` is,
+    pub clear_ctx: rc_object_ctx_fn,
+    /// what `finalize` is,
+    pub finalize_ctx: rc_object_ctx_fn,
+    /// and what `destroy` is.
+    pub destroy_ctx: rc_object_ctx_fn,
 }
 
 /// Makes a type in a heap (null: the default heap).

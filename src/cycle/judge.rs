@@ -402,7 +402,7 @@ impl Judge {
         self.outer |= outer;
         if let Some(traverse) = (*kind).traverse.filter(|_| self.is_walkable(obj)) {
             self.source = obj;
-            host::traverse(traverse, obj, visit_subtract, self as *mut Judge as *mut c_void);
+            host::traverse(kind, traverse, obj, visit_subtract, self as *mut Judge as *mut c_void);
         }
     }
 
@@ -521,7 +521,7 @@ impl Judge {
         slots::each_edge(obj, kind, |word| self.mark(&table, word));
         if let Some(traverse) = (*kind).traverse.filter(|_| self.is_walkable(obj)) {
             self.source = obj;
-            host::traverse(traverse, obj, visit_mark, self as *mut Judge as *mut c_void);
+            host::traverse(kind, traverse, obj, visit_mark, self as *mut Judge as *mut c_void);
         }
     }
 

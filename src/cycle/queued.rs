@@ -183,8 +183,9 @@ unsafe fn release_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> u64 
     }
     each(heap, count, &mut |_, _, obj| death::empty(obj, object::type_of(obj), queue));
     each(heap, count, &mut |_, _, obj| {
-        if let Some(destroy) = (*object::type_of(obj)).destroy {
-            host::destroy(heap, destroy, obj);
+        let kind = object::type_of(obj);
+        if let Some(destroy) = (*kind).destroy {
+            host::destroy(heap, kind, destroy, obj);
             death::take_deferred(heap, queue);
         }
     });

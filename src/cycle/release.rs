@@ -164,7 +164,7 @@ pub unsafe fn finalize_one(heap: *mut Heap, obj: *mut c_void, kind: *mut Type, q
         return true;
     }
     header::set_flags(obj, Flags::FINALIZED);
-    host::call(heap, finalize, obj);
+    host::finalize(heap, kind, finalize, obj);
     death::take_deferred(heap, queue);
     true
 }
@@ -269,7 +269,7 @@ unsafe fn destroy_dead(heap: *mut Heap, queue: &mut Queue) {
 /// - `obj` is condemned, dying and empty; only the heap's thread is in the heap.
 pub unsafe fn destroy_one(heap: *mut Heap, obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
     if let Some(destroy) = (*kind).destroy {
-        host::destroy(heap, destroy, obj);
+        host::destroy(heap, kind, destroy, obj);
         death::take_deferred(heap, queue);
     }
 }

@@ -220,7 +220,7 @@ impl<'a> Objects<'a> {
         self.make_room(3);
         self.write_nothings();
         if let Some(traverse) = kind.traverse {
-            edges::each_traversed(traverse, obj, &mut |edge| self.write_report(&edge));
+            edges::each_traversed(kind, traverse, obj, &mut |edge| self.write_report(&edge));
             self.make_room(1);
             self.buffer.put(slot::NOTHING);
         }

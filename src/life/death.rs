@@ -564,7 +564,7 @@ unsafe fn end_in_steps(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue
         }
         if !header::has_flags(obj, Flags::FINALIZED) {
             header::set_flags(obj, Flags::FINALIZED);
-            host::call(heap, finalize, obj);
+            host::finalize(heap, kind, finalize, obj);
             take_deferred(heap, queue);
             if let_go_if_stored(obj, queue) {
                 return;
@@ -589,7 +589,7 @@ unsafe fn end_in_steps(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue
     }
     empty(obj, kind, queue);
     if let Some(destroy) = (*kind).destroy {
-        host::destroy(heap, destroy, obj);
+        host::destroy(heap, kind, destroy, obj);
         take_deferred(heap, queue);
     }
     check_hold(obj, kind);
@@ -628,7 +628,7 @@ pub unsafe fn empty(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
         weakmap::empty(obj, queue);
     }
     if let Some(clear) = (*kind).clear {
-        host::clear(heap, clear, obj);
+        host::clear(heap, kind, clear, obj);
         take_deferred(heap, queue);
     }
 }

@@ -196,8 +196,9 @@ unsafe fn run_finalizers(heap: *mut Heap, count: usize) -> u64 {
     for index in 0..count {
         let Some(obj) = (*heap).finalizers.due.get(index) else { break };
         header::change_flags(obj, Flags::DUE, Flags::FINALIZED);
-        if let Some(finalize) = (*object::type_of(obj)).finalize {
-            host::call(heap, finalize, obj);
+        let kind = object::type_of(obj);
+        if let Some(finalize) = (*kind).finalize {
+            host::finalize(heap, kind, finalize, obj);
             ran += 1;
         }
     }

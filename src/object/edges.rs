@@ -51,7 +51,7 @@ pub unsafe fn each_edge(obj: *mut c_void, kind: *const Type, each: &mut dyn FnMu
         }
     });
     if let Some(traverse) = (*kind).traverse {
-        each_traversed(traverse, obj, each);
+        each_traversed(kind, traverse, obj, each);
     }
     if (*kind).flags.contains(TypeFlags::MAP) {
         let mut index = 0;
@@ -81,7 +81,7 @@ pub unsafe fn each_target(obj: *mut c_void, kind: *const Type, mut each: impl Fn
 #[inline(never)]
 unsafe fn each_undeclared(obj: *mut c_void, kind: *const Type, each: &mut dyn FnMut(usize)) {
     if let Some(traverse) = (*kind).traverse {
-        each_traversed(traverse, obj, &mut |edge| each(edge.target as usize));
+        each_traversed(kind, traverse, obj, &mut |edge| each(edge.target as usize));
     }
     if (*kind).flags.contains(TypeFlags::MAP) {
         weakmap::each_of_map(obj, |entry| each(entry.value as usize));
@@ -111,9 +111,14 @@ pub unsafe fn quietly<R>(heap: *mut Heap, walk: impl FnOnce() -> R) -> R {
 ///
 /// # Safety
 /// - As [`host::traverse`].
-pub unsafe fn each_traversed(traverse: TraverseFn, obj: *mut c_void, each: &mut dyn FnMut(Edge)) {
+pub unsafe fn each_traversed(
+    kind: *const Type,
+    traverse: TraverseFn,
+    obj: *mut c_void,
+    each: &mut dyn FnMut(Edge),
+) {
     let mut walk = Walk { name: core::ptr::null(), index: NO_INDEX, each };
-    host::traverse(traverse, obj, visit, (&raw mut walk) as *mut c_void);
+    host::traverse(kind, traverse, obj, visit, (&raw mut walk) as *mut c_void);
 }
 
 unsafe extern "C" fn visit(target: *mut c_void, ctx: *mut c_void) -> c_int {

@@ -58,7 +58,7 @@ pub struct Spec {
     pub fields: *const RawField,
     /// how many.
     pub field_count: usize,
-    /// See `rc_type_spec`.
+    /// See `rc_type_spec`. With [`CTX`] this and all that follow are the members whose names end in `_ctx`.
     pub traverse: Option<TraverseFn>,
     /// See `rc_type_spec`.
     pub clear: Option<ObjectFn>,
@@ -76,6 +76,10 @@ pub const ACYCLIC: u32 = 1;
 pub const TRACK_MANUAL: u32 = 2;
 /// `RC_TYPE_TRACK_ON_NEW`.
 pub const TRACK_ON_NEW: u32 = 4;
+/// `RC_TYPE_SHARED`.
+const SHARED: u32 = 8;
+/// `RC_TYPE_CTX`.
+pub const CTX: u32 = 16;
 
 /// Why a spec was refused; the sentence is in the heap's error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,15 +135,15 @@ unsafe fn check_spec(spec: &Spec, reason: &mut Reason) -> Result<(), Refused> {
     if spec.name.is_null() || *spec.name == 0 {
         return Err(reason.say(format_args!("the name is missing")));
     }
-    let known = ACYCLIC | TRACK_MANUAL | TRACK_ON_NEW | 8;
+    let known = ACYCLIC | TRACK_MANUAL | TRACK_ON_NEW | SHARED | CTX;
     if spec.flags & !known != 0 {
         return Err(reason.say(format_args!("flags {:#x} are not known", spec.flags & !known)));
     }
-    if spec.flags & 8 != 0 {
+    if spec.flags & SHARED != 0 {
         reason.say(format_args!("RC_TYPE_SHARED is not available in this version"));
         return Err(Refused::Unsupported);
     }
-    let tracking = spec.flags & known;
+    let tracking = spec.flags & (ACYCLIC | TRACK_MANUAL | TRACK_ON_NEW);
     if tracking & (tracking.wrapping_sub(1)) != 0 {
         return Err(reason.say(format_args!(
             "RC_TYPE_ACYCLIC, RC_TYPE_TRACK_MANUAL and RC_TYPE_TRACK_ON_NEW exclude each other"
