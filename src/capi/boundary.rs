@@ -13,7 +13,6 @@ use super::status::*;
 use super::types::{
     rc_field, rc_object_ctx_fn, rc_object_fn, rc_traverse_ctx_fn, rc_traverse_fn, rc_type_spec, rc_visit_fn,
 };
-use super::weak::rc_weak_fn;
 use crate::alloc;
 use crate::auto;
 use crate::base::environment;
@@ -27,9 +26,6 @@ use crate::host::{self, Pin};
 use crate::life::count;
 use crate::life::external::Refused as ExternalRefused;
 use crate::life::finalizers;
-use crate::life::scope;
-use crate::life::weak::{self, Weak};
-use crate::life::weakmap::{self, WeakMap};
 use crate::memory::range;
 use crate::memory::range::NoSlot;
 use crate::object::edges;
@@ -38,15 +34,13 @@ use crate::object::{self, checked};
 use crate::profile::birth;
 use crate::types::{self, RawField, Type, TypeFlags};
 use core::ffi::{c_char, c_int, c_void};
+use core::fmt::Display;
 use core::sync::atomic::{AtomicU32, Ordering};
 use static_assertions::const_assert_eq;
 
 mod collector;
-mod dump;
 mod inspect;
 mod leak;
-mod life;
-mod plan;
 mod profile;
 mod query;
 mod rings;
@@ -54,11 +48,8 @@ mod series;
 mod stacks;
 
 pub(super) use collector::*;
-pub(super) use dump::*;
 pub(super) use inspect::*;
 pub(super) use leak::*;
-pub(super) use life::*;
-pub(super) use plan::*;
 pub(super) use profile::*;
 pub(super) use query::*;
 pub(super) use rings::*;
@@ -68,7 +59,7 @@ pub(super) use stacks::*;
 /// A pointer that must not be null, as the headers say by `RCGC_NONNULL`. Hosts are in C, so it may be null
 /// all the same, which is why this is not `core::ptr::NonNull`.
 #[repr(transparent)]
-pub struct NonNull<T>(*mut T);
+pub struct NonNull<T>(pub(super) *mut T);
 
 impl<T> Clone for NonNull<T> {
     fn clone(&self) -> Self {
@@ -117,9 +108,14 @@ unsafe fn read_struct<T>(from: *const T, size: usize, least: usize) -> Result<T,
     Ok(value.assume_init())
 }
 
+/// Whether a struct of the host's, which the library fills, can have this size.
+pub(super) fn is_struct_size(size: usize) -> bool {
+    (size_of::<usize>() * 2..=4096).contains(&size)
+}
+
 /// Writes as much of a struct as the host knows, leaving its `struct_size`.
 unsafe fn write_struct<T>(to: *mut T, size: usize, value: &T) -> Result<(), &'static str> {
-    if size < size_of::<usize>() * 2 || size > 4096 {
+    if !is_struct_size(size) {
         return Err("struct_size is not the size of the struct; begin with its _INIT macro");
     }
     let skip = size_of::<usize>();
@@ -182,6 +178,153 @@ pub(super) unsafe fn last_status(heap: *const Heap) -> rc_status {
         ));
     }
     (*heap).last_status
+}
+
+// ---- a call ----
+
+/// What a call comes to: err is a status, whose sentence has been kept already.
+pub(super) type Answer<T> = Result<T, rc_status>;
+
+/// A call of the host's under way: its name, and the heap whose `gc_error_message` says what was wrong with it. Null:
+/// what a null heap says there.
+#[derive(Clone, Copy)]
+pub(super) struct Call {
+    pub(super) name: &'static str,
+    pub(super) heap: *mut Heap,
+}
+
+#[allow(dead_code)]
+impl Call {
+    /// A call on the heap that the host named; null is the default heap. Refused only when that cannot be made.
+    pub(super) unsafe fn on(name: &'static str, heap: *mut Heap) -> Answer<Call> {
+        match heap_of(name, heap) {
+            Some(heap) => Ok(Call { name, heap }),
+            None => Err(RC_ERR_NO_MEMORY),
+        }
+    }
+
+    /// A call that has no heap.
+    pub(super) const fn nowhere(name: &'static str) -> Call {
+        Call { name, heap: core::ptr::null_mut() }
+    }
+
+    /// A call on an object: what is no live object is fatal.
+    #[inline(always)]
+    pub(super) unsafe fn of_object(name: &'static str, obj: NonNull<c_void>) -> (Call, Header) {
+        let header = checked(name, obj.0);
+        (Call { name, heap: (*range::type_at(header.type_index())).heap }, header)
+    }
+
+    /// Keeps the sentence for `gc_error_message`.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn say(self, why: impl Display) {
+        let name = self.name;
+        match self.heap.is_null() {
+            true => report::set_process_error(&Line::of(format_args!("{name}: {why}"))),
+            false => (*self.heap).set_error(format_args!("{name}: {why}")),
+        }
+    }
+
+    /// The answer of a call that fails.
+    #[inline(always)]
+    pub(super) unsafe fn refuse<T>(self, status: rc_status, why: impl Display) -> Answer<T> {
+        self.say(why);
+        Err(status)
+    }
+
+    /// The answer to an argument that is none.
+    #[inline(always)]
+    pub(super) unsafe fn invalid<T>(self, why: impl Display) -> Answer<T> {
+        self.refuse(RC_ERR_INVALID, why)
+    }
+
+    /// The answer of a call for which there is no memory.
+    pub(super) unsafe fn no_memory<T>(self) -> Answer<T> {
+        self.refuse(RC_ERR_NO_MEMORY, "no memory")
+    }
+
+    /// Goes on if an argument is as it must be.
+    #[inline(always)]
+    pub(super) unsafe fn needs(self, holds: bool, otherwise: &str) -> Answer<()> {
+        match holds {
+            true => Ok(()),
+            false => self.invalid(otherwise),
+        }
+    }
+
+    /// Goes on unless host code is running that may only look at the heap.
+    pub(super) unsafe fn may_change(self) -> Answer<()> {
+        match (*self.heap).phase == Phase::Judging {
+            true => self.refuse(RC_ERR_REFUSED, LOOKING),
+            false => Ok(()),
+        }
+    }
+
+    /// As [`Call::may_change`], for calls that have no status: fatal.
+    pub(super) unsafe fn must_not_look(self) {
+        if (*self.heap).phase == Phase::Judging {
+            report::fatal(format_args!("{}: {LOOKING} (heap {})", self.name, CText((*self.heap).name())));
+        }
+    }
+
+    /// Goes on unless a collection or a callback of the heap is running.
+    pub(super) unsafe fn is_at_rest(self) -> Answer<()> {
+        match (*self.heap).phase == Phase::Idle && (*self.heap).running_callbacks() == 0 {
+            true => Ok(()),
+            false => self.refuse(RC_ERR_REFUSED, "a callback of the heap is running"),
+        }
+    }
+
+    /// Reads a struct that begins with its size ([`read_struct`]). `what` goes before the sentence: "options: ".
+    pub(super) unsafe fn read<T>(self, from: *const T, least: usize, what: &str) -> Answer<T> {
+        match read_struct(from, *(from as *const usize), least) {
+            Ok(value) => Ok(value),
+            Err(why) => self.invalid(format_args!("{what}{why}")),
+        }
+    }
+
+    /// As [`Call::read`] for a struct that may be null: all defaults.
+    pub(super) unsafe fn read_or_zero<T>(self, from: *const T, least: usize, what: &str) -> Answer<T> {
+        match from.is_null() {
+            // Fields of such structs are numbers, pointers and optional functions: zero is a value of each.
+            true => Ok(core::mem::MaybeUninit::zeroed().assume_init()),
+            false => self.read(from, least, what),
+        }
+    }
+
+    /// Fills a struct of the host's that begins with its size ([`write_struct`]).
+    pub(super) unsafe fn put<T>(self, to: *mut T, value: &T, what: &str) -> Answer<()> {
+        match write_struct(to, *(to as *const usize), value) {
+            Ok(()) => Ok(()),
+            Err(why) => self.invalid(format_args!("{what}{why}")),
+        }
+    }
+}
+
+/// Runs a call that returns a status.
+#[inline(always)]
+pub(super) fn status(run: impl FnOnce() -> Answer<()>) -> rc_status {
+    match run() {
+        Ok(()) => RC_OK,
+        Err(status) => status,
+    }
+}
+
+/// Runs a call that returns a number, which is 0 where it fails, and keeps what it came to.
+#[allow(dead_code)]
+pub(super) unsafe fn number<T: Default>(
+    name: &'static str,
+    heap: *mut Heap,
+    run: impl FnOnce(Call) -> Answer<T>,
+) -> T {
+    let Ok(call) = Call::on(name, heap) else {
+        keep_status(core::ptr::null_mut(), RC_ERR_NO_MEMORY);
+        return T::default();
+    };
+    let result = run(call);
+    keep_status(call.heap, result.as_ref().err().copied().unwrap_or(RC_OK));
+    result.unwrap_or_default()
 }
 
 /// Runs a call that returns a number, which is 0 where it fails, and keeps what it came to.

@@ -9,9 +9,14 @@
 //! and `/dev/fd/N` are those descriptors, from where they stand. A pipe that nobody reads, and a file that may not become
 //! larger, are RC_ERR_IO with EPIPE and EFBIG: no signal comes, and what the process does with signals is not changed.
 
-use super::boundary;
-use super::status::rc_status;
-use crate::heap::Heap as gc_heap;
+use super::boundary::{is_struct_size, status, Answer, Call};
+use super::status::*;
+use crate::base::report::CText;
+use crate::dump::{self, Failed, Options, Written};
+use crate::heap::{Heap as gc_heap, Phase};
+use crate::out::Sink;
+use crate::sys::errno::set as set_errno;
+use crate::sys::file;
 use core::ffi::{c_char, c_int, c_void};
 
 /// Takes the next bytes of a dump. Returns 0, or an `errno` (not 0) when it cannot; then it is not called
@@ -92,5 +97,84 @@ pub unsafe extern "C" fn gc_dump(
     options: *const gc_dump_options,
     out_result: *mut gc_dump_result,
 ) -> rc_status {
-    boundary::dump(heap, options, out_result)
+    status(|| {
+        let call = Call::on("gc_dump", heap)?;
+        call.needs(!options.is_null(), "options is null")?;
+        let options = call.read(options, core::mem::offset_of!(gc_dump_options, flags), "")?;
+        let unknown = options.flags & !(GC_DUMP_FORK | GC_DUMP_HASH_NAMES);
+        call.needs(unknown == 0, "options.flags has a flag that is not known")?;
+        let sinks =
+            !options.path.is_null() as u32 + options.write.is_some() as u32 + (options.fd != 0) as u32;
+        call.needs(sinks == 1, "exactly one of options.path, options.write and options.fd must be given")?;
+        call.needs(options.fd >= 0, "options.fd is negative")?;
+        call.needs(
+            options.flags & GC_DUMP_FORK == 0 || !out_result.is_null(),
+            "GC_DUMP_FORK needs out_result: nobody could wait for the child",
+        )?;
+        call.needs(
+            out_result.is_null() || is_struct_size((*out_result).struct_size),
+            "out_result: struct_size is not the size of the struct; begin with its _INIT macro",
+        )?;
+        let written = to_sink(call.heap, &options).or_else(|failed| not_written(call, &options, failed))?;
+        match out_result.is_null() {
+            true => Ok(()),
+            false => call.put(out_result, &result(&written), ""),
+        }
+    })
+}
+
+/// Opens the file where one is named, and closes it on every path.
+unsafe fn to_sink(heap: *mut gc_heap, options: &gc_dump_options) -> Result<Written, Failed> {
+    let mut file = None;
+    let sink = match options.write {
+        Some(write) => Sink::Host(write, options.write_ctx),
+        None if options.path.is_null() => Sink::Descriptor(options.fd),
+        None => {
+            // Before the file is emptied.
+            if (*heap).phase != Phase::Idle {
+                return Err(Failed::Collecting);
+            }
+            let output = file::create(options.path).map_err(Failed::Write)?;
+            let fd = output.fd;
+            file = Some(output);
+            Sink::Descriptor(fd)
+        }
+    };
+    let key = (options.flags & GC_DUMP_HASH_NAMES != 0).then_some(options.name_key);
+    let forked = options.flags & GC_DUMP_FORK != 0;
+    let result = dump::write(heap, &Options { sink, key, label: options.label, forked });
+    let Some(output) = file else { return result };
+    let is_going_on = result.as_ref().is_ok_and(|written| written.child != 0);
+    let closed = if is_going_on { output.leave() } else { output.close() };
+    result.and_then(|written| closed.map(|()| written).map_err(Failed::Write))
+}
+
+fn result(written: &Written) -> gc_dump_result {
+    gc_dump_result {
+        struct_size: size_of::<gc_dump_result>(),
+        objects: written.objects,
+        edges: written.edges,
+        bytes: written.bytes,
+        duration_ns: written.duration_ns,
+        child: written.child,
+        reserved: 0,
+    }
+}
+
+unsafe fn not_written(call: Call, options: &gc_dump_options, failed: Failed) -> Answer<Written> {
+    let errno = match failed {
+        Failed::NoMemory => return call.no_memory(),
+        Failed::Collecting => {
+            return call.refuse(RC_ERR_REFUSED, "a collection or another dump is running");
+        }
+        Failed::Fork(errno) | Failed::Write(errno) => errno,
+    };
+    let reason = CText(libc::strerror(errno));
+    match failed {
+        Failed::Fork(_) => call.say(format_args!("the process cannot be forked: {reason}")),
+        _ if options.path.is_null() => call.say(format_args!("writing failed: {reason}")),
+        _ => call.say(format_args!("{}: {reason}", CText(options.path))),
+    }
+    set_errno(errno);
+    Err(RC_ERR_IO)
 }

@@ -35,10 +35,12 @@
 //! when the library is unloaded, with the plugin that it belongs to: the threads and the signal's handler go then, and
 //! memory and address space are given back. Objects are not ended: a plugin frees its heaps before it is unloaded.
 
-use super::boundary;
-use super::status::rc_status;
+use super::boundary::{status, Call};
+use super::status::*;
+use crate::auto::plan::{self, NoSignal, Refused};
+use crate::base::report::CText;
 use crate::heap::Heap as gc_heap;
-use core::ffi::{c_char, c_int};
+use core::ffi::{c_char, c_int, CStr};
 
 /// Carries out a plan for a heap; one that it has already is replaced, as far as it is about writing.
 ///
@@ -53,7 +55,23 @@ use core::ffi::{c_char, c_int};
 /// collection is running; and where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_plan(heap: *mut gc_heap, plan: *const c_char) -> rc_status {
-    boundary::profile_plan(heap, plan)
+    status(|| {
+        let call = Call::on("gc_profile_plan", heap)?;
+        call.may_change()?;
+        call.needs(!plan.is_null(), "the plan is null")?;
+        let wanted = plan::parse(CStr::from_ptr(plan).to_bytes());
+        match wanted.and_then(|wanted| plan::carry_out(call.heap, &wanted)) {
+            Ok(()) => Ok(()),
+            Err(refused @ (Refused::Item(_) | Refused::NothingToWrite)) => call.invalid(refused),
+            Err(Refused::NotNow) => call.refuse(
+                RC_ERR_REFUSED,
+                format_args!(
+                    "not all of it could be started: no memory, on already, or heap {} is collecting",
+                    CText((*call.heap).name())
+                ),
+            ),
+        }
+    })
 }
 
 /// Writes a dump of the heap when a signal comes, to a path with the patterns of a plan. Signal 0: no more.
@@ -74,5 +92,19 @@ pub unsafe extern "C" fn gc_dump_on_signal(
     signal: c_int,
     path: *const c_char,
 ) -> rc_status {
-    boundary::dump_on_signal(heap, signal, path)
+    status(|| {
+        let call = Call::on("gc_dump_on_signal", heap)?;
+        call.may_change()?;
+        call.needs(signal == 0 || !path.is_null(), "the path is null")?;
+        match plan::on_signal(call.heap, signal, path) {
+            Ok(()) => Ok(()),
+            Err(NoSignal::InUse) => call.refuse(
+                RC_ERR_IN_USE,
+                format_args!("signal {signal} has a handler, or another signal is listened to"),
+            ),
+            Err(NoSignal::Refused) => {
+                call.invalid(format_args!("signal {signal} cannot be handled, or no memory"))
+            }
+        }
+    })
 }

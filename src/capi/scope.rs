@@ -6,12 +6,17 @@
 //! threads under a common lock or coroutines, need a stack each (`rc_scope_stack_new`), or they put what they keep into
 //! each other's scopes and leave those out of order, which is said in the log. rcgc/auto.h has an example.
 
-use super::boundary;
-use super::status::rc_status;
+use super::boundary::{status, Answer, Call, NonNull};
+use super::status::*;
+use crate::base::report::{self, CText};
 use crate::heap::Heap as gc_heap;
+use crate::host::Pin;
+use crate::life::count;
 /// A stack of scopes, for one flow of control. `rc_scope_stack_new` makes one, and whoever made it ends it with
 /// `rc_scope_stack_free`, or the end of its heap does. It is used where its heap may be.
 use crate::life::scope::ScopeStack as rc_scope_stack;
+use crate::life::scope::{self, Refused};
+use crate::object::checked;
 use core::ffi::{c_char, c_void};
 
 /// Where a scope began: what `rc_scope_leave` goes back to. A value to be kept and handed back, no more.
@@ -26,7 +31,7 @@ pub const RC_SCOPE_NONE: rc_scope_mark = 0;
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_scope_enter(heap: *mut gc_heap) -> rc_scope_mark {
-    boundary::scope_enter(heap, core::ptr::null())
+    rc_scope_enter_named(heap, core::ptr::null())
 }
 
 /// As `rc_scope_enter`, with a name that messages and the profiler show.
@@ -36,7 +41,7 @@ pub unsafe extern "C" fn rc_scope_enter(heap: *mut gc_heap) -> rc_scope_mark {
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_scope_enter_named(heap: *mut gc_heap, name: *const c_char) -> rc_scope_mark {
-    boundary::scope_enter(heap, name)
+    Call::on("rc_scope_enter", heap).map_or(RC_SCOPE_NONE, |call| scope::enter(call.heap, name))
 }
 
 /// Closes a scope: releases what it keeps, last in first out. RC_SCOPE_NONE is `RC_OK`.
@@ -47,7 +52,7 @@ pub unsafe extern "C" fn rc_scope_enter_named(heap: *mut gc_heap, name: *const c
 /// twice, out of order (said in the log, too), of another heap, or being left already; then nothing was released.
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_leave(heap: *mut gc_heap, mark: rc_scope_mark) -> rc_status {
-    boundary::scope_leave(heap, mark)
+    of_mark("rc_scope_leave", heap, mark, scope::leave)
 }
 
 /// Closes a scope and all that were entered after it and are still open, the innermost first: what an interpreter calls
@@ -59,7 +64,7 @@ pub unsafe extern "C" fn rc_scope_leave(heap: *mut gc_heap, mark: rc_scope_mark)
 /// then nothing was released.
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_unwind(heap: *mut gc_heap, mark: rc_scope_mark) -> rc_status {
-    boundary::scope_unwind(heap, mark)
+    of_mark("rc_scope_unwind", heap, mark, scope::unwind)
 }
 
 /// Releases what a scope keeps, last in first out, and leaves it open: for loops. RC_SCOPE_NONE is `RC_OK`.
@@ -69,7 +74,7 @@ pub unsafe extern "C" fn rc_scope_unwind(heap: *mut gc_heap, mark: rc_scope_mark
 /// Fails: as `rc_scope_leave`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_reset(heap: *mut gc_heap, mark: rc_scope_mark) -> rc_status {
-    boundary::scope_reset(heap, mark)
+    of_mark("rc_scope_reset", heap, mark, scope::reset)
 }
 
 /// Closes a scope and hands a result to the scope around, which gets a reference to it of its own; if no scope is around,
@@ -86,7 +91,16 @@ pub unsafe extern "C" fn rc_scope_leave_with(
     mark: rc_scope_mark,
     obj: *mut c_void,
 ) -> rc_status {
-    boundary::scope_leave_with(heap, mark, obj)
+    const CALL: &str = "rc_scope_leave_with";
+    if obj.is_null() {
+        return of_mark(CALL, heap, mark, scope::leave);
+    }
+    checked(CALL, obj);
+    status(|| {
+        let call = Call::on(CALL, heap)?;
+        let _pin = Pin::on(call.heap);
+        scope::leave_with(call.heap, mark, obj).or_else(|why| refused(call, why))
+    })
 }
 
 /// What `RC_SCOPE` does where its block ends: leaves the scope. One that is not the innermost stays open until those
@@ -97,7 +111,13 @@ pub unsafe extern "C" fn rc_scope_leave_with(
 /// Fails: only in the log.
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_end_block(heap: *mut gc_heap, mark: rc_scope_mark) {
-    boundary::scope_end_block(heap, mark)
+    if mark == RC_SCOPE_NONE {
+        return;
+    }
+    if let Ok(call) = Call::on("rc_scope_end_block", heap) {
+        let _pin = Pin::on(call.heap);
+        scope::end_block(call.heap, mark);
+    }
 }
 
 /// Gives a reference to the innermost open scope, and returns the object. Null stays null.
@@ -107,7 +127,19 @@ pub unsafe extern "C" fn rc_scope_end_block(heap: *mut gc_heap, mark: rc_scope_m
 /// Fails: null for out of memory; and when no scope is open in the heap; then the reference was released.
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_keep(heap: *mut gc_heap, obj: *mut c_void) -> *mut c_void {
-    boundary::scope_keep(heap, obj)
+    if obj.is_null() {
+        return obj;
+    }
+    checked("rc_scope_keep", obj);
+    if let Ok(call) = Call::on("rc_scope_keep", heap) {
+        let is_open = scope::is_open(call.heap);
+        if is_open && scope::keep(call.heap, obj) {
+            return obj;
+        }
+        call.say(if is_open { "no memory" } else { "no scope is open" });
+    }
+    count::decref(obj);
+    core::ptr::null_mut()
 }
 
 /// Makes a stack of scopes beside the heap's own, for a flow of control that takes turns with others in the heap. It is
@@ -119,9 +151,24 @@ pub unsafe extern "C" fn rc_scope_keep(heap: *mut gc_heap, obj: *mut c_void) -> 
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_stack_new(
     heap: *mut gc_heap,
-    out_stack: boundary::NonNull<*mut rc_scope_stack>,
+    out_stack: NonNull<*mut rc_scope_stack>,
 ) -> rc_status {
-    boundary::scope_stack_new(heap, out_stack)
+    status(|| {
+        let call = Call::on("rc_scope_stack_new", heap)?;
+        call.needs(!out_stack.0.is_null(), "out_stack is null")?;
+        let stack = scope::new_stack(call.heap);
+        if stack.is_null() {
+            let Some(most) = scope::most_stacks() else { return call.no_memory() };
+            return call.refuse(
+                RC_ERR_LIMIT,
+                format_args!(
+                    "the process has as many stacks of scopes as it can: {most}, of all heaps together"
+                ),
+            );
+        }
+        *out_stack.0 = stack;
+        Ok(())
+    })
 }
 
 /// Makes a stack the heap's current one: scopes are entered, left and given references there, and scopes on the others
@@ -137,7 +184,16 @@ pub unsafe extern "C" fn rc_scope_stack_switch(
     heap: *mut gc_heap,
     stack: *mut rc_scope_stack,
 ) -> *mut rc_scope_stack {
-    boundary::scope_stack_switch(heap, stack)
+    let Ok(call) = Call::on("rc_scope_stack_switch", heap) else { return core::ptr::null_mut() };
+    if !stack.is_null() && (*stack_checked(call.name, stack)).heap() != call.heap {
+        report::fatal(format_args!(
+            "{}: {stack:p} is a stack of scopes of heap {}, not of heap {}",
+            call.name,
+            CText((*(*stack).heap()).name()),
+            CText((*call.heap).name())
+        ));
+    }
+    scope::switch(call.heap, stack)
 }
 
 /// Ends a stack of scopes, first leaving those that are open on it, the innermost first. Null is `RC_OK`.
@@ -148,5 +204,58 @@ pub unsafe extern "C" fn rc_scope_stack_switch(
 /// may only look (rcgc/heap.h); fatal for a stack that is freed, also with its heap, or none.
 #[no_mangle]
 pub unsafe extern "C" fn rc_scope_stack_free(stack: *mut rc_scope_stack) -> rc_status {
-    boundary::scope_stack_free(stack)
+    if stack.is_null() {
+        return RC_OK;
+    }
+    status(|| {
+        const CALL: &str = "rc_scope_stack_free";
+        let call = Call { name: CALL, heap: (*stack_checked(CALL, stack)).heap() };
+        call.may_change()?;
+        let _pin = Pin::on(call.heap);
+        if !scope::free_stack(stack) {
+            return call.refuse(RC_ERR_IN_USE, "it is the current one, or a scope of it is being left");
+        }
+        Ok(())
+    })
+}
+
+/// Does something to the scope of a mark, if there is one.
+unsafe fn of_mark(
+    name: &'static str,
+    heap: *mut gc_heap,
+    mark: rc_scope_mark,
+    what: unsafe fn(*mut gc_heap, u64) -> Result<(), Refused>,
+) -> rc_status {
+    if mark == RC_SCOPE_NONE {
+        return RC_OK;
+    }
+    status(|| {
+        let call = Call::on(name, heap)?;
+        // What it kept may be another heap's, whose callbacks are not this one's.
+        let _pin = Pin::on(call.heap);
+        what(call.heap, mark).or_else(|why| refused(call, why))
+    })
+}
+
+/// A scope that was not left; one that is left out of order is said in the log, too.
+#[cold]
+unsafe fn refused(call: Call, why: Refused) -> Answer<()> {
+    let heap = call.heap;
+    call.say(format_args!("heap {}: {why}", CText((*heap).name())));
+    if why.is_about_order() {
+        scope::say(heap, call.name, &why, "nothing was released");
+    }
+    match why {
+        Refused::NoMemory => Err(RC_ERR_NO_MEMORY),
+        _ => Err(RC_ERR_INVALID),
+    }
+}
+
+unsafe fn stack_checked(call: &str, stack: *mut rc_scope_stack) -> *mut rc_scope_stack {
+    if !scope::is_stack(stack) {
+        report::fatal(format_args!(
+            "{call}: {stack:p} is not a live stack of scopes: freed before, also with its heap, or never one"
+        ));
+    }
+    stack
 }

@@ -1,6 +1,8 @@
 //! `rcgc/weak.h`: weak handles, which refer to an object without keeping it alive.
 
-use super::boundary::{self, NonNull};
+use super::boundary::{Call, NonNull};
+use crate::base::report;
+use crate::life::weak;
 /// A weak handle: leads to an object as long as that lives, and to null afterwards. `rc_weak_new` makes one, and whoever
 /// made it ends it with `rc_weak_free`, also after the heap; one in a slot of `RC_FIELD_WEAK` the engine ends with its
 /// holder. It is used where the heap of its object may be.
@@ -27,7 +29,15 @@ pub unsafe extern "C" fn rc_weak_new(
     callback: rc_weak_fn,
     ctx: *mut c_void,
 ) -> *mut rc_weak {
-    boundary::weak_new(obj, callback, ctx)
+    let (call, _) = Call::of_object("rc_weak_new", obj);
+    let handle = weak::new(obj.0, callback, ctx);
+    if handle.is_null() {
+        call.say(format_args!(
+            "no memory, or the process has as many weak handles as it can: {}",
+            weak::handles_max()
+        ));
+    }
+    handle
 }
 
 /// The handle's target, or null when that has died. Works on when the heap is gone, and gives null.
@@ -51,7 +61,7 @@ pub unsafe extern "C" fn rc_weak_new(
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_weak_get(handle: NonNull<rc_weak>) -> *mut c_void {
-    boundary::weak_get(handle)
+    weak::get(handle_checked("rc_weak_get", handle.0))
 }
 
 /// Ends a handle; a callback that has not run by then does not run. Null does nothing.
@@ -60,7 +70,9 @@ pub unsafe extern "C" fn rc_weak_get(handle: NonNull<rc_weak>) -> *mut c_void {
 /// Fails: fatal for a handle that was freed before, as long as its memory was not handed out again.
 #[no_mangle]
 pub unsafe extern "C" fn rc_weak_free(handle: *mut rc_weak) {
-    boundary::weak_free(handle)
+    if !handle.is_null() {
+        weak::free(handle_checked("rc_weak_free", handle));
+    }
 }
 
 /// How many handles of the object were made and not freed, other than those that read null for good.
@@ -68,5 +80,20 @@ pub unsafe extern "C" fn rc_weak_free(handle: *mut rc_weak) {
 /// Fails: fatal for what is not an object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_weak_count(obj: NonNull<c_void>) -> u32 {
-    boundary::weak_count(obj)
+    Call::of_object("rc_weak_count", obj);
+    weak::count_of(obj.0)
+}
+
+#[inline(always)]
+unsafe fn handle_checked(call: &str, handle: *mut rc_weak) -> *mut rc_weak {
+    if !weak::is_handle(handle) {
+        not_a_handle(call, handle);
+    }
+    handle
+}
+
+#[cold]
+#[inline(never)]
+fn not_a_handle(call: &str, handle: *mut rc_weak) -> ! {
+    report::fatal(format_args!("{call}: {handle:p} is not a live weak handle: freed before, or never one"))
 }

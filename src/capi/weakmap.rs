@@ -1,12 +1,17 @@
 //! `rcgc/weakmap.h`: maps from an object to a value that keep the value alive only while the key is alive
 //! by other ways (ephemerons).
 
-use super::boundary::{self, NonNull};
-use super::status::rc_status;
+use super::boundary::{status, Call, NonNull};
+use super::status::{rc_status, RC_ERR_REFUSED};
+use crate::alloc;
+use crate::base::report;
+use crate::header::Header;
 use crate::heap::Heap as gc_heap;
+use crate::life::weakmap;
 /// A weak map: an object of its heap like any other, which is counted, tracked, and released with `rc_decref`. It is used
 /// where its heap may be.
 use crate::life::weakmap::WeakMap as rc_weakmap;
+use crate::object::{self, checked};
 use core::ffi::c_void;
 
 /// Makes an empty weak map (null heap: the default heap).
@@ -29,7 +34,10 @@ use core::ffi::c_void;
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_weakmap_new(heap: *mut gc_heap) -> *mut rc_weakmap {
-    boundary::weakmap_new(heap)
+    match Call::on("rc_weakmap_new", heap).map(|call| weakmap::type_of_maps(call.heap)) {
+        Ok(Some(ty)) => alloc::new(ty) as *mut rc_weakmap,
+        _ => core::ptr::null_mut(),
+    }
 }
 
 /// Maps a key to a value; a value that was there is released, last.
@@ -45,7 +53,22 @@ pub unsafe extern "C" fn rc_weakmap_set(
     key: NonNull<c_void>,
     value: *mut c_void,
 ) -> rc_status {
-    boundary::weakmap_set(map, key, value)
+    status(|| {
+        let (call, map_header) = of_map("rc_weakmap_set", map);
+        let key_header = checked(call.name, key.0);
+        call.needs(!value.is_null(), "the value is null")?;
+        call.needs((*object::type_of(key.0)).heap == call.heap, "the key is of another heap")?;
+        call.needs(object::is_settled(map_header), "the map is dying")?;
+        checked(call.name, value);
+        call.may_change()?;
+        if !object::is_settled(key_header) {
+            return call.refuse(RC_ERR_REFUSED, "the key is dying");
+        }
+        if !weakmap::set(map.0, key.0, value) {
+            return call.no_memory();
+        }
+        Ok(())
+    })
 }
 
 /// The value of a key, or null.
@@ -55,7 +78,9 @@ pub unsafe extern "C" fn rc_weakmap_set(
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_weakmap_get(map: NonNull<rc_weakmap>, key: NonNull<c_void>) -> *mut c_void {
-    boundary::weakmap_get(map, key)
+    let (call, _) = of_map("rc_weakmap_get", map);
+    checked(call.name, key.0);
+    weakmap::get(map.0, key.0)
 }
 
 /// Takes a key's entry out and releases its value, last. `rc_weakmap_take` also tells whether there was one.
@@ -66,7 +91,16 @@ pub unsafe extern "C" fn rc_weakmap_get(map: NonNull<rc_weakmap>, key: NonNull<c
 /// not an object or not a weak map.
 #[no_mangle]
 pub unsafe extern "C" fn rc_weakmap_remove(map: NonNull<rc_weakmap>, key: NonNull<c_void>) -> rc_status {
-    boundary::weakmap_remove(map, key)
+    status(|| {
+        let (call, _) = of_map("rc_weakmap_remove", map);
+        checked(call.name, key.0);
+        call.may_change()?;
+        let value = weakmap::take(map.0, key.0);
+        if !value.is_null() {
+            weakmap::release(value);
+        }
+        Ok(())
+    })
 }
 
 /// Takes a key's entry out and gives its value, or null when there was none.
@@ -77,7 +111,12 @@ pub unsafe extern "C" fn rc_weakmap_remove(map: NonNull<rc_weakmap>, key: NonNul
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_weakmap_take(map: NonNull<rc_weakmap>, key: NonNull<c_void>) -> *mut c_void {
-    boundary::weakmap_take(map, key)
+    let (call, _) = of_map("rc_weakmap_take", map);
+    checked(call.name, key.0);
+    match call.may_change() {
+        Ok(()) => weakmap::take(map.0, key.0),
+        Err(_) => core::ptr::null_mut(),
+    }
 }
 
 /// How many entries the map has.
@@ -85,5 +124,20 @@ pub unsafe extern "C" fn rc_weakmap_take(map: NonNull<rc_weakmap>, key: NonNull<
 /// Fails: fatal for what is not a weak map.
 #[no_mangle]
 pub unsafe extern "C" fn rc_weakmap_length(map: NonNull<rc_weakmap>) -> usize {
-    boundary::weakmap_length(map)
+    of_map("rc_weakmap_length", map);
+    weakmap::length(map.0)
+}
+
+/// A call on a weak map: any other object is fatal.
+unsafe fn of_map(name: &'static str, map: NonNull<rc_weakmap>) -> (Call, Header) {
+    let map = NonNull(map.0 as *mut c_void);
+    let (call, header) = Call::of_object(name, map);
+    if !weakmap::is_map(map.0) {
+        report::fatal(format_args!(
+            "{name}: {:p} is a {}, not a weak map",
+            map.0,
+            (*object::type_of(map.0)).name()
+        ));
+    }
+    (call, header)
 }
