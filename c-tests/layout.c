@@ -63,7 +63,8 @@ AT(gc_policy, growth, 16);
 AT(gc_policy, young_bytes, 24);
 AT(gc_policy, pause_budget_ns, 32);
 AT(gc_policy, limit_bytes, 40);
-SIZE(gc_policy, 48);
+AT(gc_policy, full_min_bytes, 48);
+SIZE(gc_policy, 56);
 
 /* gc_generation_stats */
 AT(gc_generation_stats, runs, 0);

@@ -522,6 +522,7 @@ static void heap_watch(void *heap) {
   X(disable, "gc_disable(heap)", IS_LEGAL, gc_disable(arg))                                                  \
   X(is_enabled, "gc_is_enabled(heap)", IS_LEGAL, (void)gc_is_enabled(arg))                                   \
   X(set_policy, "gc_set_policy(heap)", IS_LEGAL, heap_policy_set(arg))                                       \
+  X(heap_external, "gc_add_external_bytes(heap)", IS_LEGAL, (void)gc_add_external_bytes(arg, 0))             \
   X(get_policy, "gc_get_policy(heap)", IS_LEGAL, heap_policy_get(arg))                                       \
   X(get_stats, "gc_get_stats(heap)", IS_LEGAL, heap_stats(arg))                                              \
   X(freeze, "gc_freeze(heap)", IS_LEGAL, (void)gc_freeze(arg))                                               \

@@ -77,7 +77,8 @@ static bool within_bound(Watched *watched) {
   double bound = (1 + watched->growth) * (double)watched->reachable + (double)watched->slack;
   double now = (double)in_use(watched->heap);
   if (now / bound > watched->fullest) watched->fullest = now / bound;
-  return CHECK(now <= bound + (double)(watched->slack / 1024 + watched->largest + watched->added));
+  uint64_t least = watched->slack / 1024 > 1024 ? watched->slack / 1024 : 1024;
+  return CHECK(now <= bound + (double)(least + watched->largest + watched->added));
 }
 
 static Block *watched_new(Watched *watched, rc_type *type, size_t bytes) {
@@ -133,6 +134,7 @@ static void one_random_program(uint64_t *seed, size_t acts) {
   gc_heap *heap = watched.heap = graph_heap("random");
   rc_type *type = block_type(heap);
   policy.growth = watched.growth = 0.25 * (double)(1 + check_below(seed, 12));
+  if (check_below(seed, 2)) policy.full_min_bytes = slack_of(heap) >> check_below(seed, 7);
   CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
   watched.slack = slack_of(heap);
   if (check_below(seed, 2)) policy.young_bytes = watched.slack >> check_below(seed, 10);
@@ -294,7 +296,120 @@ static void full_collections_bring_young_ones_back(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* ---- small heaps ---- */
+
+/* What runs small finds its rings before much was taken, as often as the policy says. */
+static void a_small_heap_collects_early(void) {
+  static const uint64_t least[] = {64 << 10, 256 << 10, 1 << 20};
+  for (size_t i = 0; i < RC_COUNT_OF(least); i++) {
+    gc_heap *heap = graph_heap("small heap");
+    rc_type *type = graph_declared(heap);
+    uint64_t usual = slack_of(heap);
+    gc_policy policy = GC_POLICY_INIT;
+    policy.full_min_bytes = least[i], policy.young_bytes = (uint64_t)1 << 40; /* only full ones */
+    CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
+    CHECK_EQ(slack_of(heap), least[i]);
+    uint64_t peak = 0, made = 0;
+    for (; made < 20 * least[i]; made += 2 * 32) {
+      rc_decref(graph_ring(type, 2));
+      uint64_t now = in_use(heap);
+      if (now > peak) peak = now;
+    }
+    gc_stats stats = graph_stats(heap);
+    CHECK(peak <= least[i] + least[i] / 1024 + 1024 + 2 * 32);
+    CHECK(peak > least[i] / 2);
+    CHECK(stats.full.runs >= 18 && stats.full.runs <= 21);
+    CHECK_EQ(gc_get_policy(heap, &policy), RC_OK);
+    CHECK_EQ(policy.full_min_bytes, least[i]);
+    policy.full_min_bytes = 0; /* the library's again */
+    CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
+    (void)gc_collect(heap);
+    CHECK_EQ(slack_of(heap), usual);
+    CHECK_EQ(gc_heap_free(heap), 0);
+  }
+}
+
+/* Any number is one, and the trigger never wraps. */
+static void the_least_growth_at_its_limits(void) {
+  gc_heap *heap = graph_heap("limits");
+  rc_type *type = graph_declared(heap);
+  gc_policy policy = GC_POLICY_INIT;
+  policy.full_min_bytes = UINT64_MAX;
+  CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
+  CHECK_EQ(graph_stats(heap).full_trigger_bytes, UINT64_MAX);
+  Node *node = graph_node(type, 0);
+  CHECK_EQ(rc_add_external_bytes(node, PTRDIFF_MAX), RC_OK);
+  rc_decref(graph_node(type, 0));
+  CHECK_EQ(graph_stats(heap).full.runs, 0);
+  CHECK_EQ(rc_add_external_bytes(node, -PTRDIFF_MAX), RC_OK);
+  policy.full_min_bytes = 1; /* whenever there is anything, at the next look */
+  CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
+  for (size_t i = 0; i < 100; i++) rc_decref(graph_node(type, 0));
+  CHECK(graph_stats(heap).full.runs >= 1);
+  /* A program that was compiled before the member was there has the default. */
+  policy.struct_size = offsetof(gc_policy, full_min_bytes);
+  CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
+  CHECK(graph_stats(heap).full_trigger_bytes > 4096);
+  rc_decref(node);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 /* ---- external bytes ---- */
+
+/* Bytes that no object keeps move the triggers like those of objects, and stay until the host takes them back. */
+static void external_bytes_of_the_whole_heap(void) {
+  gc_heap *heap = graph_heap("of the heap");
+  rc_type *type = graph_declared(heap);
+  uint64_t slack = slack_of(heap);
+  CHECK_EQ(gc_add_external_bytes(heap, (ptrdiff_t)(3 * slack)), RC_OK);
+  CHECK_EQ(graph_stats(heap).external_bytes, 3 * slack);
+  CHECK_EQ(graph_stats(heap).full.runs, 0); /* adding runs nothing, */
+  rc_decref(graph_node(type, 0));
+  CHECK_EQ(graph_stats(heap).full.runs, 1); /* the next allocation does */
+  CHECK_EQ(graph_stats(heap).full_trigger_bytes, 2 * in_use(heap) + slack);
+  Node *node = graph_node(type, 0);
+  CHECK_EQ(rc_add_external_bytes(node, 1000), RC_OK);
+  CHECK_EQ(graph_stats(heap).external_bytes, 3 * slack + 1000);
+  rc_decref(node); /* the object's go with it, the heap's stay */
+  CHECK_EQ(graph_stats(heap).external_bytes, 3 * slack);
+  (void)gc_collect(heap); /* also when tables are trimmed */
+  CHECK_EQ(graph_stats(heap).external_bytes, 3 * slack);
+  CHECK_EQ(gc_add_external_bytes(heap, -(ptrdiff_t)(3 * slack) - 1), RC_ERR_INVALID);
+  CHECK_STR(gc_error_message(heap), "below 0");
+  CHECK_EQ(gc_add_external_bytes(heap, PTRDIFF_MAX), RC_ERR_INVALID);
+  CHECK_EQ(graph_stats(heap).external_bytes, 3 * slack);
+  CHECK_EQ(gc_add_external_bytes(heap, -(ptrdiff_t)(3 * slack)), RC_OK);
+  CHECK_EQ(gc_add_external_bytes(heap, PTRDIFF_MIN), RC_ERR_INVALID);
+  CHECK_EQ(gc_add_external_bytes(heap, PTRDIFF_MAX), RC_OK);
+  CHECK_EQ(gc_add_external_bytes(heap, -PTRDIFF_MAX), RC_OK);
+  CHECK_EQ(graph_stats(heap).external_bytes, 0);
+  CHECK_EQ(gc_add_external_bytes(heap, 4096), RC_OK); /* what is left says nothing when the heap ends */
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+/* A runtime that allocates tables in rings by itself: what they keep alive elsewhere is bounded as objects are. */
+static void tables_of_a_runtime_are_paced(void) {
+  gc_heap *heap = graph_heap("tables");
+  gc_policy policy = GC_POLICY_INIT;
+  policy.mode = GC_POLICY_SAFEPOINT, policy.full_min_bytes = 1 << 20;
+  CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
+  rc_type *type = graph_declared(heap);
+  for (size_t i = 0; i < 100; i++) {
+    CHECK_EQ(gc_add_external_bytes(heap, 100000), RC_OK);
+    rc_decref(graph_ring(type, 2));
+    CHECK_EQ(gc_add_external_bytes(heap, -100000), RC_OK);
+    gc_safepoint(heap);
+  }
+  uint64_t runs = graph_stats(heap).full.runs;
+  for (size_t i = 0; i < 30; i++) {
+    CHECK_EQ(gc_add_external_bytes(heap, 100000), RC_OK);
+    gc_safepoint(heap);
+  }
+  CHECK_EQ(graph_stats(heap).full.runs - runs, 1); /* 3 MB: the first passes 1 MiB, the next would at 3.2 */
+  (void)gc_collect(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 
 static void external_bytes_make_collections_due(void) {
   gc_heap *heap = graph_heap("external");
@@ -461,6 +576,10 @@ static const check_test tests[] = {
     CHECK_TEST(young_collections_that_find_nothing_switch_off),
     CHECK_TEST(young_collections_come_back_when_there_is_garbage),
     CHECK_TEST(full_collections_bring_young_ones_back),
+    CHECK_TEST(a_small_heap_collects_early),
+    CHECK_TEST(the_least_growth_at_its_limits),
+    CHECK_TEST(external_bytes_of_the_whole_heap),
+    CHECK_TEST(tables_of_a_runtime_are_paced),
     CHECK_TEST(external_bytes_make_collections_due),
     CHECK_TEST(external_bytes_of_the_living_move_the_trigger),
     CHECK_TEST(young_bytes_are_kept_to),

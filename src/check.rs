@@ -115,8 +115,9 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
     });
     holds!(
         wrong,
-        external == (*heap).external.total,
-        "external bytes: objects have {external}, the table {}",
+        external + (*heap).external.of_heap == (*heap).external.total,
+        "external bytes: objects have {external}, the heap {}, together {}",
+        (*heap).external.of_heap,
         (*heap).external.total
     );
     holds!(

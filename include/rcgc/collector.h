@@ -30,8 +30,8 @@ typedef struct gc_policy {
   /* Must be zero. */
   uint32_t reserved;
   /* A full collection runs when the bytes in use (objects and external) have grown by this
-   * factor over what the last one left, and by 16 MiB: 1.0, the default, lets the heap double.
-   * At most 100. */
+   * factor over what the last one left, and by `full_min_bytes`: 1.0, the default, lets the heap
+   * double. At most 100. */
   double growth;
   /* A young collection runs after this many bytes were allocated, freed since or not. 0: about 4
    * MiB, stretched while young collections find little. */
@@ -45,10 +45,14 @@ typedef struct gc_policy {
    * twice as many each time, up to one for each 16 objects. What the host drops meanwhile is
    * found then, at the latest; at once by `gc_collect`. */
   uint64_t limit_bytes;
+  /* What a heap may grow by before its first full collection, and beyond its factor before each.
+   * 0: 16 MiB, so that small heaps are left alone. Small runtimes set it low: with 256 KiB rings
+   * are found, and their memory used again, before a program has taken much more than that. */
+  uint64_t full_min_bytes;
 } gc_policy;
 
 /* An initialiser: all defaults. */
-#define GC_POLICY_INIT { sizeof(gc_policy), 0, 0, 0, 0, 0, 0 }
+#define GC_POLICY_INIT { sizeof(gc_policy), 0, 0, 0, 0, 0, 0, 0 }
 
 /* Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in
  * no bucket before; the last one also all longer ones. */
@@ -91,7 +95,7 @@ typedef struct gc_stats {
   uint64_t live_objects;
   /* Their bytes, with headers and rounding. */
   uint64_t live_bytes;
-  /* Bytes told by `rc_add_external_bytes`. */
+  /* Bytes told by `rc_add_external_bytes` and `gc_add_external_bytes`. */
   uint64_t external_bytes;
   /* Memory taken for objects and not given back, in bytes: pages of 64 KiB that hold some, and
    * free ones that are kept for what is made next. */
@@ -210,6 +214,18 @@ RCGC_API bool gc_is_enabled(gc_heap *heap);
  *   then nothing changed.
  */
 RCGC_API rc_status gc_set_policy(gc_heap *heap, const gc_policy *RCGC_NONNULL policy);
+
+/* Tells the engine of `bytes` more (or fewer) that belong to the heap as a whole: what a runtime
+ * allocates by itself, tables and buffers of whichever objects. They count for the triggers of
+ * automatic collection and in the statistics, as those that `rc_add_external_bytes` counts for
+ * one object do, but no object's death takes them off the books: the host does, as it frees.
+ *
+ * May collect: no; a trigger that this crosses takes effect at the next `rc_new` or
+ *   `gc_safepoint`.
+ * Fails: RC_ERR_INVALID when what was told for the heap would fall below 0, or all external
+ *   bytes together leave 63 bits: then nothing changed.
+ */
+RCGC_API rc_status gc_add_external_bytes(gc_heap *heap, ptrdiff_t bytes);
 
 /* Writes the policy in force, defaults filled in; `struct_size` must be set.
  *

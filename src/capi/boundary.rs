@@ -782,10 +782,7 @@ pub(super) unsafe fn object_add_external(obj: NonNull<c_void>, bytes: isize) -> 
         }
     }
     if bytes > 0 {
-        heap.budget = heap.budget.saturating_sub(bytes as i64);
-        if heap.budget < 0 {
-            heap.recall_rations();
-        }
+        heap.spend(bytes as u64);
     }
     RC_OK
 }

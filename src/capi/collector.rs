@@ -24,7 +24,7 @@ pub struct gc_policy {
     /// Must be zero.
     pub reserved: u32,
     /// A full collection runs when the bytes in use (objects and external) have grown by this factor over
-    /// what the last one left, and by 16 MiB: 1.0, the default, lets the heap double. At most 100.
+    /// what the last one left, and by `full_min_bytes`: 1.0, the default, lets the heap double. At most 100.
     pub growth: f64,
     /// A young collection runs after this many bytes were allocated, freed since or not. 0: about 4 MiB,
     /// stretched while young collections find little.
@@ -37,6 +37,10 @@ pub struct gc_policy {
     /// have gained nothing, the next refusals come without one: twice as many each time, up to one for each 16 objects.
     /// What the host drops meanwhile is found then, at the latest; at once by `gc_collect`.
     pub limit_bytes: u64,
+    /// What a heap may grow by before its first full collection, and beyond its factor before each. 0: 16 MiB, so that small
+    /// heaps are left alone. Small runtimes set it low: with 256 KiB rings are found, and their memory used again, before a
+    /// program has taken much more than that.
+    pub full_min_bytes: u64,
 }
 
 /// Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in no bucket
@@ -83,7 +87,7 @@ pub struct gc_stats {
     pub live_objects: u64,
     /// Their bytes, with headers and rounding.
     pub live_bytes: u64,
-    /// Bytes told by `rc_add_external_bytes`.
+    /// Bytes told by `rc_add_external_bytes` and `gc_add_external_bytes`.
     pub external_bytes: u64,
     /// Memory taken for objects and not given back, in bytes: pages of 64 KiB that hold some, and free ones that are kept
     /// for what is made next.
@@ -211,6 +215,19 @@ pub unsafe extern "C" fn gc_is_enabled(heap: *mut gc_heap) -> bool {
 #[no_mangle]
 pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_policy) -> rc_status {
     boundary::set_policy(heap, policy)
+}
+
+/// Tells the engine of `bytes` more (or fewer) that belong to the heap as a whole: what a runtime allocates by itself, tables
+/// and buffers of whichever objects. They count for the triggers of automatic collection and in the statistics, as those that
+/// `rc_add_external_bytes` counts for one object do, but no object's death takes them off the books: the host does, as it
+/// frees.
+///
+/// May collect: no; a trigger that this crosses takes effect at the next `rc_new` or `gc_safepoint`.
+/// Fails: RC_ERR_INVALID when what was told for the heap would fall below 0, or all external bytes together leave 63 bits:
+/// then nothing changed.
+#[no_mangle]
+pub unsafe extern "C" fn gc_add_external_bytes(heap: *mut gc_heap, bytes: isize) -> rc_status {
+    boundary::add_external(heap, bytes)
 }
 
 /// Writes the policy in force, defaults filled in; `struct_size` must be set.

@@ -12,32 +12,35 @@
 //! a collection is due when
 //!
 //! ```text
-//!   full:   in_use    >= (1 + growth) * base + FULL_SLACK      looked at first
+//!   full:   in_use    >= (1 + growth) * base + slack           looked at first
 //!   young:  allocated >= young_interval
 //! ```
 //!
+//! where `slack` is the policy's `full_min_bytes`, left to the library [`FULL_SLACK`].
+//!
 //! **Budgets.** Allocation counts `Heap::budget` down by bytes; [`Pace::renew`] gives it the distance to
-//! the nearer of the two triggers, for a full collection at least `BUDGET_MIN`. Nothing is looked at before
+//! the nearer of the two triggers, for a full collection at least `budget_min`, which is a 1024th of the slack, but no less than
+//! 1 KiB and no more than `BUDGET_MIN`. Nothing is looked at before
 //! that is spent, so no collection starts unless allocation or external bytes crossed a trigger. External
 //! bytes spend it too; what they made due runs at the next allocation or safepoint.
 //!
 //! **Memory.** Under the mode `Allocation`, while no callback keeps collections away,
 //!
 //! ```text
-//!   in_use <= (1 + growth) * base + FULL_SLACK + BUDGET_MIN + one
+//!   in_use <= (1 + growth) * base + slack + budget_min + one
 //!   base   <= what was reachable when the last full collection had ended
 //! ```
 //!
 //! where `one` is one allocation and the external bytes added since it: nothing looks before the next one. A
-//! look comes before the allocation that needs it, at most `BUDGET_MIN` beyond the trigger; what is in use
+//! look comes before the allocation that needs it, at most `budget_min` beyond the trigger; what is in use
 //! after a full collection is what it found reachable. So the garbage that floats is bounded by what lives,
 //! however it came about: rings that died old, external bytes, garbage that young collections have stopped
 //! looking for. `c-tests/test_pace.c` holds random programs against this.
 //!
 //! **Work.** An automatic full collection examines what is in use at its trigger, `(1 + growth) * base +
-//! FULL_SLACK`, and since `base` was measured at least `growth * base + FULL_SLACK` were allocated or added.
+//! slack`, and since `base` was measured at least `growth * base + slack` were allocated or added.
 //! So for each byte allocated at most `(1 + growth) / growth` are examined by full collections, 2 by default,
-//! and heaps below `FULL_SLACK` never pay. A young collection examines what was allocated since the last
+//! and heaps below the slack never pay. A young collection examines what was allocated since the last
 //! collection: each byte at most once.
 //!
 //! **Emergencies.** Where memory runs out an allocation collects before it is refused. A host that goes on asking at its
@@ -70,14 +73,18 @@ pub const YOUNG_BYTES: u64 = if cfg!(feature = "check") { 16 << 10 } else { 4 <<
 pub const YOUNG_BYTES_MAX: u64 = 64 * YOUNG_BYTES;
 /// A collection was worth its while if it found at least one in so many dead.
 const WORTH_A_LOOK: u64 = 10;
-/// How far beyond its factor a heap may grow before a full collection, so that small heaps are left alone.
+/// How far beyond its factor a heap may grow before a full collection by default, so that small heaps are left alone.
 pub const FULL_SLACK: u64 = 4 * YOUNG_BYTES;
 /// Growth by default.
 pub const GROWTH: f64 = 1.0;
 /// Largest growth accepted.
 pub const GROWTH_MAX: f64 = 100.0;
 /// The least distance to a full collection, so that a heap on the edge of it does not look at every
-/// allocation.
+/// allocation: a part of the slack,
+const BUDGET_PART: u64 = 1024;
+/// at least so much
+const BUDGET_LEAST: u64 = if cfg!(feature = "check") { 16 } else { 1 << 10 };
+/// and at most so much.
 const BUDGET_MIN: u64 = YOUNG_BYTES / 256;
 /// The budget when no collection may run now: when to ask again.
 const BUDGET_WAIT: u64 = YOUNG_BYTES / 4;
@@ -142,6 +149,8 @@ pub struct Pace {
     pub asked: bool,
     /// Growth factor of full collections.
     pub growth: f64,
+    /// The policy's `full_min_bytes`, or [`FULL_SLACK`].
+    pub slack: u64,
     /// The policy's `young_bytes`; 0: left to the library.
     pub young_bytes: u64,
     /// Bytes between young collections now.
@@ -161,10 +170,11 @@ impl Pace {
     pub fn start(&mut self) {
         self.mode = Mode::Allocation;
         self.growth = GROWTH;
+        self.slack = FULL_SLACK;
         self.young_interval = YOUNG_BYTES;
     }
 
-    /// The budget of a heap that has allocated nothing yet.
+    /// The budget of a heap that has allocated nothing yet, under the defaults.
     pub fn first_budget(&mut self) -> i64 {
         self.given = self.young_interval as i64;
         self.given
@@ -174,7 +184,11 @@ impl Pace {
     pub fn full_trigger(&self) -> u64 {
         let grown = self.base as f64 * (1.0 + self.growth);
         // A float beyond the range of u64 saturates, which is what "never" should be.
-        (grown as u64).saturating_add(FULL_SLACK)
+        (grown as u64).saturating_add(self.slack)
+    }
+
+    fn budget_min(&self) -> u64 {
+        (self.slack / BUDGET_PART).clamp(BUDGET_LEAST, BUDGET_MIN)
     }
 
     /// Bytes allocated since the last collection.
@@ -204,7 +218,7 @@ impl Pace {
         let next = match (waiting, self.overdue) {
             (true, _) => BUDGET_WAIT,
             (false, true) => 0,
-            (false, false) => young.min(full.max(BUDGET_MIN)),
+            (false, false) => young.min(full.max(self.budget_min())),
         };
         let next = if self.look_bytes == 0 { next } else { next.min(self.look_bytes) };
         self.given = next as i64;
@@ -238,6 +252,11 @@ impl Pace {
         }
     }
 
+    /// The policy's least growth before a full collection was set; 0 leaves it to the library.
+    pub fn set_slack(&mut self, bytes: u64) {
+        self.slack = if bytes == 0 { FULL_SLACK } else { bytes };
+    }
+
     /// The policy's young size was set; 0 leaves it to the library.
     pub fn set_young_bytes(&mut self, bytes: u64) {
         self.young_bytes = bytes;
@@ -252,6 +271,20 @@ impl Heap {
     /// - Only the heap's thread is in the heap.
     pub unsafe fn bytes_in_use(&self) -> u64 {
         self.live_bytes() + self.external.total
+    }
+
+    /// External bytes were added: they spend the budget as if they had been allocated. What they made due runs at the next
+    /// allocation or safepoint, for which the types must have no ration left.
+    ///
+    /// # Safety
+    /// - Only the heap's thread is in the heap.
+    pub unsafe fn spend(&mut self, bytes: u64) {
+        let before = self.budget;
+        self.budget = before.saturating_sub(bytes.min(i64::MAX as u64) as i64);
+        // Below 0 nothing is granted: where it was spent before there is no ration.
+        if self.budget < 0 && before >= 0 {
+            self.recall_rations();
+        }
     }
 
     /// Gives a budget according to the books.
@@ -274,6 +307,7 @@ mod tests {
             overdue: false,
             asked: false,
             growth: 0.0,
+            slack: 0,
             young_bytes: 0,
             young_interval: 0,
             base: 0,
@@ -338,12 +372,33 @@ mod tests {
     }
 
     #[test]
+    fn a_small_slack_comes_with_small_budgets() {
+        let mut pace = pace();
+        pace.set_slack(1);
+        assert_eq!(pace.full_trigger(), 1);
+        assert_eq!(pace.renew(0, 0, false) as u64, BUDGET_LEAST);
+        pace.set_slack(u64::MAX);
+        assert_eq!(pace.full_trigger(), u64::MAX);
+        assert_eq!(pace.renew(0, 0, false) as u64, YOUNG_BYTES, "a young one comes all the same");
+        pace.set_slack(0);
+        assert_eq!(pace.full_trigger(), FULL_SLACK);
+    }
+
+    #[test]
     fn what_one_look_lets_through_is_bounded() {
+        for slack in [FULL_SLACK / 256, FULL_SLACK / 16, FULL_SLACK, 3 * FULL_SLACK] {
+            bounded(slack);
+        }
+    }
+
+    fn bounded(slack: u64) {
         // Bytes are allocated one at a time; nothing dies but by collections, which find all but `live`.
         let mut pace = pace();
-        let (live, mut in_use, mut budget) = (5 * FULL_SLACK, 0, pace.first_budget());
+        pace.first_budget();
+        pace.set_slack(slack);
+        let (live, mut in_use, mut budget) = (5 * slack, 0, pace.renew(0, 0, false));
         let mut reachable = 0;
-        for _ in 0..40 * FULL_SLACK / 1024 {
+        for _ in 0..40 * slack / 1024 {
             in_use += 1024;
             budget -= 1024;
             if budget >= 0 {
@@ -359,7 +414,7 @@ mod tests {
                 pace.ran(Kind::Young, before, budget, 10, 0);
             }
             budget = pace.renew(in_use - 1024, budget, false);
-            assert!(in_use <= 2 * reachable + FULL_SLACK + BUDGET_MIN + 1024);
+            assert!(in_use <= 2 * reachable + slack + pace.budget_min() + 1024);
         }
         assert_eq!(reachable, live);
     }

@@ -15,7 +15,7 @@ use core::ffi::c_void;
 #[cold]
 pub unsafe fn drop_side_entries(heap: *mut Heap, obj: *mut c_void) {
     if header::has_flags(obj, Flags::SIDE) {
-        let has = (*heap).external.total != 0;
+        let has = (*heap).external.has_entries();
         let external = if has { (*heap).external.remove(range::granule_of(obj)) } else { 0 };
         if let Some(ended) = (*heap).observers.ended {
             ended(heap, obj, external);

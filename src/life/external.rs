@@ -1,7 +1,8 @@
 //! External bytes: what objects keep elsewhere, in a table beside the heap, since few objects have any.
 //!
 //! Open addressing with linear probing, at most three quarters full, keys are granules (0 is no object's).
-//! An object that has an entry has [`crate::header::Flags::SIDE`]; its death removes both.
+//! An object that has an entry has [`crate::header::Flags::SIDE`]; its death removes both. Beside them the heap has bytes
+//! of its own, which its host counts for all that belongs to no object.
 
 use crate::sys;
 use core::ptr;
@@ -22,7 +23,9 @@ pub struct ExternalBytes {
     /// A power of two, or 0.
     capacity: usize,
     len: usize,
-    /// Sum over all entries.
+    /// What the host counts for the heap as a whole.
+    pub of_heap: u64,
+    /// Sum over all entries, and `of_heap`.
     pub total: u64,
 }
 
@@ -32,7 +35,7 @@ const CAPACITY_MIN: usize = 16;
 /// Why an amount could not be changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refused {
-    /// The object's total would fall below zero or leave 63 bits.
+    /// The object's bytes, or the heap's own, would fall below zero, or the total leave 63 bits.
     OutOfRange,
     /// No memory for the table.
     NoMemory,
@@ -69,6 +72,23 @@ impl ExternalBytes {
             entry.bytes
         } else {
             0
+        }
+    }
+
+    /// Whether any object has bytes.
+    pub fn has_entries(&self) -> bool {
+        self.len != 0
+    }
+
+    /// Adds to the heap's own bytes.
+    pub fn add_to_heap(&mut self, bytes: i64) -> Result<(), Refused> {
+        let changed = |sum: u64| sum.checked_add_signed(bytes).filter(|&sum| sum <= i64::MAX as u64);
+        match (changed(self.of_heap), changed(self.total)) {
+            (Some(of_heap), Some(total)) => {
+                (self.of_heap, self.total) = (of_heap, total);
+                Ok(())
+            }
+            _ => Err(Refused::OutOfRange),
         }
     }
 
@@ -173,13 +193,14 @@ impl ExternalBytes {
         }
     }
 
-    /// Forgets everything.
+    /// Forgets all objects.
     ///
     /// # Safety
     /// - As [`ExternalBytes::get`].
     pub unsafe fn end(&mut self) {
         sys::free(self.entries as *mut u8);
-        *self = ExternalBytes { entries: ptr::null_mut(), capacity: 0, len: 0, total: 0 };
+        (self.entries, self.capacity, self.len) = (ptr::null_mut(), 0, 0);
+        self.total = self.of_heap;
     }
 }
 
@@ -189,7 +210,7 @@ mod tests {
 
     #[test]
     fn entries_survive_growth_and_removal_in_any_order() {
-        let mut table = ExternalBytes { entries: ptr::null_mut(), capacity: 0, len: 0, total: 0 };
+        let mut table = ExternalBytes { entries: ptr::null_mut(), capacity: 0, len: 0, of_heap: 0, total: 0 };
         // SAFETY: one thread.
         unsafe {
             for granule in 1..2000u64 {
@@ -206,7 +227,13 @@ mod tests {
             assert_eq!(table.add(21, i64::MAX), Err(Refused::OutOfRange));
             assert_eq!(table.add(21, -3), Ok(0));
             assert_eq!(table.get(21), 0);
+            assert_eq!(table.add_to_heap(10), Ok(()));
             table.end();
+            assert_eq!(table.total, 10, "what is the heap's stays");
+            assert_eq!(table.add_to_heap(-11), Err(Refused::OutOfRange));
+            assert_eq!(table.add_to_heap(i64::MAX), Err(Refused::OutOfRange));
+            assert_eq!(table.add_to_heap(-10), Ok(()));
+            assert_eq!(table.total, 0);
         }
     }
 }

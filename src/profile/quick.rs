@@ -84,7 +84,7 @@ pub unsafe fn release_last(obj: *mut c_void) {
     let heap = (*kind).heap;
     let care = header::high_word(obj) & header::CARE_FLAGS;
     let common = TypeFlags::QUICK.union(TypeFlags::PROFILED);
-    if care != Flags::SIDE.bits() || !(*kind).flags.contains(common) || (*heap).external.total != 0 {
+    if care != Flags::SIDE.bits() || !(*kind).flags.contains(common) || (*heap).external.has_entries() {
         return count::decref_rest(obj);
     }
     for index in 0..(*kind).simple_count as usize {

@@ -127,10 +127,26 @@ pub(in crate::capi) unsafe fn set_policy(heap: *mut Heap, policy: *const gc_poli
     heap.pace.mode = mode;
     heap.pace.growth = if policy.growth == 0.0 { pace::GROWTH } else { policy.growth };
     heap.pace.set_young_bytes(policy.young_bytes.min(i64::MAX as u64));
+    heap.pace.set_slack(policy.full_min_bytes);
     heap.space.limit_bytes = policy.limit_bytes;
     heap.starved = Default::default();
     heap.space.tight_classes = 0;
     heap.renew_budget(false);
+    RC_OK
+}
+
+pub(in crate::capi) unsafe fn add_external(heap: *mut Heap, bytes: isize) -> rc_status {
+    const CALL: &str = "gc_add_external_bytes";
+    let Some(heap) = heap_of(CALL, heap) else { return RC_ERR_NO_MEMORY };
+    if (*heap).external.add_to_heap(bytes as i64).is_err() {
+        (*heap).set_error(format_args!(
+            "{CALL}: {bytes}: what was told for the heap would fall below 0, or its external bytes leave 63 bits"
+        ));
+        return RC_ERR_INVALID;
+    }
+    if bytes > 0 {
+        (*heap).spend(bytes as u64);
+    }
     RC_OK
 }
 
@@ -149,6 +165,7 @@ pub(in crate::capi) unsafe fn get_policy(heap: *mut Heap, out_policy: NonNull<gc
         young_bytes: heap.pace.young_interval,
         pause_budget_ns: 0,
         limit_bytes: heap.space.limit_bytes,
+        full_min_bytes: heap.pace.slack,
     };
     match write_struct(out_policy.0, (*out_policy.0).struct_size, &policy) {
         Ok(()) => RC_OK,
