@@ -1,4 +1,15 @@
-//! The one place from which host code is called, so that re-entrancy is argued here.
+//! The one way to host code, so that re-entrancy is argued here. Whoever calls a function of the host's hands the call over
+//! as a closure, and says by which way:
+//!
+//! | way | for |
+//! |---|---|
+//! | [`call`] | a part of a death or of a collection: weak callbacks, callbacks of collections |
+//! | [`call_of`] | the same, and a callback of the object's type: `finalize`, `clear`, `destroy` |
+//! | [`call_alone`] | what is part of neither: `write`, `report`, predicates, watches, the frames of a stack |
+//! | [`run`] | a function that runs as if the host had called it: `gc_measure`, `gc_leak_check` |
+//! | [`traverse`] | `traverse`, in sweeps over a heap that may only be looked at |
+//!
+//! What the functions are, and what they are given, their callers know; here is nothing of that.
 //!
 //! What each callback may do, and how that is enforced:
 //!
@@ -44,33 +55,17 @@
 //! Host code must not jump out of a callback; that is documented as fatal in its effect and cannot be seen
 //! from here.
 
-use crate::auto::watch::Watch;
-use crate::cycle::events::{Event, EventFn};
 use crate::heap::Heap;
 use crate::life::death;
 use crate::life::scope::{self, Border};
-use crate::life::weak::{Weak, WeakFn};
 use crate::memory::range;
 use crate::observe::{self, Around, Notice, Wants};
-use crate::profile::site::Site;
 use crate::sys::errno::{self, Kept};
 use crate::sys::thread::NEST;
 use crate::types::{ObjectCtxFn, ObjectFn, TraverseCtxFn, TraverseFn, Type, TypeFlags, VisitFn};
-use core::ffi::{c_int, c_void};
+use core::ffi::c_void;
 use core::mem;
 use core::ptr;
-
-/// Gives the bytes of a dump to the host.
-pub type WriteFn = unsafe extern "C" fn(*const c_void, usize, *mut c_void) -> c_int;
-
-/// What a leak check runs.
-pub type RunFn = unsafe extern "C" fn(*mut Heap, *mut c_void);
-
-/// Told that a watch was set off.
-pub type WatchFn = unsafe extern "C" fn(*mut Heap, u32, u64, *mut c_void);
-
-/// Tells the frames of an interpreter.
-pub type FramesFn = unsafe extern "C" fn(*mut *const Site, usize, *mut c_void) -> usize;
 
 /// How deep callbacks may nest before deaths in them are put off. Sixteen levels of ours and the host's
 /// frames fit a 64 KiB stack with room for host code in each.
@@ -161,7 +156,7 @@ impl Drop for Pin {
 /// the heap nor the watch can end meanwhile.
 ///
 /// # Safety
-/// - As [`finalize`].
+/// - As [`call`].
 #[inline(always)]
 pub unsafe fn around(heap: *mut Heap, obj: *mut c_void, moment: Around) {
     if (*heap).observers.want(Wants::CALLBACKS) {
@@ -180,7 +175,7 @@ unsafe fn tell_around(heap: *mut Heap, obj: *mut c_void, moment: Around) {
 /// Runs what ends objects that are no matter of a callback which may be running.
 ///
 /// # Safety
-/// - As [`finalize`].
+/// - As [`call`].
 #[inline(always)]
 pub unsafe fn aside<R>(heap: *mut Heap, run: impl FnOnce() -> R) -> R {
     around(heap, ptr::null_mut(), Around::Aside);
@@ -189,137 +184,73 @@ pub unsafe fn aside<R>(heap: *mut Heap, run: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Calls `finalize`.
+/// Calls host code as a part of a death or of a collection. It runs within its border: scopes that it leaves open are
+/// closed, `errno` is put back, and it is counted as running.
 ///
 /// # Safety
-/// - `function` is a callback of `kind`, which is the type of `obj`.
-/// - `obj` is held by the engine; only the heap's thread is in the heap, and no reference to it is held
+/// - What `code` is given is held by the engine; only the heap's thread is in the heap, and no reference to it is held
 ///   across this call.
-pub unsafe fn finalize(heap: *mut Heap, kind: *const Type, function: ObjectFn, obj: *mut c_void) {
-    let before = enter(heap);
-    call(kind, function, obj);
-    leave(heap, before);
-}
-
-/// Calls a callback of a type in the form that its spec has.
 #[inline(always)]
-unsafe fn call(kind: *const Type, function: ObjectFn, obj: *mut c_void) {
-    if (*kind).flags.contains(TypeFlags::CTX) {
-        mem::transmute::<ObjectFn, ObjectCtxFn>(function)(obj, (*kind).ctx)
-    } else {
-        function(obj)
-    }
+pub unsafe fn call<R>(heap: *mut Heap, code: impl FnOnce() -> R) -> R {
+    call_at(heap, ptr::null_mut(), Around::Aside, code)
 }
 
-/// Calls `clear`.
+/// As [`call`], for a callback of an object's type: [`Around::Aside`] is `finalize`. Observers are told of the object in
+/// the other two; in `clear` nothing is collected.
 ///
 /// # Safety
-/// - As [`finalize`].
-pub unsafe fn clear(heap: *mut Heap, kind: *const Type, function: ObjectFn, obj: *mut c_void) {
-    (*heap).clearing += 1;
-    call_judged(heap, kind, function, obj, Around::Clear);
-    (*heap).clearing -= 1;
-}
-
-/// Calls `destroy`.
-///
-/// # Safety
-/// - As [`finalize`].
-pub unsafe fn destroy(heap: *mut Heap, kind: *const Type, function: ObjectFn, obj: *mut c_void) {
-    call_judged(heap, kind, function, obj, Around::Destroy);
-}
-
+/// - As [`call`]; `function` is a callback of `kind`, which is the type of `obj` and of the heap.
 #[inline(always)]
-unsafe fn call_judged(
+pub unsafe fn call_of(
     heap: *mut Heap,
     kind: *const Type,
     function: ObjectFn,
     obj: *mut c_void,
     moment: Around,
 ) {
+    let clearing = (moment == Around::Clear) as u32;
+    let told = if moment == Around::Aside { ptr::null_mut() } else { obj };
+    (*heap).clearing += clearing;
+    call_at(heap, told, moment, || {
+        if (*kind).flags.contains(TypeFlags::CTX) {
+            mem::transmute::<ObjectFn, ObjectCtxFn>(function)(obj, (*kind).ctx)
+        } else {
+            function(obj)
+        }
+    });
+    (*heap).clearing -= clearing;
+}
+
+#[inline(always)]
+unsafe fn call_at<R>(heap: *mut Heap, obj: *mut c_void, moment: Around, code: impl FnOnce() -> R) -> R {
     around(heap, obj, moment);
     let before = begin(heap);
-    call(kind, function, obj);
+    let result = code();
     end(heap, before);
     around(heap, obj, Around::After);
+    result
 }
 
-/// Calls a weak handle's callback.
+/// As [`call`], for host code that is part of no death and of no collection: it may be the outermost callback there is, so
+/// what it puts off is ended behind it.
 ///
 /// # Safety
-/// - As [`finalize`].
-pub unsafe fn weak(heap: *mut Heap, function: WeakFn, handle: *mut Weak, ctx: *mut c_void) {
-    let before = enter(heap);
-    function(handle, ctx);
-    leave(heap, before);
+/// - As [`call`].
+pub unsafe fn call_alone<R>(heap: *mut Heap, code: impl FnOnce() -> R) -> R {
+    let outer = enter_nest(heap);
+    let result = call(heap, code);
+    leave_nest(outer);
+    death::end_deferred(heap);
+    result
 }
 
-/// Tells a callback of a collection.
+/// Runs a function of the host's as if the host had called it itself: it is no callback.
 ///
 /// # Safety
-/// - As [`finalize`].
-pub unsafe fn event(heap: *mut Heap, function: EventFn, event: &Event, ctx: *mut c_void) {
-    let before = enter(heap);
-    function(heap, event, ctx);
-    leave(heap, before);
-}
-
-/// Gives bytes of a dump to the host; 0, or an `errno`.
-///
-/// # Safety
-/// - As [`finalize`]; the heap's phase is `Judging`.
-pub unsafe fn write(heap: *mut Heap, function: WriteFn, bytes: &[u8], ctx: *mut c_void) -> c_int {
-    alone(heap, || function(bytes.as_ptr() as *const c_void, bytes.len(), ctx))
-}
-
-/// Runs a function of the host's as if the host had called it itself.
-///
-/// # Safety
-/// - No callback of the heap is running, and no reference to the heap is held across this call.
-pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) {
+/// - No callback of the heap that it is given is running, and no reference to the heap is held across this call.
+pub unsafe fn run<R>(code: impl FnOnce() -> R) -> R {
     let _errno = errno::keep();
-    function(heap, ctx);
-}
-
-/// Tells the host of something that is wrong.
-///
-/// # Safety
-/// - As [`finalize`]; the heap's phase is `Judging`.
-pub unsafe fn tell(heap: *mut Heap, tell: impl FnOnce()) {
-    alone(heap, tell);
-}
-
-/// A host's test of one object.
-pub type PredicateFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
-
-/// Asks the host about an object.
-///
-/// # Safety
-/// - As [`finalize`], but that `obj` need not be held.
-pub unsafe fn ask(heap: *mut Heap, function: PredicateFn, obj: *mut c_void, ctx: *mut c_void) -> bool {
-    alone(heap, || function(obj, ctx)) != 0
-}
-
-/// Asks for the frames of an interpreter; how many were given.
-///
-/// # Safety
-/// - As [`finalize`]; the heap is at an allocation.
-pub unsafe fn frames(
-    heap: *mut Heap,
-    function: FramesFn,
-    sites: &mut [*const Site],
-    ctx: *mut c_void,
-) -> usize {
-    let count = alone(heap, || function(sites.as_mut_ptr(), sites.len(), ctx));
-    count.min(sites.len())
-}
-
-/// Tells that a watch was set off.
-///
-/// # Safety
-/// - As [`finalize`]; the heap is in no collection.
-pub unsafe fn watch(heap: *mut Heap, function: WatchFn, watch: &Watch, value: u64) {
-    alone(heap, || function(heap, watch.number, value, watch.ctx))
+    code()
 }
 
 /// What is as it was when a callback returns.
@@ -327,19 +258,6 @@ struct Before {
     /// Scopes that it leaves open are closed at this border.
     scopes: Border,
     errno: Kept,
-}
-
-/// A callback begins that is neither a `clear` nor a `destroy`.
-#[inline(always)]
-unsafe fn enter(heap: *mut Heap) -> Before {
-    around(heap, ptr::null_mut(), Around::Aside);
-    begin(heap)
-}
-
-#[inline(always)]
-unsafe fn leave(heap: *mut Heap, before: Before) {
-    end(heap, before);
-    around(heap, ptr::null_mut(), Around::After);
 }
 
 /// A callback begins.
@@ -352,17 +270,6 @@ unsafe fn end(heap: *mut Heap, before: Before) {
     scope::end_callback(heap, before.scopes);
     (*heap).callback_ends();
     drop(before.errno);
-}
-
-/// Calls host code that is part of no death and of no collection.
-unsafe fn alone<T>(heap: *mut Heap, call: impl FnOnce() -> T) -> T {
-    let outer = enter_nest(heap);
-    let before = enter(heap);
-    let result = call();
-    leave(heap, before);
-    leave_nest(outer);
-    death::end_deferred(heap);
-    result
 }
 
 /// Calls `traverse`.

@@ -37,7 +37,7 @@
 //! | `observe` | `types`, `heap` | as what is handed on, not as what is looked into |
 //! | `types` | `heap` | a type knows its heap |
 //! | `heap` | `life`, `cycle` | a heap is made of their parts |
-//! | `host` | `life`, `cycle`, `profile`, `auto` | signatures of what is called; scopes left open end there |
+//! | `host` | `life` | scopes that a callback leaves open are closed behind it, and deaths that it put off take place |
 //! | `object` | `life` | edges of weak maps |
 //! | `life` | `profile` | what a flow measures lies in its stack of scopes |
 //! | `life` | `cycle` | running queued finalizers ends by judging |

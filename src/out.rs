@@ -4,11 +4,14 @@
 //! to no purpose until it looks, so that no code between has to ask.
 
 use crate::heap::Heap;
-use crate::host::{self, WriteFn};
+use crate::host;
 use crate::sys::file::Errno;
 use crate::sys::{self, file};
 use core::ffi::{c_int, c_void};
 use rcgc_format::{self as format, Tag, CHUNK_HEAD_BYTES, NUMBER_BYTES_MAX};
+
+/// Gives bytes to the host; 0, or an `errno`.
+pub type WriteFn = unsafe extern "C" fn(*const c_void, usize, *mut c_void) -> c_int;
 
 /// Where a dump goes.
 #[derive(Clone, Copy)]
@@ -17,6 +20,14 @@ pub enum Sink {
     Descriptor(c_int),
     /// A function of the host's.
     Host(WriteFn, *mut c_void),
+}
+
+/// Gives bytes to the host; 0, or an `errno`.
+///
+/// # Safety
+/// - As [`host::call`]; the heap's phase is `Judging`.
+pub unsafe fn give(heap: *mut Heap, function: WriteFn, bytes: &[u8], ctx: *mut c_void) -> c_int {
+    host::call_alone(heap, || function(bytes.as_ptr() as *const c_void, bytes.len(), ctx))
 }
 
 /// A buffer of numbers and bytes, with room for a chunk's head before them.
@@ -137,7 +148,7 @@ impl Out {
         }
         let result = match self.sink {
             Sink::Descriptor(fd) => file::write_all(fd, bytes),
-            Sink::Host(function, ctx) => match host::write(self.heap, function, bytes, ctx) {
+            Sink::Host(function, ctx) => match give(self.heap, function, bytes, ctx) {
                 0 => Ok(()),
                 errno => Err(errno),
             },

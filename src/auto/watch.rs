@@ -8,7 +8,7 @@ use crate::base::list::List;
 use crate::base::report::{self, CText, Level};
 use crate::base::string;
 use crate::heap::Heap;
-use crate::host::{self, WatchFn};
+use crate::host;
 use crate::observe::{Notice, Seat, Wants};
 use crate::series;
 use crate::series::{meters, What};
@@ -52,6 +52,9 @@ pub enum Action {
     /// A dump.
     Dump = 3,
 }
+
+/// Told that a watch was set off: the watch's number, and what was measured.
+pub type WatchFn = unsafe extern "C" fn(*mut Heap, u32, u64, *mut c_void);
 
 /// One watch.
 #[derive(Clone, Copy)]
@@ -333,7 +336,10 @@ unsafe fn next(heap: *mut Heap, number: u32, place: &mut usize) -> Option<Watch>
 unsafe fn act(heap: *mut Heap, watch: &Watch, value: u64) {
     series::note(heap, What::Watch, 0, watch.number as u64, 0);
     match (watch.action, watch.callback) {
-        (Action::Callback, Some(callback)) => host::watch(heap, callback, watch, value),
+        (Action::Callback, Some(callback)) => {
+            let Watch { number, ctx, .. } = *watch;
+            host::call_alone(heap, || callback(heap, number, value, ctx));
+        }
         (Action::Trap, _) => sys::trap(),
         (Action::Dump, _) if watch.planned => plan::limit_reached(heap, watch.path),
         (Action::Dump, _) => {

@@ -175,7 +175,7 @@ pub unsafe fn notify(heap: *mut Heap, event: &Event) {
     (*heap).callbacks.notifying = true;
     for place in 0..count {
         if let Some(Listener { function: Some(function), ctx }) = (*heap).callbacks.all.get(place) {
-            host::event(heap, function, event, ctx);
+            host::call(heap, || function(heap, event, ctx));
         }
     }
     (*heap).callbacks.notifying = false;

@@ -36,6 +36,7 @@ use crate::life::weakmap::{self, Detached};
 use crate::memory::range::{self, RANGE};
 use crate::object;
 use crate::object::edges;
+use crate::observe::Around;
 use crate::types::Type;
 use core::ffi::c_void;
 use core::ptr;
@@ -185,7 +186,7 @@ unsafe fn release_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> u64 
     each(heap, count, &mut |_, _, obj| {
         let kind = object::type_of(obj);
         if let Some(destroy) = (*kind).destroy {
-            host::destroy(heap, kind, destroy, obj);
+            host::call_of(heap, kind, destroy, obj, Around::Destroy);
             death::take_deferred(heap, queue);
         }
     });

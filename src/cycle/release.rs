@@ -33,6 +33,7 @@ use crate::memory::page::{self, Kind, Page, PageFlags};
 use crate::memory::range::{self, RANGE};
 use crate::object;
 use crate::object::slots;
+use crate::observe::Around;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
@@ -164,7 +165,7 @@ pub unsafe fn finalize_one(heap: *mut Heap, obj: *mut c_void, kind: *mut Type, q
         return true;
     }
     header::set_flags(obj, Flags::FINALIZED);
-    host::finalize(heap, kind, finalize, obj);
+    host::call_of(heap, kind, finalize, obj, Around::Aside);
     death::take_deferred(heap, queue);
     true
 }
@@ -269,7 +270,7 @@ unsafe fn destroy_dead(heap: *mut Heap, queue: &mut Queue) {
 /// - `obj` is condemned, dying and empty; only the heap's thread is in the heap.
 pub unsafe fn destroy_one(heap: *mut Heap, obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
     if let Some(destroy) = (*kind).destroy {
-        host::destroy(heap, kind, destroy, obj);
+        host::call_of(heap, kind, destroy, obj, Around::Destroy);
         death::take_deferred(heap, queue);
     }
 }

@@ -7,15 +7,18 @@ use super::array::Array;
 use super::facts::{self, Place, Traits};
 use super::query::{Failure, Query};
 use crate::heap::Heap;
-use crate::host::{self, PredicateFn};
+use crate::host;
 use crate::life::weakmap;
 use crate::memory::range;
 use crate::object;
 use crate::object::edges::{Edge, NO_INDEX};
 use crate::types::{Type, TypeFlags};
-use core::ffi::{c_char, c_void};
+use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 use rcgc_format::graph::search::{breadth_first, Step as Go};
+
+/// A host's test of one object.
+pub type PredicateFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
 
 /// One object of a path, and the edge to the next.
 #[derive(Clone, Copy)]
@@ -109,7 +112,8 @@ pub unsafe fn find(
         &[from],
         |_, _| true,
         |place| {
-            let yes = host::ask(heap, predicate, (*query).places.address(place), ctx);
+            let obj = (*query).places.address(place);
+            let yes = host::call_alone(heap, || predicate(obj, ctx)) != 0;
             changed = !(*query).is_fresh();
             if yes || changed {
                 Go::Stop

@@ -11,9 +11,10 @@ use crate::cycle::stats::Status;
 use crate::cycle::{self, Kind};
 use crate::header;
 use crate::heap::Heap;
-use crate::host::{self, RunFn};
+use crate::host;
 use crate::life::finalizers;
 use crate::profile;
+use crate::profile::measure::RunFn;
 use crate::profile::query::{self, Group, Query, Sort};
 use crate::profile::site::{self, Place};
 use core::ffi::{c_char, c_void};
@@ -108,7 +109,7 @@ unsafe fn grown(heap: *mut Heap, before: &List<(u64, u64)>) -> *const c_char {
 }
 
 unsafe fn run_once(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Status {
-    host::run(heap, function, ctx);
+    host::run(|| function(heap, ctx));
     settle(heap)
 }
 

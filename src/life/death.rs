@@ -564,7 +564,7 @@ unsafe fn end_in_steps(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue
         }
         if !header::has_flags(obj, Flags::FINALIZED) {
             header::set_flags(obj, Flags::FINALIZED);
-            host::finalize(heap, kind, finalize, obj);
+            host::call_of(heap, kind, finalize, obj, Around::Aside);
             take_deferred(heap, queue);
             if let_go_if_stored(obj, queue) {
                 return;
@@ -589,7 +589,7 @@ unsafe fn end_in_steps(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue
     }
     empty(obj, kind, queue);
     if let Some(destroy) = (*kind).destroy {
-        host::destroy(heap, kind, destroy, obj);
+        host::call_of(heap, kind, destroy, obj, Around::Destroy);
         take_deferred(heap, queue);
     }
     check_hold(obj, kind);
@@ -603,7 +603,7 @@ unsafe fn end_in_steps(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue
 pub unsafe fn run_weak_callbacks(heap: *mut Heap, pending: &Pending, queue: &mut Queue) -> bool {
     let mut ran = false;
     while let Some((weak, callback, ctx)) = pending.pop() {
-        host::weak(heap, callback, weak, ctx);
+        host::call(heap, || callback(weak, ctx));
         take_deferred(heap, queue);
         ran = true;
     }
@@ -628,7 +628,7 @@ pub unsafe fn empty(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
         weakmap::empty(obj, queue);
     }
     if let Some(clear) = (*kind).clear {
-        host::clear(heap, kind, clear, obj);
+        host::call_of(heap, kind, clear, obj, Around::Clear);
         take_deferred(heap, queue);
     }
 }

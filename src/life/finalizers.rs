@@ -20,6 +20,7 @@ use crate::life::count;
 use crate::life::death;
 use crate::life::weak::Pending;
 use crate::object;
+use crate::observe::Around;
 use crate::sys::errno;
 use crate::types::Type;
 use core::ffi::c_void;
@@ -185,7 +186,7 @@ unsafe fn run_weak_callbacks(heap: *mut Heap) -> u64 {
     (*heap).finalizers.pending.move_to(&now);
     let mut ran = 0;
     while let Some((weak, callback, ctx)) = now.pop() {
-        host::weak(heap, callback, weak, ctx);
+        host::call(heap, || callback(weak, ctx));
         ran += 1;
     }
     ran
@@ -198,7 +199,7 @@ unsafe fn run_finalizers(heap: *mut Heap, count: usize) -> u64 {
         header::change_flags(obj, Flags::DUE, Flags::FINALIZED);
         let kind = object::type_of(obj);
         if let Some(finalize) = (*kind).finalize {
-            host::finalize(heap, kind, finalize, obj);
+            host::call_of(heap, kind, finalize, obj, Around::Aside);
             ran += 1;
         }
     }

@@ -23,7 +23,7 @@ use crate::base::list::List;
 use crate::base::report::{self, CText, Level, Line};
 use crate::header;
 use crate::heap::Heap;
-use crate::host::{self, RunFn};
+use crate::host;
 use crate::life::scope;
 use crate::sys;
 use core::ffi::{c_char, c_void, CStr};
@@ -497,6 +497,9 @@ pub enum NotMeasured {
     Lost,
 }
 
+/// A function of the host's that is run to be looked at.
+pub type RunFn = unsafe extern "C" fn(*mut Heap, *mut c_void);
+
 /// Runs a function in a scope of its own, under a profile of its own if the heap has none.
 ///
 /// # Safety
@@ -515,7 +518,7 @@ pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Result<
         false => Err(NotMeasured::NoMemory),
         true => {
             let border = scope::begin_callback(heap);
-            host::run(heap, function, ctx);
+            host::run(|| function(heap, ctx));
             // What the scope keeps is released before it is looked at.
             let left = so_far_empty(heap, mark).filter(|_| super::started(heap) == started);
             scope::end_callback(heap, border);

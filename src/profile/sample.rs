@@ -21,7 +21,7 @@ use crate::alloc;
 use crate::base::index::{mix, Index};
 use crate::base::list::List;
 use crate::header::{self, Flags};
-use crate::host::{self, FramesFn};
+use crate::host;
 use crate::memory::range;
 use crate::object;
 use crate::sys;
@@ -39,6 +39,9 @@ const UNIT: f64 = (1u64 << 20) as f64;
 pub const NO_TYPE: u32 = u32::MAX;
 /// A frame that is a site of the host's, not an address.
 pub const HOST_FRAME: u64 = 1 << 63;
+
+/// Tells the frames of an interpreter; how many it gave.
+pub type FramesFn = unsafe extern "C" fn(*mut *const Site, usize, *mut c_void) -> usize;
 
 /// How stacks are sampled.
 #[derive(Clone, Copy)]
@@ -502,7 +505,7 @@ unsafe fn take_stack(kind: *mut Type, frame: usize, back: usize, frames: &mut Fr
         (*super::of(heap)).due_bytes = u64::MAX;
         let mut count = 0;
         alloc::while_pinned(kind, true, |heap| {
-            count = host::frames(heap, function, &mut sites, options.ctx);
+            count = host::call_alone(heap, || function(sites.as_mut_ptr(), sites.len(), options.ctx));
             true
         });
         for &site in sites.get(..count.min(DEPTH_MAX)).unwrap_or(&[]) {

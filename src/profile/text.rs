@@ -5,8 +5,7 @@ use super::lines;
 use super::query::{self, Group, Query, Sort};
 use crate::base::report::CText;
 use crate::heap::{Heap, Phase};
-use crate::host;
-use crate::out::Sink;
+use crate::out::{self, Sink};
 use crate::sys::file::{self, Errno};
 use core::fmt::{self, Write};
 use core::ptr;
@@ -68,7 +67,7 @@ impl Text {
         self.failed = match self.sink {
             Sink::Descriptor(fd) => file::write_all(fd, bytes).err().unwrap_or(0),
             // SAFETY: the heap's phase is Judging as long as this lives.
-            Sink::Host(write, ctx) => unsafe { host::write(self.heap, write, bytes, ctx) },
+            Sink::Host(write, ctx) => unsafe { out::give(self.heap, write, bytes, ctx) },
         };
     }
 }
