@@ -35,6 +35,13 @@ bench: lib ## the benchmarks, beside malloc and mimalloc; writes the tables of R
 bench-peers: ## beside other engines, under an hour; into docs/benchmarks with UPDATE=1
 	@benches/peers/run $(if $(UPDATE),--update-docs)
 
+port-quickjs: build/lib/librcgc.a ## QuickJS-ng moved onto rcgc, as build/ports/qjs, and the original beside it
+	@scripts/need cargo cc python3
+	@ports/quickjs/build
+
+build/lib/librcgc.a:
+	@$(MAKE) lib
+
 lib: ## librcgc.a and librcgc.so in build/lib
 	@scripts/need cargo cc ld ar objcopy readelf
 	scripts/build-libs build/lib
@@ -69,4 +76,4 @@ $(DEMO)/cargo_graph: examples/cargo_graph.c lib | $(DEMO)
 $(DEMO):
 	@mkdir -p $@
 
-.PHONY: help demo test test-full bench bench-peers lib tool install headers readme tool-manual misuse-table
+.PHONY: help demo test test-full bench bench-peers port-quickjs lib tool install headers readme tool-manual misuse-table

@@ -1,0 +1,761 @@
+/* port.c: the types of the port, their callbacks, and how things are made, grown and counted.
+ *
+ * Included by quickjs.c where its garbage collector was.
+ *
+ * The order of an end (rcgc.h): in a ring every `clear` runs before any `destroy`, and no memory is used
+ * again before both are over. So the `clear` of an object may read its shape, whose own references the
+ * engine has emptied by then: a shape keeps its property names until `destroy`. Strings and big integers
+ * have no callbacks: what a string refers to is released with its last reference (js_free_string0).
+ */
+
+#define PORT_VISIT(reference)                                                                        \
+    do {                                                                                             \
+        int stop_ = visit((reference), visit_ctx);                                                   \
+        if (stop_)                                                                                   \
+            return stop_;                                                                            \
+    } while (0)
+
+#ifdef RC_TYPE_CTX
+#define PORT_CTX , void *type_ctx
+#define PORT_RT(obj) (((PortType *)type_ctx)->rt)
+#define PORT_FLAGS RC_TYPE_CTX
+#define PORT_CALLBACK(name) name##_ctx
+#else
+#define PORT_CTX
+#define PORT_RT(obj) (((PortType *)rc_type_ctx(rc_type_of(obj)))->rt)
+#define PORT_FLAGS 0
+#define PORT_CALLBACK(name) name
+#endif
+
+static void js_async_function_terminate(JSRuntime *rt, JSAsyncFunctionData *s);
+static void free_bytecode_atoms(JSRuntime *rt, const uint8_t *bc_buf, int bc_len, bool use_short_opcodes);
+
+/* Edges. */
+
+static inline bool port_is_edge(JSRuntime *rt, JSValueConst val)
+{
+    int tag = JS_VALUE_GET_TAG(val);
+
+    if (tag == JS_TAG_OBJECT || tag == JS_TAG_FUNCTION_BYTECODE || tag == JS_TAG_MODULE)
+        return true;
+    return unlikely(rt->port.all_edges) && JS_VALUE_HAS_REF_COUNT(val);
+}
+
+/* The JS_MarkFunc of all traversals. */
+static void port_mark(JSRuntime *rt, JSGCObjectHeader *gp)
+{
+    Port *port = &rt->port;
+
+    if (!port->visited)
+        port->visited = port->visit(gp, port->visit_ctx);
+}
+
+static void port_marks_begin(JSRuntime *rt, rc_visit_fn visit, void *visit_ctx)
+{
+    rt->port.visit = visit;
+    rt->port.visit_ctx = visit_ctx;
+    rt->port.visited = 0;
+}
+
+/* Open variables of plain frames are no edges: their frame runs, so nothing of it is garbage. */
+static inline bool port_var_ref_counts(JSRuntime *rt, JSVarRef *var_ref)
+{
+    return var_ref && (var_ref->is_detached || var_ref->is_coro || rt->port.all_edges);
+}
+
+static int port_property_traverse(JSRuntime *rt, JSProperty *pr, int flags, rc_visit_fn visit, void *visit_ctx)
+{
+    switch (flags & JS_PROP_TMASK) {
+    case JS_PROP_GETSET:
+        PORT_VISIT(pr->u.getset.getter);
+        PORT_VISIT(pr->u.getset.setter);
+        break;
+    case JS_PROP_VARREF:
+        if (port_var_ref_counts(rt, pr->u.var_ref))
+            PORT_VISIT(pr->u.var_ref);
+        break;
+    case JS_PROP_AUTOINIT:
+        PORT_VISIT(js_autoinit_get_realm(pr));
+        break;
+    }
+    return 0;
+}
+
+static int port_values_traverse(JSRuntime *rt, JSValue *values, uint32_t count, rc_visit_fn visit, void *visit_ctx)
+{
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        if (port_is_edge(rt, values[i]))
+            PORT_VISIT(JS_VALUE_GET_PTR(values[i]));
+    }
+    return 0;
+}
+
+static int port_closure_traverse(JSRuntime *rt, JSObject *p, rc_visit_fn visit, void *visit_ctx)
+{
+    JSFunctionBytecode *b = p->u.func.function_bytecode;
+    JSVarRef **var_refs = p->u.func.var_refs;
+    int i;
+
+    PORT_VISIT(p->u.func.home_object);
+    if (!b)
+        return 0;
+    PORT_VISIT(b);
+    for (i = 0; var_refs && i < b->closure_var_count; i++) {
+        if (port_var_ref_counts(rt, var_refs[i]))
+            PORT_VISIT(var_refs[i]);
+    }
+    return 0;
+}
+
+/* The values of weak maps hang on their keys: an entry lives while its key does. */
+static int port_weak_values_traverse(JSRuntime *rt, JSObject *p, rc_visit_fn visit, void *visit_ctx)
+{
+    JSWeakRefRecord *wr;
+
+    for (wr = p->first_weak_ref; wr; wr = wr->next_weak_ref) {
+        if (wr->kind == JS_WEAK_REF_KIND_MAP && port_is_edge(rt, wr->u.map_record->value))
+            PORT_VISIT(JS_VALUE_GET_PTR(wr->u.map_record->value));
+    }
+    return 0;
+}
+
+static int port_object_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PORT_CTX)
+{
+    JSRuntime *rt = PORT_RT(obj);
+    JSObject *p = obj;
+    JSShape *sh = p->shape;
+    JSShapeProperty *prs;
+    JSProperty *pr = p->prop;
+    JSClassGCMark *gc_mark;
+    int i, stop;
+
+    if (unlikely(!pr))
+        return 0; /* not finished */
+    prs = get_shape_prop(sh);
+    PORT_VISIT(sh);
+    for (i = 0; i < sh->prop_count; i++, pr++, prs++) {
+        if (likely(!(prs->flags & JS_PROP_TMASK))) {
+            if (port_is_edge(rt, pr->u.value) && prs->atom != JS_ATOM_NULL)
+                PORT_VISIT(JS_VALUE_GET_PTR(pr->u.value));
+        } else if (prs->atom != JS_ATOM_NULL) {
+            stop = port_property_traverse(rt, pr, prs->flags, visit, visit_ctx);
+            if (stop)
+                return stop;
+        }
+    }
+    if (unlikely(p->first_weak_ref)) {
+        stop = port_weak_values_traverse(rt, p, visit, visit_ctx);
+        if (stop)
+            return stop;
+    }
+    switch (p->class_id) {
+    case JS_CLASS_OBJECT:
+        return 0;
+    case JS_CLASS_ARRAY:
+        return port_values_traverse(rt, p->u.array.u.values, p->u.array.count, visit, visit_ctx);
+    case JS_CLASS_BYTECODE_FUNCTION:
+        return port_closure_traverse(rt, p, visit, visit_ctx);
+    }
+    gc_mark = rt->class_array[p->class_id].gc_mark;
+    if (!gc_mark)
+        return 0;
+    port_marks_begin(rt, visit, visit_ctx);
+    gc_mark(rt, JS_MKPTR(JS_TAG_OBJECT, p), port_mark);
+    return rt->port.visited;
+}
+
+static int port_bytecode_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PORT_CTX)
+{
+    JSFunctionBytecode *b = obj;
+
+    PORT_VISIT(b->realm);
+    return port_values_traverse(PORT_RT(obj), b->cpool, b->cpool_count, visit, visit_ctx);
+}
+
+static int port_var_ref_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PORT_CTX)
+{
+    JSVarRef *var_ref = obj;
+
+    if (var_ref->is_detached)
+        return port_values_traverse(PORT_RT(obj), &var_ref->value, 1, visit, visit_ctx);
+    if (var_ref->is_coro)
+        PORT_VISIT(var_ref->stack_frame->cur_gc_obj);
+    return 0;
+}
+
+static int port_async_frame_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PORT_CTX)
+{
+    JSRuntime *rt = PORT_RT(obj);
+    JSAsyncFunctionData *s = obj;
+
+    port_marks_begin(rt, visit, visit_ctx);
+    if (s->is_active)
+        async_func_mark(rt, &s->func_state, port_mark);
+    JS_MarkValue(rt, s->resolving_funcs[0], port_mark);
+    JS_MarkValue(rt, s->resolving_funcs[1], port_mark);
+    return rt->port.visited;
+}
+
+static int port_context_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PORT_CTX)
+{
+    JSRuntime *rt = PORT_RT(obj);
+
+    port_marks_begin(rt, visit, visit_ctx);
+    JS_MarkContext(rt, obj, port_mark);
+    return rt->port.visited;
+}
+
+static int port_module_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PORT_CTX)
+{
+    JSRuntime *rt = PORT_RT(obj);
+
+    port_marks_begin(rt, visit, visit_ctx);
+    js_mark_module_def(rt, obj, port_mark);
+    return rt->port.visited;
+}
+
+/* Ends. */
+
+static void port_object_clear(void *obj PORT_CTX)
+{
+    JSRuntime *rt = PORT_RT(obj);
+    JSObject *p = obj;
+    JSShape *sh = p->shape;
+    JSProperty *prop = p->prop;
+    JSClassFinalizer *finalizer;
+
+    p->free_mark = 1;
+    if (likely(sh)) {
+        JSShapeProperty *prs = get_shape_prop(sh);
+        JSProperty *pr = prop;
+        int i;
+
+        for (i = 0; i < sh->prop_count; i++, pr++, prs++)
+            free_property(rt, pr, prs->flags);
+        p->shape = NULL;
+        p->prop = NULL;
+        js_free_rt(rt, prop);
+        rc_decref(sh);
+    }
+    if (unlikely(p->first_weak_ref))
+        reset_weak_ref(rt, &p->first_weak_ref);
+    finalizer = rt->class_array[p->class_id].finalizer;
+    if (finalizer)
+        finalizer(rt, JS_MKPTR(JS_TAG_OBJECT, p));
+    /* Finalizers of the same ring may still look at it. */
+    p->class_id = 0;
+    memset(&p->u, 0, sizeof(p->u));
+}
+
+static void port_shape_destroy(void *obj PORT_CTX)
+{
+    JSRuntime *rt = PORT_RT(obj);
+    JSShape *sh = obj;
+    JSShapeProperty *prs = get_shape_prop(sh);
+    int i;
+
+    if (sh->is_hashed)
+        js_shape_hash_unlink(rt, sh);
+    for (i = 0; i < sh->prop_count; i++)
+        JS_FreeAtomRT(rt, prs[i].atom);
+}
+
+static void port_bytecode_clear(void *obj PORT_CTX)
+{
+    JSRuntime *rt = PORT_RT(obj);
+    JSFunctionBytecode *b = obj;
+    int i;
+
+    if (b->byte_code_buf)
+        free_bytecode_atoms(rt, b->byte_code_buf, b->byte_code_len, true);
+    for (i = 0; b->vardefs && i < b->arg_count + b->var_count; i++)
+        JS_FreeAtomRT(rt, b->vardefs[i].var_name);
+    for (i = 0; b->closure_var && i < b->closure_var_count; i++)
+        JS_FreeAtomRT(rt, b->closure_var[i].var_name);
+    for (i = 0; b->cpool && i < b->cpool_count; i++)
+        JS_FreeValueRT(rt, b->cpool[i]);
+    rc_xdecref(b->realm);
+    JS_FreeAtomRT(rt, b->func_name);
+    JS_FreeAtomRT(rt, b->filename);
+    js_free_rt(rt, b->pc2line_buf);
+    js_free_rt(rt, b->source);
+}
+
+static void port_var_ref_clear(void *obj PORT_CTX)
+{
+    JSVarRef *var_ref = obj;
+
+    if (var_ref->is_detached) {
+        JS_FreeValueRT(PORT_RT(obj), var_ref->value);
+        var_ref->value = JS_UNDEFINED;
+    } else if (var_ref->stack_frame) {
+        JSStackFrame *sf = var_ref->stack_frame;
+
+        sf->var_refs[var_ref->var_ref_idx] = NULL;
+        if (var_ref->is_coro)
+            rc_decref(sf->cur_gc_obj);
+        var_ref->stack_frame = NULL;
+    }
+}
+
+static void port_async_frame_clear(void *obj PORT_CTX)
+{
+    JSRuntime *rt = PORT_RT(obj);
+    JSAsyncFunctionData *s = obj;
+    int i;
+
+    js_async_function_terminate(rt, s);
+    for (i = 0; i < 2; i++) {
+        JS_FreeValueRT(rt, s->resolving_funcs[i]);
+        s->resolving_funcs[i] = JS_UNDEFINED;
+    }
+}
+
+static void port_context_clear(void *obj PORT_CTX)
+{
+    JSContext *ctx = obj;
+    JSRuntime *rt = ctx->rt;
+    JSShape *shapes[] = { ctx->array_shape, ctx->arguments_shape, ctx->mapped_arguments_shape,
+                          ctx->regexp_shape, ctx->regexp_result_shape };
+    JSValue *value;
+    int i;
+
+    if (!rt)
+        return; /* not finished: JS_NewContextRaw ran out of memory */
+    js_free_modules(ctx, JS_FREE_MODULE_ALL);
+    /* From function_proto to global_var_obj the struct is values. */
+    for (value = &ctx->function_proto; value <= &ctx->global_var_obj; value++) {
+        JS_FreeValueRT(rt, *value);
+        *value = JS_UNDEFINED;
+    }
+    for (i = 0; i < rt->class_count; i++)
+        JS_FreeValueRT(rt, ctx->class_proto[i]);
+    js_free_rt(rt, ctx->class_proto);
+    for (i = 0; i < countof(shapes); i++)
+        rc_xdecref(shapes[i]);
+    list_del(&ctx->link);
+}
+
+static void port_module_clear(void *obj PORT_CTX)
+{
+    JSRuntime *rt = PORT_RT(obj);
+    JSModuleDef *m = obj;
+    JSValue values[] = { m->module_ns, m->func_obj, m->eval_exception, m->meta_obj, m->promise, m->resolving_funcs[0],
+                         m->resolving_funcs[1], m->private_value, m->attributes };
+    int i;
+
+    JS_FreeAtomRT(rt, m->module_name);
+    for (i = 0; i < m->req_module_entries_count; i++) {
+        JS_FreeAtomRT(rt, m->req_module_entries[i].module_name);
+        JS_FreeValueRT(rt, m->req_module_entries[i].attributes);
+    }
+    for (i = 0; i < m->export_entries_count; i++) {
+        JSExportEntry *entry = &m->export_entries[i];
+
+        if (entry->export_type == JS_EXPORT_TYPE_LOCAL)
+            rc_xdecref(entry->u.local.var_ref);
+        JS_FreeAtomRT(rt, entry->export_name);
+        JS_FreeAtomRT(rt, entry->local_name);
+    }
+    for (i = 0; i < m->import_entries_count; i++)
+        JS_FreeAtomRT(rt, m->import_entries[i].import_name);
+    js_free_rt(rt, m->req_module_entries);
+    js_free_rt(rt, m->export_entries);
+    js_free_rt(rt, m->star_export_entries);
+    js_free_rt(rt, m->import_entries);
+    js_free_rt(rt, m->async_parent_modules);
+    for (i = 0; i < countof(values); i++)
+        JS_FreeValueRT(rt, values[i]);
+}
+
+static void port_rope_clear(void *obj PORT_CTX)
+{
+    JSStringRope *r = obj;
+
+    JS_FreeValueRT(PORT_RT(obj), r->left);
+    JS_FreeValueRT(PORT_RT(obj), r->right);
+}
+
+/* What was released with its last reference by hand must not be kept: QuickJS asks before it queues a job. */
+static bool port_is_dying(void *obj)
+{
+#ifdef PORT_HAS_IS_DYING
+    return rc_is_dying(obj);
+#else
+    JSObject *p = obj;
+    rc_weak *weak = NULL;
+    void *alive = NULL;
+
+    if (p->free_mark)
+        return true;
+    weak = rc_weak_new(obj, NULL, NULL);
+    if (weak)
+        alive = rc_weak_get(weak);
+    rc_weak_free(weak);
+    rc_xdecref(alive);
+    return alive == NULL;
+#endif
+}
+
+/* Making. */
+
+static bool port_has_room(JSRuntime *rt, size_t size)
+{
+    gc_stats stats = GC_STATS_INIT;
+    size_t taken;
+
+    (void)gc_get_stats(rt->port.heap, &stats);
+    taken = stats.live_bytes + size;
+    rt->malloc_state.malloc_limit = rt->port.limit > taken ? rt->port.limit - taken : 1;
+    return rt->malloc_state.malloc_size <= rt->malloc_state.malloc_limit - 1;
+}
+
+static inline void *port_make(JSRuntime *rt, rc_type *type, size_t tail, size_t bytes)
+{
+    if (unlikely(rt->port.limit) && !port_has_room(rt, bytes + tail))
+        return NULL;
+    return tail ? rc_new_array(type, tail) : rc_new(type);
+}
+
+static void *port_new_rt(JSRuntime *rt, PortKind kind)
+{
+    return port_make(rt, rt->port.kinds[kind], 0, 64);
+}
+
+static void *port_thrown(JSContext *ctx, void *made)
+{
+    if (unlikely(!made))
+        JS_ThrowOutOfMemory(ctx);
+    return made;
+}
+
+static void *port_new(JSContext *ctx, PortKind kind)
+{
+    return port_thrown(ctx, port_new_rt(ctx->rt, kind));
+}
+
+static void *port_string_new(JSRuntime *rt, size_t bytes)
+{
+    return port_make(rt, rt->port.kinds[PORT_STRING], bytes - sizeof(JSString), sizeof(JSString));
+}
+
+static size_t port_string_room(JSString *str)
+{
+    return rc_size_of(str);
+}
+
+/* A string that one buffer holds; it keeps its flags. */
+static void *port_string_moved(JSRuntime *rt, JSString *str, size_t bytes, size_t copied)
+{
+    JSString *moved = port_string_new(rt, bytes);
+
+    if (moved) {
+        memcpy(moved, str, copied);
+        rc_decref(str);
+    }
+    return moved;
+}
+
+static void *port_string_resize(JSContext *ctx, JSString *str, size_t bytes)
+{
+    size_t room = port_string_room(str);
+
+    if (room >= bytes)
+        return str;
+    return port_thrown(ctx, port_string_moved(ctx->rt, str, bytes, room));
+}
+
+static void *port_string_fit(JSRuntime *rt, JSString *str, size_t bytes)
+{
+    size_t room = port_string_room(str);
+
+    if (room - bytes <= 32 || room - bytes < room / 8)
+        return str;
+    return port_string_moved(rt, str, bytes, bytes);
+}
+
+static void *port_big_int_new(JSContext *ctx, int len)
+{
+    return port_thrown(ctx, port_make(ctx->rt, ctx->rt->port.kinds[PORT_BIG_INT], (size_t)len * sizeof(js_limb_t), sizeof(JSBigInt)));
+}
+
+static void *port_big_int_resize(JSContext *ctx, void *obj, size_t bytes)
+{
+    JSBigInt *r = obj, *moved;
+    size_t room = rc_size_of(r);
+
+    if (room >= bytes)
+        return r;
+    moved = port_big_int_new(ctx, (int)((bytes - sizeof(JSBigInt)) / sizeof(js_limb_t)));
+    if (moved) {
+        memcpy(moved, r, room);
+        rc_decref(r);
+    }
+    return moved;
+}
+
+static void *port_shape_new(JSContext *ctx, size_t bytes)
+{
+    return port_thrown(ctx, port_make(ctx->rt, ctx->rt->port.kinds[PORT_SHAPE], bytes - sizeof(JSShape), sizeof(JSShape)));
+}
+
+/* The shape whose contents have moved. */
+static void port_shape_drop(JSShape *sh)
+{
+    sh->proto = NULL;
+    sh->prop_count = 0;
+    sh->is_hashed = false;
+    rc_decref(sh);
+}
+
+static void *port_shape_resize(JSContext *ctx, void *shape, size_t bytes)
+{
+    JSShape *sh = shape, *moved = port_shape_new(ctx, bytes);
+
+    if (moved) {
+        memcpy(moved, sh, get_shape_size(sh->prop_hash_mask + 1, sh->prop_count));
+        port_shape_drop(sh);
+    }
+    return moved;
+}
+
+static void *port_bytecode_new(JSContext *ctx, size_t bytes)
+{
+    return port_thrown(ctx, port_make(ctx->rt, ctx->rt->port.kinds[PORT_BYTECODE], bytes - sizeof(JSFunctionBytecode),
+                                      sizeof(JSFunctionBytecode)));
+}
+
+static rc_type *port_type_new(Port *port, rc_type_spec spec)
+{
+    rc_type *type = NULL;
+
+    return rc_type_new(port->heap, &spec, &type) == RC_OK ? type : NULL;
+}
+
+static rc_type *port_class_type(JSRuntime *rt, int class_id)
+{
+    Port *port = &rt->port;
+    char name[ATOM_GET_STR_BUF_SIZE];
+    rc_type_spec spec = RC_TYPE_SPEC_INIT;
+
+    if (class_id >= port->class_room) {
+        int room = max_int(class_id + 16, JS_CLASS_INIT_COUNT + 16);
+        rc_type **classes = js_realloc_rt(rt, port->classes, room * sizeof(*classes));
+
+        if (!classes)
+            return NULL;
+        memset(classes + port->class_room, 0, (room - port->class_room) * sizeof(*classes));
+        port->classes = classes;
+        port->class_room = room;
+    }
+    if (!port->classes[class_id]) {
+        spec.name = JS_AtomGetStrRT(rt, name, sizeof(name), rt->class_array[class_id].class_name);
+        if (!spec.name[0])
+            spec.name = "(no name)";
+        spec.size = sizeof(JSObject);
+        spec.flags = PORT_FLAGS;
+        spec.PORT_CALLBACK(traverse) = port_object_traverse;
+        spec.PORT_CALLBACK(clear) = port_object_clear;
+        spec.ctx = &port->object_type;
+        port->classes[class_id] = port_type_new(port, spec);
+    }
+    return port->classes[class_id];
+}
+
+static void *port_object_new(JSContext *ctx, int class_id)
+{
+    JSRuntime *rt = ctx->rt;
+    rc_type *type = class_id < rt->port.class_room ? rt->port.classes[class_id] : NULL;
+
+    if (unlikely(!type)) {
+        type = port_class_type(rt, class_id);
+        if (!type)
+            return port_thrown(ctx, NULL);
+    }
+    return port_thrown(ctx, port_make(rt, type, 0, sizeof(JSObject)));
+}
+
+/* An object that could not be finished: its caller releases the shape. */
+static void port_object_drop(void *obj)
+{
+    JSObject *p = obj;
+
+    p->shape = NULL;
+    p->class_id = JS_CLASS_OBJECT;
+    rc_decref(p);
+}
+
+/* The runtime's heap. */
+
+static const rc_field port_shape_fields[] = { RC_FIELD(JSShape, proto) };
+
+static bool port_kinds_begin(JSRuntime *rt)
+{
+    Port *port = &rt->port;
+    rc_type_spec specs[PORT_KINDS];
+    int i;
+    static const struct {
+        const char *name;
+        size_t size, tail_size;
+        uint32_t flags;
+        int gc_type;
+    } kinds[PORT_KINDS] = {
+        [PORT_STRING] = { "string", sizeof(JSString), 1, 0, -1 },
+        [PORT_ROPE] = { "rope", sizeof(JSStringRope), 0, RC_TYPE_ACYCLIC, -1 },
+        [PORT_BIG_INT] = { "bigint", sizeof(JSBigInt), 1, 0, -1 },
+        [PORT_SHAPE] = { "shape", sizeof(JSShape), 1, 0, JS_GC_OBJ_TYPE_SHAPE },
+        [PORT_BYTECODE] = { "bytecode", sizeof(JSFunctionBytecode), 1, 0, JS_GC_OBJ_TYPE_FUNCTION_BYTECODE },
+        [PORT_VAR_REF] = { "variable", sizeof(JSVarRef), 0, 0, JS_GC_OBJ_TYPE_VAR_REF },
+        [PORT_ASYNC_FRAME] = { "async frame", sizeof(JSAsyncFunctionData), 0, 0, JS_GC_OBJ_TYPE_ASYNC_FUNCTION },
+        [PORT_CONTEXT] = { "context", sizeof(JSContext), 0, 0, JS_GC_OBJ_TYPE_JS_CONTEXT },
+        [PORT_MODULE] = { "module", sizeof(JSModuleDef), 0, 0, -1 },
+    };
+
+    for (i = 0; i < PORT_KINDS; i++) {
+        specs[i] = (rc_type_spec)RC_TYPE_SPEC_INIT;
+        port->kind_types[i] = (PortType){ rt, kinds[i].gc_type };
+        specs[i].name = kinds[i].name;
+        specs[i].size = kinds[i].size;
+        specs[i].tail_size = kinds[i].tail_size;
+        specs[i].flags = kinds[i].flags;
+        specs[i].ctx = &port->kind_types[i];
+    }
+    specs[PORT_SHAPE].fields = port_shape_fields;
+    specs[PORT_SHAPE].field_count = countof(port_shape_fields);
+    specs[PORT_SHAPE].PORT_CALLBACK(destroy) = port_shape_destroy;
+    specs[PORT_ROPE].PORT_CALLBACK(clear) = port_rope_clear;
+    specs[PORT_BYTECODE].PORT_CALLBACK(traverse) = port_bytecode_traverse;
+    specs[PORT_BYTECODE].PORT_CALLBACK(clear) = port_bytecode_clear;
+    specs[PORT_VAR_REF].PORT_CALLBACK(traverse) = port_var_ref_traverse;
+    specs[PORT_VAR_REF].PORT_CALLBACK(clear) = port_var_ref_clear;
+    specs[PORT_ASYNC_FRAME].PORT_CALLBACK(traverse) = port_async_frame_traverse;
+    specs[PORT_ASYNC_FRAME].PORT_CALLBACK(clear) = port_async_frame_clear;
+    specs[PORT_CONTEXT].PORT_CALLBACK(traverse) = port_context_traverse;
+    specs[PORT_CONTEXT].PORT_CALLBACK(clear) = port_context_clear;
+    specs[PORT_MODULE].PORT_CALLBACK(traverse) = port_module_traverse;
+    specs[PORT_MODULE].PORT_CALLBACK(clear) = port_module_clear;
+    for (i = 0; i < PORT_KINDS; i++) {
+        if (i != PORT_STRING && i != PORT_BIG_INT)
+            specs[i].flags |= PORT_FLAGS;
+        port->kinds[i] = port_type_new(port, specs[i]);
+        if (!port->kinds[i])
+            return false;
+    }
+    return true;
+}
+
+static bool port_asked(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value && strcmp(value, "0") != 0;
+}
+
+static int port_begin(JSRuntime *rt)
+{
+    Port *port = &rt->port;
+    gc_heap_options options = GC_HEAP_OPTIONS_INIT;
+    gc_policy policy = GC_POLICY_INIT;
+
+    rt->malloc_gc_threshold = 256 * 1024;
+    options.name = "QuickJS";
+    if (gc_heap_new(&options, &port->heap) != RC_OK)
+        return -1;
+    port->object_type = (PortType){ rt, JS_GC_OBJ_TYPE_JS_OBJECT };
+    port->all_edges = gc_profile_flags(port->heap) != 0;
+    port->collect_always = port_asked("QJS_COLLECT_ALWAYS");
+    port->verify = port_asked("QJS_VERIFY");
+    port->say_held = port_asked("QJS_HELD");
+    policy.mode = GC_POLICY_SAFEPOINT;
+    if (gc_set_policy(port->heap, &policy) != RC_OK || !port_kinds_begin(rt)) {
+        gc_heap_free(port->heap);
+        return -1;
+    }
+    return 0;
+}
+
+static void port_finding(const gc_finding *finding, void *ctx)
+{
+    fprintf(stderr, "qjs: verify: %s\n", finding->message);
+}
+
+/* Ends what is left while classes and atoms are still there. Whether something was held. */
+static bool port_end(JSRuntime *rt)
+{
+    Port *port = &rt->port;
+    size_t held;
+
+    if (!port->heap)
+        return false;
+    if (port->verify) {
+        size_t findings = 0;
+        rc_status status = gc_verify(port->heap, port_finding, NULL, &findings);
+
+        fprintf(stderr, "qjs: verify: status %u, %zu findings\n", status, findings);
+    }
+    while (gc_collect(port->heap) > 0)
+        ;
+    held = gc_heap_free(port->heap);
+    port->heap = NULL;
+    js_free_rt(rt, port->classes);
+    if (port->say_held)
+        fprintf(stderr, "qjs: held %zu\n", held);
+    return held > 0;
+}
+
+#define PORT_LOOK_EVERY 64
+
+static void port_after(JSRuntime *rt)
+{
+    rt->port.until_look = rt->port.collect_always ? 0 : PORT_LOOK_EVERY;
+}
+
+static void port_look(JSRuntime *rt, size_t size)
+{
+    if (rt->port.collect_always && gc_is_enabled(rt->port.heap))
+        gc_collect(rt->port.heap);
+    else
+        gc_safepoint(rt->port.heap);
+    port_after(rt);
+}
+
+static void port_set_threshold(JSRuntime *rt, size_t bytes)
+{
+    if (bytes == (size_t)-1)
+        gc_disable(rt->port.heap);
+    else
+        gc_enable(rt->port.heap);
+}
+
+/* Reports. */
+
+static int port_gc_type(const void *p)
+{
+    return ((PortType *)rc_type_ctx(rc_type_of((void *)p)))->gc_type;
+}
+
+static JSGCObjectHeader *port_walk(JSRuntime *rt, bool first)
+{
+    void *obj = NULL;
+
+    if (first && gc_iter_begin(rt->port.heap, NULL, &rt->port.walk) != RC_OK)
+        return NULL;
+    return gc_iter_next(&rt->port.walk, &obj) == RC_OK ? obj : NULL;
+}
+
+static void port_usage(JSRuntime *rt, JSMemoryUsage *s)
+{
+    gc_stats stats = GC_STATS_INIT;
+
+    (void)gc_get_stats(rt->port.heap, &stats);
+    s->malloc_count += stats.live_objects;
+    s->malloc_size += stats.live_bytes;
+    s->malloc_limit = rt->port.limit;
+}
+
+static uint32_t port_address_hash(const void *p)
+{
+    return (uint32_t)(((uintptr_t)p >> 4) * 3163);
+}
