@@ -188,6 +188,7 @@ static void set_reference(void *obj) {
   X(untrack, "gc_untrack(obj)", IS_FATAL, (void)gc_untrack(arg))                                             \
   X(is_tracked, "gc_is_tracked(obj)", IS_FATAL, (void)gc_is_tracked(arg))                                    \
   X(is_finalized, "gc_is_finalized(obj)", IS_FATAL, (void)gc_is_finalized(arg))                              \
+  X(is_dying, "rc_is_dying(obj)", IS_FATAL, (void)rc_is_dying(arg))                                          \
   X(weak_new, "rc_weak_new(obj)", IS_FATAL, rc_weak_free(rc_weak_new(arg, NULL, NULL)))                      \
   X(weak_count, "rc_weak_count(obj)", IS_FATAL, (void)rc_weak_count(arg))                                    \
   X(scope_keep, "rc_scope_keep(obj)", "null", give_pointer(rc_scope_keep(NULL, arg)))                        \

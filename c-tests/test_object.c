@@ -234,6 +234,72 @@ static void random_sizes_do_not_overlap(void) {
   CHECK_EQ(graph_stats(NULL).live_bytes, 0);
 }
 
+/* ---- the object that an address lies in ---- */
+
+static void one_object_around(char *obj, size_t size) {
+  for (size_t i = 0; i < size; i += size < 4096 ? 1 : size / 97) CHECK(rc_object_of(obj + i) == obj);
+  CHECK(rc_object_of(obj + size - 1) == obj);
+  CHECK(rc_object_of(obj - RCGC_HEADER_BYTES) == obj); /* its header */
+  rc_decref(obj);
+  CHECK(rc_object_of(obj) == NULL);
+  CHECK(rc_object_of(obj + size / 2) == NULL);
+}
+
+static void the_object_around_an_address(void) {
+  static const size_t sizes[] = {1, 8, 24, 40, 1000, 5000, 30000, 70000, 200000, 3 << 20};
+  for (size_t i = 0; i < RC_COUNT_OF(sizes); i++) {
+    rc_type_spec spec = RC_TYPE_SPEC_INIT;
+    spec.name = "Sized", spec.size = sizes[i];
+    rc_type *type = graph_type(NULL, &spec);
+    char *before = rc_new(type), *obj = rc_new(type), *behind = rc_new(type);
+    REQUIRE(before && obj && behind);
+    one_object_around(obj, sizes[i]);
+    CHECK(rc_object_of(before) == before && rc_object_of(behind) == behind);
+    one_object_around(behind, sizes[i]);
+    one_object_around(before, sizes[i]);
+  }
+}
+
+static void no_object_around_other_addresses(void) {
+  static char data[64];
+  char local;
+  char *allocated = malloc(64);
+  CHECK(rc_object_of(NULL) == NULL);
+  CHECK(rc_object_of(data) == NULL);
+  CHECK(rc_object_of(&local) == NULL);
+  CHECK(rc_object_of(allocated) == NULL);
+  CHECK(rc_object_of((void *)(uintptr_t)UINTPTR_MAX) == NULL);
+  CHECK(rc_object_of(gc_heap_default()) == NULL);
+  CHECK(rc_object_of(graph_declared(NULL)) == NULL);
+  free(allocated);
+}
+
+/* An immortal object is one, a dying one is none. */
+static void *seen_around;
+
+static void look_around(void *obj) {
+  seen_around = rc_object_of((char *)obj + 3);
+}
+
+static void the_object_around_while_it_dies(void) {
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Looking", spec.size = sizeof(Node), spec.finalize = look_around;
+  Node *node = rc_new(graph_type(NULL, &spec));
+  REQUIRE(node);
+  rc_decref(node);
+  CHECK(seen_around == node); /* a finalizer may keep it */
+  spec.finalize = NULL, spec.destroy = look_around;
+  node = rc_new(graph_type(NULL, &spec));
+  REQUIRE(node);
+  rc_decref(node);
+  CHECK(seen_around == NULL);
+  spec.destroy = NULL;
+  node = rc_new(graph_type(NULL, &spec));
+  REQUIRE(node);
+  rc_immortalize(node);
+  CHECK(rc_object_of(&node->b) == node);
+}
+
 /* ---- external bytes ---- */
 
 static void external_bytes_are_counted_and_leave_with_the_object(void) {
@@ -292,6 +358,9 @@ static const check_test tests[] = {
     CHECK_TEST(books_are_exact),
     CHECK_TEST(memory_is_used_again),
     CHECK_TEST(random_sizes_do_not_overlap),
+    CHECK_TEST(the_object_around_an_address),
+    CHECK_TEST(no_object_around_other_addresses),
+    CHECK_TEST(the_object_around_while_it_dies),
     CHECK_TEST(external_bytes_are_counted_and_leave_with_the_object),
     CHECK_TEST(external_bytes_of_many),
 };

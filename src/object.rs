@@ -8,7 +8,7 @@ pub mod slots;
 
 use crate::base::report;
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
-use crate::memory::page::{Kind, FIRST_OFFSET, PAGE_BYTES};
+use crate::memory::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
 use crate::memory::range::{self, GRANULE_BYTES, RANGE};
 use crate::memory::segment::SEGMENT_BYTES;
 use crate::types::{Type, TypeFlags};
@@ -107,6 +107,28 @@ pub unsafe fn checked(call: &str, obj: *mut c_void) -> Header {
         Ok(header) => header,
         Err(why) => misuse(call, obj, why),
     }
+}
+
+/// The object that an address lies in, alive or dying, or the bytes of its header; and the page of the address, that of the
+/// object where it has several. For any address: None for the object where there is none, null for the page where no heap
+/// ever had one.
+///
+/// # Safety
+/// - As [`check`].
+pub unsafe fn around(address: usize) -> (*const Page, Option<*mut c_void>) {
+    let offset = range::offset_of(address);
+    if offset >= RANGE.size || offset / SEGMENT_BYTES >= RANGE.committed {
+        return (core::ptr::null(), None);
+    }
+    let mut page: *const Page = range::page_of(address);
+    if (*page).kind == Kind::LargeRest {
+        page = page.sub((*page).span as usize);
+    }
+    let obj = match (*page).kind {
+        Kind::Small | Kind::Large => (*page).payload_at(address),
+        _ => None,
+    };
+    (page, obj.filter(|&obj| !header::is_dead(obj)))
 }
 
 /// An object's type.

@@ -55,6 +55,26 @@ RCGC_API rc_type *rc_type_of(void *RCGC_NONNULL obj);
  */
 RCGC_API gc_heap *rc_heap_of(void *RCGC_NONNULL obj);
 
+/* The live object that an address lies in, its header's bytes included; null where there is
+ * none. For any address, in constant time: a runtime that was given a pointer into an object, or
+ * that looks through words which may be pointers. `gc_object_info` tells more of it.
+ *
+ * Ownership: borrowed.
+ * Fails: null for an address outside all heaps, one in free memory, and one in an object that is
+ *   dying (`rc_is_dying`).
+ */
+RCGC_API void *rc_object_of(const void *address);
+
+/* Whether the object's end has come so far that its weak handles read null: from then on, in
+ * weak callbacks, `clear` and `destroy`, its own and those of all that ends with it. Before
+ * that, in finalizers, it is not dying; and not after a weak callback has brought it back. What
+ * a runtime asks before it keeps, queues or hands out an object that it was not given as its
+ * own: in `clear` and `destroy` nothing may keep a dying object, which is fatal.
+ *
+ * Fails: fatal for what is not an object, live or dying.
+ */
+RCGC_API bool rc_is_dying(void *RCGC_NONNULL obj);
+
 /* The bytes the host asked for: the struct and its trailing elements, without header and
  * rounding.
  *

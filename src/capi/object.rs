@@ -2,7 +2,9 @@
 
 use super::boundary::{self, NonNull};
 use super::status::rc_status;
+use crate::header;
 use crate::heap::Heap as gc_heap;
+use crate::object::{self, checked};
 use crate::types::Type as rc_type;
 use core::ffi::c_void;
 
@@ -58,6 +60,31 @@ pub unsafe extern "C" fn rc_type_of(obj: NonNull<c_void>) -> *mut rc_type {
 #[no_mangle]
 pub unsafe extern "C" fn rc_heap_of(obj: NonNull<c_void>) -> *mut gc_heap {
     boundary::object_heap(obj)
+}
+
+/// The live object that an address lies in, its header's bytes included; null where there is none. For any address, in
+/// constant time: a runtime that was given a pointer into an object, or that looks through words which may be pointers.
+/// `gc_object_info` tells more of it.
+///
+/// Ownership: borrowed.
+/// Fails: null for an address outside all heaps, one in free memory, and one in an object that is dying (`rc_is_dying`).
+#[no_mangle]
+pub unsafe extern "C" fn rc_object_of(address: *const c_void) -> *mut c_void {
+    match object::around(address as usize) {
+        (_, Some(obj)) if object::is_settled(header::load(obj)) => obj,
+        _ => core::ptr::null_mut(),
+    }
+}
+
+/// Whether the object's end has come so far that its weak handles read null: from then on, in weak callbacks, `clear` and
+/// `destroy`, its own and those of all that ends with it. Before that, in finalizers, it is not dying; and not after a weak
+/// callback has brought it back. What a runtime asks before it keeps, queues or hands out an object that it was not given
+/// as its own: in `clear` and `destroy` nothing may keep a dying object, which is fatal.
+///
+/// Fails: fatal for what is not an object, live or dying.
+#[no_mangle]
+pub unsafe extern "C" fn rc_is_dying(obj: NonNull<c_void>) -> bool {
+    !object::is_settled(checked("rc_is_dying", obj.0))
 }
 
 /// The bytes the host asked for: the struct and its trailing elements, without header and rounding.

@@ -4,9 +4,8 @@ use crate::header::{self, Flags, IMMORTAL, LOCAL};
 use crate::heap;
 use crate::heap::Heap;
 use crate::life::weak;
-use crate::memory::page::{is_frozen, is_new, is_old, Kind, Page, PageFlags};
-use crate::memory::range::{self, RANGE};
-use crate::memory::segment::SEGMENT_BYTES;
+use crate::memory::page::{is_frozen, is_new, is_old, Page, PageFlags};
+use crate::memory::range;
 use crate::object;
 use crate::object::slots;
 use crate::types::{Type, TypeFlags};
@@ -125,23 +124,12 @@ impl Facts {
 /// # Safety
 /// - Only the thread of the heap that the address lies in, if any, is in that heap.
 pub unsafe fn of(address: usize) -> Facts {
-    let offset = range::offset_of(address);
-    if offset >= RANGE.size || offset / SEGMENT_BYTES >= RANGE.committed {
-        return Facts::none(Place::Foreign, ptr::null_mut());
+    let (page, obj) = object::around(address);
+    if let Some(obj) = obj {
+        return of_object(page, obj);
     }
-    let mut page: *const Page = range::page_of(address);
-    if (*page).kind == Kind::LargeRest {
-        page = page.sub((*page).span as usize);
-    }
-    let obj = match (*page).kind {
-        Kind::Small | Kind::Large => (*page).payload_at(address),
-        _ => None,
-    };
-    let Some(obj) = obj.filter(|&obj| !header::is_dead(obj)) else {
-        let heap = heap::of_page(page);
-        return Facts::none(if heap.is_null() { Place::Foreign } else { Place::Free }, heap);
-    };
-    of_object(page, obj)
+    let heap = if page.is_null() { ptr::null_mut() } else { heap::of_page(page) };
+    Facts::none(if heap.is_null() { Place::Foreign } else { Place::Free }, heap)
 }
 
 /// The facts of an object.
