@@ -13,7 +13,9 @@ fn main() {
     }
     for area in rcgc_headers::AREAS {
         let path = area.header_path(root);
-        println!("cargo:rerun-if-changed={}", area.source_path(root).display());
+        for source in area.source_paths(root) {
+            println!("cargo:rerun-if-changed={}", source.display());
+        }
         println!("cargo:rerun-if-changed={}", path.display());
         let text = match rcgc_headers::render(root, area) {
             Ok(text) => text,

@@ -7,7 +7,6 @@
 //! - a struct of the host's is read through [`read_struct`], which knows older and newer ones;
 //! - everything else is a status, with the sentence kept for `gc_error_message`.
 
-use super::collector::{gc_callback_fn, gc_event, gc_generation_stats, gc_policy, gc_stats};
 use super::heap::{self as heap_api, gc_fatal_fn, gc_heap_options, gc_log_fn};
 use super::status::*;
 use super::types::{
@@ -17,15 +16,12 @@ use crate::alloc;
 use crate::auto;
 use crate::base::environment;
 use crate::base::report::{self, CText, Line};
-use crate::cycle::events::{self, Event, EventFn};
-use crate::cycle::stats::{GenerationStats, Status};
-use crate::cycle::{self, judge, pace, Kind};
+use crate::cycle::{self, judge};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::{self, Heap, Phase};
-use crate::host::{self, Pin};
+use crate::host::Pin;
 use crate::life::count;
 use crate::life::external::Refused as ExternalRefused;
-use crate::life::finalizers;
 use crate::memory::range;
 use crate::memory::range::NoSlot;
 use crate::object::edges;
@@ -37,24 +33,6 @@ use core::ffi::{c_char, c_int, c_void};
 use core::fmt::Display;
 use core::sync::atomic::{AtomicU32, Ordering};
 use static_assertions::const_assert_eq;
-
-mod collector;
-mod inspect;
-mod leak;
-mod profile;
-mod query;
-mod rings;
-mod series;
-mod stacks;
-
-pub(super) use collector::*;
-pub(super) use inspect::*;
-pub(super) use leak::*;
-pub(super) use profile::*;
-pub(super) use query::*;
-pub(super) use rings::*;
-pub(super) use series::*;
-pub(super) use stacks::*;
 
 /// A pointer that must not be null, as the headers say by `RCGC_NONNULL`. Hosts are in C, so it may be null
 /// all the same, which is why this is not `core::ptr::NonNull`.
@@ -83,7 +61,6 @@ const_assert_eq!(
     core::mem::offset_of!(RawField, pointer_mask),
     core::mem::offset_of!(rc_field, pointer_mask)
 );
-const_assert_eq!(crate::cycle::stats::PAUSE_BUCKETS, super::collector::GC_PAUSE_BUCKETS);
 
 /// Reads a struct that begins with its size. Older hosts have fewer bytes: the rest is zero, the default.
 /// Newer ones have more: those must be zero, else the host asks for what this library has not.
@@ -114,7 +91,7 @@ pub(super) fn is_struct_size(size: usize) -> bool {
 }
 
 /// Writes as much of a struct as the host knows, leaving its `struct_size`.
-unsafe fn write_struct<T>(to: *mut T, size: usize, value: &T) -> Result<(), &'static str> {
+pub(super) unsafe fn write_struct<T>(to: *mut T, size: usize, value: &T) -> Result<(), &'static str> {
     if !is_struct_size(size) {
         return Err("struct_size is not the size of the struct; begin with its _INIT macro");
     }
@@ -138,7 +115,7 @@ unsafe fn is_heap(heap: *const Heap) -> bool {
 }
 
 /// Whether an address is that of a heap, or was.
-unsafe fn is_heap_slot(heap: *const Heap) -> bool {
+pub(super) unsafe fn is_heap_slot(heap: *const Heap) -> bool {
     let offset = (heap as usize).wrapping_sub(range::RANGE.heaps as usize);
     offset < range::RANGE.heaps_used * heap::HEAP_SLOT_BYTES && offset % heap::HEAP_SLOT_BYTES == 0
 }
@@ -159,7 +136,7 @@ unsafe fn heap_of(call: &str, heap: *mut Heap) -> Option<*mut Heap> {
 static PROCESS_STATUS: AtomicU32 = AtomicU32::new(RC_OK);
 
 /// Keeps what a call came to that returns no status. Null: it had no heap.
-unsafe fn keep_status(heap: *mut Heap, status: rc_status) {
+pub(super) unsafe fn keep_status(heap: *mut Heap, status: rc_status) {
     if heap.is_null() || heap == heap::DEFAULT.load(Ordering::Relaxed) {
         PROCESS_STATUS.store(status, Ordering::Relaxed);
     }
@@ -182,6 +159,10 @@ pub(super) unsafe fn last_status(heap: *const Heap) -> rc_status {
 
 // ---- a call ----
 
+/// What runs while a heap may only be looked at.
+pub(super) const LOOKING: &str =
+    "a traverse, or the function that takes a dump, a text or a finding, is running, which may only look";
+
 /// What a call comes to: err is a status, whose sentence has been kept already.
 pub(super) type Answer<T> = Result<T, rc_status>;
 
@@ -193,7 +174,6 @@ pub(super) struct Call {
     pub(super) heap: *mut Heap,
 }
 
-#[allow(dead_code)]
 impl Call {
     /// A call on the heap that the host named; null is the default heap. Refused only when that cannot be made.
     pub(super) unsafe fn on(name: &'static str, heap: *mut Heap) -> Answer<Call> {
@@ -312,7 +292,6 @@ pub(super) fn status(run: impl FnOnce() -> Answer<()>) -> rc_status {
 }
 
 /// Runs a call that returns a number, which is 0 where it fails, and keeps what it came to.
-#[allow(dead_code)]
 pub(super) unsafe fn number<T: Default>(
     name: &'static str,
     heap: *mut Heap,
@@ -324,21 +303,6 @@ pub(super) unsafe fn number<T: Default>(
     };
     let result = run(call);
     keep_status(call.heap, result.as_ref().err().copied().unwrap_or(RC_OK));
-    result.unwrap_or_default()
-}
-
-/// Runs a call that returns a number, which is 0 where it fails, and keeps what it came to.
-unsafe fn numbered<T: Default>(
-    call: &str,
-    heap: *mut Heap,
-    run: impl FnOnce(*mut Heap) -> Result<T, rc_status>,
-) -> T {
-    let Some(heap) = heap_of(call, heap) else {
-        keep_status(core::ptr::null_mut(), RC_ERR_NO_MEMORY);
-        return T::default();
-    };
-    let result = run(heap);
-    keep_status(heap, result.as_ref().err().copied().unwrap_or(RC_OK));
     result.unwrap_or_default()
 }
 
@@ -524,7 +488,7 @@ pub(super) unsafe fn set_fatal(fatal: gc_fatal_fn, ctx: *mut c_void) {
 // ---- types ----
 
 #[inline(always)]
-unsafe fn type_checked(call: &'static str, kind: *mut Type) -> *mut Type {
+pub(super) unsafe fn type_checked(call: &'static str, kind: *mut Type) -> *mut Type {
     // No other memory is read: any address may come.
     let offset = (kind as usize).wrapping_sub(range::RANGE.types as usize);
     if offset >= range::RANGE.types_bytes || offset % types::TYPE_SLOT_BYTES != 0 || !(*kind).is_live() {
@@ -535,7 +499,7 @@ unsafe fn type_checked(call: &'static str, kind: *mut Type) -> *mut Type {
 
 /// As [`type_checked`], for the calls that make objects: the type's word for itself is enough for what is readable.
 #[inline(always)]
-unsafe fn type_for_new(call: &'static str, kind: *mut Type) -> *mut Type {
+pub(super) unsafe fn type_for_new(call: &'static str, kind: *mut Type) -> *mut Type {
     if !looks_live(kind) {
         not_a_type(call, kind);
     }
@@ -544,7 +508,7 @@ unsafe fn type_for_new(call: &'static str, kind: *mut Type) -> *mut Type {
 
 /// Whether an address, which may be no type's, is null or not that of a live type.
 #[inline(always)]
-unsafe fn looks_live(kind: *mut Type) -> bool {
+pub(super) unsafe fn looks_live(kind: *mut Type) -> bool {
     !kind.is_null() && Type::is_live_at(kind)
 }
 
@@ -706,7 +670,7 @@ pub(super) unsafe fn object_new_array(kind: NonNull<Type>, n: usize) -> *mut c_v
 }
 
 #[inline(always)]
-unsafe fn tail_checked(call: &str, kind: *mut Type, n: usize) {
+pub(super) unsafe fn tail_checked(call: &str, kind: *mut Type, n: usize) {
     if n != 0 && !(*kind).flags.contains(TypeFlags::TAIL) {
         has_no_tail(call, kind, n);
     }
@@ -751,7 +715,7 @@ pub(super) unsafe fn object_immortalize(obj: NonNull<c_void>) {
             obj.0
         ));
     }
-    not_looking("rc_immortalize", (*object::type_of(obj.0)).heap);
+    Call { name: "rc_immortalize", heap: (*object::type_of(obj.0)).heap }.must_not_look();
     object::immortalize(obj.0)
 }
 

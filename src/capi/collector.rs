@@ -1,10 +1,17 @@
 //! `rcgc/collector.h`: tracking, collections, when they run, and what they did. A null heap means the
 //! default heap.
 
-use super::boundary::{self, NonNull};
-use super::status::rc_status;
+use super::boundary::{keep_status, status, Answer, Call, NonNull};
+use super::status::*;
+use crate::cycle::stats::{GenerationStats, Status, PAUSE_BUCKETS};
+use crate::cycle::{self, pace, Kind};
+use crate::header::{self, Flags};
 use crate::heap::Heap as gc_heap;
+use crate::host::Pin;
+use crate::object::{self, checked};
+use crate::types::TypeFlags;
 use core::ffi::c_void;
+use static_assertions::const_assert_eq;
 
 /// Automatic collections run at allocations. The default.
 pub const GC_POLICY_ALLOCATION: u32 = 0;
@@ -121,7 +128,20 @@ pub struct gc_stats {
 /// object.
 #[no_mangle]
 pub unsafe extern "C" fn gc_track(obj: NonNull<c_void>) -> rc_status {
-    boundary::track(obj)
+    status(|| {
+        let (call, header) = Call::of_object("gc_track", obj);
+        let ty = object::type_of(obj.0);
+        let flags = (*ty).flags;
+        if !flags.contains(TypeFlags::REFERS) || flags.contains(TypeFlags::ACYCLIC) {
+            let why = if flags.contains(TypeFlags::ACYCLIC) { "is acyclic" } else { "has no references" };
+            return call.refuse(RC_ERR_UNSUPPORTED, format_args!("type {} {why}", (*ty).name()));
+        }
+        if !object::is_settled(header) {
+            return is_dying(call, obj);
+        }
+        header::set_flags(obj.0, Flags::TRACKED);
+        Ok(())
+    })
 }
 
 /// Takes an object out of the collector's sight: it is not found in rings any more, and what it refers to
@@ -130,7 +150,14 @@ pub unsafe extern "C" fn gc_track(obj: NonNull<c_void>) -> rc_status {
 /// Fails: RC_ERR_REFUSED for a dying object; fatal for what is not a live object. Twice is `RC_OK`.
 #[no_mangle]
 pub unsafe extern "C" fn gc_untrack(obj: NonNull<c_void>) -> rc_status {
-    boundary::untrack(obj)
+    status(|| {
+        let (call, header) = Call::of_object("gc_untrack", obj);
+        if !object::is_settled(header) {
+            return is_dying(call, obj);
+        }
+        header::clear_flags(obj.0, Flags::TRACKED);
+        Ok(())
+    })
 }
 
 /// Whether the object is tracked.
@@ -138,7 +165,7 @@ pub unsafe extern "C" fn gc_untrack(obj: NonNull<c_void>) -> rc_status {
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn gc_is_tracked(obj: NonNull<c_void>) -> bool {
-    boundary::is_tracked(obj)
+    checked("gc_is_tracked", obj.0).has(Flags::TRACKED)
 }
 
 /// Finds and ends all rings of the heap that nothing outside them refers to, and returns how many tracked
@@ -157,7 +184,7 @@ pub unsafe extern "C" fn gc_is_tracked(obj: NonNull<c_void>) -> bool {
 /// garbage: RC_ERR_REFUSED, RC_ERR_NO_MEMORY; RC_ERR_TRAVERSE where the collection ran, and a count did not fit the edges.
 #[no_mangle]
 pub unsafe extern "C" fn gc_collect(heap: *mut gc_heap) -> usize {
-    boundary::collect(heap)
+    with_outcome("gc_collect", heap, |heap| cycle::collect_and_trim(heap))
 }
 
 /// As `gc_collect`, looking only at what was allocated since the last collection; its cost is that of those
@@ -169,7 +196,7 @@ pub unsafe extern "C" fn gc_collect(heap: *mut gc_heap) -> usize {
 /// Fails: as `gc_collect`; `gc_last_status` tells.
 #[no_mangle]
 pub unsafe extern "C" fn gc_collect_young(heap: *mut gc_heap) -> usize {
-    boundary::collect_young(heap)
+    with_outcome("gc_collect_young", heap, |heap| cycle::collect(heap, Kind::Young))
 }
 
 /// Lets an automatic collection run that is due, under any mode but `GC_POLICY_NEVER`. Cheap when none is.
@@ -180,7 +207,10 @@ pub unsafe extern "C" fn gc_collect_young(heap: *mut gc_heap) -> usize {
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_safepoint(heap: *mut gc_heap) {
-    boundary::safepoint(heap)
+    if let Ok(call) = Call::on("gc_safepoint", heap) {
+        let _pin = Pin::on(call.heap);
+        cycle::safepoint(call.heap);
+    }
 }
 
 /// Turns automatic collection on, as it is in the beginning.
@@ -188,7 +218,9 @@ pub unsafe extern "C" fn gc_safepoint(heap: *mut gc_heap) {
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_enable(heap: *mut gc_heap) {
-    boundary::set_enabled(heap, true)
+    if let Ok(call) = Call::on("gc_enable", heap) {
+        (*call.heap).enabled = true;
+    }
 }
 
 /// Turns automatic collection off. `gc_collect` goes on working.
@@ -196,7 +228,9 @@ pub unsafe extern "C" fn gc_enable(heap: *mut gc_heap) {
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_disable(heap: *mut gc_heap) {
-    boundary::set_enabled(heap, false)
+    if let Ok(call) = Call::on("gc_disable", heap) {
+        (*call.heap).enabled = false;
+    }
 }
 
 /// Whether automatic collection is on.
@@ -204,7 +238,7 @@ pub unsafe extern "C" fn gc_disable(heap: *mut gc_heap) {
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_is_enabled(heap: *mut gc_heap) -> bool {
-    boundary::is_enabled(heap)
+    Call::on("gc_is_enabled", heap).is_ok_and(|call| (*call.heap).enabled)
 }
 
 /// Sets when automatic collection runs.
@@ -214,7 +248,35 @@ pub unsafe extern "C" fn gc_is_enabled(heap: *mut gc_heap) -> bool {
 /// nothing changed.
 #[no_mangle]
 pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_policy) -> rc_status {
-    boundary::set_policy(heap, policy)
+    status(|| {
+        let call = Call::on("gc_set_policy", heap)?;
+        call.needs(!policy.is_null(), "policy is null")?;
+        let policy = call.read(policy, core::mem::offset_of!(gc_policy, growth), "policy: ")?;
+        let mode = match policy.mode {
+            GC_POLICY_ALLOCATION => pace::Mode::Allocation,
+            GC_POLICY_SAFEPOINT => pace::Mode::Safepoint,
+            GC_POLICY_NEVER => pace::Mode::Never,
+            other => return call.invalid(format_args!("mode {other} is unknown")),
+        };
+        call.needs(
+            policy.reserved == 0 && (0.0..=pace::GROWTH_MAX).contains(&policy.growth),
+            "growth is not between 0 and 100, or reserved is not zero",
+        )?;
+        if policy.pause_budget_ns != 0 {
+            return call.refuse(RC_ERR_UNSUPPORTED, "a pause budget is not available in this version");
+        }
+        let heap = &mut *call.heap;
+        heap.recall_rations();
+        heap.pace.mode = mode;
+        heap.pace.growth = if policy.growth == 0.0 { pace::GROWTH } else { policy.growth };
+        heap.pace.set_young_bytes(policy.young_bytes.min(i64::MAX as u64));
+        heap.pace.set_slack(policy.full_min_bytes);
+        heap.space.limit_bytes = policy.limit_bytes;
+        heap.starved = Default::default();
+        heap.space.tight_classes = 0;
+        heap.renew_budget(false);
+        Ok(())
+    })
 }
 
 /// Tells the engine of `bytes` more (or fewer) that belong to the heap as a whole: what a runtime allocates by itself, tables
@@ -227,7 +289,18 @@ pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_pol
 /// then nothing changed.
 #[no_mangle]
 pub unsafe extern "C" fn gc_add_external_bytes(heap: *mut gc_heap, bytes: isize) -> rc_status {
-    boundary::add_external(heap, bytes)
+    status(|| {
+        let call = Call::on("gc_add_external_bytes", heap)?;
+        if (*call.heap).external.add_to_heap(bytes as i64).is_err() {
+            return call.invalid(format_args!(
+                "{bytes}: what was told for the heap would fall below 0, or its external bytes leave 63 bits"
+            ));
+        }
+        if bytes > 0 {
+            (*call.heap).spend(bytes as u64);
+        }
+        Ok(())
+    })
 }
 
 /// Writes the policy in force, defaults filled in; `struct_size` must be set.
@@ -235,7 +308,22 @@ pub unsafe extern "C" fn gc_add_external_bytes(heap: *mut gc_heap, bytes: isize)
 /// Fails: RC_ERR_INVALID for a bad size.
 #[no_mangle]
 pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<gc_policy>) -> rc_status {
-    boundary::get_policy(heap, out_policy)
+    status(|| {
+        let call = Call::on("gc_get_policy", heap)?;
+        call.needs(!out_policy.0.is_null(), "out_policy is null")?;
+        let heap = &*call.heap;
+        let policy = gc_policy {
+            struct_size: size_of::<gc_policy>(),
+            mode: heap.pace.mode as u32,
+            reserved: 0,
+            growth: heap.pace.growth,
+            young_bytes: heap.pace.young_interval,
+            pause_budget_ns: 0,
+            limit_bytes: heap.space.limit_bytes,
+            full_min_bytes: heap.pace.slack,
+        };
+        call.put(out_policy.0, &policy, "")
+    })
 }
 
 /// Writes the books of the heap; `struct_size` must be set.
@@ -243,7 +331,12 @@ pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<g
 /// Fails: RC_ERR_INVALID for a bad size.
 #[no_mangle]
 pub unsafe extern "C" fn gc_get_stats(heap: *mut gc_heap, out_stats: NonNull<gc_stats>) -> rc_status {
-    boundary::get_stats(heap, out_stats)
+    status(|| {
+        let call = Call::on("gc_get_stats", heap)?;
+        call.needs(!out_stats.0.is_null(), "out_stats is null")?;
+        (*call.heap).recall_rations();
+        call.put(out_stats.0, &stats_of(&*call.heap), "")
+    })
 }
 
 /// Whether the object's `finalize` has run. It runs once in an object's life.
@@ -251,7 +344,7 @@ pub unsafe extern "C" fn gc_get_stats(heap: *mut gc_heap, out_stats: NonNull<gc_
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn gc_is_finalized(obj: NonNull<c_void>) -> bool {
-    boundary::is_finalized(obj)
+    checked("gc_is_finalized", obj.0).has(Flags::FINALIZED)
 }
 
 /// Takes all objects that live now out of collections, without writing to them: what they refer to counts
@@ -261,7 +354,7 @@ pub unsafe extern "C" fn gc_is_finalized(obj: NonNull<c_void>) -> bool {
 /// Fails: RC_ERR_REFUSED inside a callback of a collection and inside `traverse`.
 #[no_mangle]
 pub unsafe extern "C" fn gc_freeze(heap: *mut gc_heap) -> rc_status {
-    boundary::freeze(heap)
+    status(|| unless_collecting(Call::on("gc_freeze", heap)?, cycle::freeze))
 }
 
 /// Puts all frozen objects back under the collector's eyes, as old ones.
@@ -269,7 +362,7 @@ pub unsafe extern "C" fn gc_freeze(heap: *mut gc_heap) -> rc_status {
 /// Fails: RC_ERR_REFUSED inside a callback of a collection and inside `traverse`.
 #[no_mangle]
 pub unsafe extern "C" fn gc_unfreeze(heap: *mut gc_heap) -> rc_status {
-    boundary::unfreeze(heap)
+    status(|| unless_collecting(Call::on("gc_unfreeze", heap)?, cycle::unfreeze))
 }
 
 /// How many live objects are frozen now. Walks the pages that have some.
@@ -277,161 +370,92 @@ pub unsafe extern "C" fn gc_unfreeze(heap: *mut gc_heap) -> rc_status {
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_freeze_count(heap: *mut gc_heap) -> usize {
-    boundary::freeze_count(heap)
+    Call::on("gc_freeze_count", heap).map_or(0, |call| cycle::count_frozen(call.heap) as usize)
 }
 
-/// Write a line to the log when a collection begins and ends.
-pub const GC_DEBUG_STATS: u32 = 1;
-/// Write a line to the log for every dead object that a collection finds.
-pub const GC_DEBUG_COLLECTABLE: u32 = 2;
-/// Write a line to the log for every object that could not be judged dead because counts and edges do not
-/// fit.
-pub const GC_DEBUG_UNCOLLECTABLE: u32 = 4;
-/// Append the dead to the garbage list instead of ending them.
-pub const GC_DEBUG_SAVEALL: u32 = 32;
-/// What finds a leak: COLLECTABLE, UNCOLLECTABLE and SAVEALL.
-pub const GC_DEBUG_LEAK: u32 = 38;
+const_assert_eq!(PAUSE_BUCKETS, GC_PAUSE_BUCKETS);
 
-/// Sets the debug flags of the heap's collector, `GC_DEBUG_*` together; 0: none.
-///
-/// Fails: RC_ERR_INVALID for a flag that is not known.
-#[no_mangle]
-pub unsafe extern "C" fn gc_set_debug(heap: *mut gc_heap, flags: u32) -> rc_status {
-    boundary::set_debug(heap, flags)
+#[cold]
+unsafe fn is_dying(call: Call, obj: NonNull<c_void>) -> Answer<()> {
+    let name = (*object::type_of(obj.0)).name();
+    call.refuse(RC_ERR_REFUSED, format_args!("{name} {:p} is dying", obj.0))
 }
 
-/// The debug flags.
-///
-/// Fails: never.
-#[no_mangle]
-pub unsafe extern "C" fn gc_get_debug(heap: *mut gc_heap) -> u32 {
-    boundary::get_debug(heap)
-}
-
-/// How many objects the garbage list has, which `GC_DEBUG_SAVEALL` fills.
-///
-/// Fails: never.
-#[no_mangle]
-pub unsafe extern "C" fn gc_garbage_count(heap: *mut gc_heap) -> usize {
-    boundary::garbage_count(heap)
-}
-
-/// One object of the garbage list; null when `index` is not below `gc_garbage_count`.
-///
-/// Ownership: borrowed; the list owns one reference.
-/// Fails: null.
-#[no_mangle]
-pub unsafe extern "C" fn gc_garbage_get(heap: *mut gc_heap, index: usize) -> *mut c_void {
-    boundary::garbage_get(heap, index)
-}
-
-/// Empties the garbage list and releases its references: rings in it are garbage again, for the next
-/// collection. What is saved in the callbacks of deaths meanwhile stays in the list.
-///
-/// Ownership: releases one reference for each.
-/// Runs host code: what the death of an object runs.
-/// Fails: never.
-#[no_mangle]
-pub unsafe extern "C" fn gc_garbage_clear(heap: *mut gc_heap) {
-    boundary::garbage_clear(heap)
-}
-
-/// A collection begins,
-pub const GC_EVENT_START: u32 = 1;
-/// or has ended.
-pub const GC_EVENT_STOP: u32 = 2;
-
-/// Why a collection runs: the host asked,
-pub const GC_REASON_REQUEST: u32 = 1;
-/// a trigger was crossed,
-pub const GC_REASON_TRIGGER: u32 = 2;
-/// memory ran out,
-pub const GC_REASON_EMERGENCY: u32 = 3;
-/// or the heap ends.
-pub const GC_REASON_HEAP_END: u32 = 4;
-
-/// Generations.
-pub const GC_GENERATION_YOUNG: u32 = 0;
-/// As `GC_GENERATION_YOUNG`.
-pub const GC_GENERATION_FULL: u32 = 1;
-
-/// What a callback is told of a collection. The library fills it.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct gc_event {
-    /// `sizeof(gc_event)` as the library was compiled.
-    pub struct_size: usize,
-    /// `GC_EVENT_START` or `GC_EVENT_STOP`.
-    pub kind: u32,
-    /// One of `GC_REASON_*`.
-    pub reason: u32,
-    /// `GC_GENERATION_YOUNG` or `GC_GENERATION_FULL`.
-    pub generation: u32,
-    /// How it ended (at the stop).
-    pub status: rc_status,
-    /// Tracked objects looked at, and ended, and brought back by finalizers and weak callbacks (at the stop).
-    pub examined: u64,
-    /// As `examined`.
-    pub reclaimed: u64,
-    /// As `examined`.
-    pub resurrected: u64,
-    /// Nanoseconds it took (at the stop).
-    pub duration_ns: u64,
-}
-
-/// Is told when a collection begins and ends. It may do anything but collect, and may remove itself.
-pub type gc_callback_fn =
-    Option<unsafe extern "C" fn(heap: *mut gc_heap, event: *const gc_event, ctx: *mut c_void)>;
-
-/// Adds a callback to the heap's collections; several are called in the order in which they were added.
-///
-/// Ownership: `ctx` stays the host's and must outlive its use.
-/// Fails: RC_ERR_INVALID for a null callback and for one that is there with this `ctx` already,
-/// RC_ERR_NO_MEMORY.
-#[no_mangle]
-pub unsafe extern "C" fn gc_add_callback(
+/// Runs a call that collects. Returns how much it came to, and keeps how it went, with a sentence where not all is well.
+pub(super) unsafe fn with_outcome(
+    name: &'static str,
     heap: *mut gc_heap,
-    callback: gc_callback_fn,
-    ctx: *mut c_void,
-) -> rc_status {
-    boundary::add_callback(heap, callback, ctx)
+    run: impl FnOnce(*mut gc_heap) -> (u64, Status),
+) -> usize {
+    let Ok(call) = Call::on(name, heap) else {
+        keep_status(core::ptr::null_mut(), RC_ERR_NO_MEMORY);
+        return 0;
+    };
+    let _pin = Pin::on(call.heap);
+    let (count, status) = run(call.heap);
+    match status {
+        Status::Ok => {}
+        Status::Refused => {
+            call.say("none may run here, in a callback of a collection, in traverse or in clear")
+        }
+        Status::NoMemory => call.say("no memory for judging"),
+        Status::Traverse => call.say("counts and edges of an object do not fit, as the log says"),
+    }
+    keep_status(call.heap, status as u32);
+    count as usize
 }
 
-/// Removes a callback that was added with this `ctx`; also inside itself.
-///
-/// Fails: RC_ERR_INVALID when there is none.
-#[no_mangle]
-pub unsafe extern "C" fn gc_remove_callback(
-    heap: *mut gc_heap,
-    callback: gc_callback_fn,
-    ctx: *mut c_void,
-) -> rc_status {
-    boundary::remove_callback(heap, callback, ctx)
+/// A change of what collections see, refused while one is running.
+unsafe fn unless_collecting(call: Call, change: unsafe fn(*mut gc_heap) -> bool) -> Answer<()> {
+    if change(call.heap) {
+        return Ok(());
+    }
+    call.refuse(RC_ERR_REFUSED, "a collection is running")
 }
 
-/// For a heap with `GC_FINALIZERS_QUEUED`: runs the finalizers and weak callbacks that are due when it is called, each
-/// once, and judges what they were for again, before it returns: what was not brought back has ended by then. Returns how
-/// many callbacks ran.
-///
-/// Until then an object that is due for its finalizer is alive in every way, with all it reaches: the queue
-/// owns a reference to it. So no finalizer runs in the middle of host code that holds a lock. On other heaps nothing is
-/// ever due.
-///
-/// Exactly those objects are judged whose finalizers ran, and those that a collection found dead together with them. It is
-/// no collection: other garbage is left alone, the callbacks of `gc_add_callback` are not told, and the time it takes is
-/// that of these objects and their references, not of what else they refer to. In the statistics they are `examined` and
-/// `reclaimed` of `full`, without a run.
-///
-/// What callbacks make due waits for the next call, so no call is kept busy by them. `gc_heap_free` calls until nothing is
-/// due; callbacks that go on making others due are cut off there, with a warning in the log.
-///
-/// Ownership: releases the queue's references.
-/// May collect: yes.
-/// Runs host code: finalizers and weak callbacks, `traverse` of callback types, and what the death of objects runs.
-/// Fails: 0, and nothing ran, inside a callback of a collection, inside `clear`, inside itself, and where so many callbacks
-/// are nested that deaths wait (see `rc_decref`); `gc_last_status` is RC_ERR_REFUSED then, and `RC_OK` when nothing was due. Without memory for judging the callbacks have run all the same,
-/// what is left in rings waits for the next full collection, which is due then, and it is RC_ERR_NO_MEMORY.
-#[no_mangle]
-pub unsafe extern "C" fn gc_run_finalizers(heap: *mut gc_heap) -> usize {
-    boundary::run_finalizers(heap)
+/// What a heap's statistics are, rations recalled.
+unsafe fn stats_of(heap: &gc_heap) -> gc_stats {
+    let mut allocated = heap.ended_allocated;
+    let mut reclaimed = heap.ended_reclaimed;
+    heap.each_type(|ty| {
+        allocated += (*ty).allocated();
+        reclaimed += (*ty).reclaimed;
+    });
+    let live = heap.live_objects();
+    let automatic = heap.enabled && heap.pace.mode != pace::Mode::Never;
+    gc_stats {
+        struct_size: size_of::<gc_stats>(),
+        live_objects: live,
+        live_bytes: heap.live_bytes(),
+        external_bytes: heap.external.total,
+        heap_bytes: heap.space.heap_bytes(),
+        heap_bytes_peak: heap.space.heap_bytes_peak,
+        allocated_objects: allocated,
+        freed_objects: allocated - live,
+        reclaimed_objects: reclaimed,
+        full_trigger_bytes: if automatic { heap.pace.full_trigger() } else { u64::MAX },
+        young_trigger_bytes: if automatic {
+            heap.pace.young_interval.saturating_sub(heap.pace.allocated(heap.budget))
+        } else {
+            u64::MAX
+        },
+        young: generation(&heap.young),
+        full: generation(&heap.full),
+    }
+}
+
+fn generation(stats: &GenerationStats) -> gc_generation_stats {
+    gc_generation_stats {
+        runs: stats.runs,
+        examined: stats.examined,
+        reclaimed: stats.reclaimed,
+        resurrected: stats.resurrected,
+        refused: stats.refused,
+        last_status: stats.last_status as u32,
+        reserved: 0,
+        pause_ns_total: stats.pause_ns_total,
+        pause_ns_max: stats.pause_ns_max,
+        pause_ns_last: stats.pause_ns_last,
+        pauses: stats.pauses,
+    }
 }

@@ -1,14 +1,23 @@
 //! `rcgc/inspect.h`: what a heap holds: walks over its objects, the facts of any address, numbers by type, growth.
 //! None of these calls changes a count, a flag or what a collection decides.
 
-use super::boundary::{self, NonNull};
-use super::status::rc_status;
+use super::boundary::{status, type_checked, Answer, Call, NonNull};
+use super::rows::put_all;
+use super::status::*;
+use crate::base::report::{self, CText};
 use crate::heap::Heap as gc_heap;
+use crate::inspect::census::{self, Census, Order};
+use crate::inspect::facts::{self, Facts, Traits};
 /// A mark: what there was of each type at one moment. `gc_growth_mark` makes one, and whoever made it ends it with
 /// `gc_growth_free`, also after the heap. It is used where its heap may be.
 use crate::inspect::growth::Mark as gc_mark;
+use crate::inspect::growth::{self, Growth, Since};
+use crate::inspect::registry::{self, Purpose, Ticket};
+use crate::inspect::walk::{Broken, Filter, Walk};
+use crate::profile;
 use crate::types::Type as rc_type;
 use core::ffi::{c_char, c_void};
+use static_assertions::const_assert_eq;
 
 /// The address is in no heap.
 pub const GC_ADDRESS_FOREIGN: u32 = 0;
@@ -99,7 +108,11 @@ pub unsafe extern "C" fn gc_object_info(
     address: *const c_void,
     out_facts: NonNull<gc_object_facts>,
 ) -> rc_status {
-    boundary::object_info(address, out_facts)
+    status(|| {
+        let call = Call::nowhere("gc_object_info");
+        call.needs(!out_facts.0.is_null(), "out_facts is null")?;
+        call.put(out_facts.0, &object_facts(&facts::of(address as usize)), "out_facts: ")
+    })
 }
 
 /// Which objects a walk gives. Start from `GC_ITER_FILTER_INIT`, which is: all.
@@ -146,7 +159,15 @@ pub unsafe extern "C" fn gc_iter_begin(
     filter: *const gc_iter_filter,
     out_iter: NonNull<gc_iter>,
 ) -> rc_status {
-    boundary::iter_begin(heap, filter, out_iter)
+    status(|| {
+        let call = Call::on("gc_iter_begin", heap)?;
+        call.needs(!out_iter.0.is_null(), "out_iter is null")?;
+        let wanted = wanted(call, &call.read_or_zero(filter, 16, "filter: ")?)?;
+        let state = out_iter.0 as *mut Walk;
+        core::ptr::write_bytes(out_iter.0, 0, 1);
+        state.write(Walk::new(call.heap, wanted));
+        Ok(())
+    })
 }
 
 /// Gives the next object of a walk: `while (gc_iter_next(&iter, &obj) == RC_OK && obj) ...`. At the end null; after it,
@@ -157,7 +178,12 @@ pub unsafe extern "C" fn gc_iter_begin(
 /// heap was freed meanwhile or its growth mark was replaced.
 #[no_mangle]
 pub unsafe extern "C" fn gc_iter_next(iter: NonNull<gc_iter>, out_obj: NonNull<*mut c_void>) -> rc_status {
-    boundary::iter_next(iter, out_obj)
+    status(|| {
+        let call = Call::nowhere("gc_iter_next");
+        call.needs(!iter.0.is_null() && !out_obj.0.is_null(), "iter or out_obj is null")?;
+        *out_obj.0 = (*(iter.0 as *mut Walk)).next().or_else(|why| broken(call, why))?;
+        Ok(())
+    })
 }
 
 /// Ends a walk: from here on it gives nothing.
@@ -166,7 +192,11 @@ pub unsafe extern "C" fn gc_iter_next(iter: NonNull<gc_iter>, out_obj: NonNull<*
 /// freed meanwhile: the walk has ended all the same.
 #[no_mangle]
 pub unsafe extern "C" fn gc_iter_end(iter: NonNull<gc_iter>) -> rc_status {
-    boundary::iter_end(iter)
+    status(|| {
+        let call = Call::nowhere("gc_iter_end");
+        call.needs(!iter.0.is_null(), "iter is null")?;
+        (*(iter.0 as *mut Walk)).end().or_else(|why| broken(call, why))
+    })
 }
 
 /// The numbers of one type. Start from `GC_TYPE_FACTS_INIT`. Bytes are those that objects take in the heap, with
@@ -209,7 +239,13 @@ pub unsafe extern "C" fn gc_type_stats(
     type_: NonNull<rc_type>,
     out_facts: NonNull<gc_type_facts>,
 ) -> rc_status {
-    boundary::type_stats(type_, out_facts)
+    status(|| {
+        const CALL: &str = "gc_type_stats";
+        let ty = type_checked(CALL, type_.0);
+        let call = Call { name: CALL, heap: (*ty).heap };
+        call.needs(!out_facts.0.is_null(), "out_facts is null")?;
+        call.put(out_facts.0, &type_facts(&census::of(ty)), "out_facts: ")
+    })
 }
 
 /// By live objects. The default.
@@ -239,7 +275,14 @@ pub unsafe extern "C" fn gc_most_common_types(
     room: usize,
     out_count: NonNull<usize>,
 ) -> rc_status {
-    boundary::most_common_types(heap, order, out_rows, room, out_count)
+    status(|| {
+        let call = Call::on("gc_most_common_types", heap)?;
+        let Some(order) = Order::from_number(order) else {
+            return call.invalid(format_args!("order {order} is unknown"));
+        };
+        let Some(mut table) = census::most_common(call.heap, order) else { return call.no_memory() };
+        write_rows(call, table.rows().iter().map(type_facts), out_rows, room, out_count)
+    })
 }
 
 /// The mark knows how many objects of each type there were.
@@ -288,7 +331,20 @@ pub unsafe extern "C" fn gc_growth_mark(
     flags: u32,
     out_mark: NonNull<*mut gc_mark>,
 ) -> rc_status {
-    boundary::growth_mark(heap, flags, out_mark)
+    status(|| {
+        let call = Call::on("gc_growth_mark", heap)?;
+        call.needs(!out_mark.0.is_null(), "out_mark is null")?;
+        if flags & !GC_MARK_OBJECTS != 0 {
+            return call.invalid(format_args!("flags {flags:#x} are not known"));
+        }
+        call.may_change()?;
+        let mark = growth::mark(call.heap, flags & GC_MARK_OBJECTS != 0);
+        if mark.is_null() {
+            return call.no_memory();
+        }
+        *out_mark.0 = mark;
+        Ok(())
+    })
 }
 
 /// The types that have grown since a mark, in objects or bytes, those that have grown most first, in the first `room`
@@ -307,7 +363,21 @@ pub unsafe extern "C" fn gc_growth_since(
     room: usize,
     out_count: NonNull<usize>,
 ) -> rc_status {
-    boundary::growth_since(mark, since, out_rows, room, out_count)
+    status(|| {
+        const CALL: &str = "gc_growth_since";
+        let mark = mark_checked(CALL, mark.0);
+        let Some(heap) = (*mark).heap() else {
+            return Call::nowhere(CALL).refuse(RC_ERR_STALE, "the mark's heap was freed");
+        };
+        let call = Call { name: CALL, heap };
+        let since = match since {
+            GC_SINCE_MARK => Since::Mark,
+            GC_SINCE_PEAK => Since::Peak,
+            other => return call.invalid(format_args!("since {other} is unknown")),
+        };
+        let Some(mut table) = (*mark).growth(heap, since) else { return call.no_memory() };
+        write_rows(call, table.rows().iter().map(growth_row), out_rows, room, out_count)
+    })
 }
 
 /// Ends a mark. Null is nothing.
@@ -316,5 +386,134 @@ pub unsafe extern "C" fn gc_growth_since(
 /// Fails: fatal for what is not a mark.
 #[no_mangle]
 pub unsafe extern "C" fn gc_growth_free(mark: *mut gc_mark) {
-    boundary::growth_free(mark)
+    if !mark.is_null() {
+        growth::end(mark_checked("gc_growth_free", mark));
+    }
+}
+
+const_assert_eq!(Traits::all().bits(), 2 * GC_OBJECT_NEW - 1);
+const _: () = assert!(size_of::<Walk>() <= size_of::<gc_iter>());
+
+fn object_facts(found: &Facts) -> gc_object_facts {
+    gc_object_facts {
+        struct_size: size_of::<gc_object_facts>(),
+        place: found.place as u32,
+        flags: found.traits.bits(),
+        object: found.object,
+        heap: found.heap,
+        type_: found.kind,
+        size: found.size,
+        length: found.length,
+        block_bytes: found.block_bytes,
+        external_bytes: found.external_bytes,
+        count: found.count,
+        generation: (!found.object.is_null() && !found.traits.contains(Traits::YOUNG)) as u32,
+        finalizer: found.finalizer as u32,
+        weak_handles: found.weak_handles,
+    }
+}
+
+/// What a walk is to show.
+unsafe fn wanted(call: Call, filter: &gc_iter_filter) -> Answer<Filter> {
+    let (Some(with), Some(without)) = (Traits::from_bits(filter.with), Traits::from_bits(filter.without))
+    else {
+        return call.invalid("filter: with or without has a flag that is not known");
+    };
+    let ty = filter.type_;
+    call.needs(
+        ty.is_null() || (*type_checked(call.name, ty)).heap == call.heap,
+        "the type is another heap's",
+    )?;
+    let mut wanted = Filter {
+        kind: ty,
+        kind_serial: if ty.is_null() { 0 } else { (*(*ty).books()).serial },
+        with,
+        without,
+        mark_serial: 0,
+        serial_min: 0,
+        serial_max: 0,
+    };
+    if filter.serial_min != 0 || filter.serial_max != 0 {
+        if profile::exact(call.heap).is_null() {
+            return call.refuse(
+                RC_ERR_REFUSED,
+                format_args!(
+                    "serial numbers, and heap {} is not profiled by sites",
+                    CText((*call.heap).name())
+                ),
+            );
+        }
+        wanted.serial_min = filter.serial_min;
+        wanted.serial_max = if filter.serial_max == 0 { u64::MAX } else { filter.serial_max };
+    }
+    if !filter.newer_than.is_null() {
+        let mark = mark_checked(call.name, filter.newer_than);
+        call.needs((*mark).heap() == Some(call.heap), "the mark is another heap's")?;
+        wanted.mark_serial = (*mark).serial();
+        if wanted.mark_serial == 0 || wanted.mark_serial != (*call.heap).mark_serial {
+            return call.refuse(RC_ERR_STALE, "the mark is not the heap's latest one with GC_MARK_OBJECTS");
+        }
+    }
+    Ok(wanted)
+}
+
+#[cold]
+unsafe fn broken<T>(call: Call, why: Broken) -> Answer<T> {
+    match why {
+        Broken::NotBegun => call.invalid("the walk was not begun, or was ended"),
+        Broken::HeapEnded => call.refuse(RC_ERR_STALE, "the walk's heap was freed"),
+        Broken::MarkEnded => call.refuse(RC_ERR_STALE, "the walk's growth mark was replaced or freed"),
+    }
+}
+
+/// Writes rows and how many there are.
+unsafe fn write_rows<T>(
+    call: Call,
+    rows: impl Iterator<Item = T>,
+    out_rows: *mut T,
+    room: usize,
+    out_count: NonNull<usize>,
+) -> Answer<()> {
+    call.needs(!out_count.0.is_null(), "out_count is null")?;
+    call.needs(room == 0 || !out_rows.is_null(), "out_rows is null")?;
+    *out_count.0 = put_all(out_rows, room, rows).or_else(|why| call.invalid(why))?;
+    Ok(())
+}
+
+fn type_facts(found: &Census) -> gc_type_facts {
+    gc_type_facts {
+        struct_size: size_of::<gc_type_facts>(),
+        type_: found.kind,
+        name: found.name,
+        size: found.size,
+        live: found.live,
+        bytes: found.bytes,
+        peak: found.peak,
+        peak_bytes: found.peak_bytes,
+        allocated: found.allocated,
+        allocated_bytes: found.allocated_bytes,
+        freed_by_count: found.freed_by_count,
+        freed_by_collector: found.freed_by_collector,
+    }
+}
+
+unsafe fn mark_checked(call: &str, mark: *mut gc_mark) -> *mut gc_mark {
+    if !registry::has(mark as *const Ticket, Purpose::Mark) {
+        report::fatal(format_args!("{call}: {mark:p} is not a growth mark: freed before, or never one"));
+    }
+    mark
+}
+
+fn growth_row(found: &Growth) -> gc_growth {
+    gc_growth {
+        struct_size: size_of::<gc_growth>(),
+        type_: found.kind,
+        // SAFETY: the type was found in its heap just now.
+        name: unsafe { (*found.kind).name },
+        live: found.live,
+        bytes: found.bytes,
+        more: found.more,
+        more_bytes: found.more_bytes,
+        made: found.made,
+    }
 }

@@ -2,10 +2,20 @@
 //! leave something behind each time they run. None of it needs a profile; under one, messages name the sites. A null
 //! heap means the default heap.
 
-use super::boundary::{self, NonNull};
-use super::profile::{gc_run_fn, rc_site};
-use super::status::rc_status;
+use super::boundary::{is_struct_size, number, status, Call, NonNull, LOOKING};
+use super::collector::with_outcome;
+use super::profile::rc_site;
+use super::profile_sites::gc_run_fn;
+use super::status::*;
+use crate::base::report::Line;
 use crate::heap::Heap as gc_heap;
+use crate::host::Pin;
+use crate::leaks;
+use crate::leaks::expected;
+use crate::leaks::holds::{self, Hold, Wrong};
+use crate::leaks::hunt::{self, Found};
+use crate::profile::measure::RunFn;
+use crate::profile::site::{self, Site};
 use core::ffi::{c_char, c_void};
 
 /// A reference that is followed: what `gc_hold_at` gives and `gc_release_hold` takes.
@@ -26,7 +36,18 @@ pub const GC_HOLD_NONE: gc_hold = 0;
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn gc_hold_at(obj: NonNull<c_void>, tag: *const c_char, site: *mut rc_site) -> gc_hold {
-    boundary::hold_at(obj, tag, site)
+    let (call, _) = Call::of_object("gc_hold_at", obj);
+    if call.may_change().is_err() {
+        return GC_HOLD_NONE;
+    }
+    let token = holds::take(obj.0, tag, site as *const Site);
+    if token == GC_HOLD_NONE {
+        call.say(format_args!(
+            "no memory, or {} references of the heap are followed, the most there can be",
+            holds::PLACES_MAX
+        ));
+    }
+    token
 }
 
 /// Releases the reference of a token, from a place (null: none). `GC_RELEASE(hold)` gives the place. GC_HOLD_NONE is
@@ -40,7 +61,20 @@ pub unsafe extern "C" fn gc_hold_at(obj: NonNull<c_void>, tag: *const c_char, si
 /// RC_ERR_REFUSED where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn gc_release_hold(hold: gc_hold, site: *mut rc_site) -> rc_status {
-    boundary::release_hold(hold, site)
+    if hold == GC_HOLD_NONE {
+        return RC_OK;
+    }
+    status(|| {
+        let call = Call::nowhere("gc_release_hold");
+        match holds::release(hold, site as *const Site) {
+            Ok(()) => Ok(()),
+            Err(Wrong::Unknown) => call.invalid(format_args!(
+                "no reference of a live heap has the token {hold:#x}: released before, or never taken"
+            )),
+            Err(Wrong::Again(hold)) => call.invalid(again(&hold)),
+            Err(Wrong::OnlyLooking) => call.refuse(RC_ERR_REFUSED, LOOKING),
+        }
+    })
 }
 
 /// A reference that is followed. The library fills it.
@@ -74,7 +108,13 @@ pub struct gc_hold_info {
 /// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size.
 #[no_mangle]
 pub unsafe extern "C" fn gc_holds(heap: *mut gc_heap, out_rows: *mut gc_hold_info, room: usize) -> usize {
-    boundary::holds(heap, out_rows, room)
+    number("gc_holds", heap, |call| {
+        let leaks = leaks::of(call.heap);
+        if leaks.is_null() {
+            return Ok(0);
+        }
+        call.put_rows(out_rows, room, (*leaks).holds.held().map(hold_info))
+    })
 }
 
 /// Says that an object is about to die, and why (null: no reason). It is not kept alive; `gc_check_expected` says
@@ -86,7 +126,13 @@ pub unsafe extern "C" fn gc_holds(heap: *mut gc_heap, out_rows: *mut gc_hold_inf
 /// Fails: RC_ERR_NO_MEMORY; fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn gc_expect_dead(obj: NonNull<c_void>, why: *const c_char) -> rc_status {
-    boundary::expect_dead(obj, why)
+    status(|| {
+        let (call, _) = Call::of_object("gc_expect_dead", obj);
+        if !expected::expect(obj.0, why) {
+            return call.no_memory();
+        }
+        Ok(())
+    })
 }
 
 /// Collects, and returns how many of the objects named by `gc_expect_dead` are alive. A warning in the log says of each
@@ -99,7 +145,10 @@ pub unsafe extern "C" fn gc_expect_dead(obj: NonNull<c_void>, why: *const c_char
 /// RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_check_expected(heap: *mut gc_heap) -> usize {
-    boundary::check_expected(heap)
+    with_outcome("gc_check_expected", heap, |heap| {
+        let (alive, status) = expected::check(heap, true);
+        (alive as u64, status)
+    })
 }
 
 /// What a leak check found. Start from `GC_LEAK_RESULT_INIT`.
@@ -156,5 +205,65 @@ pub unsafe extern "C" fn gc_leak_check(
     runs: u32,
     out_result: NonNull<gc_leak_result>,
 ) -> rc_status {
-    boundary::leak_check(heap, function, ctx, warm_ups, runs, out_result)
+    status(|| {
+        let call = Call::on("gc_leak_check", heap)?;
+        // The engine's heap and the host's are one type.
+        let function: Option<RunFn> = function;
+        let (Some(function), false, false) = (function, runs == 0, out_result.0.is_null()) else {
+            return call.invalid("function or out_result is null, or runs is 0");
+        };
+        call.is_at_rest()?;
+        call.needs(is_struct_size((*out_result.0).struct_size), "struct_size is not the size of the struct")?;
+        let _pin = Pin::on(call.heap);
+        let found = hunt::hunt(call.heap, function, ctx, warm_ups, runs);
+        if found.given_up {
+            return call.refuse(RC_ERR_NO_MEMORY, "no memory for a collection, so what is left is not known");
+        }
+        call.put(out_result.0, &leak_result(&found, runs), "")
+    })
+}
+
+fn again(hold: &Hold) -> Line {
+    match (site::place(hold.site), site::place(hold.released_at())) {
+        (Some(taken), Some(released)) => Line::of(format_args!(
+            "hold {}, taken at {taken}, was released before, at {released}",
+            holds::tag(hold)
+        )),
+        _ => Line::of(format_args!("hold {} was released before", holds::tag(hold))),
+    }
+}
+
+fn hold_info(hold: &Hold) -> gc_hold_info {
+    let place = site::place(hold.site).filter(|place| !place.file.is_null());
+    gc_hold_info {
+        struct_size: size_of::<gc_hold_info>(),
+        hold: hold.token,
+        obj: hold.obj,
+        tag: hold.tag,
+        file: place.map_or(core::ptr::null(), |place| place.file),
+        function: place.map_or(core::ptr::null(), |place| place.function),
+        line: place.map_or(0, |place| place.line),
+        reserved: 0,
+        age_ns: crate::sys::now_ns() - hold.taken_ns,
+    }
+}
+
+fn leak_result(found: &Found, runs: u32) -> gc_leak_result {
+    let place = found.place.filter(|place| !place.file.is_null());
+    gc_leak_result {
+        struct_size: size_of::<gc_leak_result>(),
+        leaks: found.is_leaking() as u32,
+        runs,
+        objects: found.objects,
+        bytes: found.bytes,
+        references: found.references,
+        objects_total: found.objects_total,
+        bytes_total: found.bytes_total,
+        references_total: found.references_total,
+        type_name: found.type_name,
+        file: place.map_or(core::ptr::null(), |place| place.file),
+        function: place.map_or(core::ptr::null(), |place| place.function),
+        line: place.map_or(0, |place| place.line),
+        reserved: 0,
+    }
 }

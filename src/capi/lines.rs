@@ -5,12 +5,19 @@
 //! each statement, that is of interest (rcgc/site.h). What changed since the mark before, calls included, is booked
 //! there.
 
-use super::boundary::{self, NonNull};
+use super::boundary::{is_heap_slot, status, Call, NonNull};
 use super::dump::gc_write_fn;
-use super::profile::rc_site;
-use super::status::rc_status;
+use super::profile::{profile_of, rc_site};
+use super::status::*;
+use crate::base::report::{self, CText};
 use crate::heap::Heap as gc_heap;
+use crate::out::Sink;
+use crate::profile::lines::{self, Cursor};
+use crate::profile::site::Site;
+use crate::profile::text;
+use crate::sys::errno;
 use core::ffi::{c_int, c_void};
+use static_assertions::const_assert_eq;
 
 /// Where a call of a function is. A local variable of the function, made by `GC_LINES`.
 #[repr(C)]
@@ -33,7 +40,12 @@ pub struct gc_lines {
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn gc_lines_begin(heap: *mut gc_heap, site: NonNull<rc_site>) -> gc_lines {
-    boundary::lines_begin(heap, site)
+    match Call::on("gc_lines_begin", heap) {
+        Ok(call) if !site.0.is_null() => {
+            core::mem::transmute::<Cursor, gc_lines>(lines::begin(call.heap, site.0 as *const Site))
+        }
+        _ => gc_lines { heap: core::ptr::null_mut(), allocated_bytes: 0, freed_bytes: 0, started_ns: 0 },
+    }
 }
 
 /// A line ends: what changed since the mark before is booked to it. `GC_LINE()` calls it.
@@ -42,7 +54,19 @@ pub unsafe extern "C" fn gc_lines_begin(heap: *mut gc_heap, site: NonNull<rc_sit
 /// Fails: never; a null `cursor` is nothing.
 #[no_mangle]
 pub unsafe extern "C" fn gc_line(cursor: *mut gc_lines, site: NonNull<rc_site>) {
-    boundary::line(cursor, site)
+    if cursor.is_null() || site.0.is_null() || (*cursor).heap.is_null() {
+        return;
+    }
+    let heap = (*cursor).heap;
+    if !is_heap_slot(heap) {
+        report::fatal(format_args!(
+            "gc_line: {heap:p} is no heap: the lines were not begun (gc_lines_begin)"
+        ));
+    }
+    // Of a heap that has ended: nothing is booked.
+    if (*heap).is_live() {
+        lines::mark(&mut *(cursor as *mut Cursor), site.0 as *const Site);
+    }
 }
 
 /// Write the running totals,
@@ -83,5 +107,38 @@ pub struct gc_text_options {
 /// part or number of decimals; RC_ERR_NO_MEMORY; RC_ERR_IO when the text cannot be written: `errno` has the reason.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_write(heap: *mut gc_heap, options: *const gc_text_options) -> rc_status {
-    boundary::profile_write(heap, options)
+    status(|| {
+        let call = Call::on("gc_profile_write", heap)?;
+        profile_of(call)?;
+        let given = call.read_or_zero(options, 16, "options: ")?;
+        call.needs(
+            given.parts & !(text::ALL | text::GROWN) == 0 && given.decimals <= 6 && given.fd >= 0,
+            "options: an unknown part, more than 6 decimals, or a negative descriptor",
+        )?;
+        let parts = given.parts & text::ALL;
+        let options = text::Options {
+            parts: given.parts & text::GROWN | if parts == 0 { text::ALL } else { parts },
+            limit: if given.limit == 0 { 20 } else { given.limit as usize },
+            decimals: given.decimals as usize,
+            sink: match given.write {
+                Some(write) => Sink::Host(write, given.write_ctx),
+                None => Sink::Descriptor(if given.fd == 0 { 2 } else { given.fd }),
+            },
+        };
+        match text::write(call.heap, &options) {
+            Ok(()) => Ok(()),
+            Err(text::Failed::Collecting) => {
+                let name = CText((*call.heap).name());
+                call.refuse(RC_ERR_REFUSED, format_args!("heap {name} is collecting"))
+            }
+            Err(text::Failed::NoMemory) => call.no_memory(),
+            Err(text::Failed::Write(reason)) => {
+                call.say(format_args!("the text was not written: errno {reason}"));
+                errno::set(reason);
+                Err(RC_ERR_IO)
+            }
+        }
+    })
 }
+
+const_assert_eq!(size_of::<Cursor>(), size_of::<gc_lines>());

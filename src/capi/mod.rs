@@ -10,15 +10,15 @@
 //! | `object` | `rcgc/object.h` |
 //! | `count` | `rcgc/count.h` |
 //! | `count_slow` | declared by `rcgc/inline.h` |
-//! | `collector` | `rcgc/collector.h` |
+//! | `collector`, `collector_events` | `rcgc/collector.h` |
 //! | `weak` | `rcgc/weak.h` |
 //! | `weakmap` | `rcgc/weakmap.h` |
 //! | `scope` | `rcgc/scope.h` |
 //! | `inspect` | `rcgc/inspect.h` |
-//! | `query` | `rcgc/query.h` |
+//! | `query`, `query_why` | `rcgc/query.h` |
 //! | `rings` | `rcgc/rings.h` |
 //! | `dump` | `rcgc/dump.h` |
-//! | `profile` | `rcgc/profile.h` |
+//! | `profile`, `profile_sites` | `rcgc/profile.h` |
 //! | `stacks` | `rcgc/stacks.h` |
 //! | `lines` | `rcgc/lines.h` |
 //! | `leak` | `rcgc/leak.h` |
@@ -31,6 +31,7 @@
 
 pub mod boundary;
 pub mod collector;
+pub mod collector_events;
 pub mod count;
 pub mod count_slow;
 pub mod dump;
@@ -41,8 +42,11 @@ pub mod lines;
 pub mod object;
 pub mod plan;
 pub mod profile;
+pub mod profile_sites;
 pub mod query;
+pub mod query_why;
 pub mod rings;
+mod rows;
 pub mod scope;
 pub mod series;
 pub mod stacks;

@@ -5,12 +5,20 @@
 //! `RC_NEW_ARRAY` (rcgc/site.h) carry that place; objects of plain `rc_new` are counted by their type. Off,
 //! which it is in the beginning, it costs nothing.
 
-use super::boundary::{self, NonNull};
-use super::scope::rc_scope_mark;
-use super::status::rc_status;
+use super::boundary::{looks_live, status, tail_checked, type_checked, type_for_new, Answer, Call, NonNull};
+use super::status::*;
+use crate::alloc;
+use crate::base::report::CText;
 use crate::heap::Heap as gc_heap;
-use crate::types::Type as rc_type;
+use crate::host::Pin;
+use crate::memory::range;
+use crate::profile::sample::FramesFn;
+use crate::profile::site::Site;
+use crate::profile::stack::{Mode, DEPTH_MAX};
+use crate::profile::{self, birth, quick, record, site, Profile};
+use crate::types::{Type as rc_type, TypeFlags};
 use core::ffi::{c_char, c_void};
+use static_assertions::const_assert_eq;
 
 /// A place in the source of the host. `RC_NEW` makes one by itself; a host that has places of its own, an
 /// interpreter with the lines of its scripts, fills one and gives it to `rc_new_at`.
@@ -126,7 +134,15 @@ pub unsafe extern "C" fn gc_profile_start(
     heap: *mut gc_heap,
     options: *const gc_profile_options,
 ) -> rc_status {
-    boundary::profile_start(heap, options)
+    status(|| {
+        let call = Call::on("gc_profile_start", heap)?;
+        let wanted = match options.is_null() {
+            true => profile::Options::EXACT,
+            false => wanted(call, &call.read(options, 16, "options: ")?)?,
+        };
+        let _pin = Pin::on(call.heap);
+        profile::start(call.heap, &wanted).or_else(|why| refused(call, why))
+    })
 }
 
 /// Ends the profile of a heap, and forgets all that it counted. Without one, nothing happens.
@@ -134,7 +150,11 @@ pub unsafe extern "C" fn gc_profile_start(
 /// Fails: fatal where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_stop(heap: *mut gc_heap) {
-    boundary::profile_stop(heap)
+    if let Ok(call) = Call::on("gc_profile_stop", heap) {
+        call.must_not_look();
+        let _pin = Pin::on(call.heap);
+        profile::stop(call.heap);
+    }
 }
 
 /// The flags of the profile; 0: it is off.
@@ -142,7 +162,10 @@ pub unsafe extern "C" fn gc_profile_stop(heap: *mut gc_heap) {
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_flags(heap: *mut gc_heap) -> u32 {
-    boundary::profile_flags(heap)
+    match Call::on("gc_profile_flags", heap).map(|call| profile::of(call.heap)) {
+        Ok(profile) if !profile.is_null() => (*profile).options.flags,
+        _ => 0,
+    }
 }
 
 /// Forgets what was counted and goes on: what lives now is counted as made before.
@@ -151,7 +174,12 @@ pub unsafe extern "C" fn gc_profile_flags(heap: *mut gc_heap) -> u32 {
 /// it is off.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_clear(heap: *mut gc_heap) -> rc_status {
-    boundary::profile_clear(heap)
+    status(|| {
+        let call = Call::on("gc_profile_clear", heap)?;
+        profile_of(call)?;
+        let _pin = Pin::on(call.heap);
+        profile::reset(call.heap).or_else(|why| refused(call, why))
+    })
 }
 
 /// Puts the peaks, that of the heap and those of the sites, down to what lives now.
@@ -159,7 +187,9 @@ pub unsafe extern "C" fn gc_profile_clear(heap: *mut gc_heap) -> rc_status {
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_profile_reset_peak(heap: *mut gc_heap) {
-    boundary::profile_reset_peak(heap)
+    if let Ok(profile) = Call::on("gc_profile_reset_peak", heap).and_then(|call| profile_of(call)) {
+        (*profile).reset_peak();
+    }
 }
 
 /// Writes the running totals; `struct_size` must be set.
@@ -170,7 +200,12 @@ pub unsafe extern "C" fn gc_profile_get(
     heap: *mut gc_heap,
     out_stats: NonNull<gc_profile_stats>,
 ) -> rc_status {
-    boundary::profile_get(heap, out_stats)
+    status(|| {
+        let call = Call::on("gc_profile_get", heap)?;
+        let profile = profile_of(call)?;
+        call.needs(!out_stats.0.is_null(), "out_stats is null")?;
+        call.put(out_stats.0, &stats_of(call.heap, &*profile), "")
+    })
 }
 
 /// As `rc_new`, with the place that asks, which is counted while the heap is profiled. `RC_NEW(type)` calls it.
@@ -183,7 +218,14 @@ pub unsafe extern "C" fn gc_profile_get(
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_new_at(type_: NonNull<rc_type>, site: *mut rc_site) -> *mut c_void {
-    boundary::object_new_at(type_, site)
+    if !looks_live(type_.0) {
+        return new_at_checked(type_.0, site);
+    }
+    // Profiled types never have a ration, and those that have one need no site.
+    if (*type_.0).ration == 0 {
+        return quick::new_at(type_.0, site as *const Site);
+    }
+    alloc::new(type_.0)
 }
 
 /// As `rc_new_array`, with the place that asks. `RC_NEW_ARRAY(type, n)` calls it.
@@ -199,7 +241,12 @@ pub unsafe extern "C" fn rc_new_array_at(
     n: usize,
     site: *mut rc_site,
 ) -> *mut c_void {
-    boundary::object_new_array_at(type_, n, site)
+    let ty = type_for_new("rc_new_array_at", type_.0);
+    tail_checked("rc_new_array_at", ty, n);
+    match (*ty).flags.contains(TypeFlags::PROFILED) {
+        true => birth::new_array(ty, n, site as *const Site),
+        false => alloc::new_array(ty, n),
+    }
 }
 
 /// Where an object comes from. Start from `GC_ORIGIN_INIT`.
@@ -232,249 +279,117 @@ pub struct gc_origin {
 /// live object.
 #[no_mangle]
 pub unsafe extern "C" fn gc_object_site(obj: NonNull<c_void>, out_origin: NonNull<gc_origin>) -> rc_status {
-    boundary::object_site(obj, out_origin)
+    status(|| {
+        let (call, _) = Call::of_object("gc_object_site", obj);
+        let profile = profile::exact(call.heap);
+        if profile.is_null() {
+            let name = CText((*call.heap).name());
+            return call.refuse(RC_ERR_REFUSED, format_args!("heap {name} is not profiled by sites"));
+        }
+        call.needs(!out_origin.0.is_null(), "out_origin is null")?;
+        let record = record::get(range::page_of(obj.0 as usize), obj.0);
+        let place = site::place(record.site());
+        let origin = gc_origin {
+            struct_size: size_of::<gc_origin>(),
+            site: record.site(),
+            line: place.map_or(0, |place| place.line),
+            file: place.map_or(core::ptr::null(), |place| place.file),
+            function: place.map_or(core::ptr::null(), |place| place.function),
+            serial: record.serial(),
+            age_objects: (*profile).serial - record.serial(),
+            birth_ns: if record.serial() == 0 { 0 } else { (*profile).clock.time_of(record.serial()) },
+        };
+        call.put(out_origin.0, &origin, "")
+    })
 }
 
-/// One row for each site,
-pub const GC_GROUP_SITE: u32 = 0;
-/// for each function,
-pub const GC_GROUP_FUNCTION: u32 = 1;
-/// for each file. Objects without a place are grouped by type.
-pub const GC_GROUP_FILE: u32 = 2;
+const_assert_eq!(size_of::<Site>(), size_of::<rc_site>());
+const_assert_eq!(GC_PROFILE_SITES | GC_PROFILE_STACKS, profile::ALL_FLAGS);
 
-/// The order of rows, the greatest first: bytes that live,
-pub const GC_SORT_LIVE_BYTES: u32 = 0;
-/// objects that live,
-pub const GC_SORT_LIVE_OBJECTS: u32 = 1;
-/// bytes of objects made,
-pub const GC_SORT_ALLOCATED_BYTES: u32 = 2;
-/// objects made,
-pub const GC_SORT_ALLOCATED_OBJECTS: u32 = 3;
-/// the most bytes that lived at once,
-pub const GC_SORT_PEAK_BYTES: u32 = 4;
-/// objects that a collection found dead.
-pub const GC_SORT_RECLAIMED_OBJECTS: u32 = 5;
-
-/// Which rows are wanted. Start from `GC_SITE_QUERY_INIT`. In a pattern `*` stands for any text and `?` for any
-/// one byte; a null pattern lets everything pass.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct gc_site_query {
-    /// `sizeof(gc_site_query)` as the host was compiled.
-    pub struct_size: usize,
-    /// One of `GC_GROUP_*`.
-    pub group: u32,
-    /// One of `GC_SORT_*`.
-    pub sort: u32,
-    /// Pattern of files.
-    pub file: *const c_char,
-    /// Pattern of files that are left out.
-    pub exclude_file: *const c_char,
-    /// Pattern of functions.
-    pub function: *const c_char,
-    /// Pattern of types.
-    pub type_name: *const c_char,
+/// The heap's profile.
+pub(super) unsafe fn profile_of(call: Call) -> Answer<*mut Profile> {
+    let profile = profile::of(call.heap);
+    if profile.is_null() {
+        let name = CText((*call.heap).name());
+        return call.refuse(RC_ERR_REFUSED, format_args!("heap {name} is not profiled"));
+    }
+    Ok(profile)
 }
 
-/// Buckets of a histogram of ages. Bucket 0 counts objects that ended before another one was made, bucket i those
-/// that ended when at least 2^(i-1) and less than 2^i others had been made since.
-pub const GC_AGE_BUCKETS: usize = 41;
-
-/// What one site did since the profile began. The library fills it.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct gc_site_stats {
-    /// `sizeof(gc_site_stats)` as the host was compiled.
-    pub struct_size: usize,
-    /// The number of the site; of a group the smallest number of its sites, so that it names the row as long as
-    /// the program runs.
-    pub site: u32,
-    /// Sites in this row.
-    pub sites: u32,
-    /// The line; 0 for a group, and where the site is no place.
-    pub line: u32,
-    /// 0.
-    pub reserved: u32,
-    /// The file; null where the site is no place.
-    pub file: *const c_char,
-    /// The function; of plain `rc_new` the name of the type; of a file null.
-    pub function: *const c_char,
-    /// The name of the type of what is made there; null when there are several.
-    pub type_name: *const c_char,
-    /// Objects made, and their bytes, with headers and rounding.
-    pub allocated_objects: u64,
-    /// As `allocated_objects`.
-    pub allocated_bytes: u64,
-    /// Objects ended, and their bytes.
-    pub freed_objects: u64,
-    /// As `freed_objects`.
-    pub freed_bytes: u64,
-    /// Of those ended, the ones that a collection found dead.
-    pub reclaimed_objects: u64,
-    /// Objects that live, and their bytes.
-    pub live_objects: u64,
-    /// As `live_objects`.
-    pub live_bytes: u64,
-    /// The most objects that lived at once, and the most bytes. Of a group the sum of its sites' peaks.
-    pub peak_objects: u64,
-    /// As `peak_objects`.
-    pub peak_bytes: u64,
-    /// Bytes that its live objects keep elsewhere, as told by `rc_add_external_bytes` since the profile began.
-    pub external_bytes: i64,
-    /// How old objects were when they ended.
-    pub ages: [u64; GC_AGE_BUCKETS],
+#[cold]
+unsafe fn refused(call: Call, why: profile::Refused) -> Answer<()> {
+    let (status, text) = match why {
+        profile::Refused::IsOn => (RC_ERR_IN_USE, "is profiled already"),
+        profile::Refused::Collecting => (RC_ERR_REFUSED, "is collecting"),
+        profile::Refused::NoMemory => (RC_ERR_NO_MEMORY, "gets no memory for a profile"),
+    };
+    call.refuse(status, format_args!("heap {} {text}", CText((*call.heap).name())))
 }
 
-/// Writes the rows that a query asks for (null: all sites, by live bytes) and returns how many there are.
-///
-/// At most `room` are written, each of `out_rows->struct_size` bytes, which must be set. A row that is kept is a
-/// snapshot: it does not change.
-///
-/// Ownership: nothing; texts live until the program ends, a type's name as long as the type.
-/// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, group or order, RC_ERR_REFUSED when
-/// the profile is off, RC_ERR_NO_MEMORY.
-#[no_mangle]
-pub unsafe extern "C" fn gc_profile_sites(
-    heap: *mut gc_heap,
-    query: *const gc_site_query,
-    out_rows: *mut gc_site_stats,
-    room: usize,
-) -> usize {
-    boundary::profile_sites(heap, query, out_rows, room)
+/// The profile that the host's options ask for.
+unsafe fn wanted(call: Call, options: &gc_profile_options) -> Answer<profile::Options> {
+    let unknown = options.flags & !profile::ALL_FLAGS;
+    if unknown != 0 || options.reserved != 0 {
+        return call.invalid(format_args!("flags {unknown:#x} are not known, or reserved is not zero"));
+    }
+    let mut wanted = profile::Options::EXACT;
+    if options.flags != 0 {
+        wanted.flags = options.flags;
+    }
+    let stacks = &mut wanted.stacks;
+    if options.sample_bytes != 0 {
+        stacks.mean = options.sample_bytes;
+    }
+    if options.depth != 0 {
+        stacks.depth = options.depth;
+    }
+    let modes = [Mode::Auto, Mode::Pointers, Mode::Unwind, Mode::None];
+    let Some(mode) = modes.into_iter().find(|&mode| mode as u32 == options.stacks) else {
+        return call.invalid("options: stacks is none of GC_STACKS_*");
+    };
+    stacks.mode = mode;
+    call.needs(
+        stacks.depth as usize <= DEPTH_MAX && stacks.mean <= 1 << 40,
+        "options: depth is more than 128, or sample_bytes more than a TiB",
+    )?;
+    stacks.seed = options.seed;
+    // The two differ in the type of a pointer to a struct of one layout, `rc_site` and `Site`.
+    stacks.frames = core::mem::transmute::<gc_frames_fn, Option<FramesFn>>(options.frames);
+    stacks.ctx = options.frames_ctx;
+    Ok(wanted)
 }
 
-/// How a row changed between two snapshots. The library fills it.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct gc_site_diff {
-    /// `sizeof(gc_site_diff)` as the host was compiled.
-    pub struct_size: usize,
-    /// As in `gc_site_stats`.
-    pub site: u32,
-    /// As in `gc_site_stats`.
-    pub line: u32,
-    /// As in `gc_site_stats`.
-    pub file: *const c_char,
-    /// As in `gc_site_stats`.
-    pub function: *const c_char,
-    /// As in `gc_site_stats`.
-    pub type_name: *const c_char,
-    /// Live bytes in the later snapshot,
-    pub live_bytes: u64,
-    /// and how much more that is than in the earlier one.
-    pub live_bytes_change: i64,
-    /// Live objects in the later snapshot,
-    pub live_objects: u64,
-    /// and how many more that is.
-    pub live_objects_change: i64,
-    /// Objects made between the two.
-    pub allocated_objects: u64,
+unsafe fn stats_of(heap: *mut gc_heap, profile: &Profile) -> gc_profile_stats {
+    let mut sites = 0;
+    profile.book.each(|_, _| sites += 1);
+    let exact = profile.options.flags & profile::SITES != 0;
+    let (mut samples, mut lost_samples) = (0, 0);
+    if !profile.samples.is_null() {
+        samples = (*profile.samples).buckets.as_slice().iter().map(|bucket| bucket.samples).sum();
+        lost_samples = (*profile.samples).lost;
+    }
+    gc_profile_stats {
+        struct_size: size_of::<gc_profile_stats>(),
+        live_objects: if exact { profile.live_objects() } else { (*heap).live_objects() },
+        live_bytes: if exact { profile.live_bytes } else { (*heap).live_bytes() },
+        peak_bytes: profile.peak_bytes,
+        allocated_objects: profile.serial,
+        allocated_bytes: profile.allocated_bytes,
+        freed_objects: profile.freed_objects,
+        freed_bytes: profile.freed_bytes(),
+        serial: profile.serial,
+        sites,
+        lost_objects: profile.lost_objects,
+        scope_violations: profile.measures.violations,
+        own_bytes: profile.own_bytes() + if exact { record::bytes_of(heap) } else { 0 },
+        duration_ns: crate::sys::now_ns() - profile.started_ns,
+        samples,
+        lost_samples,
+    }
 }
 
-/// Compares two snapshots of the same query, each an array that `gc_profile_sites` filled, and returns how many rows
-/// differ. At most `room` are written, those whose live bytes changed most first, each of `out_rows->struct_size`
-/// bytes, which must be set.
-///
-/// Threads: any; no heap is used.
-/// Fails: 0, `gc_error_message(NULL)` and `gc_last_status(NULL)`: RC_ERR_INVALID for a bad size, RC_ERR_NO_MEMORY.
-#[no_mangle]
-pub unsafe extern "C" fn gc_profile_compare(
-    before: *const gc_site_stats,
-    before_count: usize,
-    after: *const gc_site_stats,
-    after_count: usize,
-    out_rows: *mut gc_site_diff,
-    room: usize,
-) -> usize {
-    boundary::profile_compare(before, before_count, after, after_count, out_rows, room)
-}
-
-/// What `gc_measure` and `gc_leak_check` run. It may do anything but free the heap.
-pub type gc_run_fn = Option<unsafe extern "C" fn(heap: *mut gc_heap, ctx: *mut c_void)>;
-
-/// What happened in a scope. Start from `GC_SCOPE_STATS_INIT`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct gc_scope_stats {
-    /// `sizeof(gc_scope_stats)` as the host was compiled.
-    pub struct_size: usize,
-    /// Its name; null: it has none.
-    pub name: *const c_char,
-    /// How often it was entered; the numbers below are sums over all of these.
-    pub entered: u64,
-    /// Objects made inside, and their bytes, with headers and rounding.
-    pub allocated_objects: u64,
-    /// As `allocated_objects`.
-    pub allocated_bytes: u64,
-    /// Objects ended inside, wherever they were made, and their bytes.
-    pub freed_objects: u64,
-    /// As `freed_objects`.
-    pub freed_bytes: u64,
-    /// Bytes made less bytes ended.
-    pub net_bytes: i64,
-    /// How far live bytes rose inside over what they were at its beginning; the highest, not a sum.
-    pub peak_bytes: u64,
-    /// Objects made inside that were alive when it was left, what it kept released; and their bytes.
-    pub survivor_objects: u64,
-    /// As `survivor_objects`.
-    pub survivor_bytes: u64,
-    /// Nanoseconds inside.
-    pub duration_ns: u64,
-}
-
-/// What happened so far in a scope that is open and was entered under the profile; `struct_size` must be set.
-///
-/// Fails: RC_ERR_INVALID for a bad size and for a mark that is of no such scope; RC_ERR_REFUSED when the profile is
-/// off.
-#[no_mangle]
-pub unsafe extern "C" fn gc_scope_get(
-    heap: *mut gc_heap,
-    mark: rc_scope_mark,
-    out_stats: NonNull<gc_scope_stats>,
-) -> rc_status {
-    boundary::scope_get(heap, mark, out_stats)
-}
-
-/// Runs a function as a scope of its own and writes what happened in it: the peak is exact, and it runs once. The heap
-/// is profiled meanwhile, if it is not already.
-///
-/// Ownership: what the function does.
-/// May collect: what the function does.
-/// Runs host code: the function, and what it runs.
-/// Fails: RC_ERR_INVALID for a null function and a bad size; RC_ERR_REFUSED inside a callback, when the heap is profiled
-/// without `GC_PROFILE_SITES`, and when the function stops the profile or leaves the scope; RC_ERR_NO_MEMORY: then it
-/// was not run.
-#[no_mangle]
-pub unsafe extern "C" fn gc_measure(
-    heap: *mut gc_heap,
-    function: gc_run_fn,
-    ctx: *mut c_void,
-    out_stats: NonNull<gc_scope_stats>,
-) -> rc_status {
-    boundary::measure(heap, function, ctx, out_stats)
-}
-
-/// Writes what is known of named scopes that were left since the profile began, a row for each name, and returns how
-/// many there are. At most `room` are written, each of `out_rows->struct_size` bytes, which must be set.
-///
-/// Ownership: nothing; the names live as long as the profile.
-/// Fails: 0, `gc_error_message` and `gc_last_status`: RC_ERR_INVALID for a bad size, RC_ERR_REFUSED when the profile is off.
-#[no_mangle]
-pub unsafe extern "C" fn gc_profile_scopes(
-    heap: *mut gc_heap,
-    out_rows: *mut gc_scope_stats,
-    room: usize,
-) -> usize {
-    boundary::profile_scopes(heap, out_rows, room)
-}
-
-/// Says that an open scope leaves nothing behind: if objects made inside are alive when it was left and what it keeps
-/// is released, an error goes to the log that names the sites that made most of them, and the profile counts a
-/// violation.
-///
-/// Fails: RC_ERR_INVALID for a mark that is of no open scope entered under the profile; RC_ERR_REFUSED when the
-/// profile is off.
-#[no_mangle]
-pub unsafe extern "C" fn gc_scope_expect_clean(heap: *mut gc_heap, mark: rc_scope_mark) -> rc_status {
-    boundary::scope_expect_clean(heap, mark)
+#[cold]
+#[inline(never)]
+unsafe fn new_at_checked(ty: *mut rc_type, site: *mut rc_site) -> *mut c_void {
+    birth::new_at(type_checked("rc_new_at", ty), site as *const Site)
 }

@@ -4,12 +4,18 @@
 //! What a host owes at `gc_query_begin`: every object, tracked or not, is walkable (see "what a host owes" in rcgc.h),
 //! since the `traverse` of each is called.
 
-use super::boundary::{self, NonNull};
-use super::status::rc_status;
+use super::boundary::{status, Answer, Call, NonNull};
+use super::rows::Rows;
+use super::status::*;
+use crate::base::report;
 use crate::heap::Heap as gc_heap;
+use crate::inspect::paths::{self, Direction, Step};
+use crate::inspect::query::Failure;
 /// A session: the objects and edges of a heap at one moment. `gc_query_begin` makes one, and whoever made it ends it with
 /// `gc_query_end`, also after the heap. It is used where its heap may be.
 use crate::inspect::query::Query as gc_query;
+use crate::inspect::registry::{self, Purpose, Ticket};
+use crate::object::{self, epitaph, NotAnObject};
 use crate::types::Type as rc_type;
 use core::ffi::{c_char, c_int, c_void};
 
@@ -30,7 +36,12 @@ use core::ffi::{c_char, c_int, c_void};
 /// edges; RC_ERR_NO_MEMORY. Then there is no session, and nothing was changed.
 #[no_mangle]
 pub unsafe extern "C" fn gc_query_begin(heap: *mut gc_heap, out_query: NonNull<*mut gc_query>) -> rc_status {
-    boundary::query_begin(heap, out_query)
+    status(|| {
+        let call = Call::on("gc_query_begin", heap)?;
+        call.needs(!out_query.0.is_null(), "out_query is null")?;
+        *out_query.0 = gc_query::open(call.heap).or_else(|failure| failed(call, failure))?;
+        Ok(())
+    })
 }
 
 /// Ends a session and gives its memory back. Null is RC_OK.
@@ -40,7 +51,17 @@ pub unsafe extern "C" fn gc_query_begin(heap: *mut gc_heap, out_query: NonNull<*
 /// session.
 #[no_mangle]
 pub unsafe extern "C" fn gc_query_end(query: *mut gc_query) -> rc_status {
-    boundary::query_end(query)
+    if query.is_null() {
+        return RC_OK;
+    }
+    status(|| {
+        let call = of_session("gc_query_end", query);
+        if (*query).busy {
+            return failed(call, Failure::Busy);
+        }
+        gc_query::close(query);
+        Ok(())
+    })
 }
 
 /// What a session has listed. Start from `GC_QUERY_FACTS_INIT`.
@@ -65,7 +86,16 @@ pub unsafe extern "C" fn gc_query_info(
     query: NonNull<gc_query>,
     out_facts: NonNull<gc_query_facts>,
 ) -> rc_status {
-    boundary::query_info(query, out_facts)
+    status(|| {
+        let (call, query) = ask("gc_query_info", query)?;
+        let facts = gc_query_facts {
+            struct_size: size_of::<gc_query_facts>(),
+            objects: (*query).objects,
+            edges: (*query).graph().edges() as u64,
+            bytes: (*query).bytes() as u64,
+        };
+        put(call, out_facts.0, &facts)
+    })
 }
 
 /// How many references lead to an object from outside the heap: its count without the edges that were found. The host's
@@ -82,7 +112,12 @@ pub unsafe extern "C" fn gc_external_references(
     obj: *const c_void,
     out_count: NonNull<i64>,
 ) -> rc_status {
-    boundary::external_references(query, obj, out_count)
+    status(|| {
+        let (call, query) = ask("gc_external_references", query)?;
+        let out_count = given(call, out_count)?;
+        *out_count = (*query).external(listed(call, query, obj)?);
+        Ok(())
+    })
 }
 
 /// Objects that references from outside lead to, and immortal ones.
@@ -106,7 +141,34 @@ pub unsafe extern "C" fn gc_query_objects(
     room: usize,
     out_count: NonNull<usize>,
 ) -> rc_status {
-    boundary::query_objects(query, which, out_objects, room, out_count)
+    status(|| {
+        let (call, query) = ask("gc_query_objects", query)?;
+        let out_count = given(call, out_count)?;
+        call.needs(room == 0 || !out_objects.is_null(), "out_objects is null")?;
+        if which > GC_OBJECTS_GARBAGE {
+            return call.invalid(format_args!("which {which} is unknown"));
+        }
+        if which == GC_OBJECTS_GARBAGE {
+            (*query).reached().or_else(|failure| failed(call, failure))?;
+        }
+        let reached = &(*query).reached;
+        let mut count = 0;
+        (*query).each_object(|place, obj| {
+            let counts = match which {
+                GC_OBJECTS_HELD => (*query).external(place) > 0,
+                GC_OBJECTS_UNREFERENCED => (*query).inner(place) == 0,
+                _ => reached[place as usize] == 0,
+            };
+            if counts {
+                if count < room {
+                    *out_objects.add(count) = obj;
+                }
+                count += 1;
+            }
+        });
+        *out_count = count;
+        Ok(())
+    })
 }
 
 /// An object and one of its edges. Start from `GC_STEP_INIT`; of several rows only the first needs it.
@@ -141,7 +203,10 @@ pub unsafe extern "C" fn gc_referents(
     room: usize,
     out_count: NonNull<usize>,
 ) -> rc_status {
-    boundary::referents(query, obj, out_rows, room, out_count)
+    status(|| {
+        let (call, query) = ask("gc_referents", query)?;
+        neighbours(call, query, obj, (out_rows, room, out_count), paths::each_referent)
+    })
 }
 
 /// What refers to an object: the first `room` edges in `out_rows`, each once, and how many there are. `object` and `type`
@@ -158,7 +223,10 @@ pub unsafe extern "C" fn gc_referrers(
     room: usize,
     out_count: NonNull<usize>,
 ) -> rc_status {
-    boundary::referrers(query, obj, out_rows, room, out_count)
+    status(|| {
+        let (call, query) = ask("gc_referrers", query)?;
+        neighbours(call, query, obj, (out_rows, room, out_count), paths::each_referrer)
+    })
 }
 
 /// A search follows references.
@@ -193,176 +261,119 @@ pub unsafe extern "C" fn gc_find_path(
     room: usize,
     out_length: NonNull<usize>,
 ) -> rc_status {
-    boundary::find_path(query, from, direction, predicate, ctx, out_steps, room, out_length)
+    status(|| {
+        let (call, query) = ask("gc_find_path", query)?;
+        let out_length = given(call, out_length)?;
+        let rows = Rows::of(call, out_steps, room)?;
+        let direction = match direction {
+            GC_FORWARD => Direction::Forward,
+            GC_BACKWARD => Direction::Backward,
+            other => return call.invalid(format_args!("direction {other} is unknown")),
+        };
+        let Some(predicate) = predicate else { return call.invalid("the predicate is null") };
+        let from = listed(call, query, from)?;
+        let mut put = |number, step| rows.put(number, &step_row(&step));
+        let found = paths::find(query, call.heap, from, direction, predicate, ctx, &mut put);
+        *out_length = found.or_else(|failure| failed(call, failure))?;
+        Ok(())
+    })
 }
 
-/// Nothing keeps the object: the next full collection ends it.
-pub const GC_WHY_GARBAGE: u32 = 0;
-/// References from outside keep it.
-pub const GC_WHY_HELD: u32 = 1;
-/// An object that lives by itself leads to it.
-pub const GC_WHY_REACHABLE: u32 = 2;
-/// It is immortal.
-pub const GC_WHY_IMMORTAL: u32 = 3;
-/// It is frozen.
-pub const GC_WHY_FROZEN: u32 = 4;
-/// It is not tracked: no collection looks at it.
-pub const GC_WHY_UNTRACKED: u32 = 5;
-/// Its finalizer is due: the queue keeps it until `gc_run_finalizers`.
-pub const GC_WHY_FINALIZER_DUE: u32 = 6;
-/// Its finalizer brought it back; it is held or reachable since.
-pub const GC_WHY_RESURRECTED: u32 = 7;
-/// It is an object of another heap.
-pub const GC_WHY_OTHER_HEAP: u32 = 8;
-/// More edges lead to it than it has references, so no collection dares to end it; see `gc_verify`.
-pub const GC_WHY_TOO_MANY_EDGES: u32 = 9;
-/// Its end has begun.
-pub const GC_WHY_DYING: u32 = 10;
-
-/// What keeps an object. Start from `GC_WHY_INIT`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct gc_why {
-    /// `sizeof(gc_why)` as the host was compiled.
-    pub struct_size: usize,
-    /// One of `GC_WHY_*`.
-    pub verdict: u32,
-    /// `GC_OBJECT_*` of the object.
-    pub flags: u32,
-    /// References from outside to the object, as `gc_external_references`.
-    pub external: i64,
-    /// The nearest object that lives by itself and leads to the object; the object when that is itself; null when there
-    /// is none.
-    pub holder: *mut c_void,
-    /// What keeps the holder, one of `GC_WHY_*`.
-    pub holder_verdict: u32,
-    /// Zero.
-    pub reserved: u32,
-    /// References from outside to the holder.
-    pub holder_external: i64,
-    /// Paths that were found,
-    pub paths: usize,
-    /// and the steps of all of them.
-    pub steps: usize,
+/// The status of a failure, and its sentence.
+#[cold]
+pub(super) unsafe fn failed<T>(call: Call, failure: Failure) -> Answer<T> {
+    let (status, why) = match failure {
+        Failure::NoMemory => (RC_ERR_NO_MEMORY, "no memory"),
+        Failure::Limit => (RC_ERR_LIMIT, "the heap has 2^31 blocks, or 2^32 edges, or more"),
+        Failure::Changed => (RC_ERR_STALE, "objects were made or have died since the session began"),
+        Failure::HeapEnded => (RC_ERR_STALE, "the session's heap was freed"),
+        Failure::InTraverse => (RC_ERR_REFUSED, "a traverse is running, which may only visit"),
+        Failure::Busy => {
+            (RC_ERR_IN_USE, "the session is in use by the call whose predicate or traverse is running")
+        }
+        Failure::NotListed => (RC_ERR_INVALID, "the object is not one that the session lists"),
+    };
+    call.refuse(status, why)
 }
 
-/// One path to an object. Start from `GC_PATH_INIT`; of several rows only the first needs it.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct gc_path {
-    /// `sizeof(gc_path)` as the host was compiled.
-    pub struct_size: usize,
-    /// Its first step among the steps of all paths,
-    pub first: usize,
-    /// and how many it has.
-    pub length: usize,
-    /// The object that it begins with
-    pub holder: *mut c_void,
-    /// and how many references from outside lead to that.
-    pub external: i64,
+/// A call on a session: what is none is fatal. Its heap is null when that was freed.
+unsafe fn of_session(name: &'static str, query: *mut gc_query) -> Call {
+    if !registry::has(query as *const Ticket, Purpose::Query) {
+        report::fatal(format_args!("{name}: {query:p} is not an open session: ended before, or never one"));
+    }
+    Call { name, heap: (*query).live_heap().unwrap_or(core::ptr::null_mut()) }
 }
 
-/// Says what keeps an object alive: the nearest objects that are held from outside and lead to it, up to `path_room` of
-/// them, each with a shortest path. An object that is held itself is its own nearest holder, with a path of one step.
-///
-/// The value of an entry of a weak map is kept by the map while the key lives.
-///
-/// Ownership: nothing; the objects are borrowed.
-/// Runs host code: `traverse` of the objects of the paths.
-/// Fails: RC_ERR_INVALID for what is not an object, null `out_why`, null rows with room, or a bad size; RC_ERR_STALE,
-/// RC_ERR_IN_USE, RC_ERR_REFUSED inside a `traverse`, RC_ERR_NO_MEMORY; fatal for what is not a session.
-#[no_mangle]
-pub unsafe extern "C" fn gc_why_alive(
-    query: NonNull<gc_query>,
+/// A call on a session that can answer.
+pub(super) unsafe fn ask(name: &'static str, query: NonNull<gc_query>) -> Answer<(Call, *mut gc_query)> {
+    let call = of_session(name, query.0);
+    (*query.0).heap().or_else(|failure| failed(call, failure))?;
+    Ok((call, query.0))
+}
+
+/// An object of any heap.
+pub(super) unsafe fn any_object(call: Call, obj: *const c_void) -> Answer<*mut c_void> {
+    let obj = obj as *mut c_void;
+    let why = match object::check(obj) {
+        Ok(_) => return Ok(obj),
+        Err(NotAnObject::Null) => "the object is null",
+        Err(NotAnObject::Foreign) => "no heap of this process has that address",
+        Err(NotAnObject::Interior) => "it points into an object, or is not aligned",
+        Err(NotAnObject::Dead) => {
+            return call.invalid(format_args!("{obj:p} is a dead {}", epitaph::of(obj)));
+        }
+    };
+    call.invalid(format_args!("{obj:p}: {why}"))
+}
+
+/// The place of an object that the session lists.
+pub(super) unsafe fn listed(call: Call, query: *const gc_query, obj: *const c_void) -> Answer<u32> {
+    let obj = any_object(call, obj)?;
+    (*query).place(obj).or_else(|_| {
+        call.invalid(format_args!("{obj:p} is not listed: another heap's, or its end has begun"))
+    })
+}
+
+pub(super) unsafe fn put<T>(call: Call, to: *mut T, value: &T) -> Answer<()> {
+    call.needs(!to.is_null(), "the output is null")?;
+    call.put(to, value, "")
+}
+
+/// An output that must be there.
+pub(super) unsafe fn given<T>(call: Call, to: NonNull<T>) -> Answer<*mut T> {
+    call.needs(!to.0.is_null(), "an output is null")?;
+    Ok(to.0)
+}
+
+pub(super) fn step_row(step: &Step) -> gc_step {
+    gc_step {
+        struct_size: size_of::<gc_step>(),
+        object: step.object,
+        type_: step.kind,
+        name: step.name,
+        index: step.index,
+    }
+}
+
+type EachNeighbour = unsafe fn(&mut gc_query, u32, &mut dyn FnMut(Step)) -> Result<(), Failure>;
+
+unsafe fn neighbours(
+    call: Call,
+    query: *mut gc_query,
     obj: *const c_void,
-    out_why: NonNull<gc_why>,
-    out_paths: *mut gc_path,
-    path_room: usize,
-    out_steps: *mut gc_step,
-    step_room: usize,
-) -> rc_status {
-    boundary::why_alive(query, obj, out_why, out_paths, path_room, out_steps, step_room)
-}
-
-/// Says why no collection has ended an object: as `gc_why_alive`, but what the collector leaves alone (frozen objects,
-/// and untracked ones that may refer to others) counts as living by itself. The steps are those of one path, from the
-/// object that stands in the way.
-///
-/// `GC_WHY_GARBAGE` says that the next full collection ends it.
-///
-/// Ownership: nothing; the objects are borrowed.
-/// Runs host code: `traverse` of the objects of the path.
-/// Fails: as `gc_why_alive`.
-#[no_mangle]
-pub unsafe extern "C" fn gc_why_not_collected(
-    query: NonNull<gc_query>,
-    obj: *const c_void,
-    out_why: NonNull<gc_why>,
-    out_steps: *mut gc_step,
-    step_room: usize,
-) -> rc_status {
-    boundary::why_not_collected(query, obj, out_why, out_steps, step_room)
-}
-
-/// Writes a sentence that says what keeps an object: "Node 0x7f0000000010 is kept alive by 1 reference from outside, path
-/// Cache.entries[3] -> Node.next". The middle of a long path is left out.
-///
-/// `out_text` gets as much of it as `room` bytes hold, with a NUL; `out_length` is the length of all of it.
-///
-/// Runs host code: `traverse` of the objects of the path.
-/// Fails: RC_ERR_INVALID for what is not an object, null `out_length`, or null `out_text` with room; RC_ERR_STALE,
-/// RC_ERR_IN_USE, RC_ERR_REFUSED inside a `traverse`, RC_ERR_NO_MEMORY; fatal for what is not a session.
-#[no_mangle]
-pub unsafe extern "C" fn gc_why_text(
-    query: NonNull<gc_query>,
-    obj: *const c_void,
-    out_text: *mut c_char,
-    room: usize,
-    out_length: NonNull<usize>,
-) -> rc_status {
-    boundary::why_text(query, obj, out_text, room, out_length)
-}
-
-/// Sizes of several objects together. Start from `GC_SIZE_INIT`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct gc_size {
-    /// `sizeof(gc_size)` as the host was compiled.
-    pub struct_size: usize,
-    /// Objects.
-    pub objects: u64,
-    /// Their bytes in the heap, and those that they keep elsewhere.
-    pub bytes: u64,
-}
-
-/// The retained size of an object or a set of objects: all that would go if they went, themselves included.
-///
-/// Objects that nothing from outside leads to are garbage and retained by nobody: they count 0. Of one object it is what
-/// it dominates; the dominators of all objects are found once a session. An entry of a weak map counts as the map's.
-///
-/// Fails: RC_ERR_INVALID for what is not an object of the heap, a null argument, or a bad size; RC_ERR_STALE,
-/// RC_ERR_IN_USE, RC_ERR_NO_MEMORY; fatal for what is not a session.
-#[no_mangle]
-pub unsafe extern "C" fn gc_retained_size(
-    query: NonNull<gc_query>,
-    objects: *const *mut c_void,
-    count: usize,
-    out_size: NonNull<gc_size>,
-) -> rc_status {
-    boundary::retained_size(query, objects, count, out_size)
-}
-
-/// The immediate dominator of an object: the nearest other object that must go for this one to go. Null when there is
-/// none: it is held from outside, several objects share it that nothing else has in common, or it is garbage.
-///
-/// Ownership: nothing; the object is borrowed.
-/// Fails: RC_ERR_INVALID for what is not an object of the heap or a null output; RC_ERR_STALE, RC_ERR_IN_USE,
-/// RC_ERR_NO_MEMORY; fatal for what is not a session.
-#[no_mangle]
-pub unsafe extern "C" fn gc_dominator(
-    query: NonNull<gc_query>,
-    obj: *const c_void,
-    out_dominator: NonNull<*mut c_void>,
-) -> rc_status {
-    boundary::dominator(query, obj, out_dominator)
+    out: (*mut gc_step, usize, NonNull<usize>),
+    each: EachNeighbour,
+) -> Answer<()> {
+    let (out_rows, room, out_count) = out;
+    let out_count = given(call, out_count)?;
+    let rows = Rows::of(call, out_rows, room)?;
+    let place = listed(call, query, obj)?;
+    let mut count = 0;
+    let shown = each(&mut *query, place, &mut |step| {
+        rows.put(count, &step_row(&step));
+        count += 1;
+    });
+    shown.or_else(|failure| failed(call, failure))?;
+    *out_count = count;
+    Ok(())
 }

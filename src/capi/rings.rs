@@ -1,10 +1,18 @@
 //! `rcgc/rings.h`: rings of references by their shapes, in a session and as collections find them dead; checking that
 //! counts and edges fit.
 
-use super::boundary::{self, NonNull};
-use super::status::rc_status;
-use crate::heap::Heap as gc_heap;
+use super::boundary::{status, Call, NonNull};
+use super::query::{ask, failed, given};
+use super::rows::Rows;
+use super::status::*;
+use crate::base::report::{self, CText};
+use crate::heap::{Heap as gc_heap, Phase};
+use crate::inspect::lint;
 use crate::inspect::query::Query as gc_query;
+use crate::inspect::registry::{self, Purpose, Ticket};
+use crate::inspect::rings;
+use crate::inspect::verify::{self, Finding};
+use crate::inspect::watch;
 /// A watch on the rings that collections end. `gc_watch_rings` makes one, and whoever made it ends it with
 /// `gc_watch_rings_end`, also after the heap. It is used where its heap may be.
 use crate::inspect::watch::Watch as gc_ring_watch;
@@ -54,7 +62,31 @@ pub unsafe extern "C" fn gc_cycles(
     room: usize,
     out_count: NonNull<usize>,
 ) -> rc_status {
-    boundary::cycles(query, out_rows, room, out_count)
+    status(|| {
+        let (call, query) = ask("gc_cycles", query)?;
+        let out_count = given(call, out_count)?;
+        let rows = Rows::of(call, out_rows, room)?;
+        rings::find(&mut *query).or_else(|failure| failed(call, failure))?;
+        let shapes = &mut (*query).rings;
+        let count = shapes.rows().len();
+        for number in 0..count {
+            let shape = shapes.rows()[number];
+            let row = gc_ring_shape {
+                struct_size: size_of::<gc_ring_shape>(),
+                shape: shapes.text(&shape),
+                weakest: shapes.weakest(&shape),
+                rings: shape.rings,
+                objects: shape.objects,
+                bytes: shape.bytes,
+                largest: shape.largest,
+                breaks: shape.breaks,
+                example: shape.example,
+            };
+            rows.put(number, &row);
+        }
+        *out_count = count;
+        Ok(())
+    })
 }
 
 /// Each collection's shapes are written to the log, too.
@@ -75,7 +107,22 @@ pub unsafe extern "C" fn gc_watch_rings(
     flags: u32,
     out_watch: NonNull<*mut gc_ring_watch>,
 ) -> rc_status {
-    boundary::watch_rings(heap, flags, out_watch)
+    status(|| {
+        let call = Call::on("gc_watch_rings", heap)?;
+        call.needs(!out_watch.0.is_null(), "out_watch is null")?;
+        if flags & !GC_RINGS_LOG != 0 {
+            return call.invalid(format_args!("flags {flags:#x} are not known"));
+        }
+        if watch::is_on(call.heap) {
+            return call.refuse(RC_ERR_IN_USE, "the heap has a watch");
+        }
+        let watch = watch::begin(call.heap, flags & GC_RINGS_LOG != 0);
+        if watch.is_null() {
+            return call.no_memory();
+        }
+        *out_watch.0 = watch;
+        Ok(())
+    })
 }
 
 /// The shapes that a watch has learned until now, also of a heap that was freed, those with most bytes first: the first
@@ -91,7 +138,31 @@ pub unsafe extern "C" fn gc_watched_rings(
     room: usize,
     out_count: NonNull<usize>,
 ) -> rc_status {
-    boundary::watched_rings(watch, out_rows, room, out_count)
+    status(|| {
+        let call = of_watch("gc_watched_rings", watch.0);
+        let watch = watch.0;
+        // What is wrong with the outputs is said where no heap is meant.
+        let nowhere = Call::nowhere(call.name);
+        let out_count = given(nowhere, out_count)?;
+        let rows = Rows::of(nowhere, out_rows, room)?;
+        let Some(mut learned) = (*watch).rows() else { return call.no_memory() };
+        for (number, shape) in learned.all().iter().enumerate() {
+            let row = gc_ring_shape {
+                struct_size: size_of::<gc_ring_shape>(),
+                shape: (*watch).text(shape),
+                weakest: (*watch).weakest(shape),
+                rings: shape.rings,
+                objects: shape.objects,
+                bytes: shape.bytes,
+                largest: shape.largest,
+                breaks: shape.breaks,
+                example: core::ptr::null_mut(),
+            };
+            rows.put(number, &row);
+        }
+        *out_count = learned.len();
+        Ok(())
+    })
 }
 
 /// Ends a watch. Null is RC_OK.
@@ -100,7 +171,17 @@ pub unsafe extern "C" fn gc_watched_rings(
 /// Fails: RC_ERR_REFUSED inside a collection of the heap; fatal for what is not a watch.
 #[no_mangle]
 pub unsafe extern "C" fn gc_watch_rings_end(watch: *mut gc_ring_watch) -> rc_status {
-    boundary::watch_rings_end(watch)
+    if watch.is_null() {
+        return RC_OK;
+    }
+    status(|| {
+        let call = of_watch("gc_watch_rings_end", watch);
+        if !call.heap.is_null() && matches!((*call.heap).phase, Phase::Judging | Phase::Releasing) {
+            return call.refuse(RC_ERR_REFUSED, "a collection is running");
+        }
+        watch::end(watch);
+        Ok(())
+    })
 }
 
 /// More edges lead to an object than it has references: a `traverse` reports an edge twice, or an incref is missing.
@@ -158,7 +239,19 @@ pub unsafe extern "C" fn gc_verify(
     ctx: *mut c_void,
     out_count: NonNull<usize>,
 ) -> rc_status {
-    boundary::verify(heap, report, ctx, out_count)
+    status(|| {
+        let call = Call::on("gc_verify", heap)?;
+        call.needs(!out_count.0.is_null(), "out_count is null")?;
+        let mut tell = |finding: &Finding<'_>| match report {
+            Some(report) => report(&finding_row(finding), ctx),
+            None => report::log(
+                report::Level::Error,
+                format_args!("heap {}: {}", CText((*call.heap).name()), CText(finding.text.as_ptr())),
+            ),
+        };
+        *out_count.0 = verify::verify(call.heap, &mut tell).or_else(|failure| failed(call, failure))?;
+        Ok(())
+    })
 }
 
 /// From here on, or no longer, watches what `clear` and `destroy` of types with a `traverse` end in a heap (null: the
@@ -176,5 +269,33 @@ pub unsafe extern "C" fn gc_verify(
 /// Fails: RC_ERR_REFUSED inside a callback of the heap, also in the log where it tells of such a type; RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_watch_traverse(heap: *mut gc_heap, on: bool) -> rc_status {
-    boundary::watch_traverse(heap, on)
+    status(|| {
+        let call = Call::on("gc_watch_traverse", heap)?;
+        call.is_at_rest()?;
+        if !lint::watch(call.heap, on) {
+            return call.no_memory();
+        }
+        Ok(())
+    })
+}
+
+/// A call on a watch: what is none is fatal. Its heap is null when that was freed.
+unsafe fn of_watch(name: &'static str, watch: *mut gc_ring_watch) -> Call {
+    if !registry::has(watch as *const Ticket, Purpose::Watch) {
+        report::fatal(format_args!("{name}: {watch:p} is not a watch: ended before, or never one"));
+    }
+    Call { name, heap: (*watch).heap().unwrap_or(core::ptr::null_mut()) }
+}
+
+fn finding_row(finding: &Finding<'_>) -> gc_finding {
+    gc_finding {
+        struct_size: size_of::<gc_finding>(),
+        kind: finding.wrong as u32,
+        reserved: 0,
+        object: finding.object,
+        type_: finding.kind,
+        count: finding.count,
+        edges: finding.edges,
+        message: finding.text.as_ptr(),
+    }
 }

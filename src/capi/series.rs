@@ -2,11 +2,18 @@
 //! process, what happened when (collections, named scopes, watches), and watches, which do something when a number
 //! reaches a limit. A null heap means the default heap.
 
-use super::boundary::{self, NonNull};
-use super::status::rc_status;
+use super::boundary::{number, status, type_checked, Answer, Call, NonNull};
+use super::rows::put_all;
+use super::status::*;
+use crate::auto::watch::{self, Action, Metric, Watch};
+use crate::base::report::CText;
 use crate::heap::Heap as gc_heap;
+use crate::host::Pin;
+use crate::series::{self, Happening, Ring, Sample};
+use crate::sys::lock;
 use crate::types::Type as rc_type;
 use core::ffi::{c_char, c_void};
+use static_assertions::const_assert_eq;
 
 /// Read the private bytes of the process, too. The kernel takes a millisecond and more for each GiB.
 pub const GC_SERIES_PRIVATE: u32 = 1;
@@ -108,7 +115,31 @@ pub struct gc_series_event {
 /// may only look (rcgc/heap.h); RC_ERR_NO_MEMORY, also when the system gives no thread.
 #[no_mangle]
 pub unsafe extern "C" fn gc_series_start(heap: *mut gc_heap, options: *const gc_series_options) -> rc_status {
-    boundary::series_start(heap, options)
+    status(|| {
+        let call = Call::on("gc_series_start", heap)?;
+        call.may_change()?;
+        let given = call.read_or_zero(options, 16, "options: ")?;
+        if given.flags & !series::ALL_FLAGS != 0 || given.capacity > CAPACITY_MAX {
+            return call
+                .invalid(format_args!("options: an unknown flag, or more than {CAPACITY_MAX} samples"));
+        }
+        let threaded = given.flags & GC_SERIES_THREAD != 0;
+        let options = series::Options {
+            flags: given.flags,
+            capacity: if given.capacity == 0 { series::SAMPLES } else { given.capacity } as usize,
+            interval_ns: match given.interval_ns {
+                0 if threaded => THREAD_INTERVAL_NS,
+                interval => interval,
+            },
+        };
+        series::start(call.heap, &options).or_else(|why| match why {
+            series::Refused::IsOn => {
+                let name = CText((*call.heap).name());
+                call.refuse(RC_ERR_IN_USE, format_args!("heap {name} has a series already"))
+            }
+            series::Refused::NoMemory => call.refuse(RC_ERR_NO_MEMORY, "no memory, or no thread"),
+        })
+    })
 }
 
 /// Ends the series of a heap, and its thread, and forgets what it has. Without one, nothing happens.
@@ -117,7 +148,10 @@ pub unsafe extern "C" fn gc_series_start(heap: *mut gc_heap, options: *const gc_
 /// Fails: fatal where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn gc_series_stop(heap: *mut gc_heap) {
-    boundary::series_stop(heap)
+    if let Ok(call) = Call::on("gc_series_stop", heap) {
+        call.must_not_look();
+        series::stop(call.heap);
+    }
 }
 
 /// A tick of the host's: takes a sample, when the last one is at least `interval_ns` old, and looks at the watches.
@@ -127,7 +161,10 @@ pub unsafe extern "C" fn gc_series_stop(heap: *mut gc_heap) {
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_series_tick(heap: *mut gc_heap) {
-    boundary::series_tick(heap)
+    if let Ok(call) = Call::on("gc_series_tick", heap) {
+        let _pin = Pin::on(call.heap);
+        series::tick(call.heap);
+    }
 }
 
 /// Writes samples, the oldest first, from the one with the number `from` on, and returns the number behind the newest.
@@ -143,7 +180,9 @@ pub unsafe extern "C" fn gc_series_samples(
     room: usize,
     out_written: *mut usize,
 ) -> u64 {
-    boundary::series_samples(heap, from, out_rows, room, out_written)
+    number("gc_series_samples", heap, |call| {
+        rows_of(call, |series| put_ring(&series.samples, from, out_rows, room, out_written, sample_row))
+    })
 }
 
 /// As `gc_series_samples`, for events.
@@ -158,7 +197,9 @@ pub unsafe extern "C" fn gc_series_events(
     room: usize,
     out_written: *mut usize,
 ) -> u64 {
-    boundary::series_events(heap, from, out_rows, room, out_written)
+    number("gc_series_events", heap, |call| {
+        rows_of(call, |series| put_ring(&series.happenings, from, out_rows, room, out_written, event_row))
+    })
 }
 
 /// What a watch looks at: bytes of live objects,
@@ -228,7 +269,31 @@ pub unsafe extern "C" fn gc_watch(
     spec: *const gc_watch_spec,
     out_watch: NonNull<u32>,
 ) -> rc_status {
-    boundary::watch(heap, spec, out_watch)
+    status(|| {
+        let call = Call::on("gc_watch", heap)?;
+        call.may_change()?;
+        call.needs(!spec.is_null() && !out_watch.0.is_null(), "spec or out_watch is null")?;
+        let spec = call.read(spec, core::mem::offset_of!(gc_watch_spec, callback), "")?;
+        let (Some(metric), Some(action)) = (metric_of(spec.metric), action_of(spec.action)) else {
+            return call.invalid("the metric or the action is unknown");
+        };
+        let of_type = metric == Metric::TypeObjects;
+        if of_type {
+            call.needs(!spec.type_.is_null(), "the type is null")?;
+            let ty = type_checked(call.name, spec.type_);
+            call.needs((*ty).heap == call.heap, "the type is of another heap")?;
+        }
+        call.needs(action != Action::Callback || spec.callback.is_some(), "the callback is null")?;
+        call.needs(action != Action::Dump || !spec.path.is_null(), "the path is null")?;
+        let mut watch = Watch::new(metric, spec.limit, action);
+        watch.callback = spec.callback;
+        watch.ctx = spec.ctx;
+        watch.kind = if of_type { spec.type_ } else { core::ptr::null_mut() };
+        watch.path = spec.path;
+        let Some(number) = watch::add(call.heap, &watch) else { return call.no_memory() };
+        *out_watch.0 = number;
+        Ok(())
+    })
 }
 
 /// Ends a watch.
@@ -236,5 +301,113 @@ pub unsafe extern "C" fn gc_watch(
 /// Fails: RC_ERR_INVALID for a number that is of no watch; RC_ERR_REFUSED where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn gc_unwatch(heap: *mut gc_heap, watch: u32) -> rc_status {
-    boundary::unwatch(heap, watch)
+    status(|| {
+        let call = Call::on("gc_unwatch", heap)?;
+        call.may_change()?;
+        if !watch::remove(call.heap, watch) {
+            return call.invalid(format_args!("there is no watch {watch}"));
+        }
+        Ok(())
+    })
+}
+
+const_assert_eq!(GC_SERIES_PRIVATE | GC_SERIES_THREAD, series::ALL_FLAGS);
+const_assert_eq!(GC_SAMPLE_STALE, series::STALE);
+
+/// Nanoseconds between the ticks of a thread when the host does not say.
+const THREAD_INTERVAL_NS: u64 = 10_000_000;
+/// The most samples that are kept.
+const CAPACITY_MAX: u32 = 1 << 24;
+
+/// Writes items of a ring from a number on. Returns the number behind the newest; err is a sentence.
+unsafe fn put_ring<T: Copy, R>(
+    ring: &Ring<T>,
+    from: u64,
+    to: *mut R,
+    room: usize,
+    written: *mut usize,
+    row_of: impl Fn(T) -> R,
+) -> Result<u64, &'static str> {
+    let numbers = ring.numbers();
+    // Not more than there is room for, so that who reads a few at a time does not pass by all each time.
+    let wanted = if to.is_null() { 0 } else { room };
+    let numbers_wanted = (from.max(numbers.start)..numbers.end).take(wanted);
+    let rows = numbers_wanted.filter_map(|number| ring.get(number)).map(row_of);
+    let count = put_all(to, room, rows)?.min(if to.is_null() { 0 } else { room });
+    if !written.is_null() {
+        *written = count;
+    }
+    Ok(numbers.end)
+}
+
+unsafe fn rows_of(
+    call: Call,
+    rows: impl FnOnce(&series::Series) -> Result<u64, &'static str>,
+) -> Answer<u64> {
+    if series::of(call.heap).is_null() {
+        let name = CText((*call.heap).name());
+        return call.refuse(RC_ERR_REFUSED, format_args!("heap {name} has no series"));
+    }
+    let series = &*series::of(call.heap);
+    let result = {
+        let _guard = lock::SERIES.lock();
+        rows(series)
+    };
+    result.or_else(|why| call.bad_rows(why))
+}
+
+fn sample_row(sample: Sample) -> gc_sample {
+    gc_sample {
+        struct_size: size_of::<gc_sample>(),
+        time_ns: sample.time_ns,
+        live_objects: sample.live_objects,
+        live_bytes: sample.live_bytes,
+        external_bytes: sample.external_bytes,
+        heap_bytes: sample.heap_bytes,
+        resident_bytes: sample.resident_bytes,
+        private_bytes: sample.private_bytes,
+        share_bytes: sample.share_bytes,
+        young_runs: sample.young_runs,
+        full_runs: sample.full_runs,
+        pause_ns_total: sample.pause_ns_total,
+        flags: sample.flags,
+        reserved: 0,
+    }
+}
+
+fn event_row(happening: Happening) -> gc_series_event {
+    let name = match happening.name {
+        0 => core::ptr::null(),
+        id => crate::profile::site::place(id).map_or(core::ptr::null(), |place| place.function),
+    };
+    gc_series_event {
+        struct_size: size_of::<gc_series_event>(),
+        time_ns: happening.time_ns,
+        duration_ns: happening.duration_ns,
+        live_bytes: happening.live_bytes,
+        value: happening.value,
+        what: happening.what as u32,
+        reserved: 0,
+        name,
+    }
+}
+
+fn metric_of(number: u32) -> Option<Metric> {
+    [
+        Metric::LiveBytes,
+        Metric::LiveObjects,
+        Metric::ExternalBytes,
+        Metric::HeapBytes,
+        Metric::ResidentBytes,
+        Metric::PauseNs,
+        Metric::TypeObjects,
+    ]
+    .into_iter()
+    .find(|&metric| metric as u32 == number)
+}
+
+fn action_of(number: u32) -> Option<Action> {
+    [Action::Log, Action::Callback, Action::Trap, Action::Dump]
+        .into_iter()
+        .find(|&action| action as u32 == number)
 }

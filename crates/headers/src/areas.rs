@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub struct Area {
     /// `src/capi/<source>.rs`
     pub(crate) source: &'static str,
+    /// The source with the second half of what is declared, where one would be too long.
+    pub(crate) second: Option<&'static str>,
     /// `include/rcgc/<header>.h`
     pub(crate) header: &'static str,
     /// What its declarations stand on.
@@ -19,7 +21,7 @@ pub struct Area {
 }
 
 const fn area(source: &'static str, header: &'static str, includes: &'static [&'static str]) -> Area {
-    Area { source, header, includes, before: &[], only_if: None }
+    Area { source, second: None, header, includes, before: &[], only_if: None }
 }
 
 pub const AREAS: &[Area] = &[
@@ -37,12 +39,22 @@ pub const AREAS: &[Area] = &[
         only_if: Some(("RCGC_NO_INLINE", "<rcgc/inline.h>")),
         ..area("count", "count", &["<stdbool.h>", "<rcgc/config.h>"])
     },
-    area("collector", "collector", &["<stdbool.h>", "<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"]),
+    Area {
+        second: Some("collector_events"),
+        ..area(
+            "collector",
+            "collector",
+            &["<stdbool.h>", "<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
+        )
+    },
     area("weak", "weak", &["<rcgc/config.h>"]),
     area("weakmap", "weakmap", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"]),
     area("scope", "scope", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"]),
     area("inspect", "inspect", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"]),
-    area("query", "query", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"]),
+    Area {
+        second: Some("query_why"),
+        ..area("query", "query", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"])
+    },
     area(
         "rings",
         "rings",
@@ -56,11 +68,14 @@ pub const AREAS: &[Area] = &[
         ],
     ),
     area("dump", "dump", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"]),
-    area(
-        "profile",
-        "profile",
-        &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/scope.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
-    ),
+    Area {
+        second: Some("profile_sites"),
+        ..area(
+            "profile",
+            "profile",
+            &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/scope.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
+        )
+    },
     area("stacks", "stacks", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"]),
     area(
         "lines",
@@ -76,8 +91,13 @@ pub const AREAS: &[Area] = &[
 pub(crate) const WITHOUT_HEADER: &[&str] = &["count_slow"];
 
 impl Area {
-    pub fn source_path(&self, root: &Path) -> PathBuf {
-        root.join(format!("src/capi/{}.rs", self.source))
+    /// The sources, in the order in which the header has what they declare.
+    pub fn source_paths(&self, root: &Path) -> Vec<PathBuf> {
+        self.sources().map(|source| root.join(format!("src/capi/{source}.rs"))).collect()
+    }
+
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &'static str> {
+        core::iter::once(self.source).chain(self.second)
     }
 
     pub fn header_path(&self, root: &Path) -> PathBuf {

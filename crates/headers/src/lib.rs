@@ -1,4 +1,4 @@
-//! Renders `include/rcgc/<area>.h` from `src/capi/<area>.rs`: cbindgen says what the C declarations are, this
+//! Renders `include/rcgc/<area>.h` from `src/capi/<area>.rs` (some have a second file): cbindgen says what the C declarations are, this
 //! module sets them as a person would write them.
 //!
 //! Guarantees: the same source gives the same text; the declarations stand in the order of the source; the
@@ -31,24 +31,26 @@ const READ_ONLY: &[(&str, &str)] =
 
 /// The text of one header.
 pub fn render(root: &Path, area: &Area) -> Result<String, String> {
-    let path = area.source_path(root);
-    let source = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut items = parse(&declarations(&path)?)?;
-    for item in &mut items {
-        item.position = position(&source, &item.name)
-            .ok_or_else(|| format!("{}: `{}` is not found", path.display(), item.name))?;
+    let mut items = Vec::new();
+    let mut first = String::new();
+    for path in area.source_paths(root) {
+        let source =
+            std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        items.extend(items_of(&path, &source)?);
+        if first.is_empty() {
+            first = source;
+        }
     }
-    items.sort_by_key(|item| item.position);
 
     let guard = format!("RCGC_{}_H", area.header.to_uppercase());
-    let mut out = head(area, &source);
+    let mut out = head(area, &first);
     let _ = write!(out, "#ifndef {guard}\n#define {guard}\n\n");
     includes(&mut out, area.includes);
     if let Some((name, other)) = area.only_if {
         let _ = write!(out, "#ifndef {name}\n#include {other}\n#else\n\n");
     }
     out.push_str("RCGC_BEGIN_DECLS\n\n");
-    for (name, doc) in handles(&source) {
+    for (name, doc) in handles(&first) {
         comment(&mut out, "", &doc, true);
         let _ = writeln!(out, "typedef struct {name} {name};\n");
     }
@@ -67,6 +69,17 @@ pub fn render(root: &Path, area: &Area) -> Result<String, String> {
     }
     let _ = writeln!(out, "#endif /* {guard} */");
     Ok(out)
+}
+
+/// What one source declares, in its order.
+fn items_of(path: &Path, source: &str) -> Result<Vec<Item>, String> {
+    let mut items = parse(&declarations(path)?)?;
+    for item in &mut items {
+        item.position = position(source, &item.name)
+            .ok_or_else(|| format!("{}: `{}` is not found", path.display(), item.name))?;
+    }
+    items.sort_by_key(|item| item.position);
+    Ok(items)
 }
 
 /// Types that only pointers are made of, with what is said of them: `use ... as NAME;` with a comment before it.

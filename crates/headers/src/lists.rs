@@ -1,6 +1,6 @@
 //! What follows from the areas besides the headers: the list of exported symbols; and what no area knows.
 
-use crate::areas::{AREAS, WITHOUT_HEADER};
+use crate::areas::{Area, AREAS, WITHOUT_HEADER};
 use crate::{declarations, parse, Kind};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ pub fn symbols_path(root: &Path) -> PathBuf {
 /// The text of that list: every exported function, one on each line, sorted.
 pub fn symbols(root: &Path) -> Result<String, String> {
     let mut names = Vec::new();
-    let sources = AREAS.iter().map(|area| area.source).chain(WITHOUT_HEADER.iter().copied());
+    let sources = AREAS.iter().flat_map(Area::sources).chain(WITHOUT_HEADER.iter().copied());
     for source in sources {
         let items = parse(&declarations(&root.join(format!("src/capi/{source}.rs")))?)?;
         names.extend(
@@ -31,7 +31,7 @@ pub fn strays(root: &Path) -> Result<Vec<String>, String> {
     for path in files(&root.join("src/capi"))? {
         let exports = std::fs::read_to_string(&path).is_ok_and(|text| text.contains("#[no_mangle]"));
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let known = AREAS.iter().map(|area| area.source).chain(WITHOUT_HEADER.iter().copied());
+        let known = AREAS.iter().flat_map(Area::sources).chain(WITHOUT_HEADER.iter().copied());
         if exports && !known.into_iter().any(|source| source == name) {
             found.push(format!("src/capi/{name}.rs exports functions and is no area"));
         }
