@@ -360,7 +360,7 @@ unsafe fn make_memory(kind: *mut Type, trimmed: &mut bool, booked: bool) -> bool
 pub unsafe fn charge(kind: *mut Type, bytes: usize, booked: bool) -> bool {
     let heap = (*kind).heap;
     (*heap).budget = (*heap).budget.saturating_sub(bytes as i64);
-    if (*heap).phase == Phase::Judging || (*heap).attention.load(Ordering::Relaxed) || (*heap).budget < 0 {
+    if (*heap).phase() == Phase::Judging || (*heap).attention.load(Ordering::Relaxed) || (*heap).budget < 0 {
         return charge_slow(kind, booked);
     }
     true
@@ -371,7 +371,7 @@ pub unsafe fn charge(kind: *mut Type, bytes: usize, booked: bool) -> bool {
 #[inline(never)]
 unsafe fn charge_slow(kind: *mut Type, booked: bool) -> bool {
     let heap = (*kind).heap;
-    if (*heap).phase == Phase::Judging {
+    if (*heap).phase() == Phase::Judging {
         report::fatal(format_args!(
             "rc_new of {} inside a traverse or the write of a dump, which may only look (heap {})",
             (*kind).name(),

@@ -93,7 +93,7 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
                     external += (*heap).external.get(range::granule_of(obj));
                 }
             }
-            if (*heap).phase == Phase::Idle {
+            if (*heap).phase() == Phase::Idle {
                 let work = *RANGE.work.add(range::granule_of(obj) as usize);
                 holds!(wrong, work == 0, "{obj:p} has a working count ({work}) outside a collection");
             }

@@ -41,6 +41,10 @@ use core::sync::atomic::AtomicBool;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use range::NoSlot;
 
+pub mod phase;
+
+pub use phase::Phase;
+
 /// Bytes of a heap's slot in the range.
 pub const HEAP_SLOT_BYTES: usize = 8 << 10;
 const _: () = assert!(size_of::<Heap>() <= HEAP_SLOT_BYTES);
@@ -49,20 +53,6 @@ const SIGNATURE: u64 = u64::from_le_bytes(*b"rcgcHeap");
 /// Stands for it while the slot is being filled.
 const TAKEN: u64 = 1;
 const NAME_BYTES: usize = 64;
-
-/// What a heap is doing. Host code may run in all but `Idle`, so each entry point asks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Phase {
-    /// Nothing.
-    Idle,
-    /// A collection is counting, subtracting or marking: only `traverse` runs, and it may only visit.
-    Judging,
-    /// A collection is ending what it found dead: any callback may run, but no second collection.
-    Releasing,
-    /// `gc_heap_free` is ending what was left.
-    Ending,
-}
 
 /// Which callbacks of an ending heap do not run, because they would go on for ever; see `cycle/ending.rs`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -90,8 +80,8 @@ pub struct Heap {
     pub observers: Observers,
     /// Serial of the growth mark whose objects are marked (`inspect/growth.rs`); 0: none. Of a free slot: the next one.
     pub mark_serial: u64,
-    /// What the heap is doing.
-    pub phase: Phase,
+    /// What the heap is doing: see `phase.rs`, which alone writes it.
+    phase: Phase,
     /// Whether automatic collection is on.
     pub enabled: bool,
     /// Whether it is at the checking level: see `check.rs`.
@@ -158,6 +148,12 @@ impl Heap {
     /// `clear`. Inside the other callbacks of a death by count it may.
     pub fn is_idle(&self) -> bool {
         self.phase == Phase::Idle && self.clearing == 0
+    }
+
+    /// What the heap is doing.
+    #[inline(always)]
+    pub fn phase(&self) -> Phase {
+        self.phase
     }
 
     /// Whether this is a live heap.

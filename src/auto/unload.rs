@@ -95,7 +95,7 @@ extern "C" fn last_of_all() {
 /// Gives back what a heap took elsewhere, without running host code.
 unsafe fn give_back(heap: *mut Heap) {
     // A heap that was left in the middle of something is not touched.
-    if (*heap).phase == Phase::Idle && (*heap).running_callbacks() == 0 {
+    if (*heap).phase() == Phase::Idle && (*heap).running_callbacks() == 0 {
         heap::end(heap);
     }
 }

@@ -7,9 +7,30 @@
 //! | `list` | a growing array |
 //! | `string` | texts that are kept |
 //! | `report` | log lines, fatal lines, errors in words |
+//!
+//! [`promised`] holds callers to what a `# Safety` section asks of them.
 
 pub mod environment;
 pub mod index;
 pub mod list;
 pub mod report;
 pub mod string;
+
+/// Holds a condition of a `# Safety` section, where it can be checked: in unit tests and in builds with the feature `check`,
+/// not in what ships. A broken promise is an engine bug, told with its line.
+macro_rules! promised {
+    ($condition:expr) => {
+        if cfg!(any(test, feature = "check")) && !$condition {
+            $crate::base::broken(stringify!($condition), file!(), line!());
+        }
+    };
+}
+pub(crate) use promised;
+
+#[cold]
+#[inline(never)]
+pub(crate) fn broken(condition: &str, file: &str, line: u32) -> ! {
+    report::fatal(format_args!(
+        "engine bug at {file}:{line}; please report it: it was promised that {condition}"
+    ))
+}

@@ -235,7 +235,7 @@ impl Call {
 
     /// Goes on unless host code is running that may only look at the heap.
     pub(super) unsafe fn may_change(self) -> Answer<()> {
-        match (*self.heap).phase == Phase::Judging {
+        match (*self.heap).phase() == Phase::Judging {
             true => self.refuse(RC_ERR_REFUSED, LOOKING),
             false => Ok(()),
         }
@@ -243,14 +243,14 @@ impl Call {
 
     /// As [`Call::may_change`], for calls that have no status: fatal.
     pub(super) unsafe fn must_not_look(self) {
-        if (*self.heap).phase == Phase::Judging {
+        if (*self.heap).phase() == Phase::Judging {
             report::fatal(format_args!("{}: {LOOKING} (heap {})", self.name, CText((*self.heap).name())));
         }
     }
 
     /// Goes on unless a collection or a callback of the heap is running.
     pub(super) unsafe fn is_at_rest(self) -> Answer<()> {
-        match (*self.heap).phase == Phase::Idle && (*self.heap).running_callbacks() == 0 {
+        match (*self.heap).phase() == Phase::Idle && (*self.heap).running_callbacks() == 0 {
             true => Ok(()),
             false => self.refuse(RC_ERR_REFUSED, "a callback of the heap is running"),
         }
@@ -446,7 +446,7 @@ pub(super) unsafe fn heap_free(heap: *mut Heap) -> usize {
     if !is_heap(heap) {
         report::fatal(format_args!("gc_heap_free: {heap:p} is not a live heap: freed twice, or never one"));
     }
-    if (*heap).phase != Phase::Idle || (*heap).running_callbacks() != 0 || (*heap).pins != 0 {
+    if (*heap).phase() != Phase::Idle || (*heap).running_callbacks() != 0 || (*heap).pins != 0 {
         report::fatal(format_args!(
             "gc_heap_free: heap {} was freed inside one of its own callbacks, or while another call in it runs host code, or one of them was left by a jump",
             CText((*heap).name())
@@ -603,7 +603,7 @@ pub(super) unsafe fn type_free(kind: *mut Type) -> rc_status {
     let kind = type_checked("rc_type_free", kind);
     let heap = (*kind).heap;
     let (live, pins) = ((*kind).live(), (*(*kind).books()).pins);
-    if live != 0 || pins != 0 || (*heap).phase != Phase::Idle {
+    if live != 0 || pins != 0 || (*heap).phase() != Phase::Idle {
         let call = "rc_type_free: type";
         let name = (*kind).name();
         match (live, pins) {

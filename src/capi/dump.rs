@@ -131,7 +131,7 @@ unsafe fn to_sink(heap: *mut gc_heap, options: &gc_dump_options) -> Result<Writt
         None if options.path.is_null() => Sink::Descriptor(options.fd),
         None => {
             // Before the file is emptied.
-            if (*heap).phase != Phase::Idle {
+            if (*heap).phase() != Phase::Idle {
                 return Err(Failed::Collecting);
             }
             let output = file::create(options.path).map_err(Failed::Write)?;

@@ -176,7 +176,7 @@ pub unsafe extern "C" fn gc_watch_rings_end(watch: *mut gc_ring_watch) -> rc_sta
     }
     status(|| {
         let call = of_watch("gc_watch_rings_end", watch);
-        if !call.heap.is_null() && matches!((*call.heap).phase, Phase::Judging | Phase::Releasing) {
+        if !call.heap.is_null() && matches!((*call.heap).phase(), Phase::Judging | Phase::Releasing) {
             return call.refuse(RC_ERR_REFUSED, "a collection is running");
         }
         watch::end(watch);

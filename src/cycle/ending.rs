@@ -40,6 +40,7 @@ use super::working::{self, CLEAR, ZERO};
 use super::{garbage_clear, run, Kind, Reason};
 use crate::base::report::{self, CText, Level};
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
+use crate::heap::phase::{self, InPhase};
 use crate::heap::{self, CutOff, Heap, Phase};
 use crate::host;
 use crate::life::block;
@@ -84,7 +85,7 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
     // What callbacks have frozen and saved meanwhile.
     (*heap).space.each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
     garbage_clear(heap);
-    (*heap).phase = Phase::Ending;
+    InPhase::begin(heap, Phase::Ending).for_good();
     let made = made(heap);
     run(heap, Kind::Full, Reason::HeapEnd);
     let held = report_held(heap, made);
@@ -175,16 +176,14 @@ unsafe fn has_immortals(heap: *mut Heap) -> bool {
 
 /// Gives what is not held a working count. Where there is no memory for that, all that is not immortal counts as held.
 unsafe fn judge_held(heap: *mut Heap) {
-    (*heap).set_paused(true);
-    (*heap).phase = Phase::Judging;
-    if let Ok(mut judge) = Judge::of_ending(heap) {
-        (*heap).recall_runs();
-        (*heap).space.examine_pages(true);
-        // Without memory for large counts it has cleared what it wrote.
-        let _ = judge.run();
-    }
-    (*heap).phase = Phase::Ending;
-    (*heap).set_paused(false);
+    phase::quietly(heap, || {
+        if let Ok(mut judge) = Judge::of_ending(heap) {
+            (*heap).recall_runs();
+            (*heap).space.examine_pages(true);
+            // Without memory for large counts it has cleared what it wrote.
+            let _ = judge.run();
+        }
+    });
 }
 
 unsafe fn report_types(heap: *mut Heap) -> u64 {

@@ -36,7 +36,7 @@
 //!    memory of the table.
 //! 6. Listeners are told what it came to.
 //!
-//! **Phases.** What runs in each, and where it goes from there:
+//! **Phases** (`heap/phase.rs`). What runs in each, and where it goes from there:
 //!
 //! ```text
 //!   Idle      the host's program; a collection may begin
@@ -68,6 +68,7 @@ use crate::base::report::{self, CText, Level};
 use crate::check;
 use crate::cycle::stats::{Outcome, Status};
 use crate::header;
+use crate::heap::phase::{self, InPhase};
 use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::life::count;
@@ -144,21 +145,19 @@ unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
     // Only a full collection makes up for one that was refused.
     (*heap).pace.overdue &= kind == Kind::Young;
     (*heap).pace.asked = false;
-    (*heap).phase = Phase::Releasing;
+    let releasing = InPhase::begin(heap, Phase::Releasing);
     events::notify(heap, &Event::start(kind, reason));
     if ending {
         // Saved, they would be held.
         (*heap).debug &= !events::DEBUG_SAVEALL;
     }
-    (*heap).set_paused(true);
-    (*heap).phase = Phase::Judging;
-    if check::is_on(heap) && !ending {
-        check::promises::ask(heap);
-    }
-    let verdict = judge(heap, kind);
-    (*heap).set_paused(false);
+    let verdict = phase::quietly(heap, || {
+        if check::is_on(heap) && !ending {
+            check::promises::ask(heap);
+        }
+        judge(heap, kind)
+    });
     check::validate(heap);
-    (*heap).phase = Phase::Releasing;
     let outcome = match verdict {
         Err(judge::NoMemory) => {
             report::log(
@@ -201,7 +200,7 @@ unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
     let collected = Collected { full: kind == Kind::Full, reclaimed: outcome.reclaimed, pause_ns: pause };
     observe::tell(heap, Notice::Collected(collected));
     host::around(heap, ptr::null_mut(), Around::After);
-    (*heap).phase = if ending { Phase::Ending } else { Phase::Idle };
+    drop(releasing);
     check::validate(heap);
     observe::attend(heap);
     outcome
@@ -336,7 +335,7 @@ pub unsafe fn garbage_clear(heap: *mut Heap) {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn freeze(heap: *mut Heap) -> bool {
-    if (*heap).phase != Phase::Idle {
+    if (*heap).phase() != Phase::Idle {
         return false;
     }
     (*heap).recall_runs();
@@ -351,7 +350,7 @@ pub unsafe fn freeze(heap: *mut Heap) -> bool {
 /// # Safety
 /// - Only the heap's thread is in the heap.
 pub unsafe fn unfreeze(heap: *mut Heap) -> bool {
-    if (*heap).phase != Phase::Idle {
+    if (*heap).phase() != Phase::Idle {
         return false;
     }
     (*heap).space.each_page(|page| (*page).flags.remove(PageFlags::FROZEN));

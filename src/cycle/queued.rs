@@ -27,6 +27,7 @@ use crate::base::report::{self, CText, Level};
 use crate::check;
 use crate::cycle::stats::Status;
 use crate::header::{self, Flags, IMMORTAL};
+use crate::heap::phase::{self, InPhase};
 use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::life::block;
@@ -51,7 +52,7 @@ pub unsafe fn hold(heap: *mut Heap, count: usize) -> bool {
     if !(0..count).any(|index| due(index).is_some()) {
         return true;
     }
-    let complete = edges::quietly(heap, || {
+    let complete = phase::quietly(heap, || {
         let mut complete = true;
         for obj in (0..count).filter_map(due) {
             complete &= hold_targets(heap, obj);
@@ -107,7 +108,7 @@ unsafe fn unlisted(heap: *mut Heap, word: usize) -> Option<*mut c_void> {
 /// # Safety
 /// - As [`hold`], which has made the list; each of the first `count` objects of the queue is null or owned by it.
 pub unsafe fn judge(heap: *mut Heap, count: usize) -> Status {
-    let verdict = edges::quietly(heap, || {
+    let verdict = phase::quietly(heap, || {
         let due = (*heap).finalizers.due.as_slice().get(..count).unwrap_or(&[]);
         let kept = (*heap).finalizers.kept.as_slice();
         let mut judge = Judge::of_list(heap, due.len() + kept.len())?;
@@ -123,11 +124,11 @@ pub unsafe fn judge(heap: *mut Heap, count: usize) -> Status {
             Status::NoMemory
         }
         Ok(judge) => {
-            (*heap).phase = Phase::Releasing;
+            let releasing = InPhase::begin(heap, Phase::Releasing);
             let_go_of_living(heap, count, &mut queue);
             let reclaimed = release_dead(heap, count, &mut queue);
             death::end_all(&mut queue);
-            (*heap).phase = Phase::Idle;
+            drop(releasing);
             let books = &mut (*heap).full;
             books.examined += judge.tracked();
             books.reclaimed += reclaimed;

@@ -19,8 +19,7 @@ use super::table::Table;
 use super::working::CLEAR;
 use crate::base::report::{self, CText, Level};
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
-use crate::heap;
-use crate::heap::{Heap, Phase};
+use crate::heap::{self, phase, Heap};
 use crate::host;
 use crate::life::block;
 use crate::life::count;
@@ -173,9 +172,7 @@ pub unsafe fn finalize_one(heap: *mut Heap, obj: *mut c_void, kind: *mut Type, q
 /// Step 2 for the whole set: judges it again and lets go of what lives on. Returns how many that were.
 unsafe fn bring_back_stored(judge: &mut Judge, detached: &Detached, queue: &mut Queue) -> u64 {
     let heap = judge.heap();
-    (*heap).set_paused(true);
-    let phase = core::mem::replace(&mut (*heap).phase, Phase::Judging);
-    if judge.run_again(detached).is_err() {
+    if phase::quietly(heap, || judge.run_again(detached)).is_err() {
         report::log(
             Level::Warning,
             format_args!(
@@ -184,8 +181,6 @@ unsafe fn bring_back_stored(judge: &mut Judge, detached: &Detached, queue: &mut 
             ),
         );
     }
-    (*heap).phase = phase;
-    (*heap).set_paused(false);
     let queued = (*heap).finalizers.queued;
     let mut count = 0;
     (*heap).space.each_examined_page(|page| {

@@ -23,13 +23,12 @@ pub mod stacks;
 
 use crate::cycle::Kind;
 use crate::header::ABI_TAG;
-use crate::heap::{Heap, Phase};
+use crate::heap::{phase, Heap, Phase};
 use crate::life::finalizers;
 use crate::life::scope;
 use crate::memory::page::{Kind as PageKind, Page};
 use crate::memory::places::{blocks_of, Places};
 use crate::memory::range::RANGE;
-use crate::object::edges;
 use crate::out;
 use crate::out::{Buffer, Out, Sink};
 use crate::sys;
@@ -107,7 +106,7 @@ impl Memory {
 /// - Only the heap's thread is in the heap; every object with declared fields or a `traverse` is walkable.
 /// - `options.label` is null or a C string.
 pub unsafe fn write(heap: *mut Heap, options: &Options) -> Result<Written, Failed> {
-    if (*heap).phase != Phase::Idle {
+    if (*heap).phase() != Phase::Idle {
         return Err(Failed::Collecting);
     }
     let start = sys::now_ns();
@@ -119,11 +118,11 @@ pub unsafe fn write(heap: *mut Heap, options: &Options) -> Result<Written, Faile
             let duration_ns = sys::now_ns() - start;
             return Ok(Written { objects: 0, edges: 0, bytes: 0, duration_ns, child });
         }
-        let result = edges::quietly(heap, || write_all(heap, options, &preamble, memory));
+        let result = phase::quietly(heap, || write_all(heap, options, &preamble, memory));
         file::exit_child(result.is_err() as i32);
     }
     let (objects, edges, bytes) =
-        edges::quietly(heap, || write_all(heap, options, &preamble, memory)).map_err(Failed::Write)?;
+        phase::quietly(heap, || write_all(heap, options, &preamble, memory)).map_err(Failed::Write)?;
     Ok(Written { objects, edges, bytes, duration_ns: sys::now_ns() - start, child: 0 })
 }
 

@@ -23,7 +23,7 @@ use super::array::Array;
 use super::kinds::Rows;
 use crate::base::report::{self, CText, Level, Line, Sentence};
 use crate::header::{self, Flags};
-use crate::heap::Heap;
+use crate::heap::{phase, Heap};
 use crate::life::weakmap;
 use crate::object;
 use crate::object::edges;
@@ -262,7 +262,7 @@ impl Lint {
         self.looked_at.clear();
         let mut whole = self.looked_at.push(obj as u64);
         let mut next = 0;
-        edges::quietly(heap, || {
+        phase::quietly(heap, || {
             while let Some(from) = self.looked_at.get(next).copied() {
                 next += 1;
                 let from = from as *mut c_void;

@@ -21,7 +21,7 @@ use super::facts;
 use super::registry::{self, Purpose, Ticket};
 use crate::cycle::working::CLEAR;
 use crate::header::{self, Flags};
-use crate::heap::{Heap, Phase};
+use crate::heap::{phase, Heap, Phase};
 use crate::life::weakmap;
 use crate::memory::places::Places;
 use crate::memory::range::{self, RANGE};
@@ -160,7 +160,7 @@ impl Query {
     }
 
     unsafe fn of(heap: *mut Heap, only_dead: bool) -> Result<Self, Failure> {
-        if (*heap).phase == Phase::Judging {
+        if (*heap).phase() == Phase::Judging {
             return Err(Failure::InTraverse);
         }
         let mut has_traverse = false;
@@ -312,12 +312,12 @@ impl Query {
         if !self.has_traverse {
             return Ok(walk(self));
         }
-        if (*heap).phase == Phase::Judging {
+        if (*heap).phase() == Phase::Judging {
             return Err(Failure::InTraverse);
         }
         // Read in a traverse, behind this reference's back.
         (&raw mut self.busy).write_volatile(true);
-        let result = edges::quietly(heap, || walk(self));
+        let result = phase::quietly(heap, || walk(self));
         (&raw mut self.busy).write_volatile(false);
         Ok(result)
     }

@@ -8,9 +8,9 @@ use super::query::{Failure, Query};
 use super::text::EdgeText;
 use crate::base::report::Line;
 use crate::check;
-use crate::heap::Heap;
+use crate::heap::{phase, Heap, Phase};
 use crate::host;
-use crate::object::edges::{self, Edge};
+use crate::object::edges::Edge;
 use crate::object::{self, epitaph, NotAnObject};
 use crate::types::Type;
 use core::ffi::c_void;
@@ -57,7 +57,7 @@ const NAMED_MAX: usize = 4;
 /// # Safety
 /// - `heap` is live, only its thread is in it, and every object is walkable.
 pub unsafe fn verify(heap: *mut Heap, tell: &mut dyn FnMut(&Finding<'_>)) -> Result<usize, Failure> {
-    if (*heap).phase == crate::heap::Phase::Judging {
+    if (*heap).phase() == Phase::Judging {
         return Err(Failure::InTraverse);
     }
     let none = ptr::null_mut();
@@ -69,13 +69,13 @@ pub unsafe fn verify(heap: *mut Heap, tell: &mut dyn FnMut(&Finding<'_>)) -> Res
         let text = &Line::of(format_args!("the heap is damaged: {text}"));
         let kind = ptr::null_mut();
         let finding = Finding { wrong: Wrong::Structure, object: none, kind, count: 0, edges: 0, text };
-        edges::quietly(heap, || tell(&finding));
+        phase::quietly(heap, || tell(&finding));
     });
     if damaged != 0 {
         return Ok(damaged);
     }
     let query = Query::new(heap)?;
-    Ok(edges::quietly(heap, || {
+    Ok(phase::quietly(heap, || {
         let edges = verify_targets(&query, tell) + verify_counts(&query, tell);
         let unreported = lint::each_finding(heap, |kind, text| {
             tell(&Finding { wrong: Wrong::Unreported, object: none, kind, count: 0, edges: 0, text });

@@ -172,7 +172,7 @@ pub unsafe fn release(token: u64, site: *const Site) -> Result<(), Wrong> {
     if index == 0 || index >= RANGE.heaps_used || !(*range::heap_at(index)).is_live() {
         return Err(Wrong::Unknown);
     }
-    if (*range::heap_at(index)).phase == Phase::Judging {
+    if (*range::heap_at(index)).phase() == Phase::Judging {
         return Err(Wrong::OnlyLooking);
     }
     let leaks = super::of(range::heap_at(index));

@@ -104,7 +104,7 @@ impl Queue {
 #[inline(always)]
 pub unsafe fn release_last(obj: *mut c_void) {
     let kind = object::type_of(obj);
-    if (*(*kind).heap).phase == Phase::Judging {
+    if (*(*kind).heap).phase() == Phase::Judging {
         released_in_traverse(obj, kind);
     }
     let mut queue = Queue::new();
@@ -406,7 +406,7 @@ unsafe fn end_plain(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
 #[inline(always)]
 pub unsafe fn release_alone(obj: *mut c_void) {
     let kind = object::type_of(obj);
-    if (*(*kind).heap).phase == Phase::Judging {
+    if (*(*kind).heap).phase() == Phase::Judging {
         released_in_traverse(obj, kind);
     }
     let flags = (*kind).flags & (TypeFlags::PLAIN | TypeFlags::REFERS);

@@ -144,7 +144,7 @@ pub struct Ran {
 /// # Safety
 /// - Only the heap's thread is in the heap; every tracked object is walkable.
 pub unsafe fn run(heap: *mut Heap) -> Ran {
-    let may_run = !(*heap).finalizers.running && (*heap).phase == Phase::Idle && (*heap).clearing == 0;
+    let may_run = !(*heap).finalizers.running && (*heap).phase() == Phase::Idle && (*heap).clearing == 0;
     if !may_run || host::is_deep(heap) {
         return Ran { callbacks: 0, status: Status::Refused };
     }

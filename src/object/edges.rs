@@ -8,11 +8,9 @@
 //! `visit_ctx` is a [`Walk`] of this file's or something of the host's.
 
 use crate::header;
-use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::life::weakmap;
 use crate::object::slots;
-use crate::sys::errno;
 use crate::types::{TraverseFn, Type, TypeFlags, VisitFn};
 use core::ffi::{c_char, c_int, c_void, CStr};
 
@@ -40,7 +38,7 @@ struct Walk<'a> {
     each: &'a mut dyn FnMut(Edge),
 }
 
-/// Calls `each` with every edge of an object. The host's `traverse` may run: see [`quietly`].
+/// Calls `each` with every edge of an object. The host's `traverse` may run: see [`quietly`](crate::heap::phase::quietly).
 ///
 /// # Safety
 /// - `obj` is an object of `kind`, not dying, and walkable; `each` changes no slot.
@@ -91,20 +89,6 @@ unsafe fn each_undeclared(obj: *mut c_void, kind: *const Type, each: &mut dyn Fn
 /// Whether an object is one for walks to list: alive, and not past step 2 of its end (`lifetime.md`).
 pub fn is_listed(header: header::Header) -> bool {
     crate::object::is_settled(header)
-}
-
-/// Runs `walk`, in which `traverse` may run and, as in a collection, may only visit.
-///
-/// # Safety
-/// - Only the heap's thread is in the heap, which is not judging; `walk` runs no other host code.
-pub unsafe fn quietly<R>(heap: *mut Heap, walk: impl FnOnce() -> R) -> R {
-    let _errno = errno::keep();
-    let phase = core::mem::replace(&mut (*heap).phase, Phase::Judging);
-    (*heap).set_paused(true);
-    let result = walk();
-    (*heap).set_paused(false);
-    (*heap).phase = phase;
-    result
 }
 
 /// Calls `each` with every edge that the object's `traverse` reports. Null pointers are left out.

@@ -190,7 +190,7 @@ pub unsafe fn ended(heap: *mut Heap, obj: *mut c_void, external: u64) {
         sample::ended(profile, obj);
     }
     // The table of working counts tells the dead of a collection from what dies in consequence.
-    if (*heap).phase != Phase::Idle && *RANGE.work.add(range::granule_of(obj) as usize) != 0 {
+    if (*heap).phase() != Phase::Idle && *RANGE.work.add(range::granule_of(obj) as usize) != 0 {
         profile.book.reclaimed(record.site());
     }
     if external != 0 {

@@ -210,7 +210,7 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     if !of(heap).is_null() {
         return Err(Refused::IsOn);
     }
-    if (*heap).phase != Phase::Idle {
+    if (*heap).phase() != Phase::Idle {
         return Err(Refused::Collecting);
     }
     let profile = sys::allocate(size_of::<Profile>()) as *mut Profile;
@@ -397,7 +397,7 @@ unsafe fn free(profile: *mut Profile) {
 /// - As [`stop`].
 pub unsafe fn reset(heap: *mut Heap) -> Result<(), Refused> {
     let options = (*of(heap)).options;
-    if (*heap).phase != Phase::Idle {
+    if (*heap).phase() != Phase::Idle {
         return Err(Refused::Collecting);
     }
     stop(heap);

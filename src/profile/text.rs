@@ -4,7 +4,7 @@
 use super::lines;
 use super::query::{self, Group, Query, Sort};
 use crate::base::report::CText;
-use crate::heap::{Heap, Phase};
+use crate::heap::{phase, Heap, Phase};
 use crate::out::{self, Sink};
 use crate::sys::file::{self, Errno};
 use core::fmt::{self, Write};
@@ -120,7 +120,7 @@ impl fmt::Display for Bytes {
 /// # Safety
 /// - The heap is profiled, and only its thread is in it.
 pub unsafe fn write(heap: *mut Heap, options: &Options) -> Result<(), Failed> {
-    if (*heap).phase != Phase::Idle {
+    if (*heap).phase() != Phase::Idle {
         return Err(Failed::Collecting);
     }
     let query = Query {
@@ -136,14 +136,12 @@ pub unsafe fn write(heap: *mut Heap, options: &Options) -> Result<(), Failed> {
         rows.end();
         return Err(Failed::NoMemory);
     };
-    (*heap).set_paused(true);
-    (*heap).phase = Phase::Judging;
     let mut text = Text { heap, sink: options.sink, buffer: [0; BUFFER_BYTES], len: 0, failed: 0 };
-    // A failure is kept in the text.
-    let _ = write_parts(heap, options, rows.as_slice(), marked.as_slice(), &mut text);
-    text.flush();
-    (*heap).phase = Phase::Idle;
-    (*heap).set_paused(false);
+    phase::quietly(heap, || {
+        // A failure is kept in the text.
+        let _ = write_parts(heap, options, rows.as_slice(), marked.as_slice(), &mut text);
+        text.flush();
+    });
     rows.end();
     marked.end();
     match text.failed {
