@@ -2,7 +2,11 @@
 //! hosts that cannot include C and for programs built with `RCGC_NO_INLINE`. They check what the inline
 //! ones cannot: null and foreign pointers.
 
-use super::boundary::{self, NonNull};
+use super::boundary::NonNull;
+use crate::base::report;
+use crate::header::{IMMORTAL, LOCAL};
+use crate::life::count;
+use crate::object::{self, checked};
 use core::ffi::c_void;
 
 /// Adds a reference.
@@ -16,7 +20,7 @@ use core::ffi::c_void;
 /// foreign pointers, and those into an object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_incref(obj: NonNull<c_void>) {
-    boundary::incref(obj)
+    count::incref(counted("rc_incref", obj.0))
 }
 
 /// Releases a reference. With the last one the object, and all that only it kept alive, dies before this
@@ -30,7 +34,7 @@ pub unsafe extern "C" fn rc_incref(obj: NonNull<c_void>) {
 /// too many on a dying one; here also for null and foreign pointers, and those into an object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_decref(obj: NonNull<c_void>) {
-    boundary::decref(obj)
+    count::decref(counted("rc_decref", obj.0))
 }
 
 /// As `rc_incref`; null does nothing.
@@ -39,7 +43,9 @@ pub unsafe extern "C" fn rc_decref(obj: NonNull<c_void>) {
 /// Fails: as `rc_incref`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_xincref(obj: *mut c_void) {
-    boundary::xincref(obj)
+    if !obj.is_null() {
+        count::incref(counted("rc_xincref", obj))
+    }
 }
 
 /// As `rc_decref`; null does nothing.
@@ -49,7 +55,9 @@ pub unsafe extern "C" fn rc_xincref(obj: *mut c_void) {
 /// Fails: as `rc_decref`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_xdecref(obj: *mut c_void) {
-    boundary::xdecref(obj)
+    if !obj.is_null() {
+        count::decref(counted("rc_xdecref", obj))
+    }
 }
 
 /// Adds a reference and returns the object.
@@ -58,7 +66,8 @@ pub unsafe extern "C" fn rc_xdecref(obj: *mut c_void) {
 /// Fails: as `rc_incref`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_newref(obj: NonNull<c_void>) -> *mut c_void {
-    boundary::newref(obj)
+    count::incref(counted("rc_newref", obj.0));
+    obj.0
 }
 
 /// Stores a reference (or null) in the slot and releases what was there, last. `slot` is the address of a
@@ -69,7 +78,15 @@ pub unsafe extern "C" fn rc_newref(obj: NonNull<c_void>) -> *mut c_void {
 /// Fails: as `rc_decref`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_setref(slot: NonNull<c_void>, obj: *mut c_void) {
-    boundary::setref(slot, obj)
+    if slot.0.is_null() {
+        report::fatal(format_args!("rc_setref: the slot is null"));
+    }
+    if !obj.is_null() {
+        checked("rc_setref", obj);
+    }
+    let old = (slot.0 as *mut *mut c_void).read_unaligned();
+    (slot.0 as *mut *mut c_void).write_unaligned(obj);
+    rc_xdecref(old);
 }
 
 /// Nulls the slot and releases what was there, last.
@@ -79,7 +96,7 @@ pub unsafe extern "C" fn rc_setref(slot: NonNull<c_void>, obj: *mut c_void) {
 /// Fails: as `rc_decref`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_clear(slot: NonNull<c_void>) {
-    boundary::setref(slot, core::ptr::null_mut())
+    rc_setref(slot, core::ptr::null_mut())
 }
 
 /// The number of references; `UINT32_MAX` for an immortal object.
@@ -87,7 +104,11 @@ pub unsafe extern "C" fn rc_clear(slot: NonNull<c_void>) {
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_count(obj: NonNull<c_void>) -> u32 {
-    boundary::count(obj)
+    match checked("rc_count", obj.0).count_word() {
+        IMMORTAL => u32::MAX,
+        word if word & LOCAL != 0 => word - LOCAL,
+        _ => count::count_slow(obj.0),
+    }
 }
 
 /// Whether the caller's reference is the only one.
@@ -95,7 +116,7 @@ pub unsafe extern "C" fn rc_count(obj: NonNull<c_void>) -> u32 {
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_is_unique(obj: NonNull<c_void>) -> bool {
-    boundary::count(obj) == 1
+    rc_count(obj) == 1
 }
 
 /// Whether the object never dies by count.
@@ -103,5 +124,22 @@ pub unsafe extern "C" fn rc_is_unique(obj: NonNull<c_void>) -> bool {
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_is_immortal(obj: NonNull<c_void>) -> bool {
-    boundary::count(obj) == u32::MAX
+    rc_count(obj) == u32::MAX
+}
+
+/// The exported twins look whether a block begins at the address, so that null, foreign and interior pointers are
+/// reported instead of followed; the dead are found by their count words.
+#[inline(always)]
+unsafe fn counted(call: &'static str, obj: *mut c_void) -> *mut c_void {
+    if !object::is_block(obj) {
+        not_a_block(call, obj);
+    }
+    obj
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn not_a_block(call: &'static str, obj: *mut c_void) -> ! {
+    checked(call, obj);
+    report::fatal(format_args!("{call}: {obj:p} is not an object"))
 }

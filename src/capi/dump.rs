@@ -116,9 +116,10 @@ pub unsafe extern "C" fn gc_dump(
             "out_result: struct_size is not the size of the struct; begin with its _INIT macro",
         )?;
         let written = to_sink(call.heap, &options).or_else(|failed| not_written(call, &options, failed))?;
-        match out_result.is_null() {
-            true => Ok(()),
-            false => call.put(out_result, &result(&written), ""),
+        if out_result.is_null() {
+            Ok(())
+        } else {
+            call.put(out_result, &result(&written), "")
         }
     })
 }

@@ -7,13 +7,22 @@
 //! a text or a finding. Calls that would change what is looked at give `RC_ERR_REFUSED` there; those that have no status,
 //! and a last release, are fatal.
 
-use super::boundary::{self, NonNull};
-use super::status::rc_status;
+use super::boundary::{heap_checked, is_heap, last_status, status, Answer, Call, NonNull};
+use super::status::*;
+use crate::auto;
+use crate::base::environment;
+use crate::base::report::{self, CText};
+use crate::cycle;
+use crate::header;
 /// A heap: objects, their types, and the collector that looks after them. `gc_heap_new` makes one and `gc_heap_free` ends
 /// it with all that is in it; null means the default heap, which its first use makes. Any thread may use it, one at a
 /// time: its host serialises the calls, as under a global lock. Heaps are independent of each other.
 use crate::heap::Heap as gc_heap;
+use crate::heap::{self, Options, Phase, DEFAULT};
+use crate::host::Pin;
+use crate::memory::range::{self, NoSlot};
 use core::ffi::{c_char, c_void};
+use core::sync::atomic::Ordering;
 
 /// Objects are serialised by the host, as under a global lock: any thread, one at a time. The default.
 pub const GC_THREADS_SERIAL: u32 = 0;
@@ -94,7 +103,20 @@ pub unsafe extern "C" fn gc_heap_new(
     options: *const gc_heap_options,
     out_heap: NonNull<*mut gc_heap>,
 ) -> rc_status {
-    boundary::heap_new(options, out_heap)
+    status(|| {
+        let call = Call::nowhere("gc_heap_new");
+        call.needs(!out_heap.0.is_null(), "out_heap is null")?;
+        let wanted = if options.is_null() {
+            defaults(core::ptr::null())
+        } else {
+            // What must be there in every version: size, tag, threads.
+            wanted(call, &call.read(options, 16, "options: ")?)?
+        };
+        let heap = heap::new(&wanted).or_else(|why| no_heap(call, why))?;
+        *out_heap.0 = heap;
+        born(heap);
+        Ok(())
+    })
 }
 
 /// Collects, ends every object that is left in the order of one death, frees the heap and its types, and
@@ -119,7 +141,27 @@ pub unsafe extern "C" fn gc_heap_new(
 /// `destroy` make objects for ever; and for a pointer that is not a live heap.
 #[no_mangle]
 pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
-    boundary::heap_free(heap)
+    // Null is the default heap, as everywhere, but is not made only to be freed.
+    let heap = if heap.is_null() { DEFAULT.load(Ordering::Relaxed) } else { heap };
+    if heap.is_null() {
+        return 0;
+    }
+    if !is_heap(heap) {
+        report::fatal(format_args!("gc_heap_free: {heap:p} is not a live heap: freed twice, or never one"));
+    }
+    if (*heap).phase() != Phase::Idle || (*heap).running_callbacks() != 0 || (*heap).pins != 0 {
+        report::fatal(format_args!(
+            "gc_heap_free: heap {} was freed inside one of its own callbacks, or while another call in it runs host code, or one of them was left by a jump",
+            CText((*heap).name())
+        ));
+    }
+    // For good: what runs from here on must not free it again.
+    (*heap).pins += 1;
+    let held = cycle::ending::end_heap(heap);
+    if DEFAULT.load(Ordering::Relaxed) == heap {
+        DEFAULT.store(core::ptr::null_mut(), Ordering::Relaxed);
+    }
+    held as usize
 }
 
 /// The heap that a null heap parameter means; made by the first call that needs it.
@@ -132,7 +174,16 @@ pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
 /// Fails: null when there is no memory for it, and when the process has as many heaps as it can.
 #[no_mangle]
 pub unsafe extern "C" fn gc_heap_default() -> *mut gc_heap {
-    boundary::heap_default()
+    let heap = DEFAULT.load(Ordering::Relaxed);
+    if !heap.is_null() {
+        return heap;
+    }
+    let options = defaults(c"default heap".as_ptr());
+    let made = heap::new(&options).or_else(|why| no_heap(Call::nowhere("gc_heap_default"), why));
+    let Ok(heap) = made else { return core::ptr::null_mut() };
+    DEFAULT.store(heap, Ordering::Relaxed);
+    born(heap);
+    heap
 }
 
 /// The heap's name, for reports.
@@ -141,7 +192,7 @@ pub unsafe extern "C" fn gc_heap_default() -> *mut gc_heap {
 /// Fails: null only where the default heap was meant and cannot be made.
 #[no_mangle]
 pub unsafe extern "C" fn gc_heap_name(heap: *mut gc_heap) -> *const c_char {
-    boundary::heap_name(heap)
+    Call::on("gc_heap_name", heap).map_or(core::ptr::null(), |call| (*call.heap).name())
 }
 
 /// The sentence behind the last status of this heap that was not `RC_OK`: what was wrong, and where. For a
@@ -151,7 +202,11 @@ pub unsafe extern "C" fn gc_heap_name(heap: *mut gc_heap) -> *const c_char {
 /// Fails: an empty string when nothing has failed.
 #[no_mangle]
 pub unsafe extern "C" fn gc_error_message(heap: *const gc_heap) -> *const c_char {
-    boundary::error_message(heap)
+    if heap.is_null() {
+        report::process_error()
+    } else {
+        (*heap_checked("gc_error_message", heap)).error()
+    }
 }
 
 /// What the last call on the heap came to that returns a number instead of a status: `RC_OK` also where the number is 0
@@ -165,7 +220,7 @@ pub unsafe extern "C" fn gc_error_message(heap: *const gc_heap) -> *const c_char
 /// Fails: `RC_OK` when there was no such call.
 #[no_mangle]
 pub unsafe extern "C" fn gc_last_status(heap: *const gc_heap) -> rc_status {
-    boundary::last_status(heap)
+    last_status("gc_last_status", heap)
 }
 
 /// Sets where the log of all heaps goes; null sends it to standard error, as in the beginning.
@@ -175,7 +230,7 @@ pub unsafe extern "C" fn gc_last_status(heap: *const gc_heap) -> rc_status {
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_set_log(log: gc_log_fn, ctx: *mut c_void) {
-    boundary::set_log(log, ctx)
+    report::set_log(log, ctx)
 }
 
 /// Sets who is told of a misuse that can corrupt memory, before the library aborts; null: a line on
@@ -188,7 +243,7 @@ pub unsafe extern "C" fn gc_set_log(log: gc_log_fn, ctx: *mut c_void) {
 /// Fails: never.
 #[no_mangle]
 pub unsafe extern "C" fn gc_set_fatal(fatal: gc_fatal_fn, ctx: *mut c_void) {
-    boundary::set_fatal(fatal, ctx)
+    report::set_fatal(fatal, ctx)
 }
 
 /// The library's version, "0.1.0".
@@ -208,4 +263,74 @@ pub extern "C" fn gc_version() -> *const c_char {
 #[no_mangle]
 pub extern "C" fn gc_abi_tag() -> u32 {
     crate::header::ABI_TAG
+}
+
+unsafe fn defaults(name: *const c_char) -> Options {
+    Options { name, range_bytes: 0, queued_finalizers: false, checked: is_checked(GC_CHECK_DEFAULT) }
+}
+
+/// What the host's options ask for.
+unsafe fn wanted(call: Call, options: &gc_heap_options) -> Answer<Options> {
+    if options.abi_tag != header::ABI_TAG {
+        return call.refuse(
+            RC_ERR_ABI,
+            format_args!(
+                "the program was compiled for header layout {:#x}, this library has {:#x}; compile it again with the library's headers",
+                options.abi_tag,
+                header::ABI_TAG
+            ),
+        );
+    }
+    match options.threads {
+        GC_THREADS_SERIAL => {}
+        threads @ (GC_THREADS_ONE | GC_THREADS_SHARED) => {
+            return call.refuse(
+                RC_ERR_UNSUPPORTED,
+                format_args!("options.threads {threads} is not available in this version"),
+            );
+        }
+        other => return call.invalid(format_args!("options.threads {other} is unknown")),
+    }
+    let queued_finalizers = match options.finalizers {
+        GC_FINALIZERS_INLINE => false,
+        GC_FINALIZERS_QUEUED => true,
+        other => return call.invalid(format_args!("options.finalizers {other} is unknown")),
+    };
+    call.needs(options.reserved == 0, "options.reserved is not zero")?;
+    call.needs(options.reserved_2 == 0, "options.reserved_2 is not zero")?;
+    if options.check > GC_CHECK_CHECKED {
+        return call.invalid(format_args!("options.check {} is unknown", options.check));
+    }
+    Ok(Options {
+        name: options.name,
+        range_bytes: options.range_bytes,
+        queued_finalizers,
+        checked: is_checked(options.check),
+    })
+}
+
+/// Says why there is no heap.
+#[cold]
+unsafe fn no_heap<T>(call: Call, why: NoSlot) -> Answer<T> {
+    match why {
+        NoSlot::NoMemory => call.refuse(RC_ERR_NO_MEMORY, "no memory or address space for a heap"),
+        NoSlot::Limit => {
+            let most = range::heaps_max();
+            call.refuse(RC_ERR_LIMIT, format_args!("the process has as many heaps as it can: {most}"))
+        }
+    }
+}
+
+/// Whether a heap that asks for a level is checked: the environment says what the default is.
+unsafe fn is_checked(check: u32) -> bool {
+    match check {
+        GC_CHECK_DEFAULT => environment::one_of(c"RCGC_CHECK", &[c"fast", c"checked"]) == 1,
+        other => other == GC_CHECK_CHECKED,
+    }
+}
+
+/// A heap was made, and is where calls find it: the log may be told of what it cannot do by itself.
+unsafe fn born(heap: *mut gc_heap) {
+    let _pin = Pin::on(heap);
+    auto::at_birth(heap);
 }

@@ -1,11 +1,16 @@
 //! `rcgc/object.h`: making objects and asking about them. The counts are in `rcgc/inline.h`.
 
-use super::boundary::{self, NonNull};
-use super::status::rc_status;
-use crate::header;
+use super::boundary::{looks_live, status, type_checked, type_for_new, Call, NonNull};
+use super::status::*;
+use crate::alloc;
+use crate::base::report;
+use crate::header::{self, Flags};
 use crate::heap::Heap as gc_heap;
-use crate::object::{self, checked};
-use crate::types::Type as rc_type;
+use crate::life::external::Refused;
+use crate::memory::range;
+use crate::object::{self, checked, slots};
+use crate::profile::{self, birth};
+use crate::types::{Type as rc_type, TypeFlags};
 use core::ffi::c_void;
 
 /// Makes an object: zeroed, 16-byte aligned, count 1.
@@ -20,7 +25,10 @@ use core::ffi::c_void;
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_new(type_: NonNull<rc_type>) -> *mut c_void {
-    boundary::object_new(type_)
+    if !looks_live(type_.0) {
+        return new_checked(type_.0);
+    }
+    alloc::new(type_.0)
 }
 
 /// As `rc_new`, with `n` trailing elements of the type's `tail_size` bytes each, zeroed too.
@@ -33,7 +41,9 @@ pub unsafe extern "C" fn rc_new(type_: NonNull<rc_type>) -> *mut c_void {
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_new_array(type_: NonNull<rc_type>, n: usize) -> *mut c_void {
-    boundary::object_new_array(type_, n)
+    let ty = type_for_new("rc_new_array", type_.0);
+    tail_checked("rc_new_array", ty, n);
+    alloc::new_array(ty, n)
 }
 
 /// The number of trailing elements that `rc_new_array` was given; 0 for other objects.
@@ -41,7 +51,12 @@ pub unsafe extern "C" fn rc_new_array(type_: NonNull<rc_type>, n: usize) -> *mut
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_length(obj: NonNull<c_void>) -> usize {
-    boundary::object_length(obj)
+    let header = checked("rc_length", obj.0);
+    if (*range::type_at(header.type_index())).flags.contains(TypeFlags::TAIL) {
+        slots::tail_length(obj.0)
+    } else {
+        0
+    }
 }
 
 /// The object's type.
@@ -50,7 +65,7 @@ pub unsafe extern "C" fn rc_length(obj: NonNull<c_void>) -> usize {
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_of(obj: NonNull<c_void>) -> *mut rc_type {
-    boundary::object_type(obj)
+    range::type_at(checked("rc_type_of", obj.0).type_index())
 }
 
 /// The object's heap.
@@ -59,7 +74,7 @@ pub unsafe extern "C" fn rc_type_of(obj: NonNull<c_void>) -> *mut rc_type {
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_heap_of(obj: NonNull<c_void>) -> *mut gc_heap {
-    boundary::object_heap(obj)
+    (*range::type_at(checked("rc_heap_of", obj.0).type_index())).heap
 }
 
 /// The live object that an address lies in, its header's bytes included; null where there is none. For any address, in
@@ -92,7 +107,8 @@ pub unsafe extern "C" fn rc_is_dying(obj: NonNull<c_void>) -> bool {
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_size_of(obj: NonNull<c_void>) -> usize {
-    boundary::object_size(obj)
+    checked("rc_size_of", obj.0);
+    object::size_of_object(obj.0)
 }
 
 /// Makes the object immortal: it never dies by count nor by collection, is a root of its heap, and counting
@@ -103,7 +119,16 @@ pub unsafe extern "C" fn rc_size_of(obj: NonNull<c_void>) -> usize {
 /// Fails: fatal for what is not a live object, for one that is dying, and where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn rc_immortalize(obj: NonNull<c_void>) {
-    boundary::object_immortalize(obj)
+    let (call, header) = Call::of_object("rc_immortalize", obj);
+    if !object::is_settled(header) {
+        report::fatal(format_args!(
+            "rc_immortalize: {} {:p} is dying",
+            (*object::type_of(obj.0)).name(),
+            obj.0
+        ));
+    }
+    call.must_not_look();
+    object::immortalize(obj.0)
 }
 
 /// Tells the engine of `bytes` more (or fewer) that the object keeps elsewhere: an image, a buffer, a file
@@ -115,5 +140,54 @@ pub unsafe extern "C" fn rc_immortalize(obj: NonNull<c_void>) {
 /// fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_add_external_bytes(obj: NonNull<c_void>, bytes: isize) -> rc_status {
-    boundary::object_add_external(obj, bytes)
+    status(|| {
+        let (call, _) = Call::of_object("rc_add_external_bytes", obj);
+        let heap = &mut *call.heap;
+        match heap.external.add(range::granule_of(obj.0), bytes as i64) {
+            Ok(0) if profile::of(heap).is_null() => header::clear_flags(obj.0, Flags::SIDE),
+            Ok(_) => {
+                header::set_flags(obj.0, Flags::SIDE);
+                birth::external_changed(heap, obj.0, bytes as i64);
+            }
+            Err(why) => {
+                let (status, why) = match why {
+                    Refused::OutOfRange => {
+                        (RC_ERR_INVALID, "its external bytes would fall below 0 or leave 63 bits")
+                    }
+                    Refused::NoMemory => (RC_ERR_NO_MEMORY, "no memory"),
+                };
+                let name = (*object::type_of(obj.0)).name();
+                return call.refuse(status, format_args!("{name} {:p}: {why}", obj.0));
+            }
+        }
+        if bytes > 0 {
+            heap.spend(bytes as u64);
+        }
+        Ok(())
+    })
+}
+
+/// What `rc_new` does for a type that looks wrong. It could return, for all the compiler knows, so that calling it is a
+/// jump and the common path needs no stack.
+#[cold]
+#[inline(never)]
+unsafe fn new_checked(ty: *mut rc_type) -> *mut c_void {
+    alloc::new(type_checked("rc_new", ty))
+}
+
+/// Trailing elements for a type that has none are fatal.
+#[inline(always)]
+pub(super) unsafe fn tail_checked(call: &str, ty: *mut rc_type, n: usize) {
+    if n != 0 && !(*ty).flags.contains(TypeFlags::TAIL) {
+        has_no_tail(call, ty, n);
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn has_no_tail(call: &str, ty: *mut rc_type, n: usize) -> ! {
+    report::fatal(format_args!(
+        "{call}: {n} trailing elements for type {}, which has none (tail_size is 0)",
+        (*ty).name()
+    ))
 }

@@ -5,7 +5,8 @@
 //! `RC_NEW_ARRAY` (rcgc/site.h) carry that place; objects of plain `rc_new` are counted by their type. Off,
 //! which it is in the beginning, it costs nothing.
 
-use super::boundary::{looks_live, status, tail_checked, type_checked, type_for_new, Answer, Call, NonNull};
+use super::boundary::{looks_live, status, type_checked, type_for_new, Answer, Call, NonNull};
+use super::object::tail_checked;
 use super::status::*;
 use crate::alloc;
 use crate::base::report::CText;
@@ -136,9 +137,10 @@ pub unsafe extern "C" fn gc_profile_start(
 ) -> rc_status {
     status(|| {
         let call = Call::on("gc_profile_start", heap)?;
-        let wanted = match options.is_null() {
-            true => profile::Options::EXACT,
-            false => wanted(call, &call.read(options, 16, "options: ")?)?,
+        let wanted = if options.is_null() {
+            profile::Options::EXACT
+        } else {
+            wanted(call, &call.read(options, 16, "options: ")?)?
         };
         let _pin = Pin::on(call.heap);
         profile::start(call.heap, &wanted).or_else(|why| refused(call, why))
@@ -243,9 +245,10 @@ pub unsafe extern "C" fn rc_new_array_at(
 ) -> *mut c_void {
     let ty = type_for_new("rc_new_array_at", type_.0);
     tail_checked("rc_new_array_at", ty, n);
-    match (*ty).flags.contains(TypeFlags::PROFILED) {
-        true => birth::new_array(ty, n, site as *const Site),
-        false => alloc::new_array(ty, n),
+    if (*ty).flags.contains(TypeFlags::PROFILED) {
+        birth::new_array(ty, n, site as *const Site)
+    } else {
+        alloc::new_array(ty, n)
     }
 }
 

@@ -1,12 +1,17 @@
 //! `rcgc/type.h`: what the engine must know of a host's struct: how big it is and where its references are.
 
-use super::boundary::{self, NonNull};
-use super::status::rc_status;
-use crate::heap::Heap as gc_heap;
+use super::boundary::{status, type_checked, Call, NonNull};
+use super::status::*;
+use crate::base::report::{self, CText};
+use crate::cycle::judge;
+use crate::heap::{Heap as gc_heap, Phase};
+use crate::object::edges;
 /// A type of objects: how large they are and where their references are. `rc_type_new` makes one; `rc_type_free` ends it
 /// when no object of it lives, else the end of its heap does. It is used where its heap may be.
 use crate::types::Type as rc_type;
+use crate::types::{self, RawField, Refused, Spec};
 use core::ffi::{c_char, c_int, c_void};
+use static_assertions::const_assert_eq;
 
 /// Objects of the type are never tracked, whatever they refer to: the host knows that they are in no ring.
 pub const RC_TYPE_ACYCLIC: u32 = 1;
@@ -159,7 +164,39 @@ pub unsafe extern "C" fn rc_type_new(
     spec: *const rc_type_spec,
     out_type: NonNull<*mut rc_type>,
 ) -> rc_status {
-    boundary::type_new(heap, spec, out_type)
+    status(|| {
+        let call = Call::on("rc_type_new", heap)?;
+        call.needs(!spec.is_null() && !out_type.0.is_null(), "spec or out_type is null")?;
+        let spec = call.read(spec, core::mem::offset_of!(rc_type_spec, fields), "spec: ")?;
+        let unknown = (spec.reserved != 0).then_some("reserved is not zero");
+        if let Some(why) = unknown.or(wrong_form(&spec)) {
+            return call.invalid(format_args!("type {}: {why}", CText(spec.name)));
+        }
+        // Of each pair of callbacks one is null.
+        let spec = Spec {
+            name: spec.name,
+            size: spec.size,
+            tail_size: spec.tail_size,
+            flags: spec.flags,
+            fields: spec.fields as *const RawField,
+            field_count: spec.field_count,
+            traverse: spec
+                .traverse
+                .or(core::mem::transmute::<rc_traverse_ctx_fn, rc_traverse_fn>(spec.traverse_ctx)),
+            clear: spec.clear.or(without_ctx(spec.clear_ctx)),
+            finalize: spec.finalize.or(without_ctx(spec.finalize_ctx)),
+            destroy: spec.destroy.or(without_ctx(spec.destroy_ctx)),
+            ctx: spec.ctx,
+        };
+        // The sentence behind a failure has been kept.
+        *out_type.0 = types::new(call.heap, &spec).map_err(|why| match why {
+            Refused::Invalid => RC_ERR_INVALID,
+            Refused::NoMemory => RC_ERR_NO_MEMORY,
+            Refused::Limit => RC_ERR_LIMIT,
+            Refused::Unsupported => RC_ERR_UNSUPPORTED,
+        })?;
+        Ok(())
+    })
 }
 
 /// Ends a type of which no object lives. Null is `RC_OK`.
@@ -170,7 +207,29 @@ pub unsafe extern "C" fn rc_type_new(
 /// fatal for a pointer that is not a live type.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_free(type_: *mut rc_type) -> rc_status {
-    boundary::type_free(type_)
+    if type_.is_null() {
+        return RC_OK;
+    }
+    status(|| {
+        const CALL: &str = "rc_type_free";
+        let ty = type_checked(CALL, type_);
+        let call = Call { name: CALL, heap: (*ty).heap };
+        let (live, pins, name) = ((*ty).live(), (*(*ty).books()).pins, (*ty).name());
+        if live != 0 {
+            return call.refuse(RC_ERR_IN_USE, format_args!("type {name}: {live} objects of it live"));
+        }
+        if pins != 0 {
+            return call.refuse(RC_ERR_IN_USE, format_args!("type {name}: an object of it is being made"));
+        }
+        if (*call.heap).phase() != Phase::Idle {
+            return call.refuse(
+                RC_ERR_IN_USE,
+                format_args!("type {name}: a collection, or another look at the heap, is running"),
+            );
+        }
+        types::end(ty);
+        Ok(())
+    })
 }
 
 /// The `ctx` of the type's spec.
@@ -180,7 +239,7 @@ pub unsafe extern "C" fn rc_type_free(type_: *mut rc_type) -> rc_status {
 /// Fails: fatal for a pointer that is not a live type.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_ctx(type_: NonNull<rc_type>) -> *mut c_void {
-    boundary::type_ctx(type_)
+    (*type_checked("rc_type_ctx", type_.0)).ctx
 }
 
 /// The type's name.
@@ -190,7 +249,7 @@ pub unsafe extern "C" fn rc_type_ctx(type_: NonNull<rc_type>) -> *mut c_void {
 /// Fails: fatal for a pointer that is not a live type.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_name(type_: NonNull<rc_type>) -> *const c_char {
-    boundary::type_name(type_)
+    (*type_checked("rc_type_name", type_.0)).name
 }
 
 /// How many objects of the type live now.
@@ -198,7 +257,7 @@ pub unsafe extern "C" fn rc_type_name(type_: NonNull<rc_type>) -> *const c_char 
 /// Fails: fatal for a pointer that is not a live type.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_live(type_: NonNull<rc_type>) -> u64 {
-    boundary::type_live(type_)
+    (*type_checked("rc_type_live", type_.0)).live()
 }
 
 /// For use in a `traverse`: passes `reference` to `visit` under a name, which reports show as the name of
@@ -215,5 +274,40 @@ pub unsafe extern "C" fn rc_visit_named(
     name: *const c_char,
     index: usize,
 ) -> c_int {
-    boundary::visit_named(visit, visit_ctx, reference, name, index)
+    match visit {
+        Some(visit) if edges::is_own(visit) => edges::visit_named(reference, visit_ctx, name, index),
+        Some(visit) => judge::visit_named(visit, visit_ctx, reference, name, index),
+        None => report::fatal(format_args!("rc_visit_named: visit is null")),
+    }
+}
+
+macro_rules! same_place {
+    ($($field:ident)*) => {
+        $(const_assert_eq!(core::mem::offset_of!(RawField, $field), core::mem::offset_of!(rc_field, $field));)*
+    };
+}
+
+// Two structs of one layout: the header's, with the manual, and the engine's.
+same_place!(name slot place offset count stride payload_offset tag_offset tag_bytes length_offset length_bytes);
+same_place!(mask value pointer_mask);
+const_assert_eq!(size_of::<RawField>(), size_of::<rc_field>());
+
+/// A callback that is called with the type's ctx, as the engine keeps it: `TypeFlags::CTX` says what it is.
+unsafe fn without_ctx(function: rc_object_ctx_fn) -> rc_object_fn {
+    core::mem::transmute::<rc_object_ctx_fn, rc_object_fn>(function)
+}
+
+/// Why the callbacks of a spec are not those that its flags speak of.
+fn wrong_form(spec: &rc_type_spec) -> Option<&'static str> {
+    let plain =
+        spec.traverse.is_some() || spec.clear.is_some() || spec.finalize.is_some() || spec.destroy.is_some();
+    let with_ctx = spec.traverse_ctx.is_some()
+        || spec.clear_ctx.is_some()
+        || spec.finalize_ctx.is_some()
+        || spec.destroy_ctx.is_some();
+    match spec.flags & types::CTX != 0 {
+        true if plain => Some("with RC_TYPE_CTX the callbacks are traverse_ctx, clear_ctx, finalize_ctx and destroy_ctx; those without _ctx must be null"),
+        false if with_ctx => Some("a callback that takes ctx (traverse_ctx, clear_ctx, finalize_ctx, destroy_ctx) needs RC_TYPE_CTX in flags"),
+        _ => None,
+    }
 }
