@@ -105,9 +105,9 @@ pub struct Heap {
     pub starved: Starved,
     /// First of the heap's types.
     pub first_type: *mut Type,
-    /// Objects of ended types, made
+    /// Objects of ended types that were made.
     pub ended_allocated: u64,
-    /// and of these, ended by the collector.
+    /// Objects of ended types that the collector ended.
     pub ended_reclaimed: u64,
     /// See `life/external.rs`.
     pub external: ExternalBytes,
@@ -448,6 +448,6 @@ pub unsafe fn end(heap: *mut Heap) {
     range::give_heap_slot(heap);
 }
 
-/// The heap that a null heap parameter means, once made. `capi::boundary` makes and forgets it; a failing call on it
+/// The heap that a null heap parameter means, once made. `capi::heap` makes and forgets it; a failing call on it
 /// leaves its sentence for those who ask without a heap, too ([`Heap::set_error`]).
 pub static DEFAULT: core::sync::atomic::AtomicPtr<Heap> = core::sync::atomic::AtomicPtr::new(ptr::null_mut());

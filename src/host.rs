@@ -15,7 +15,7 @@
 //!
 //! | callback | may | enforced by |
 //! |---|---|---|
-//! | `traverse` | only visit | the heap is paused: rations are recalled and no type is quick, so allocation and the last release take the long way and find the phase; what else would change the heap asks for the phase (`only_looking` at the boundary) |
+//! | `traverse` | only visit | the heap is paused: rations are recalled and no type is quick, so allocation and the last release take the long way and find the phase; what else would change the heap asks for the phase (`Call::may_change` in `capi`) |
 //! | `write` of a dump or a text, `report` of `gc_verify` | only look | as for `traverse` |
 //! | `clear` | anything but collect | `clearing` is counted; a collection asked for is refused and counted |
 //! | `finalize`, `destroy`, weak callbacks, in a death by count | anything | |

@@ -27,7 +27,7 @@
 //! | [`inspect`] | what a heap holds and why |
 //! | [`dump`] | a heap at one moment, as a file |
 //! | [`auto`] | what is written and looked at without a call: plans, limits, signals |
-//! | [`capi`] | the exported functions, one file per header, and the boundary with every cast |
+//! | [`capi`] | the exported functions, one file per header: each is its manual, its checks, its call |
 //!
 //! Everything above `out` is the core, which works without what is below. The imports that go back:
 //!

@@ -77,11 +77,11 @@ typedef struct gc_generation_stats {
   rc_status last_status;
   /* Zero. */
   uint32_t reserved;
-  /* Nanoseconds of all pauses together, */
+  /* Nanoseconds of all pauses together. */
   uint64_t pause_ns_total;
-  /* of the longest, */
+  /* Nanoseconds of the longest pause. */
   uint64_t pause_ns_max;
-  /* and of the last. */
+  /* Nanoseconds of the last pause. */
   uint64_t pause_ns_last;
   /* How many pauses were how long. */
   uint64_t pauses[GC_PAUSE_BUCKETS];
@@ -93,7 +93,7 @@ typedef struct gc_stats {
   size_t struct_size;
   /* Objects that live now. */
   uint64_t live_objects;
-  /* Their bytes, with headers and rounding. */
+  /* Bytes of live objects, with headers and rounding. */
   uint64_t live_bytes;
   /* Bytes told by `rc_add_external_bytes` and `gc_add_external_bytes`. */
   uint64_t external_bytes;
@@ -311,23 +311,23 @@ RCGC_API void *gc_garbage_get(gc_heap *heap, size_t index);
  */
 RCGC_API void gc_garbage_clear(gc_heap *heap);
 
-/* A collection begins, */
+/* A collection begins. */
 #define GC_EVENT_START 1
-/* or has ended. */
+/* A collection has ended. */
 #define GC_EVENT_STOP 2
 
-/* Why a collection runs: the host asked, */
+/* A collection runs because the host asked. */
 #define GC_REASON_REQUEST 1
-/* a trigger was crossed, */
+/* A collection runs because a trigger was crossed. */
 #define GC_REASON_TRIGGER 2
-/* memory ran out, */
+/* A collection runs because memory ran out. */
 #define GC_REASON_EMERGENCY 3
-/* or the heap ends. */
+/* A collection runs because the heap ends. */
 #define GC_REASON_HEAP_END 4
 
-/* Generations. */
+/* A young collection: what was allocated since the last one. */
 #define GC_GENERATION_YOUNG 0
-/* As `GC_GENERATION_YOUNG`. */
+/* A full collection: all that is tracked, but for what is frozen. */
 #define GC_GENERATION_FULL 1
 
 /* What a callback is told of a collection. The library fills it. */
@@ -342,12 +342,11 @@ typedef struct gc_event {
   uint32_t generation;
   /* How it ended (at the stop). */
   rc_status status;
-  /* Tracked objects looked at, and ended, and brought back by finalizers and weak callbacks (at
-   * the stop). */
+  /* Tracked objects looked at (at the stop). */
   uint64_t examined;
-  /* As `examined`. */
+  /* Tracked objects ended (at the stop). */
   uint64_t reclaimed;
-  /* As `examined`. */
+  /* Tracked objects brought back by finalizers and weak callbacks (at the stop). */
   uint64_t resurrected;
   /* Nanoseconds it took (at the stop). */
   uint64_t duration_ns;

@@ -62,11 +62,11 @@ typedef struct gc_dump_options {
 typedef struct gc_dump_result {
   /* `sizeof(gc_dump_result)`. */
   size_t struct_size;
-  /* Objects in the dump, */
+  /* Objects in the dump; 0 with `GC_DUMP_FORK`. */
   uint64_t objects;
-  /* counted references between them or to other heaps, */
+  /* Counted references between them or to other heaps; 0 with `GC_DUMP_FORK`. */
   uint64_t edges;
-  /* bytes. All three 0 with `GC_DUMP_FORK`. */
+  /* Bytes of the dump; 0 with `GC_DUMP_FORK`. */
   uint64_t bytes;
   /* Nanoseconds that the heap stood still. */
   uint64_t duration_ns;

@@ -48,11 +48,12 @@ typedef struct gc_heap gc_heap;
  * take several times as long, all else as long as ever. */
 #define GC_CHECK_CHECKED 2
 
-/* Levels of the log: something the host must mend, */
+/* A line of the log about something that the host must mend. */
 #define GC_LOG_ERROR 1
-/* something that costs memory or time (objects left in a freed heap, a collection given up), */
+/* A line about something that costs memory or time: objects left in a freed heap, a collection
+ * given up. */
 #define GC_LOG_WARNING 2
-/* and what can be read with pleasure. */
+/* A line that asks for nothing: what was asked to be reported, and what has changed. */
 #define GC_LOG_INFO 3
 
 /* Takes one line of the log, without a newline. It must not call the library: what it asks for

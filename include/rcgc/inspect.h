@@ -173,27 +173,27 @@ RCGC_API rc_status gc_iter_end(gc_iter *RCGC_NONNULL iter);
 typedef struct gc_type_facts {
   /* `sizeof(gc_type_facts)` as the host was compiled. */
   size_t struct_size;
-  /* The type, */
+  /* The type. */
   rc_type *type;
-  /* its name, which lives as long as the type, */
+  /* The type's name, which lives as long as the type. */
   const char *name;
-  /* and the bytes of its struct. */
+  /* Bytes of the type's struct. */
   size_t size;
-  /* Objects that live now, */
+  /* Objects that live now. */
   uint64_t live;
-  /* and their bytes. */
+  /* Bytes of objects that live now. */
   uint64_t bytes;
   /* The most objects that lived at once; at most 4 KiB of objects more did. */
   uint64_t peak;
   /* The most bytes, as exactly. */
   uint64_t peak_bytes;
-  /* Objects made since the type was, */
+  /* Objects made since the type was. */
   uint64_t allocated;
-  /* and their bytes. */
+  /* Bytes of objects made since the type was. */
   uint64_t allocated_bytes;
-  /* Objects ended because their count said so, */
+  /* Objects that ended because their count said so. */
   uint64_t freed_by_count;
-  /* and by the collector. */
+  /* Objects that the collector ended. */
   uint64_t freed_by_collector;
 } gc_type_facts;
 
@@ -248,17 +248,17 @@ RCGC_API rc_status gc_most_common_types(gc_heap *heap, uint32_t order, gc_type_f
 typedef struct gc_growth {
   /* `sizeof(gc_growth)` as the host was compiled. */
   size_t struct_size;
-  /* The type, */
+  /* The type. */
   rc_type *type;
-  /* and its name. */
+  /* The type's name. */
   const char *name;
-  /* Objects that live now, */
+  /* Objects that live now. */
   uint64_t live;
-  /* and their bytes. */
+  /* Bytes of objects that live now. */
   uint64_t bytes;
-  /* How many objects that is more, */
+  /* How many objects more live than at the mark, or at the peak. */
   int64_t more;
-  /* and how many bytes. */
+  /* How many bytes more live than then. */
   int64_t more_bytes;
   /* Objects made since the mark, dead or alive. */
   uint64_t made;

@@ -55,11 +55,11 @@ typedef struct gc_hold_info {
   void *obj;
   /* The tag; null: none. */
   const char *tag;
-  /* The place; the file is null where none was given. */
+  /* The file of the place that took the reference; null: not given. */
   const char *file;
-  /* As `file`. */
+  /* The function that took the reference; null: not given. */
   const char *function;
-  /* As `file`. */
+  /* The line that took the reference; 0: not given. */
   uint32_t line;
   /* 0. */
   uint32_t reserved;
@@ -109,27 +109,27 @@ typedef struct gc_leak_result {
   uint32_t leaks;
   /* Runs that were measured. */
   uint32_t runs;
-  /* The least that one run left behind: objects, */
+  /* The fewest objects that one run left behind. */
   int64_t objects;
-  /* bytes, with external ones, */
+  /* The fewest bytes that one run left behind, with external ones. */
   int64_t bytes;
-  /* and references: the sum of all counts. */
+  /* The fewest references that one run left behind: by so much the sum of all counts rose. */
   int64_t references;
-  /* All runs together left behind so many objects, */
+  /* Objects that all runs together left behind. */
   int64_t objects_total;
-  /* bytes, */
+  /* Bytes that all runs together left behind. */
   int64_t bytes_total;
-  /* references. */
+  /* References that all runs together left behind. */
   int64_t references_total;
   /* The name of the type of most of the objects left, as long as the process lives; null when
    * none are. */
   const char *type_name;
-  /* The place that made most of them: null when it does not leak, when no place is known, and
-   * when the heap was profiled before. */
+  /* The file of the place that made most of them: null when it does not leak, when no place is
+   * known, and when the heap was profiled before. */
   const char *file;
-  /* As `file`. */
+  /* The function that made most of them; null: not known. */
   const char *function;
-  /* As `file`. */
+  /* The line that made most of them; 0: not known. */
   uint32_t line;
   /* 0. */
   uint32_t reserved;

@@ -21,9 +21,9 @@ RCGC_BEGIN_DECLS
 typedef struct gc_lines {
   /* The heap; null when it is not profiled. */
   gc_heap *heap;
-  /* The books at the mark before. */
+  /* Bytes that had been allocated at the mark before. */
   uint64_t allocated_bytes;
-  /* As `allocated_bytes`. */
+  /* Bytes that had been freed at the mark before. */
   uint64_t freed_bytes;
   /* Which profile that was. */
   uint64_t started_ns;
@@ -43,13 +43,13 @@ RCGC_API RCGC_MUST_USE gc_lines gc_lines_begin(gc_heap *heap, rc_site *RCGC_NONN
  */
 RCGC_API void gc_line(gc_lines *cursor, rc_site *RCGC_NONNULL site);
 
-/* Write the running totals, */
+/* Write the running totals. */
 #define GC_TEXT_TOTALS 1
-/* the sites, */
+/* Write the sites. */
 #define GC_TEXT_SITES 2
-/* the scopes, */
+/* Write the scopes. */
 #define GC_TEXT_SCOPES 4
-/* the line tables. */
+/* Write the line tables. */
 #define GC_TEXT_LINES 8
 /* Leave out lines whose live bytes did not grow. */
 #define GC_TEXT_GROWN 65536

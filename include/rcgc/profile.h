@@ -36,15 +36,15 @@ typedef struct rc_site {
  * goes on at full speed, and only what is sampled is known. */
 #define GC_PROFILE_STACKS 2
 
-/* How stacks are taken: by frame pointers where unwind tables were found to say the same, else
- * by these. Where libc cannot unwind (musl; a static program in which nothing else refers to
- * `backtrace`), by frame pointers, which the log and the dump say; */
+/* Stacks are taken by frame pointers where unwind tables were found to say the same, else by
+ * unwind tables. Where libc cannot unwind (musl; a static program in which nothing else refers
+ * to `backtrace`), by frame pointers, which the log and the dump say. */
 #define GC_STACKS_AUTO 0
-/* by frame pointers alone: functions that have none hide their callers; */
+/* Stacks are taken by frame pointers alone: functions that have none hide their callers. */
 #define GC_STACKS_POINTERS 1
-/* by unwind tables, some microseconds each; */
+/* Stacks are taken by unwind tables, some microseconds each. */
 #define GC_STACKS_UNWIND 2
-/* not at all: only the frames that the host tells. */
+/* Stacks are not taken: there are only the frames that the host gives. */
 #define GC_STACKS_NONE 3
 
 /* Tells the frames of an interpreter at a sample, the innermost first: puts the addresses of
@@ -86,19 +86,19 @@ typedef struct gc_profile_options {
 typedef struct gc_profile_stats {
   /* `sizeof(gc_profile_stats)` as the host was compiled. */
   size_t struct_size;
-  /* Objects that live, and their bytes, with headers and rounding. */
+  /* Objects that live. */
   uint64_t live_objects;
-  /* As `live_objects`. */
+  /* Bytes of objects that live, with headers and rounding. */
   uint64_t live_bytes;
   /* The most bytes that lived at once since the profile began, or since `gc_profile_reset_peak`. */
   uint64_t peak_bytes;
-  /* Objects made since it began, and their bytes. */
+  /* Objects made since it began. */
   uint64_t allocated_objects;
-  /* As `allocated_objects`. */
+  /* Bytes of objects made since it began, with headers and rounding. */
   uint64_t allocated_bytes;
-  /* Objects ended since it began, whenever they were made, and their bytes. */
+  /* Objects ended since it began, whenever they were made. */
   uint64_t freed_objects;
-  /* As `freed_objects`. */
+  /* Bytes of objects ended since it began. */
   uint64_t freed_bytes;
   /* The serial number of the object made last; the first one has 1. */
   uint64_t serial;
@@ -113,9 +113,9 @@ typedef struct gc_profile_stats {
   uint64_t own_bytes;
   /* Nanoseconds since it began. */
   uint64_t duration_ns;
-  /* Stacks that were taken, */
+  /* Stacks that were taken. */
   uint64_t samples;
-  /* and those for which there was no memory. */
+  /* Stacks for which there was no memory. */
   uint64_t lost_samples;
 } gc_profile_stats;
 
@@ -219,24 +219,24 @@ typedef struct gc_origin {
  */
 RCGC_API rc_status gc_object_site(void *RCGC_NONNULL obj, gc_origin *RCGC_NONNULL out_origin);
 
-/* One row for each site, */
+/* One row for each site. */
 #define GC_GROUP_SITE 0
-/* for each function, */
+/* One row for each function. Objects without a place are grouped by type. */
 #define GC_GROUP_FUNCTION 1
-/* for each file. Objects without a place are grouped by type. */
+/* One row for each file. Objects without a place are grouped by type. */
 #define GC_GROUP_FILE 2
 
-/* The order of rows, the greatest first: bytes that live, */
+/* Rows with the most live bytes come first. */
 #define GC_SORT_LIVE_BYTES 0
-/* objects that live, */
+/* Rows with the most live objects come first. */
 #define GC_SORT_LIVE_OBJECTS 1
-/* bytes of objects made, */
+/* Rows for which the most bytes were allocated come first. */
 #define GC_SORT_ALLOCATED_BYTES 2
-/* objects made, */
+/* Rows for which the most objects were made come first. */
 #define GC_SORT_ALLOCATED_OBJECTS 3
-/* the most bytes that lived at once, */
+/* Rows with the highest peak of live bytes come first. */
 #define GC_SORT_PEAK_BYTES 4
-/* objects that a collection found dead. */
+/* Rows of which collections found the most objects dead come first. */
 #define GC_SORT_RECLAIMED_OBJECTS 5
 
 /* Which rows are wanted. Start from `GC_SITE_QUERY_INIT`. In a pattern `*` stands for any text
@@ -286,24 +286,23 @@ typedef struct gc_site_stats {
   const char *function;
   /* The name of the type of what is made there; null when there are several. */
   const char *type_name;
-  /* Objects made, and their bytes, with headers and rounding. */
+  /* Objects made. */
   uint64_t allocated_objects;
-  /* As `allocated_objects`. */
+  /* Bytes of objects made, with headers and rounding. */
   uint64_t allocated_bytes;
-  /* Objects ended, and their bytes. */
+  /* Objects ended. */
   uint64_t freed_objects;
-  /* As `freed_objects`. */
+  /* Bytes of objects ended. */
   uint64_t freed_bytes;
   /* Of those ended, the ones that a collection found dead. */
   uint64_t reclaimed_objects;
-  /* Objects that live, and their bytes. */
+  /* Objects that live. */
   uint64_t live_objects;
-  /* As `live_objects`. */
+  /* Bytes of objects that live. */
   uint64_t live_bytes;
-  /* The most objects that lived at once, and the most bytes. Of a group the sum of its sites'
-   * peaks. */
+  /* The most objects that lived at once. Of a group the sum of its sites' peaks. */
   uint64_t peak_objects;
-  /* As `peak_objects`. */
+  /* The most bytes that lived at once. Of a group the sum of its sites' peaks. */
   uint64_t peak_bytes;
   /* Bytes that its live objects keep elsewhere, as told by `rc_add_external_bytes` since the
    * profile began. */
@@ -343,13 +342,13 @@ typedef struct gc_site_diff {
   const char *function;
   /* As in `gc_site_stats`. */
   const char *type_name;
-  /* Live bytes in the later snapshot, */
+  /* Live bytes in the later snapshot. */
   uint64_t live_bytes;
-  /* and how much more that is than in the earlier one. */
+  /* How many live bytes more there are than in the earlier one. */
   int64_t live_bytes_change;
-  /* Live objects in the later snapshot, */
+  /* Live objects in the later snapshot. */
   uint64_t live_objects;
-  /* and how many more that is. */
+  /* How many live objects more there are than in the earlier one. */
   int64_t live_objects_change;
   /* Objects made between the two. */
   uint64_t allocated_objects;
@@ -382,22 +381,21 @@ typedef struct gc_scope_stats {
   const char *name;
   /* How often it was entered; the numbers below are sums over all of these. */
   uint64_t entered;
-  /* Objects made inside, and their bytes, with headers and rounding. */
+  /* Objects made inside. */
   uint64_t allocated_objects;
-  /* As `allocated_objects`. */
+  /* Bytes of objects made inside, with headers and rounding. */
   uint64_t allocated_bytes;
-  /* Objects ended inside, wherever they were made, and their bytes. */
+  /* Objects ended inside, wherever they were made. */
   uint64_t freed_objects;
-  /* As `freed_objects`. */
+  /* Bytes of objects ended inside. */
   uint64_t freed_bytes;
   /* Bytes made less bytes ended. */
   int64_t net_bytes;
   /* How far live bytes rose inside over what they were at its beginning; the highest, not a sum. */
   uint64_t peak_bytes;
-  /* Objects made inside that were alive when it was left, what it kept released; and their
-   * bytes. */
+  /* Objects made inside that were alive when it was left, what it kept released. */
   uint64_t survivor_objects;
-  /* As `survivor_objects`. */
+  /* Bytes of these objects. */
   uint64_t survivor_bytes;
   /* Nanoseconds inside. */
   uint64_t duration_ns;

@@ -110,9 +110,9 @@ RCGC_API rc_status gc_query_objects(gc_query *RCGC_NONNULL query, uint32_t which
 typedef struct gc_step {
   /* `sizeof(gc_step)` as the host was compiled. */
   size_t struct_size;
-  /* The object, */
+  /* The object. */
   void *object;
-  /* and its type. */
+  /* The object's type. */
   rc_type *type;
   /* The name of the edge: of the declared field, what `rc_visit_named` was given, or "entry" of
    * a weak map. Null when it has none. It lives as long as the type. */
@@ -220,9 +220,9 @@ typedef struct gc_why {
   uint32_t reserved;
   /* References from outside to the holder. */
   int64_t holder_external;
-  /* Paths that were found, */
+  /* Paths that were found. */
   size_t paths;
-  /* and the steps of all of them. */
+  /* Steps of all paths together. */
   size_t steps;
 } gc_why;
 
@@ -233,13 +233,13 @@ typedef struct gc_why {
 typedef struct gc_path {
   /* `sizeof(gc_path)` as the host was compiled. */
   size_t struct_size;
-  /* Its first step among the steps of all paths, */
+  /* The number of its first step among the steps of all paths. */
   size_t first;
-  /* and how many it has. */
+  /* How many steps it has. */
   size_t length;
-  /* The object that it begins with */
+  /* The object that it begins with. */
   void *holder;
-  /* and how many references from outside lead to that. */
+  /* How many references from outside lead to the holder. */
   int64_t external;
 } gc_path;
 

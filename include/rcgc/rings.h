@@ -31,11 +31,11 @@ typedef struct gc_ring_shape {
   const char *shape;
   /* "Child.parent": the edge without which most of the rings would be none. It lives as long. */
   const char *weakest;
-  /* Rings, */
+  /* Rings of this shape. */
   uint64_t rings;
-  /* their objects, */
+  /* Objects in these rings. */
   uint64_t objects;
-  /* and bytes, in the heap and elsewhere. */
+  /* Bytes of these objects, in the heap and elsewhere. */
   uint64_t bytes;
   /* Objects of the largest ring. */
   uint64_t largest;

@@ -48,25 +48,26 @@ typedef struct gc_sample {
   size_t struct_size;
   /* Nanoseconds of the monotonic clock. */
   uint64_t time_ns;
-  /* The engine: objects that live, */
+  /* Objects that live. */
   uint64_t live_objects;
-  /* their bytes, with headers and rounding, */
+  /* Bytes of objects that live, with headers and rounding. */
   uint64_t live_bytes;
-  /* what they keep elsewhere, */
+  /* Bytes that objects keep elsewhere. */
   uint64_t external_bytes;
-  /* memory taken for objects. */
+  /* Bytes of memory taken for objects. */
   uint64_t heap_bytes;
-  /* The process: resident bytes, */
+  /* Resident bytes of the process. */
   uint64_t resident_bytes;
-  /* private ones, 0 without `GC_SERIES_PRIVATE`, */
+  /* Private bytes of the process; 0 without `GC_SERIES_PRIVATE`. */
   uint64_t private_bytes;
-  /* and its share where memory is shared, 0 without `GC_SERIES_PRIVATE`. */
+  /* The process's share of its memory, some of which other processes have too; 0 without
+   * `GC_SERIES_PRIVATE`. */
   uint64_t share_bytes;
-  /* Young collections so far, */
+  /* Young collections so far. */
   uint64_t young_runs;
-  /* full ones, */
+  /* Full collections so far. */
   uint64_t full_runs;
-  /* and the nanoseconds of all their pauses. */
+  /* Nanoseconds of all pauses so far. */
   uint64_t pause_ns_total;
   /* `GC_SAMPLE_STALE`. */
   uint32_t flags;
@@ -77,15 +78,15 @@ typedef struct gc_sample {
 /* An initialiser: all defaults. */
 #define GC_SAMPLE_INIT { sizeof(gc_sample), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
-/* What happened: a young collection ended, */
+/* A young collection ended. */
 #define GC_SERIES_YOUNG 1
-/* a full one ended, */
+/* A full collection ended. */
 #define GC_SERIES_FULL 2
-/* a named scope was entered, */
+/* A named scope was entered. */
 #define GC_SERIES_ENTER 3
-/* or left, */
+/* A named scope was left. */
 #define GC_SERIES_LEAVE 4
-/* a watch was set off. */
+/* A watch was set off. */
 #define GC_SERIES_WATCH 5
 
 /* One event. The library fills it. */
@@ -159,27 +160,27 @@ RCGC_API uint64_t gc_series_samples(gc_heap *heap, uint64_t from, gc_sample *out
 RCGC_API uint64_t gc_series_events(gc_heap *heap, uint64_t from, gc_series_event *out_rows,
                                    size_t room, size_t *out_written);
 
-/* What a watch looks at: bytes of live objects, */
+/* A watch looks at the bytes of live objects. */
 #define GC_WATCH_LIVE_BYTES 1
-/* live objects, */
+/* A watch looks at how many objects live. */
 #define GC_WATCH_LIVE_OBJECTS 2
-/* bytes that they keep elsewhere, */
+/* A watch looks at the bytes that objects keep elsewhere. */
 #define GC_WATCH_EXTERNAL_BYTES 3
-/* memory taken for objects, */
+/* A watch looks at the memory taken for objects, in bytes. */
 #define GC_WATCH_HEAP_BYTES 4
-/* resident bytes of the process, */
+/* A watch looks at the resident bytes of the process. */
 #define GC_WATCH_RESIDENT_BYTES 5
-/* nanoseconds of a pause, */
+/* A watch looks at the nanoseconds of a pause. */
 #define GC_WATCH_PAUSE_NS 6
-/* live objects of a type. */
+/* A watch looks at how many objects of a type live. */
 #define GC_WATCH_TYPE_OBJECTS 7
-/* What a watch does: write a line to the log, */
+/* A watch writes a line to the log. */
 #define GC_WATCH_LOG 0
-/* call a function, */
+/* A watch calls a function. */
 #define GC_WATCH_CALLBACK 1
-/* raise SIGTRAP, for a debugger, */
+/* A watch raises SIGTRAP, for a debugger. */
 #define GC_WATCH_TRAP 2
-/* write a dump. */
+/* A watch writes a dump. */
 #define GC_WATCH_DUMP 3
 
 /* Told that a watch was set off, with its number and what it looks at. It may do anything, also

@@ -24,17 +24,17 @@ typedef struct gc_stack_stats {
   uint32_t depth;
   /* The name of the type. */
   const char *type_name;
-  /* Samples that were taken, */
+  /* Samples that were taken. */
   uint64_t samples;
-  /* and those whose object lives. */
+  /* Samples whose object lives. */
   uint64_t live_samples;
-  /* Estimates since the profile began: objects made, */
+  /* An estimate of the objects made since the profile began. */
   uint64_t allocated_objects;
-  /* and their bytes, with headers and rounding. */
+  /* An estimate of the bytes of these, with headers and rounding. */
   uint64_t allocated_bytes;
-  /* Of these, what lives: objects, */
+  /* An estimate of the objects that live. */
   uint64_t live_objects;
-  /* and bytes. */
+  /* An estimate of the bytes that live. */
   uint64_t live_bytes;
   /* The standard deviation of `allocated_bytes`. */
   double deviation_bytes;

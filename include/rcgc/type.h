@@ -67,13 +67,14 @@ typedef void (*rc_object_ctx_fn)(void *obj, void *ctx);
 /* A member of type `rc_weak *` (may be null), which ends with its holder. */
 #define RC_SLOT_WEAK 4
 
-/* Where the slots of a field lie: one in the struct, */
+/* The slots of the field are one in the struct. */
 #define RC_PLACE_ONE 1
-/* a fixed array in the struct, */
+/* The slots of the field are a fixed array in the struct. */
 #define RC_PLACE_ARRAY 2
-/* the trailing array, */
+/* The slots of the field are the trailing array. */
 #define RC_PLACE_TAIL 3
-/* or a buffer that the host allocated, with its used length in the struct. */
+/* The slots of the field are a buffer that the host allocated, with its used length in the
+ * struct. */
 #define RC_PLACE_VECTOR 4
 
 /* One declared field: where owned references lie in the host's struct. Made by the `RC_FIELD`
@@ -140,13 +141,13 @@ typedef struct rc_type_spec {
   rc_object_fn destroy;
   /* The host's; `rc_type_ctx` gives it back, and callbacks are given it with `RC_TYPE_CTX`. */
   void *ctx;
-  /* With `RC_TYPE_CTX`: what `traverse` is for other types, */
+  /* With `RC_TYPE_CTX`: what `traverse` is for other types. */
   rc_traverse_ctx_fn traverse_ctx;
-  /* what `clear` is, */
+  /* With `RC_TYPE_CTX`: what `clear` is for other types. */
   rc_object_ctx_fn clear_ctx;
-  /* what `finalize` is, */
+  /* With `RC_TYPE_CTX`: what `finalize` is for other types. */
   rc_object_ctx_fn finalize_ctx;
-  /* and what `destroy` is. */
+  /* With `RC_TYPE_CTX`: what `destroy` is for other types. */
   rc_object_ctx_fn destroy_ctx;
 } rc_type_spec;
 

@@ -35,9 +35,9 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 const ASIDE_BYTES: usize = 4 << 20;
 /// Rows of a table in a text.
 const TEXT_ROWS: usize = 50;
-/// The most bytes between two samples of stacks,
+/// The most bytes between two samples of stacks.
 const STACKS_MEAN_MAX: u64 = 1 << 40;
-/// and milliseconds between two samples of the series.
+/// The most milliseconds between two samples of the series.
 const SERIES_MS_MAX: u64 = 1 << 30;
 /// The variable.
 const VARIABLE: &CStr = c"RCGC_PROFILE";

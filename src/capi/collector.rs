@@ -74,11 +74,11 @@ pub struct gc_generation_stats {
     pub last_status: rc_status,
     /// Zero.
     pub reserved: u32,
-    /// Nanoseconds of all pauses together,
+    /// Nanoseconds of all pauses together.
     pub pause_ns_total: u64,
-    /// of the longest,
+    /// Nanoseconds of the longest pause.
     pub pause_ns_max: u64,
-    /// and of the last.
+    /// Nanoseconds of the last pause.
     pub pause_ns_last: u64,
     /// How many pauses were how long.
     pub pauses: [u64; GC_PAUSE_BUCKETS],
@@ -92,7 +92,7 @@ pub struct gc_stats {
     pub struct_size: usize,
     /// Objects that live now.
     pub live_objects: u64,
-    /// Their bytes, with headers and rounding.
+    /// Bytes of live objects, with headers and rounding.
     pub live_bytes: u64,
     /// Bytes told by `rc_add_external_bytes` and `gc_add_external_bytes`.
     pub external_bytes: u64,

@@ -82,23 +82,23 @@ pub unsafe extern "C" fn gc_garbage_clear(heap: *mut gc_heap) {
     }
 }
 
-/// A collection begins,
+/// A collection begins.
 pub const GC_EVENT_START: u32 = 1;
-/// or has ended.
+/// A collection has ended.
 pub const GC_EVENT_STOP: u32 = 2;
 
-/// Why a collection runs: the host asked,
+/// A collection runs because the host asked.
 pub const GC_REASON_REQUEST: u32 = 1;
-/// a trigger was crossed,
+/// A collection runs because a trigger was crossed.
 pub const GC_REASON_TRIGGER: u32 = 2;
-/// memory ran out,
+/// A collection runs because memory ran out.
 pub const GC_REASON_EMERGENCY: u32 = 3;
-/// or the heap ends.
+/// A collection runs because the heap ends.
 pub const GC_REASON_HEAP_END: u32 = 4;
 
-/// Generations.
+/// A young collection: what was allocated since the last one.
 pub const GC_GENERATION_YOUNG: u32 = 0;
-/// As `GC_GENERATION_YOUNG`.
+/// A full collection: all that is tracked, but for what is frozen.
 pub const GC_GENERATION_FULL: u32 = 1;
 
 /// What a callback is told of a collection. The library fills it.
@@ -115,11 +115,11 @@ pub struct gc_event {
     pub generation: u32,
     /// How it ended (at the stop).
     pub status: rc_status,
-    /// Tracked objects looked at, and ended, and brought back by finalizers and weak callbacks (at the stop).
+    /// Tracked objects looked at (at the stop).
     pub examined: u64,
-    /// As `examined`.
+    /// Tracked objects ended (at the stop).
     pub reclaimed: u64,
-    /// As `examined`.
+    /// Tracked objects brought back by finalizers and weak callbacks (at the stop).
     pub resurrected: u64,
     /// Nanoseconds it took (at the stop).
     pub duration_ns: u64,

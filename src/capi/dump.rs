@@ -61,11 +61,11 @@ pub struct gc_dump_options {
 pub struct gc_dump_result {
     /// `sizeof(gc_dump_result)`.
     pub struct_size: usize,
-    /// Objects in the dump,
+    /// Objects in the dump; 0 with `GC_DUMP_FORK`.
     pub objects: u64,
-    /// counted references between them or to other heaps,
+    /// Counted references between them or to other heaps; 0 with `GC_DUMP_FORK`.
     pub edges: u64,
-    /// bytes. All three 0 with `GC_DUMP_FORK`.
+    /// Bytes of the dump; 0 with `GC_DUMP_FORK`.
     pub bytes: u64,
     /// Nanoseconds that the heap stood still.
     pub duration_ns: u64,

@@ -45,11 +45,11 @@ pub const GC_CHECK_FAST: u32 = 1;
 /// named: which object, which field, why. Collections take several times as long, all else as long as ever.
 pub const GC_CHECK_CHECKED: u32 = 2;
 
-/// Levels of the log: something the host must mend,
+/// A line of the log about something that the host must mend.
 pub const GC_LOG_ERROR: u32 = 1;
-/// something that costs memory or time (objects left in a freed heap, a collection given up),
+/// A line about something that costs memory or time: objects left in a freed heap, a collection given up.
 pub const GC_LOG_WARNING: u32 = 2;
-/// and what can be read with pleasure.
+/// A line that asks for nothing: what was asked to be reported, and what has changed.
 pub const GC_LOG_INFO: u32 = 3;
 
 /// Takes one line of the log, without a newline. It must not call the library: what it asks for may be refused, or be what

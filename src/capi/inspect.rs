@@ -206,27 +206,27 @@ pub unsafe extern "C" fn gc_iter_end(iter: NonNull<gc_iter>) -> rc_status {
 pub struct gc_type_facts {
     /// `sizeof(gc_type_facts)` as the host was compiled.
     pub struct_size: usize,
-    /// The type,
+    /// The type.
     pub type_: *mut rc_type,
-    /// its name, which lives as long as the type,
+    /// The type's name, which lives as long as the type.
     pub name: *const c_char,
-    /// and the bytes of its struct.
+    /// Bytes of the type's struct.
     pub size: usize,
-    /// Objects that live now,
+    /// Objects that live now.
     pub live: u64,
-    /// and their bytes.
+    /// Bytes of objects that live now.
     pub bytes: u64,
     /// The most objects that lived at once; at most 4 KiB of objects more did.
     pub peak: u64,
     /// The most bytes, as exactly.
     pub peak_bytes: u64,
-    /// Objects made since the type was,
+    /// Objects made since the type was.
     pub allocated: u64,
-    /// and their bytes.
+    /// Bytes of objects made since the type was.
     pub allocated_bytes: u64,
-    /// Objects ended because their count said so,
+    /// Objects that ended because their count said so.
     pub freed_by_count: u64,
-    /// and by the collector.
+    /// Objects that the collector ended.
     pub freed_by_collector: u64,
 }
 
@@ -301,17 +301,17 @@ pub const GC_SINCE_PEAK: u32 = 1;
 pub struct gc_growth {
     /// `sizeof(gc_growth)` as the host was compiled.
     pub struct_size: usize,
-    /// The type,
+    /// The type.
     pub type_: *mut rc_type,
-    /// and its name.
+    /// The type's name.
     pub name: *const c_char,
-    /// Objects that live now,
+    /// Objects that live now.
     pub live: u64,
-    /// and their bytes.
+    /// Bytes of objects that live now.
     pub bytes: u64,
-    /// How many objects that is more,
+    /// How many objects more live than at the mark, or at the peak.
     pub more: i64,
-    /// and how many bytes.
+    /// How many bytes more live than then.
     pub more_bytes: i64,
     /// Objects made since the mark, dead or alive.
     pub made: u64,

@@ -89,11 +89,11 @@ pub struct gc_hold_info {
     pub obj: *mut c_void,
     /// The tag; null: none.
     pub tag: *const c_char,
-    /// The place; the file is null where none was given.
+    /// The file of the place that took the reference; null: not given.
     pub file: *const c_char,
-    /// As `file`.
+    /// The function that took the reference; null: not given.
     pub function: *const c_char,
-    /// As `file`.
+    /// The line that took the reference; 0: not given.
     pub line: u32,
     /// 0.
     pub reserved: u32,
@@ -161,26 +161,26 @@ pub struct gc_leak_result {
     pub leaks: u32,
     /// Runs that were measured.
     pub runs: u32,
-    /// The least that one run left behind: objects,
+    /// The fewest objects that one run left behind.
     pub objects: i64,
-    /// bytes, with external ones,
+    /// The fewest bytes that one run left behind, with external ones.
     pub bytes: i64,
-    /// and references: the sum of all counts.
+    /// The fewest references that one run left behind: by so much the sum of all counts rose.
     pub references: i64,
-    /// All runs together left behind so many objects,
+    /// Objects that all runs together left behind.
     pub objects_total: i64,
-    /// bytes,
+    /// Bytes that all runs together left behind.
     pub bytes_total: i64,
-    /// references.
+    /// References that all runs together left behind.
     pub references_total: i64,
     /// The name of the type of most of the objects left, as long as the process lives; null when none are.
     pub type_name: *const c_char,
-    /// The place that made most of them: null when it does not leak, when no place is known, and when the heap was
-    /// profiled before.
+    /// The file of the place that made most of them: null when it does not leak, when no place is known, and when the
+    /// heap was profiled before.
     pub file: *const c_char,
-    /// As `file`.
+    /// The function that made most of them; null: not known.
     pub function: *const c_char,
-    /// As `file`.
+    /// The line that made most of them; 0: not known.
     pub line: u32,
     /// 0.
     pub reserved: u32,

@@ -25,9 +25,9 @@ use static_assertions::const_assert_eq;
 pub struct gc_lines {
     /// The heap; null when it is not profiled.
     pub heap: *mut gc_heap,
-    /// The books at the mark before.
+    /// Bytes that had been allocated at the mark before.
     pub allocated_bytes: u64,
-    /// As `allocated_bytes`.
+    /// Bytes that had been freed at the mark before.
     pub freed_bytes: u64,
     /// Which profile that was.
     pub started_ns: u64,
@@ -69,13 +69,13 @@ pub unsafe extern "C" fn gc_line(cursor: *mut gc_lines, site: NonNull<rc_site>) 
     }
 }
 
-/// Write the running totals,
+/// Write the running totals.
 pub const GC_TEXT_TOTALS: u32 = 1;
-/// the sites,
+/// Write the sites.
 pub const GC_TEXT_SITES: u32 = 2;
-/// the scopes,
+/// Write the scopes.
 pub const GC_TEXT_SCOPES: u32 = 4;
-/// the line tables.
+/// Write the line tables.
 pub const GC_TEXT_LINES: u32 = 8;
 /// Leave out lines whose live bytes did not grow.
 pub const GC_TEXT_GROWN: u32 = 65536;

@@ -1,8 +1,11 @@
-//! The exported functions: one file per header, in the order of the headers. They hold the manual, and no
-//! logic: each calls its namesake in [`boundary`], which has every cast and every check of what the host
-//! passed.
+//! The exported functions, one file per header: each is its manual, its checks, its call. A header whose file would be
+//! too long has a second one (`crates/headers/src/areas.rs`); helpers that are no exports stand at a file's end.
 //!
-//! | file | header |
+//! [`boundary`] has what all of them share: how a call says what is wrong, structs that begin with their size, the checked
+//! pointers to heaps and types; `rows` the arrays that the library fills. Casts between the host's types and the engine's
+//! are here and nowhere else.
+//!
+//! | file | header, in the order of `rcgc.h` |
 //! |---|---|
 //! | `status` | `rcgc/status.h` |
 //! | `heap` | `rcgc/heap.h` |

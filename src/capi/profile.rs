@@ -41,15 +41,15 @@ pub const GC_PROFILE_SITES: u32 = 1;
 /// only what is sampled is known.
 pub const GC_PROFILE_STACKS: u32 = 2;
 
-/// How stacks are taken: by frame pointers where unwind tables were found to say the same, else by these. Where libc
+/// Stacks are taken by frame pointers where unwind tables were found to say the same, else by unwind tables. Where libc
 /// cannot unwind (musl; a static program in which nothing else refers to `backtrace`), by frame pointers, which the log
-/// and the dump say;
+/// and the dump say.
 pub const GC_STACKS_AUTO: u32 = 0;
-/// by frame pointers alone: functions that have none hide their callers;
+/// Stacks are taken by frame pointers alone: functions that have none hide their callers.
 pub const GC_STACKS_POINTERS: u32 = 1;
-/// by unwind tables, some microseconds each;
+/// Stacks are taken by unwind tables, some microseconds each.
 pub const GC_STACKS_UNWIND: u32 = 2;
-/// not at all: only the frames that the host tells.
+/// Stacks are not taken: there are only the frames that the host gives.
 pub const GC_STACKS_NONE: u32 = 3;
 
 /// Tells the frames of an interpreter at a sample, the innermost first: puts the addresses of their descriptors into
@@ -89,19 +89,19 @@ pub struct gc_profile_options {
 pub struct gc_profile_stats {
     /// `sizeof(gc_profile_stats)` as the host was compiled.
     pub struct_size: usize,
-    /// Objects that live, and their bytes, with headers and rounding.
+    /// Objects that live.
     pub live_objects: u64,
-    /// As `live_objects`.
+    /// Bytes of objects that live, with headers and rounding.
     pub live_bytes: u64,
     /// The most bytes that lived at once since the profile began, or since `gc_profile_reset_peak`.
     pub peak_bytes: u64,
-    /// Objects made since it began, and their bytes.
+    /// Objects made since it began.
     pub allocated_objects: u64,
-    /// As `allocated_objects`.
+    /// Bytes of objects made since it began, with headers and rounding.
     pub allocated_bytes: u64,
-    /// Objects ended since it began, whenever they were made, and their bytes.
+    /// Objects ended since it began, whenever they were made.
     pub freed_objects: u64,
-    /// As `freed_objects`.
+    /// Bytes of objects ended since it began.
     pub freed_bytes: u64,
     /// The serial number of the object made last; the first one has 1.
     pub serial: u64,
@@ -115,9 +115,9 @@ pub struct gc_profile_stats {
     pub own_bytes: u64,
     /// Nanoseconds since it began.
     pub duration_ns: u64,
-    /// Stacks that were taken,
+    /// Stacks that were taken.
     pub samples: u64,
-    /// and those for which there was no memory.
+    /// Stacks for which there was no memory.
     pub lost_samples: u64,
 }
 

@@ -14,24 +14,24 @@ use crate::profile::query::{self, Group, Query, Row, Sort};
 use core::ffi::{c_char, c_void};
 use static_assertions::const_assert_eq;
 
-/// One row for each site,
+/// One row for each site.
 pub const GC_GROUP_SITE: u32 = 0;
-/// for each function,
+/// One row for each function. Objects without a place are grouped by type.
 pub const GC_GROUP_FUNCTION: u32 = 1;
-/// for each file. Objects without a place are grouped by type.
+/// One row for each file. Objects without a place are grouped by type.
 pub const GC_GROUP_FILE: u32 = 2;
 
-/// The order of rows, the greatest first: bytes that live,
+/// Rows with the most live bytes come first.
 pub const GC_SORT_LIVE_BYTES: u32 = 0;
-/// objects that live,
+/// Rows with the most live objects come first.
 pub const GC_SORT_LIVE_OBJECTS: u32 = 1;
-/// bytes of objects made,
+/// Rows for which the most bytes were allocated come first.
 pub const GC_SORT_ALLOCATED_BYTES: u32 = 2;
-/// objects made,
+/// Rows for which the most objects were made come first.
 pub const GC_SORT_ALLOCATED_OBJECTS: u32 = 3;
-/// the most bytes that lived at once,
+/// Rows with the highest peak of live bytes come first.
 pub const GC_SORT_PEAK_BYTES: u32 = 4;
-/// objects that a collection found dead.
+/// Rows of which collections found the most objects dead come first.
 pub const GC_SORT_RECLAIMED_OBJECTS: u32 = 5;
 
 /// Which rows are wanted. Start from `GC_SITE_QUERY_INIT`. In a pattern `*` stands for any text and `?` for any
@@ -80,23 +80,23 @@ pub struct gc_site_stats {
     pub function: *const c_char,
     /// The name of the type of what is made there; null when there are several.
     pub type_name: *const c_char,
-    /// Objects made, and their bytes, with headers and rounding.
+    /// Objects made.
     pub allocated_objects: u64,
-    /// As `allocated_objects`.
+    /// Bytes of objects made, with headers and rounding.
     pub allocated_bytes: u64,
-    /// Objects ended, and their bytes.
+    /// Objects ended.
     pub freed_objects: u64,
-    /// As `freed_objects`.
+    /// Bytes of objects ended.
     pub freed_bytes: u64,
     /// Of those ended, the ones that a collection found dead.
     pub reclaimed_objects: u64,
-    /// Objects that live, and their bytes.
+    /// Objects that live.
     pub live_objects: u64,
-    /// As `live_objects`.
+    /// Bytes of objects that live.
     pub live_bytes: u64,
-    /// The most objects that lived at once, and the most bytes. Of a group the sum of its sites' peaks.
+    /// The most objects that lived at once. Of a group the sum of its sites' peaks.
     pub peak_objects: u64,
-    /// As `peak_objects`.
+    /// The most bytes that lived at once. Of a group the sum of its sites' peaks.
     pub peak_bytes: u64,
     /// Bytes that its live objects keep elsewhere, as told by `rc_add_external_bytes` since the profile began.
     pub external_bytes: i64,
@@ -145,13 +145,13 @@ pub struct gc_site_diff {
     pub function: *const c_char,
     /// As in `gc_site_stats`.
     pub type_name: *const c_char,
-    /// Live bytes in the later snapshot,
+    /// Live bytes in the later snapshot.
     pub live_bytes: u64,
-    /// and how much more that is than in the earlier one.
+    /// How many live bytes more there are than in the earlier one.
     pub live_bytes_change: i64,
-    /// Live objects in the later snapshot,
+    /// Live objects in the later snapshot.
     pub live_objects: u64,
-    /// and how many more that is.
+    /// How many live objects more there are than in the earlier one.
     pub live_objects_change: i64,
     /// Objects made between the two.
     pub allocated_objects: u64,
@@ -191,21 +191,21 @@ pub struct gc_scope_stats {
     pub name: *const c_char,
     /// How often it was entered; the numbers below are sums over all of these.
     pub entered: u64,
-    /// Objects made inside, and their bytes, with headers and rounding.
+    /// Objects made inside.
     pub allocated_objects: u64,
-    /// As `allocated_objects`.
+    /// Bytes of objects made inside, with headers and rounding.
     pub allocated_bytes: u64,
-    /// Objects ended inside, wherever they were made, and their bytes.
+    /// Objects ended inside, wherever they were made.
     pub freed_objects: u64,
-    /// As `freed_objects`.
+    /// Bytes of objects ended inside.
     pub freed_bytes: u64,
     /// Bytes made less bytes ended.
     pub net_bytes: i64,
     /// How far live bytes rose inside over what they were at its beginning; the highest, not a sum.
     pub peak_bytes: u64,
-    /// Objects made inside that were alive when it was left, what it kept released; and their bytes.
+    /// Objects made inside that were alive when it was left, what it kept released.
     pub survivor_objects: u64,
-    /// As `survivor_objects`.
+    /// Bytes of these objects.
     pub survivor_bytes: u64,
     /// Nanoseconds inside.
     pub duration_ns: u64,

@@ -177,9 +177,9 @@ pub unsafe extern "C" fn gc_query_objects(
 pub struct gc_step {
     /// `sizeof(gc_step)` as the host was compiled.
     pub struct_size: usize,
-    /// The object,
+    /// The object.
     pub object: *mut c_void,
-    /// and its type.
+    /// The object's type.
     pub type_: *mut rc_type,
     /// The name of the edge: of the declared field, what `rc_visit_named` was given, or "entry" of a weak map. Null
     /// when it has none. It lives as long as the type.

@@ -54,9 +54,9 @@ pub struct gc_why {
     pub reserved: u32,
     /// References from outside to the holder.
     pub holder_external: i64,
-    /// Paths that were found,
+    /// Paths that were found.
     pub paths: usize,
-    /// and the steps of all of them.
+    /// Steps of all paths together.
     pub steps: usize,
 }
 
@@ -66,13 +66,13 @@ pub struct gc_why {
 pub struct gc_path {
     /// `sizeof(gc_path)` as the host was compiled.
     pub struct_size: usize,
-    /// Its first step among the steps of all paths,
+    /// The number of its first step among the steps of all paths.
     pub first: usize,
-    /// and how many it has.
+    /// How many steps it has.
     pub length: usize,
-    /// The object that it begins with
+    /// The object that it begins with.
     pub holder: *mut c_void,
-    /// and how many references from outside lead to that.
+    /// How many references from outside lead to the holder.
     pub external: i64,
 }
 

@@ -32,11 +32,11 @@ pub struct gc_ring_shape {
     pub shape: *const c_char,
     /// "Child.parent": the edge without which most of the rings would be none. It lives as long.
     pub weakest: *const c_char,
-    /// Rings,
+    /// Rings of this shape.
     pub rings: u64,
-    /// their objects,
+    /// Objects in these rings.
     pub objects: u64,
-    /// and bytes, in the heap and elsewhere.
+    /// Bytes of these objects, in the heap and elsewhere.
     pub bytes: u64,
     /// Objects of the largest ring.
     pub largest: u64,

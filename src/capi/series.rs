@@ -47,25 +47,25 @@ pub struct gc_sample {
     pub struct_size: usize,
     /// Nanoseconds of the monotonic clock.
     pub time_ns: u64,
-    /// The engine: objects that live,
+    /// Objects that live.
     pub live_objects: u64,
-    /// their bytes, with headers and rounding,
+    /// Bytes of objects that live, with headers and rounding.
     pub live_bytes: u64,
-    /// what they keep elsewhere,
+    /// Bytes that objects keep elsewhere.
     pub external_bytes: u64,
-    /// memory taken for objects.
+    /// Bytes of memory taken for objects.
     pub heap_bytes: u64,
-    /// The process: resident bytes,
+    /// Resident bytes of the process.
     pub resident_bytes: u64,
-    /// private ones, 0 without `GC_SERIES_PRIVATE`,
+    /// Private bytes of the process; 0 without `GC_SERIES_PRIVATE`.
     pub private_bytes: u64,
-    /// and its share where memory is shared, 0 without `GC_SERIES_PRIVATE`.
+    /// The process's share of its memory, some of which other processes have too; 0 without `GC_SERIES_PRIVATE`.
     pub share_bytes: u64,
-    /// Young collections so far,
+    /// Young collections so far.
     pub young_runs: u64,
-    /// full ones,
+    /// Full collections so far.
     pub full_runs: u64,
-    /// and the nanoseconds of all their pauses.
+    /// Nanoseconds of all pauses so far.
     pub pause_ns_total: u64,
     /// `GC_SAMPLE_STALE`.
     pub flags: u32,
@@ -73,15 +73,15 @@ pub struct gc_sample {
     pub reserved: u32,
 }
 
-/// What happened: a young collection ended,
+/// A young collection ended.
 pub const GC_SERIES_YOUNG: u32 = 1;
-/// a full one ended,
+/// A full collection ended.
 pub const GC_SERIES_FULL: u32 = 2;
-/// a named scope was entered,
+/// A named scope was entered.
 pub const GC_SERIES_ENTER: u32 = 3;
-/// or left,
+/// A named scope was left.
 pub const GC_SERIES_LEAVE: u32 = 4;
-/// a watch was set off.
+/// A watch was set off.
 pub const GC_SERIES_WATCH: u32 = 5;
 
 /// One event. The library fills it.
@@ -202,28 +202,28 @@ pub unsafe extern "C" fn gc_series_events(
     })
 }
 
-/// What a watch looks at: bytes of live objects,
+/// A watch looks at the bytes of live objects.
 pub const GC_WATCH_LIVE_BYTES: u32 = 1;
-/// live objects,
+/// A watch looks at how many objects live.
 pub const GC_WATCH_LIVE_OBJECTS: u32 = 2;
-/// bytes that they keep elsewhere,
+/// A watch looks at the bytes that objects keep elsewhere.
 pub const GC_WATCH_EXTERNAL_BYTES: u32 = 3;
-/// memory taken for objects,
+/// A watch looks at the memory taken for objects, in bytes.
 pub const GC_WATCH_HEAP_BYTES: u32 = 4;
-/// resident bytes of the process,
+/// A watch looks at the resident bytes of the process.
 pub const GC_WATCH_RESIDENT_BYTES: u32 = 5;
-/// nanoseconds of a pause,
+/// A watch looks at the nanoseconds of a pause.
 pub const GC_WATCH_PAUSE_NS: u32 = 6;
-/// live objects of a type.
+/// A watch looks at how many objects of a type live.
 pub const GC_WATCH_TYPE_OBJECTS: u32 = 7;
 
-/// What a watch does: write a line to the log,
+/// A watch writes a line to the log.
 pub const GC_WATCH_LOG: u32 = 0;
-/// call a function,
+/// A watch calls a function.
 pub const GC_WATCH_CALLBACK: u32 = 1;
-/// raise SIGTRAP, for a debugger,
+/// A watch raises SIGTRAP, for a debugger.
 pub const GC_WATCH_TRAP: u32 = 2;
-/// write a dump.
+/// A watch writes a dump.
 pub const GC_WATCH_DUMP: u32 = 3;
 
 /// Told that a watch was set off, with its number and what it looks at. It may do anything, also end the watch, but another

@@ -27,17 +27,17 @@ pub struct gc_stack_stats {
     pub depth: u32,
     /// The name of the type.
     pub type_name: *const c_char,
-    /// Samples that were taken,
+    /// Samples that were taken.
     pub samples: u64,
-    /// and those whose object lives.
+    /// Samples whose object lives.
     pub live_samples: u64,
-    /// Estimates since the profile began: objects made,
+    /// An estimate of the objects made since the profile began.
     pub allocated_objects: u64,
-    /// and their bytes, with headers and rounding.
+    /// An estimate of the bytes of these, with headers and rounding.
     pub allocated_bytes: u64,
-    /// Of these, what lives: objects,
+    /// An estimate of the objects that live.
     pub live_objects: u64,
-    /// and bytes.
+    /// An estimate of the bytes that live.
     pub live_bytes: u64,
     /// The standard deviation of `allocated_bytes`.
     pub deviation_bytes: f64,

@@ -66,13 +66,13 @@ pub const RC_SLOT_VARIANT: u32 = 3;
 /// A member of type `rc_weak *` (may be null), which ends with its holder.
 pub const RC_SLOT_WEAK: u32 = 4;
 
-/// Where the slots of a field lie: one in the struct,
+/// The slots of the field are one in the struct.
 pub const RC_PLACE_ONE: u32 = 1;
-/// a fixed array in the struct,
+/// The slots of the field are a fixed array in the struct.
 pub const RC_PLACE_ARRAY: u32 = 2;
-/// the trailing array,
+/// The slots of the field are the trailing array.
 pub const RC_PLACE_TAIL: u32 = 3;
-/// or a buffer that the host allocated, with its used length in the struct.
+/// The slots of the field are a buffer that the host allocated, with its used length in the struct.
 pub const RC_PLACE_VECTOR: u32 = 4;
 
 /// One declared field: where owned references lie in the host's struct. Made by the `RC_FIELD` macros; the
@@ -142,13 +142,13 @@ pub struct rc_type_spec {
     pub destroy: rc_object_fn,
     /// The host's; `rc_type_ctx` gives it back, and callbacks are given it with `RC_TYPE_CTX`.
     pub ctx: *mut c_void,
-    /// With `RC_TYPE_CTX`: what `traverse` is for other types,
+    /// With `RC_TYPE_CTX`: what `traverse` is for other types.
     pub traverse_ctx: rc_traverse_ctx_fn,
-    /// what `clear` is,
+    /// With `RC_TYPE_CTX`: what `clear` is for other types.
     pub clear_ctx: rc_object_ctx_fn,
-    /// what `finalize` is,
+    /// With `RC_TYPE_CTX`: what `finalize` is for other types.
     pub finalize_ctx: rc_object_ctx_fn,
-    /// and what `destroy` is.
+    /// With `RC_TYPE_CTX`: what `destroy` is for other types.
     pub destroy_ctx: rc_object_ctx_fn,
 }
 

@@ -133,9 +133,9 @@ pub struct Judge {
     source: *mut c_void,
     /// Some object of the set refers to one that is not in it.
     pub outer: bool,
-    /// Objects in the set,
+    /// Objects in the set.
     examined: u64,
-    /// and of these, keys of weak maps that are not tracked.
+    /// Keys of weak maps in the set that are not tracked.
     keys: u64,
     /// Objects of it that live.
     pub marked: u64,

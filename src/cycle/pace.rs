@@ -79,12 +79,12 @@ pub const FULL_SLACK: u64 = 4 * YOUNG_BYTES;
 pub const GROWTH: f64 = 1.0;
 /// Largest growth accepted.
 pub const GROWTH_MAX: f64 = 100.0;
-/// The least distance to a full collection, so that a heap on the edge of it does not look at every
-/// allocation: a part of the slack,
+/// The least distance to a full collection is this part of the slack, so that a heap on the edge of it does not look at
+/// every allocation.
 const BUDGET_PART: u64 = 1024;
-/// at least so much
+/// The least distance to a full collection is at least this.
 const BUDGET_LEAST: u64 = if cfg!(feature = "check") { 16 } else { 1 << 10 };
-/// and at most so much.
+/// The least distance to a full collection is at most this.
 const BUDGET_MIN: u64 = YOUNG_BYTES / 256;
 /// The budget when no collection may run now: when to ask again.
 const BUDGET_WAIT: u64 = YOUNG_BYTES / 4;

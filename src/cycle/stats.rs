@@ -48,11 +48,11 @@ pub struct GenerationStats {
     pub refused: u64,
     /// How the last one ended.
     pub last_status: Status,
-    /// All pauses together,
+    /// Nanoseconds of all pauses together.
     pub pause_ns_total: u64,
-    /// the longest,
+    /// Nanoseconds of the longest pause.
     pub pause_ns_max: u64,
-    /// the last.
+    /// Nanoseconds of the last pause.
     pub pause_ns_last: u64,
     /// How many were how long.
     pub pauses: [u64; PAUSE_BUCKETS],

@@ -13,11 +13,11 @@ const SEGMENT_GRANULES_SHIFT: u32 = (SEGMENT_BYTES / GRANULE_BYTES).trailing_zer
 /// between two edges, and the compiler cannot know that it does not write to the judge.
 #[derive(Clone, Copy)]
 pub struct Table {
-    /// First byte of the heap's first segment,
+    /// First byte of the heap's first segment.
     base: usize,
-    /// granules from there to the end of its last one,
+    /// Granules from there to the end of its last segment.
     granules: usize,
-    /// and the working count of the first of them.
+    /// The working count of the first granule.
     work: *mut u16,
     /// Entry of the first segment.
     segments: *const Segment,

@@ -11,27 +11,27 @@ use core::ffi::c_char;
 /// The numbers of one type.
 #[derive(Clone, Copy)]
 pub struct Census {
-    /// The type,
+    /// The type.
     pub kind: *mut Type,
-    /// its name,
+    /// The type's name.
     pub name: *const c_char,
-    /// and the bytes of its struct.
+    /// Bytes of the type's struct.
     pub size: usize,
-    /// Objects that live,
+    /// Objects that live.
     pub live: u64,
-    /// their bytes,
+    /// Bytes of objects that live.
     pub bytes: u64,
-    /// the most that ever lived,
+    /// The most objects that ever lived.
     pub peak: u64,
-    /// and the most bytes.
+    /// The most bytes that ever lived.
     pub peak_bytes: u64,
-    /// Objects made,
+    /// Objects made.
     pub allocated: u64,
-    /// and their bytes.
+    /// Bytes of objects made.
     pub allocated_bytes: u64,
-    /// Objects ended by their count,
+    /// Objects ended by their count.
     pub freed_by_count: u64,
-    /// and by the collector.
+    /// Objects ended by the collector.
     pub freed_by_collector: u64,
 }
 

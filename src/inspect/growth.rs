@@ -50,11 +50,11 @@ pub enum Since {
 pub struct Growth {
     /// The type.
     pub kind: *mut Type,
-    /// Objects that live now,
+    /// Objects that live now.
     pub live: u64,
-    /// their bytes,
+    /// Bytes of objects that live now.
     pub bytes: u64,
-    /// and how many more than what the comparison is with.
+    /// How many objects more live than what the comparison is with.
     pub more: i64,
     /// As `more`, in bytes.
     pub more_bytes: i64,

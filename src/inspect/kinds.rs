@@ -12,11 +12,11 @@ use core::ptr;
 /// One kind.
 #[derive(Clone, Copy)]
 pub struct Kind {
-    /// The type of the objects that the edges come from,
+    /// The type of the objects that the edges come from.
     pub from: *mut Type,
-    /// their name; null: none,
+    /// The edges' name; null: none.
     pub name: *const c_char,
-    /// and the type of those they lead to.
+    /// The type of the objects that the edges lead to.
     pub to: *mut Type,
 }
 

@@ -59,9 +59,9 @@ struct Guilty {
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Window {
-    /// Where its numbers begin in `Lint::numbers`,
+    /// Where its numbers begin in `Lint::numbers`.
     first: usize,
-    /// and how many there are.
+    /// How many numbers it has.
     count: usize,
     /// The type of the dying object; null: none. It lives at least as long as that.
     kind: *mut Type,
@@ -91,9 +91,9 @@ struct Number {
     /// Null: it has ended.
     kind: *mut Type,
     serial: u64,
-    /// Objects that had ended before,
+    /// Objects that had ended before.
     freed: u64,
-    /// and been made.
+    /// Objects that had been made before.
     made: u64,
     /// Objects that edges led to.
     led_to: u64,

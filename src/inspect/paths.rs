@@ -23,13 +23,13 @@ pub type PredicateFn = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
 /// One object of a path, and the edge to the next.
 #[derive(Clone, Copy)]
 pub struct Step {
-    /// The object,
+    /// The object.
     pub object: *mut c_void,
-    /// its type,
+    /// The object's type.
     pub kind: *mut Type,
-    /// the edge's name; null: it has none, or this is the end,
+    /// The edge's name; null: it has none, or this is the end.
     pub name: *const c_char,
-    /// and its index; [`NO_INDEX`]: none.
+    /// The edge's index; [`NO_INDEX`]: none.
     pub index: usize,
 }
 
@@ -219,9 +219,9 @@ pub struct Path {
     pub first: usize,
     /// Its steps.
     pub length: usize,
-    /// Where it begins,
+    /// Where it begins.
     pub holder: *mut c_void,
-    /// and how many references from outside lead there.
+    /// How many references from outside lead to its beginning.
     pub external: i64,
 }
 

@@ -20,9 +20,9 @@ use rcgc_format::graph::NONE;
 pub struct Retained {
     /// By place: the place of the immediate dominator.
     idom: Array<u32>,
-    /// By place: bytes retained, 0 for what is not reached
+    /// By place: bytes retained; 0 for what is not reached.
     bytes: Array<u64>,
-    /// and objects.
+    /// By place: objects retained; 0 for what is not reached.
     objects: Array<u32>,
 }
 

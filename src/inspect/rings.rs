@@ -40,11 +40,11 @@ pub struct Shape {
     text: usize,
     /// "Child.parent", the edge whose weakening breaks most; as `text`.
     weakest: usize,
-    /// Rings,
+    /// Rings of this shape.
     pub rings: u64,
-    /// their objects,
+    /// Objects in these rings.
     pub objects: u64,
-    /// and bytes, in the heap and elsewhere.
+    /// Bytes of these objects, in the heap and elsewhere.
     pub bytes: u64,
     /// Objects of the largest ring.
     pub largest: u64,
@@ -52,9 +52,9 @@ pub struct Shape {
     pub breaks: u64,
     /// An object of one of them.
     pub example: *mut c_void,
-    /// First of its kinds in the list of all shapes' kinds,
+    /// Number of its first kind in the list of all shapes' kinds.
     kinds: usize,
-    /// and how many.
+    /// How many kinds it has.
     kind_count: usize,
 }
 
@@ -62,9 +62,9 @@ pub struct Shape {
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
 struct Trial {
-    /// Rings that it breaks,
+    /// Rings that it breaks.
     broken: u64,
-    /// and objects that are on no ring then.
+    /// Objects that are on no ring then.
     freed: u64,
 }
 
@@ -145,23 +145,23 @@ struct Inner {
 struct Finder<'a> {
     query: &'a Query,
     component: Array<u32>,
-    /// Places by component,
+    /// Places in the order of their components.
     members: Array<u32>,
-    /// where those of a component begin, one more than there are,
+    /// Where the members of each component begin, and the end of the last.
     starts: Array<u32>,
-    /// and the number of each place among those of its component.
+    /// By place: its number among those of its component.
     number: Array<u32>,
     kinds: Kinds,
-    /// Of the ring under examination: the edges of each member begin here,
+    /// Where the edges of each member of the ring under examination begin.
     edge_starts: Array<u32>,
     edges: Rows<Inner>,
-    /// how many edges each member has left to it in a trial,
+    /// How many edges each member of that ring has left to it in a trial.
     degree: Array<u32>,
-    /// and members to be taken away.
+    /// Members of that ring that are to be taken away.
     queue: Array<u32>,
-    /// The last ring that had a kind + 1, by kind,
+    /// By kind: the last ring that had it, + 1.
     seen: Array<u32>,
-    /// the kinds of the ring,
+    /// The kinds of the ring under examination.
     ring_kinds: Array<u32>,
     shapes: Shapes,
     by_kinds: Index,

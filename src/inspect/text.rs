@@ -96,11 +96,11 @@ impl Display for FromOutside {
 
 /// An edge as it is written everywhere: `Type.name[index]`.
 pub struct EdgeText {
-    /// Of this type,
+    /// The name of the type that the edge comes from.
     pub kind: *const c_char,
-    /// the edge's name; null: unknown,
+    /// The edge's name; null: unknown.
     pub name: *const c_char,
-    /// and its index.
+    /// The edge's index.
     pub index: usize,
 }
 

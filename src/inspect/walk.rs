@@ -90,15 +90,15 @@ pub struct Filter {
     pub kind: *mut Type,
     /// Its serial number, by which it is told from one that took its place.
     pub kind_serial: u64,
-    /// Only those with all of these traits
+    /// Only objects with all of these traits.
     pub with: Traits,
-    /// and none of these.
+    /// Only objects with none of these traits.
     pub without: Traits,
     /// Serial of the growth mark that they are newer than; 0: of any age.
     pub mark_serial: u64,
-    /// The least serial number that a profile has given them,
+    /// The least serial number that a profile has given them.
     pub serial_min: u64,
-    /// and the greatest; both 0: any, or none.
+    /// The greatest serial number that a profile has given them; 0: any number, or none.
     pub serial_max: u64,
 }
 

@@ -21,11 +21,11 @@ use core::ffi::{c_char, c_void, CStr};
 pub struct Learned {
     text: usize,
     weakest: usize,
-    /// Rings that were judged dead,
+    /// Rings that were judged dead.
     pub rings: u64,
-    /// their objects,
+    /// Objects in these rings.
     pub objects: u64,
-    /// and bytes.
+    /// Bytes of these objects.
     pub bytes: u64,
     /// Objects of the largest ring.
     pub largest: u64,

@@ -52,11 +52,11 @@ pub const WORK_SEGMENTS: usize = HUGE_PAGE_BYTES / (SEGMENT_BYTES / GRANULE_BYTE
 pub struct Pool {
     /// First slot; slot 0 is never handed out.
     pub base: *mut u8,
-    /// Bytes reserved,
+    /// Bytes reserved.
     pub size: usize,
-    /// committed,
+    /// Bytes committed.
     pub committed: usize,
-    /// handed out.
+    /// Bytes handed out.
     pub used: usize,
     /// First of the slots given back, which their owner links.
     pub free: *mut u8,
@@ -150,9 +150,9 @@ const POOL_STEP_BYTES: usize = 64 << 10;
 
 /// Where things are. Copied nowhere: there is one, [`RANGE`].
 pub struct Range {
-    /// The reservation,
+    /// First byte of the reservation.
     base: *mut u8,
-    /// and its bytes.
+    /// Bytes of the reservation.
     bytes: usize,
     /// First byte of the objects.
     pub objects: usize,

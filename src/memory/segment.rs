@@ -394,9 +394,9 @@ struct Walk {
     space: *mut Space,
     /// About where the next one stands.
     place: usize,
-    /// The next one has this number or a greater one,
+    /// The next one has this number or a greater one.
     next: u32,
-    /// and one less than this.
+    /// The next one has a smaller number than this.
     end: u32,
 }
 

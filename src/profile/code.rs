@@ -19,9 +19,9 @@ const GONE_MAX: usize = 1024;
 /// A piece of a program or library that holds code.
 #[derive(Clone, Copy)]
 pub struct Mapping {
-    /// Its first address,
+    /// Its first address.
     pub start: usize,
-    /// and the one behind its last.
+    /// The address behind its last.
     pub end: usize,
     /// Where it lies in its file.
     pub offset: u64,

@@ -63,9 +63,9 @@ pub struct Options {
 /// One stack: its frames lie in [`Samples::frames`].
 #[derive(Clone, Copy)]
 pub struct StackEntry {
-    /// The first of its frames,
+    /// Number of its first frame.
     pub start: usize,
-    /// and how many.
+    /// How many frames it has.
     pub len: u32,
     hash: u32,
 }
@@ -82,13 +82,13 @@ pub struct Bucket {
     /// The number of the type's bucket before + 1; 0: none.
     before: u32,
     hash: u32,
-    /// Samples taken,
+    /// Samples taken.
     pub samples: u64,
-    /// and those whose object lives.
+    /// Samples whose object lives.
     pub live_samples: u64,
-    /// Estimates, in units of 2^-20 objects,
+    /// An estimate of the objects made, in units of 2^-20 objects.
     pub objects: u64,
-    /// and of bytes.
+    /// An estimate of the bytes made.
     pub bytes: u64,
     /// The same of what lives.
     pub live_objects: u64,

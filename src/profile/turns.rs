@@ -11,9 +11,9 @@ use super::measure::Flow;
 use crate::base::list::List;
 use core::ptr;
 
-/// Turns at which the list is looked through for the first time,
+/// Turns at which the list is looked through for the first time.
 const TURNS_FIRST: usize = if cfg!(feature = "check") { 8 } else { 256 };
-/// and the most that are kept.
+/// The most turns that are kept.
 const TURNS_MAX: usize = if cfg!(feature = "check") { 64 } else { 64 << 10 };
 
 /// A turn: from a serial number to that of the next.

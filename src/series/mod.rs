@@ -44,11 +44,11 @@ pub const SAMPLES: u32 = 4096;
 pub struct Sample {
     /// Nanoseconds of the monotonic clock.
     pub time_ns: u64,
-    /// Objects that live,
+    /// Objects that live.
     pub live_objects: u64,
-    /// their bytes,
+    /// Bytes of objects that live.
     pub live_bytes: u64,
-    /// and the bytes that they keep elsewhere.
+    /// Bytes that these keep elsewhere.
     pub external_bytes: u64,
     /// Memory that the heap has taken for objects.
     pub heap_bytes: u64,
@@ -58,11 +58,11 @@ pub struct Sample {
     pub private_bytes: u64,
     /// Its proportional share; 0: not asked for.
     pub share_bytes: u64,
-    /// Young collections so far,
+    /// Young collections so far.
     pub young_runs: u64,
-    /// full ones,
+    /// Full collections so far.
     pub full_runs: u64,
-    /// and nanoseconds of all their pauses.
+    /// Nanoseconds of all pauses so far.
     pub pause_ns_total: u64,
     /// [`STALE`].
     pub flags: u32,
@@ -76,9 +76,9 @@ pub enum What {
     Young = 1,
     /// A full one ended.
     Full = 2,
-    /// A named scope was entered,
+    /// A named scope was entered.
     Enter = 3,
-    /// or left.
+    /// A named scope was left.
     Leave = 4,
     /// A watch was set off.
     Watch = 5,

@@ -54,9 +54,9 @@ pub struct Spec {
     pub tail_size: usize,
     /// `RC_TYPE_*`.
     pub flags: u32,
-    /// The fields,
+    /// The fields.
     pub fields: *const RawField,
-    /// how many.
+    /// How many fields there are.
     pub field_count: usize,
     /// See `rc_type_spec`. With [`CTX`] this and all that follow are the members whose names end in `_ctx`.
     pub traverse: Option<TraverseFn>,

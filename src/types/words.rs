@@ -27,13 +27,13 @@ pub struct Word {
     pub word: u32,
     /// Where the aligned word lies that has the tag.
     pub tag: u32,
-    /// Bits of the tag,
+    /// Bits of the tag.
     pub mask: u64,
-    /// how far they are from the low end,
+    /// How far the tag is from the low end.
     pub shift: u64,
-    /// the least tag that makes a reference,
+    /// The least tag that makes a reference.
     pub least: u64,
-    /// and which of the 64 from there on do.
+    /// Which of the 64 tags from the least on make one.
     pub set: u64,
     /// Bits of the word that are the pointer.
     pub pointer_mask: u64,

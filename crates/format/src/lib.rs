@@ -83,9 +83,9 @@ pub mod heap_key {
     pub const ALLOCATED: u64 = 7;
     pub const FREED: u64 = 8;
     pub const RECLAIMED: u64 = 9;
-    /// Eight keys from here on, of full collections;
+    /// The first of eight keys about full collections.
     pub const FULL: u64 = 10;
-    /// eight keys from here on, of young ones.
+    /// The first of eight keys about young collections.
     pub const YOUNG: u64 = 20;
     pub const BASE: u64 = 30;
     pub const NUMBER: u64 = 31;
