@@ -285,7 +285,7 @@ unsafe fn tick_from_thread(arg: *mut c_void) {
     }
     let mut now = Sample::default();
     read_meters(&*series, &mut now);
-    let _guard = lock::SERIES.lock();
+    let Some(_guard) = lock::SERIES.lock_between_forks() else { return };
     let last = (*series).last;
     // The heap's thread has taken one meanwhile.
     if last.time_ns > now.time_ns {

@@ -66,6 +66,22 @@ impl Lock {
         unsafe { libc::pthread_mutex_lock(self.0.get()) };
         LockGuard(Some(self))
     }
+
+    /// As [`Lock::lock`], for a thread of the library's own: nothing while somebody forks. That one may wait for this
+    /// thread, in a handler of the host that ends a series, with all locks closed.
+    pub fn lock_between_forks(&self) -> Option<LockGuard<'_>> {
+        loop {
+            if STATE.load(Ordering::Relaxed) == FORKING {
+                return None;
+            }
+            // SAFETY: as in lock.
+            if unsafe { libc::pthread_mutex_trylock(self.0.get()) } == 0 {
+                return Some(LockGuard(Some(self)));
+            }
+            // SAFETY: no preconditions.
+            unsafe { libc::sched_yield() };
+        }
+    }
 }
 
 impl Drop for LockGuard<'_> {
@@ -93,8 +109,11 @@ static STATE: AtomicU32 = AtomicU32::new(UNWATCHED);
 static FORKER: AtomicUsize = AtomicUsize::new(0);
 /// How many forks it is in the middle of: a handler of the host's may fork.
 static FORKS: AtomicU32 = AtomicU32::new(0);
-/// How many forks lie between this process and the one that the library was loaded in.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
+/// What [`process`] gives: above, how many forks lie between this process and the one that the library was loaded in,
+/// below, the system's number of it.
+static PROCESS: AtomicU64 = AtomicU64::new(0);
+/// The system's number of the process that forks, until it has forked.
+static PARENT: AtomicU32 = AtomicU32::new(0);
 
 extern "C" {
     // Not in the libc crate for Linux.
@@ -106,10 +125,41 @@ extern "C" {
 }
 
 /// A number of this process that no process before it in the line of forks has: the system may give a child the number
-/// of one that ended, and in a namespace of its own every first process has 1.
+/// of one that ended, and in a namespace of its own every first process has 1. It is the same all the life of the
+/// process: a handler of the host that runs in a child before the library's finds it as it stays.
 pub fn process() -> u64 {
+    let own = own_number();
+    let mut seen = PROCESS.load(Ordering::Relaxed);
+    // ORDER: relaxed: the word is all there is, and it changes at most once in a process.
+    while seen as u32 != own {
+        match PROCESS.compare_exchange(seen, next_process(seen, own), Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return next_process(seen, own),
+            Err(other) => seen = other,
+        }
+    }
+    seen
+}
+
+fn next_process(before: u64, own: u32) -> u64 {
+    ((before >> 32) + 1) << 32 | own as u64
+}
+
+fn own_number() -> u32 {
     // SAFETY: getpid has no preconditions.
-    (GENERATION.load(Ordering::Relaxed) as u64) << 32 | unsafe { libc::getpid() } as u64
+    unsafe { libc::getpid() as u32 }
+}
+
+/// In a forked child: it is another process, even where the system gave it the number of its parent, as the first of a
+/// new namespace.
+fn note_child() {
+    let own = own_number();
+    let seen = PROCESS.load(Ordering::Relaxed);
+    if seen as u32 == own && PARENT.load(Ordering::Relaxed) == own {
+        PROCESS.store(next_process(seen, own), Ordering::Relaxed);
+    } else {
+        process();
+    }
+    PARENT.store(0, Ordering::Relaxed);
 }
 
 fn this_thread() -> usize {
@@ -135,9 +185,8 @@ fn goes_through() -> bool {
 /// child that was forked meanwhile does not wait for a thread that it does not have. It may register them twice, which
 /// [`FORKS`] bears.
 fn register() {
-    static BUSY: AtomicU64 = AtomicU64::new(0);
-    // SAFETY: getpid has no preconditions.
-    let me = unsafe { libc::getpid() } as u64;
+    static BUSY: AtomicU32 = AtomicU32::new(0);
+    let me = own_number();
     loop {
         let seen = BUSY.load(Ordering::Relaxed);
         if seen == me {
@@ -161,6 +210,8 @@ fn register() {
 }
 
 extern "C" fn before_fork() {
+    process();
+    PARENT.store(own_number(), Ordering::Relaxed);
     if is_forking() {
         FORKS.fetch_add(1, Ordering::Relaxed);
         return;
@@ -186,21 +237,22 @@ fn is_over() -> bool {
 }
 
 extern "C" fn after_in_parent() {
-    if is_over() {
-        for lock in ALL.iter().rev() {
-            // SAFETY: this thread closed it in before_fork.
-            unsafe { libc::pthread_mutex_unlock(lock.0.get()) };
-        }
-    }
+    PARENT.store(0, Ordering::Relaxed);
+    open_all();
 }
 
 extern "C" fn after_in_child() {
-    GENERATION.fetch_add(1, Ordering::Relaxed);
+    note_child();
+    open_all();
+}
+
+/// Opened in both processes, not made anew in the child: a handler of the host that ran there before may have begun a
+/// thread, which waits for one.
+fn open_all() {
     if is_over() {
-        for lock in ALL {
-            // Made anew, since the parent's threads that wait for it are not here.
-            // SAFETY: the process has one thread, which holds the lock.
-            unsafe { lock.0.get().write(libc::PTHREAD_MUTEX_INITIALIZER) };
+        for lock in ALL.iter().rev() {
+            // SAFETY: this thread closed it in before_fork, in this process or as the one it was forked from.
+            unsafe { libc::pthread_mutex_unlock(lock.0.get()) };
         }
     }
 }

@@ -142,10 +142,7 @@ impl Ticker {
     /// # Safety
     /// - As [`Ticker::start`].
     pub unsafe fn stop(ticker: *mut Ticker) {
-        // By the pid alone: the generation rises within a child, after handlers of the host that may have begun this one.
-        if (*ticker).process as u32 != lock::process() as u32
-            || !(*ticker).running.swap(false, Ordering::Relaxed)
-        {
+        if (*ticker).process != lock::process() || !(*ticker).running.swap(false, Ordering::Relaxed) {
             return;
         }
         let _errno = errno::keep();
