@@ -891,6 +891,28 @@ static void dump_while_releasing(void *type) {
   (void)gc_dump(rc_heap_of(obj), &options, NULL);
 }
 
+/* Types of one heap, and an object of each that alone keeps one of another heap. */
+static rc_type *type_in_dump;
+
+static void dump_while_releasing_elsewhere(void *type_of_keeper) {
+  Node *keeper = rc_new(type_of_keeper), *kept = rc_new(type_in_dump);
+  keeper->a = kept;
+  gc_dump_options options = GC_DUMP_OPTIONS_INIT;
+  options.write = write_that_releases, options.write_ctx = keeper;
+  (void)gc_dump(rc_heap_of(kept), &options, NULL);
+}
+
+static void sinks_that_release_elsewhere(void) {
+  gc_heap *heap = graph_heap("still"), *other = graph_heap("other");
+  type_in_dump = graph_declared(heap);
+  rc_type *keepers[] = {graph_declared(other), graph_callback(other), graph_mixed(other), graph_watched(other)};
+  for (size_t i = 0; i < RC_COUNT_OF(keepers); i++) {
+    CHECK_FATAL(dump_while_releasing_elsewhere, keepers[i], "Declared", "write of a dump");
+  }
+  gc_heap_free(other);
+  gc_heap_free(heap);
+}
+
 static void sinks_that_change_the_heap(void) {
   gc_heap *heap = graph_heap("still");
   rc_type *type = graph_declared(heap);
@@ -953,6 +975,7 @@ static const check_test tests[] = {
     CHECK_TEST(nothing_changes),
     CHECK_TEST(inside_callbacks),
     CHECK_TEST(sinks_that_change_the_heap),
+    CHECK_TEST(sinks_that_release_elsewhere),
     CHECK_TEST(wrong_options),
 };
 
