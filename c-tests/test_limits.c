@@ -360,6 +360,46 @@ static void one_goes_and_one_comes(void) {
   full_heap_end(&full);
 }
 
+/* A hub refers to one object by many fields, and that back by one, the only edge that breaks the ring: the last kind of
+ * the shape, which is tried among 16 kinds, and is not among 17. */
+typedef struct Hub {
+  void *out[17];
+} Hub;
+
+static void kinds_of_a_ring(void) {
+  static const char *const names[] = {"o00", "o01", "o02", "o03", "o04", "o05", "o06", "o07",
+                                      "o08", "o09", "o10", "o11", "o12", "o13", "o14", "o15"};
+  for (size_t kinds = 16; kinds <= 17; kinds++) {
+    gc_heap *heap = graph_heap("shapes");
+    graph_policy(heap, GC_POLICY_NEVER);
+    rc_field fields[17];
+    for (size_t i = 0; i < kinds - 1; i++) {
+      fields[i] = (rc_field)RC_FIELD(Hub, out[0]);
+      fields[i].name = names[i], fields[i].offset = i * sizeof(void *);
+    }
+    rc_type_spec spec = RC_TYPE_SPEC_INIT;
+    spec.name = "Hub", spec.size = sizeof(Hub), spec.fields = fields, spec.field_count = kinds - 1;
+    rc_type *hubs = NULL, *nodes = graph_declared(heap);
+    REQUIRE(rc_type_new(heap, &spec, &hubs) == RC_OK);
+    Hub *hub = rc_new(hubs);
+    Node *node = rc_new(nodes);
+    for (size_t i = 0; i < kinds - 1; i++) hub->out[i] = rc_newref(node);
+    node->a = (Node *)hub;
+    rc_decref(node);
+    gc_query *query = NULL;
+    REQUIRE(gc_query_begin(heap, &query) == RC_OK);
+    gc_ring_shape row = {0};
+    row.struct_size = sizeof row;
+    size_t count = 0;
+    CHECK_EQ(gc_cycles(query, &row, 1, &count), RC_OK);
+    CHECK_EQ(count, 1);
+    CHECK_EQ(row.breaks, kinds == 16);
+    CHECK_EQ(gc_query_end(query), RC_OK);
+    CHECK_EQ(gc_collect(heap), 2);
+    CHECK_EQ(gc_heap_free(heap), 0);
+  }
+}
+
 static const check_test tests[] = {
     CHECK_TEST(refused_again_and_again),
     CHECK_TEST(what_is_dropped_is_found_at_once),
@@ -377,5 +417,6 @@ static const check_test tests[] = {
     CHECK_TEST(stacks_of_scopes),
     CHECK_TEST(fields),
     CHECK_TEST(masks_of_a_word),
+    CHECK_TEST(kinds_of_a_ring),
 };
 CHECK_MAIN(tests)
