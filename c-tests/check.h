@@ -256,7 +256,9 @@ CHECK_FN bool check_run_one(const check_test *test) {
 CHECK_FN int check_run(const check_test *tests, size_t count, int argc, char **argv) {
   unsigned passed = 0, failed = 0;
   for (size_t i = 0; i < count; i++) {
-    if (argc > 1 && !strstr(tests[i].name, argv[1])) continue;
+    bool asked_for = argc < 2;
+    for (int name = 1; name < argc; name++) asked_for = asked_for || strstr(tests[i].name, argv[name]);
+    if (!asked_for) continue;
     bool ok = check_run_one(&tests[i]);
     printf("%s %s\n", ok ? "ok    " : "FAILED", tests[i].name);
     fflush(stdout);

@@ -27,9 +27,14 @@ CLOSING = re.compile(r"^(\d+) passed, (\d+) failed\s*$", re.M)
 
 # Tests that cannot run there, and why.
 NOT_WITH_MUSL = {"test_scope_stacks": "musl has no swapcontext"}
-NOT_UNDER_QEMU = {"test_fork": "it forks among running threads, where qemu-user itself stops"}
-# qemu-user keeps a note of every page, also of those that are only reserved.
+# Those of which only some cases run there, the cases, and why.
+PARTLY_UNDER_QEMU = {
+    "test_fork": (["handlers_of", "samples_of", "descriptors_are", "nothing_of", "a_child_may"],
+                  "threads that fork: qemu-user's own assertions fail in the child (qemu_plugin_vcpu_init_hook)"),
+}
+# qemu-user keeps a note of every page, also of those that are only reserved: a range of the usual size takes minutes.
 QEMU = {"RCGC_RANGE_BYTES": "4G"}
+UNDER_QEMU = ["prlimit", "--as=12000000000", "qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
 
 passed = failed = 0
 
@@ -80,7 +85,7 @@ def has_target(triple):
     return True
 
 
-def c_tests(title, compiler, library, flags, without, before=(), env=None, static=()):
+def c_tests(title, compiler, library, flags, without, before=(), env=None, static=(), partly=None):
     """Builds and runs the C tests. What stands between the library and libc needs a libc that is shared."""
     def go(source):
         name = source.stem
@@ -93,7 +98,8 @@ def c_tests(title, compiler, library, flags, without, before=(), env=None, stati
                          "-pthread", "-o", program)
         if not good:
             return name, said
-        good, said = run(*before, program, env={"RCGC_TEST_SMALL": "1", **(env or {})})
+        cases = (partly or {}).get(name, ([], ""))[0]
+        good, said = run(*before, program, *cases, env={"RCGC_TEST_SMALL": "1", **(env or {})})
         closing = CLOSING.findall(said)
         return name, "" if good and closing and closing[-1][1] == "0" else said
 
@@ -103,6 +109,8 @@ def c_tests(title, compiler, library, flags, without, before=(), env=None, stati
         for source in sources:
             if source.stem in without:
                 skip(f"{title}: {source.stem}: {without[source.stem]}")
+            if source.stem in (partly or {}):
+                skip(f"{title}: {source.stem}: {partly[source.stem][1]}")
         for name, error in pool.map(go, [source for source in sources if source.stem not in without]):
             report(f"{title}: {name}", error)
 
@@ -189,8 +197,8 @@ def aarch64():
                    "--target-dir", CARGO, folder):
         return
     for name, flags in [("inline", []), ("exported", ["-DRCGC_NO_INLINE"])][: 2 if FULL else 1]:
-        c_tests(f"{triple}, {name}", compiler, folder / "librcgc.a", flags, NOT_UNDER_QEMU,
-                before=["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"], env=QEMU)
+        c_tests(f"{triple}, {name}", compiler, folder / "librcgc.a", flags, {}, before=UNDER_QEMU, env=QEMU,
+                partly=PARTLY_UNDER_QEMU)
 
 
 def main():

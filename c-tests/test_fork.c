@@ -427,7 +427,7 @@ static void a_child_may_ask_for_its_own(void) {
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(handlers_of_the_host_may_use_the_library), /* first: the library has registered none yet */
+    CHECK_TEST(handlers_of_the_host_may_use_the_library),
     CHECK_TEST(no_lock_is_closed_in_a_child),
     CHECK_TEST(many_threads_fork),
     CHECK_TEST(samples_of_a_child_are_its_own),
