@@ -667,8 +667,10 @@ static void open_beside_many_that_come_and_go(void) {
   gc_profile_stats stats = GC_PROFILE_STATS_INIT;
   CHECK_EQ(gc_profile_get(heap, &stats), RC_OK);
   CHECK(stats.own_bytes < (4 << 20));
-  /* Exact as long as turns are not taken together, which small limits of the checking level force. */
-  if (!check_env("RCGC_TEST_CHECKED")) CHECK_EQ(whole.survivor_objects, 2);
+  /* Exact as long as turns are not taken together: beyond 65,536 of them, or the small limit of the checking level. */
+  bool together = 2 * n > 65536 || check_env("RCGC_TEST_CHECKED");
+  if (!together) CHECK_EQ(whole.survivor_objects, 2);
+  else CHECK(whole.survivor_objects >= 2 && whole.survivor_objects <= n);
   rc_decref(seen[0]), rc_decref(seen[1]);
   finish();
 }
