@@ -297,7 +297,7 @@ impl Ending {
         self.kind = object::type_of(obj);
         self.high = header::high_word(obj);
         // What dies may lie in another heap than what let go of it.
-        if (*(*self.kind).heap).phase == Phase::Judging {
+        if (*(*self.kind).heap).phase() == Phase::Judging {
             released_in_traverse(obj, self.kind);
         }
         if (*self.kind).flags.contains(TypeFlags::QUICK) && self.high & header::CARE_FLAGS == 0 {
