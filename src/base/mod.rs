@@ -5,6 +5,7 @@
 //! | `environment` | variables of the environment |
 //! | `index` | numbers of entries by their hashes |
 //! | `list` | a growing array |
+//! | `sort` | rows in order |
 //! | `string` | texts that are kept |
 //! | `report` | log lines, fatal lines, errors in words |
 //!
@@ -14,6 +15,7 @@ pub mod environment;
 pub mod index;
 pub mod list;
 pub mod report;
+pub mod sort;
 pub mod string;
 
 /// Holds a condition of a `# Safety` section, where it can be checked: in unit tests and in builds with the feature `check`,

@@ -6,6 +6,7 @@ use super::rows::put_all;
 use super::scope::rc_scope_mark;
 use super::status::*;
 use crate::base::list::List;
+use crate::base::sort;
 use crate::heap::Heap as gc_heap;
 use crate::host::Pin;
 use crate::profile::book::AGE_BUCKETS;
@@ -403,7 +404,7 @@ unsafe fn compare(
         },
     );
     let result = if matched && enough {
-        diffs.as_mut_slice().sort_unstable_by_key(|diff| {
+        sort::sort_by_key(diffs.as_mut_slice(), |diff| {
             (core::cmp::Reverse(diff.live_bytes_change.unsigned_abs()), diff.site)
         });
         put_all(out_rows, room, diffs.as_slice().iter().copied()).or_else(|why| call.invalid(why))

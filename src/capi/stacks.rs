@@ -8,6 +8,7 @@ use super::rows::put_all;
 use super::status::*;
 use crate::base::list::List;
 use crate::base::report::CText;
+use crate::base::sort;
 use crate::heap::Heap as gc_heap;
 use crate::profile::sample::{self, Bucket, Samples, HOST_FRAME};
 use crate::profile::site;
@@ -147,7 +148,7 @@ fn heaviest_first(samples: &Samples) -> Option<List<u32>> {
     }
     let bucket = |number: u32| samples.buckets.get(number as usize);
     let weight = |number: u32| bucket(number).map_or((0, 0), |bucket| (bucket.live_bytes, bucket.bytes));
-    order.as_mut_slice().sort_unstable_by_key(|&number| (core::cmp::Reverse(weight(number)), number));
+    sort::sort_by_key(order.as_mut_slice(), |&number| (core::cmp::Reverse(weight(number)), number));
     Some(order)
 }
 

@@ -3,6 +3,7 @@
 //! **Peaks** are looked at when a ration is granted or taken back, and here: so the largest number found is short of the
 //! true one by less than a ration, 4 KiB of objects of the type.
 
+use crate::base::sort;
 use crate::heap::Heap;
 use crate::sys;
 use crate::types::{Type, TypeFlags};
@@ -151,7 +152,7 @@ pub unsafe fn most_common(heap: *mut Heap, order: Order) -> Option<Table<Census>
     });
     // Equal ones in the order in which the types were made.
     table.rows().reverse();
-    table.rows().sort_unstable_by(|a, b| {
+    sort::sort_by(table.rows(), |a, b| {
         order.key(b).cmp(&order.key(a)).then_with(|| {
             // SAFETY: both types are live.
             unsafe { (*(*a.kind).books()).serial.cmp(&(*(*b.kind).books()).serial) }

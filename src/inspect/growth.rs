@@ -8,6 +8,7 @@
 use super::census::Table;
 use super::registry::{self, Purpose, Ticket};
 use crate::base::list::List;
+use crate::base::sort;
 use crate::heap::Heap;
 use crate::memory::page::{self, PageFlags};
 use crate::sys;
@@ -169,7 +170,7 @@ impl Mark {
             types.push(base);
         });
         core::mem::replace(&mut self.types, types).end();
-        table.rows().sort_unstable_by(|a, b| {
+        sort::sort_by(table.rows(), |a, b| {
             let by_size = b.more.cmp(&a.more).then(b.more_bytes.cmp(&a.more_bytes));
             // SAFETY: both types are live.
             by_size.then_with(|| unsafe { (*(*a.kind).books()).serial.cmp(&(*(*b.kind).books()).serial) })

@@ -19,6 +19,7 @@ use super::kinds::{mix, Index, Kind, Kinds, NoMemory, Rows};
 use super::query::{Failure, Query};
 use super::retained::bytes_of;
 use super::text::{EdgeText, Number, Text};
+use crate::base::sort;
 use crate::object::edges::NO_INDEX;
 use core::ffi::{c_char, c_void};
 use core::fmt::Write;
@@ -211,7 +212,7 @@ impl<'a> Finder<'a> {
         }
         self.write_texts()?;
         let rows = self.shapes.rows();
-        rows.sort_unstable_by(|a, b| {
+        sort::sort_by(rows, |a, b| {
             b.bytes.cmp(&a.bytes).then(b.rings.cmp(&a.rings)).then(a.text.cmp(&b.text))
         });
         self.shapes.found = true;
@@ -388,7 +389,7 @@ impl<'a> Finder<'a> {
                 }
             }
             let all = &self.kinds;
-            order.sort_unstable_by(|&a, &b| match (all.get(a as u32), all.get(b as u32)) {
+            sort::sort_by(&mut order, |&a, &b| match (all.get(a as u32), all.get(b as u32)) {
                 (Some(a), Some(b)) => a.order(b),
                 _ => a.cmp(&b),
             });

@@ -10,6 +10,7 @@ use super::registry::{self, Purpose, Ticket};
 use super::rings;
 use super::text::{Bytes, Number};
 use crate::base::report::{self, CText, Level, Sentence};
+use crate::base::sort;
 use crate::heap::Heap;
 use crate::observe::{Notice, Seat, Wants};
 use crate::sys;
@@ -107,7 +108,7 @@ impl Watch {
                 return None;
             }
         }
-        rows.all().sort_unstable_by(|a, b| b.bytes.cmp(&a.bytes).then(a.text.cmp(&b.text)));
+        sort::sort_by(rows.all(), |a, b| b.bytes.cmp(&a.bytes).then(a.text.cmp(&b.text)));
         Some(rows)
     }
 

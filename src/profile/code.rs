@@ -5,6 +5,7 @@
 //! no memory is counted: frames in it stay addresses, which the log and the dump say.
 
 use crate::base::list::List;
+use crate::base::sort;
 use crate::base::string;
 use crate::sys::{self, errno};
 use core::ffi::{c_char, c_int, c_void, CStr};
@@ -97,7 +98,7 @@ impl Code {
             }
         }
         old.end();
-        self.mappings.as_mut_slice().sort_unstable_by_key(|mapping| mapping.start);
+        sort::sort_by_key(self.mappings.as_mut_slice(), |mapping| mapping.start);
     }
 
     /// All pieces, in the order of their addresses.

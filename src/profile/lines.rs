@@ -11,6 +11,7 @@ use super::text::{self, Bytes, Options};
 use super::Profile;
 use crate::base::list::List;
 use crate::base::report::CText;
+use crate::base::sort;
 use crate::heap::Heap;
 use crate::sys::reader::Reader;
 use core::fmt::{self, Write};
@@ -139,7 +140,7 @@ pub unsafe fn sorted(heap: *mut Heap) -> Option<List<LineTotal>> {
         all.end();
         return None;
     }
-    all.as_mut_slice().sort_unstable_by(|left, right| match (key(left), key(right)) {
+    sort::sort_by(all.as_mut_slice(), |left, right| match (key(left), key(right)) {
         (Some(left), Some(right)) => query::order(&left, &right),
         (left, right) => left.is_some().cmp(&right.is_some()),
     });

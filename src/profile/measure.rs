@@ -21,6 +21,7 @@ use super::Profile;
 use crate::base::index::{self, Index};
 use crate::base::list::List;
 use crate::base::report::{self, CText, Level, Line};
+use crate::base::sort;
 use crate::header;
 use crate::heap::Heap;
 use crate::host;
@@ -569,7 +570,7 @@ unsafe fn report_survivors(heap: *mut Heap, flow: *mut Flow, open: &Open, measur
             }
         });
     });
-    found.as_mut_slice().sort_unstable_by_key(|entry| (core::cmp::Reverse(entry.1), entry.0));
+    sort::sort_by_key(found.as_mut_slice(), |entry| (core::cmp::Reverse(entry.1), entry.0));
     let mut line = Line::new();
     let name = if open.name.is_null() { c"(unnamed)".as_ptr() } else { open.name };
     // A cut line has the number at least.

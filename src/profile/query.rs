@@ -5,6 +5,7 @@ use super::book::Counters;
 use super::site::{self, Place};
 use super::Profile;
 use crate::base::list::List;
+use crate::base::sort;
 use crate::heap::Heap;
 use core::cmp::Ordering;
 use core::ffi::{c_char, CStr};
@@ -180,7 +181,7 @@ pub unsafe fn rows(heap: *mut Heap, query: &Query) -> Option<List<Row>> {
         put_together(&mut rows, query.group);
     }
     // Equal weights in the order of the numbers, so that the same counters give the same rows.
-    rows.as_mut_slice().sort_unstable_by(|left, right| {
+    sort::sort_by(rows.as_mut_slice(), |left, right| {
         right.weight(query.sort).cmp(&left.weight(query.sort)).then(left.site.cmp(&right.site))
     });
     Some(rows)
@@ -195,7 +196,7 @@ fn put_together(rows: &mut List<Row>, group: Group) {
             }
         }
     }
-    rows.as_mut_slice().sort_unstable_by(|left, right| order(&left.place, &right.place));
+    sort::sort_by(rows.as_mut_slice(), |left, right| order(&left.place, &right.place));
     let mut kept = 0;
     for index in 1..rows.len() {
         let Some(row) = rows.get(index) else { break };
@@ -238,7 +239,7 @@ pub fn match_up(
     let after = after.enumerate().map(|(index, number)| (number, true, index));
     before.chain(after).for_each(|entry| enough &= all.push(entry));
     if enough {
-        all.as_mut_slice().sort_unstable();
+        sort::sort_by_key(all.as_mut_slice(), |&entry| entry);
         let mut rest = all.as_slice();
         while let Some(&(number, late, index)) = rest.first() {
             match rest.get(1) {

@@ -14,6 +14,7 @@
 use super::spec::{tag_bits, RawField, Reason, Refused};
 use crate::base::list::List;
 use crate::base::report::CText;
+use crate::base::sort;
 use core::cmp::Ordering;
 
 /// Different masks of the tags of one word.
@@ -76,7 +77,7 @@ pub unsafe fn check(fields: &[RawField], reason: &mut Reason) -> Result<(), Refu
     (0..fields.len() as u32).for_each(|number| order.push(number));
     let field = |number: u32| &fields[number as usize];
     let sorted = order.numbers();
-    sorted.sort_unstable_by(|&a, &b| {
+    sort::sort_by(sorted, |&a, &b| {
         by_word(field(a), field(b)).then_with(|| by_tag(field(a), field(b))).then(a.cmp(&b))
     });
     let mut apart = Order::with_room(fields.len()).ok_or(Refused::NoMemory)?;
@@ -181,7 +182,7 @@ unsafe fn check_masks(
         if looked_for.replace(common) != Some(common) {
             while values.pop().is_some() {}
             these.iter().for_each(|&number| drop_bool(values.push((value(field(number)) & common, number))));
-            values.as_mut_slice().sort_unstable();
+            sort::sort_by_key(values.as_mut_slice(), |&value| value);
         }
         let wanted = value(field(other)) & common;
         let at = values.as_slice().partition_point(|&(value, _)| value < wanted);
@@ -211,7 +212,7 @@ fn extent(field: &RawField) -> (usize, usize) {
 /// Steps 2 and 3: one field for each word or buffer.
 unsafe fn check_extents(fields: &[RawField], apart: &mut [u32], reason: &mut Reason) -> Result<(), Refused> {
     let extent_of = |number: u32| extent(&fields[number as usize]);
-    apart.sort_unstable_by_key(|&number| (extent_of(number), number));
+    sort::sort_by_key(apart, |&number| (extent_of(number), number));
     for pair in apart.windows(2) {
         if let &[a, b] = pair {
             if extent_of(b).0 < extent_of(a).1 {
