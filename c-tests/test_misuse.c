@@ -189,6 +189,8 @@ static void set_reference(void *obj) {
   X(is_tracked, "gc_is_tracked(obj)", IS_FATAL, (void)gc_is_tracked(arg))                                    \
   X(is_finalized, "gc_is_finalized(obj)", IS_FATAL, (void)gc_is_finalized(arg))                              \
   X(is_dying, "rc_is_dying(obj)", IS_FATAL, (void)rc_is_dying(arg))                                          \
+  X(resize, "rc_resize(*slot)", IS_FATAL, CHECK_EQ(rc_resize(&arg, 1), RC_OK))                               \
+  X(room, "rc_room(obj)", IS_FATAL, (void)rc_room(arg))                                                      \
   X(weak_new, "rc_weak_new(obj)", IS_FATAL, rc_weak_free(rc_weak_new(arg, NULL, NULL)))                      \
   X(weak_count, "rc_weak_count(obj)", IS_FATAL, (void)rc_weak_count(arg))                                    \
   X(scope_keep, "rc_scope_keep(obj)", "null", give_pointer(rc_scope_keep(NULL, arg)))                        \
@@ -1417,6 +1419,33 @@ static void setref_nowhere(void *arg) {
   rc_setref(arg, NULL);
 }
 
+static void resize_nowhere(void *arg) {
+  give_status(rc_resize(arg, 1));
+}
+
+/* One reference leads to the object, or two. */
+static void resize_of(void *arg) {
+  void *obj = rc_new(rc_type_of(arg));
+  give_status(rc_resize(&obj, 1));
+}
+
+static void resize_shared(void *arg) {
+  void *obj = rc_newref(rc_new_array(arg, 1));
+  give_status(rc_resize(&obj, 2));
+}
+
+static void resize_beyond(void *arg) {
+  void *obj = rc_new_array(arg, 1);
+  give_status(rc_resize(&obj, SIZE_MAX / 4));
+}
+
+static void length_of_hosts(void *arg) {
+  (void)arg;
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Text", spec.tail_size = 1, spec.flags = RC_TYPE_HOST_LENGTH;
+  (void)rc_length(rc_new_array(graph_type(NULL, &spec), 5));
+}
+
 static void clear_nowhere(void *arg) {
   rc_clear(arg);
 }
@@ -1561,6 +1590,11 @@ static void table_of_other_arguments(void) {
       {{"rc_visit_named(visit)", visit_null, NULL}, "null", "null", NULL, node},
       {{"rc_setref(slot)", setref_nowhere, NULL}, "null", "slot", NULL, NULL},
       {{"rc_clear(slot)", clear_nowhere, NULL}, "null", "slot", NULL, NULL},
+      {{"rc_resize(slot)", resize_nowhere, NULL}, "null", "slot", NULL, NULL},
+      {{"rc_resize(*slot)", resize_of, NULL}, "no trailing array", NULL, "RC_ERR_INVALID", node},
+      {{"rc_resize(*slot)", resize_shared, NULL}, "another reference", NULL, "RC_ERR_IN_USE", array},
+      {{"rc_resize(n)", resize_beyond, NULL}, "too large", NULL, "RC_ERR_NO_MEMORY", array},
+      {{"rc_length(obj)", length_of_hosts, NULL}, "RC_TYPE_HOST_LENGTH", "RC_TYPE_HOST_LENGTH", NULL, NULL},
       {{"rc_add_external_bytes(bytes)", external_below_zero, NULL}, "below 0", NULL, "RC_ERR_INVALID", node},
       {{"rc_new_array(type)", array_without_tail, NULL}, "no trailing array", "tail_size", NULL, node},
       {{"rc_new_array(n)", array_of_any_length, NULL}, "too large", NULL, "null", array},

@@ -309,6 +309,28 @@ static void tail_needs_a_tail_size(void) {
   REFUSED(spec, RC_ERR_INVALID, "items", "behind");
 }
 
+/* What the host keeps to itself of a trailing array: that it is there, and has no declared references. */
+static void leaf_tails(void) {
+  typedef struct List {
+    void *head;
+    void *items[];
+  } List;
+  static const rc_field fields[] = {RC_FIELD(List, head), RC_FIELD_TAIL(List, items)};
+  static const uint32_t flags[] = {RC_TYPE_HOST_LENGTH, RC_TYPE_UNINIT, RC_TYPE_HOST_LENGTH | RC_TYPE_UNINIT};
+  for (size_t i = 0; i < RC_COUNT_OF(flags); i++) {
+    const char *name = flags[i] & RC_TYPE_HOST_LENGTH ? "RC_TYPE_HOST_LENGTH" : "RC_TYPE_UNINIT";
+    rc_type_spec spec = pair_spec(fields, 1);
+    spec.size = sizeof(List), spec.flags = flags[i];
+    REFUSED(spec, RC_ERR_INVALID, name, "tail_size is 0");
+    spec.tail_size = sizeof(void *);
+    ACCEPTED(spec);
+    spec.field_count = 2;
+    REFUSED(spec, RC_ERR_INVALID, name, "items");
+    spec.fields = NULL, spec.field_count = 0, spec.flags |= RC_TYPE_ACYCLIC;
+    ACCEPTED(spec);
+  }
+}
+
 /* ---- the life of a type ---- */
 
 static void name_fields_and_ctx_are_copied(void) {
@@ -417,6 +439,7 @@ static const check_test tests[] = {
     CHECK_TEST(overlapping_fields),
     CHECK_TEST(tags_that_do_not_exclude_each_other),
     CHECK_TEST(tail_needs_a_tail_size),
+    CHECK_TEST(leaf_tails),
     CHECK_TEST(name_fields_and_ctx_are_copied),
     CHECK_TEST(live_objects_are_counted_by_type),
     CHECK_TEST(free_is_refused_while_objects_live),

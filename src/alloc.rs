@@ -9,6 +9,7 @@
 //! | ration | a type whose objects have one size is granted a few KiB of the heap's budget at once | [`new_within`], `grant` |
 //! | array | an object whose size is its own is charged by itself | [`new_array`], [`new_sized`] |
 //! | large | one that has pages of its own | `new_large` |
+//! | leaf | one whose trailing array is the host's alone: its length is not stored, or it is not zeroed | `new_leaf` |
 //! | run | free blocks of a page, taken one after the other; refilled from the class's pages, and these from the range | [`fill`] |
 //! | charge | bytes go off the budget; what is due is done: whoever wants attention gets it, a collection | [`charge`] |
 //! | collect | there is no memory: what is kept for later goes back, then a collection, once | `make_memory` |
@@ -19,6 +20,8 @@
 //!
 //! Host code may run in [`charge`] and [`fill`], nowhere else ([`while_pinned`]): what was read of the type or the heap before
 //! is read anew behind them, above all whether somebody has begun to observe the type.
+
+pub mod resize;
 
 use crate::base::report;
 use crate::cycle;
@@ -32,6 +35,7 @@ use crate::memory::range::{self, RANGE};
 use crate::memory::space::large_pages;
 use crate::object::slots;
 use crate::observe::{self, Notice};
+use crate::sys;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
@@ -128,7 +132,8 @@ unsafe fn grant(kind: *mut Type, most: u32) -> Result<(), *mut c_void> {
 /// # Safety
 /// - `kind` is live and only its heap's thread is in the heap; without a tail, `length` is 0.
 pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
-    if (*kind).flags & TypeFlags::OBSERVED.union(TypeFlags::COUNT_BYTES) != TypeFlags::COUNT_BYTES {
+    const APART: TypeFlags = TypeFlags::OBSERVED.union(TypeFlags::COUNT_BYTES).union(TypeFlags::LEAF_TAIL);
+    if (*kind).flags & APART != TypeFlags::COUNT_BYTES {
         return new_apart(kind, length);
     }
     if length >= (*kind).quick_lengths as usize {
@@ -149,13 +154,34 @@ pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
     become_sized(obj, kind, stride, length)
 }
 
-/// What [`new_array`] does for types whose objects have one size, and where somebody observes them.
+/// What [`new_array`] does for types whose objects have one size, for leaf tails, and where somebody observes them.
 #[inline(never)]
 unsafe fn new_apart(kind: *mut Type, length: usize) -> *mut c_void {
     match (*kind).make {
         Some(make) => make(kind, length),
+        None if (*kind).flags.contains(TypeFlags::COUNT_BYTES) => new_leaf(kind, length),
         None => new(kind),
     }
+}
+
+/// As the rest of [`new_array`], for types with one of [`TypeFlags::LEAF_TAIL`].
+#[inline(always)]
+unsafe fn new_leaf(kind: *mut Type, length: usize) -> *mut c_void {
+    if length >= (*kind).quick_lengths as usize {
+        return new_sized(kind, length, false);
+    }
+    let elements_end = ((*kind).size + (*kind).tail_size * length).next_multiple_of(8);
+    let number = (elements_end + HEADER_BYTES + (*kind).stored_bytes() - 1) / 16;
+    let stride = 16 * (number + 1);
+    let heap = (*kind).heap;
+    let class: *mut Class = (&raw mut (*heap).space.classes).cast::<Class>().add(number);
+    let left = (*heap).budget - stride as i64;
+    if left < 0 || (*class).run.is_empty() || (*heap).attention.load(Ordering::Relaxed) {
+        return new_sized_slow(kind, class, length, false);
+    }
+    (*heap).budget = left;
+    let obj = (*class).run.pop(stride as u32);
+    become_leaf(obj, kind, stride, length)
 }
 
 /// As [`new_array`], for types whose objects differ in size. Nobody who observes the type is told: the caller does that if
@@ -190,6 +216,51 @@ unsafe fn become_sized(obj: *mut c_void, kind: *mut Type, stride: usize, length:
     zero_array(obj, stride, length, (*kind).flags.contains(TypeFlags::TAIL))
 }
 
+/// As [`become_sized`], for types with one of [`TypeFlags::LEAF_TAIL`].
+#[inline(always)]
+unsafe fn become_leaf(obj: *mut c_void, kind: *mut Type, stride: usize, length: usize) -> *mut c_void {
+    header::store(obj, (*kind).header);
+    (*kind).granted += 1;
+    let before = (*kind).bytes_allocated;
+    (*kind).bytes_allocated = before + stride as u64;
+    if (before ^ (*kind).bytes_allocated) >= RATION_BYTES as u64 {
+        sys::seldom();
+        (*kind).note_peak();
+    }
+    if !(*kind).flags.contains(TypeFlags::UNINIT) {
+        return zero(obj, stride);
+    }
+    if (*kind).flags.contains(TypeFlags::TAIL) {
+        *((obj as usize + stride - HEADER_BYTES - 8) as *mut usize) = length;
+    }
+    zero_struct(obj, (*kind).size)
+}
+
+/// Zeroes a struct and leaves what is behind it, to the next border of 8, which is in its block.
+#[inline(always)]
+unsafe fn zero_struct(obj: *mut c_void, size: usize) -> *mut c_void {
+    let words = obj as *mut u64;
+    if size > 32 {
+        sys::seldom();
+        ptr::write_bytes(words, 0, size.div_ceil(8));
+        return obj;
+    }
+    // Without a loop, which would be made a call.
+    if size > 0 {
+        *words = 0;
+    }
+    if size > 8 {
+        *words.add(1) = 0;
+    }
+    if size > 16 {
+        *words.add(2) = 0;
+    }
+    if size > 24 {
+        *words.add(3) = 0;
+    }
+    obj
+}
+
 /// Now and then it is looked how many bytes there are.
 #[cold]
 #[inline(never)]
@@ -219,6 +290,9 @@ unsafe fn new_sized_slow(kind: *mut Type, class: *mut Class, length: usize, book
         return instead(kind, length, booked);
     }
     let obj = (*class).run.pop(stride);
+    if (*kind).flags.intersects(TypeFlags::LEAF_TAIL) {
+        return become_leaf(obj, kind, stride as usize, length);
+    }
     become_sized(obj, kind, stride as usize, length)
 }
 
@@ -258,10 +332,10 @@ pub fn bytes_of(kind: &Type, length: usize) -> Option<usize> {
     Some(class_of(bytes).map_or_else(|| large_pages(bytes) * PAGE_BYTES, |class| stride_of(class) as usize))
 }
 
-/// Header, struct, trailing elements and, for types that have them, their number.
+/// Header, struct, trailing elements and, where it is stored, their number.
 fn block_bytes(kind: &Type, length: usize) -> Option<usize> {
     let tail = kind.tail_size.checked_mul(length)?;
-    let count = if kind.flags.contains(TypeFlags::TAIL) { 8 } else { 0 };
+    let count = kind.stored_bytes();
     let bytes = kind.size.checked_add(tail)?;
     // The number lies in the last 8 bytes of the block, so the elements end before it, on a border of 8.
     let bytes = bytes.checked_next_multiple_of(8)?.checked_add(HEADER_BYTES + count)?;

@@ -140,7 +140,7 @@ pub unsafe fn type_of(obj: *mut c_void) -> *mut Type {
     range::type_at(header::type_index(obj))
 }
 
-/// The bytes that the host asked for.
+/// The bytes that the host asked for; where it knows the length of a trailing array, those that there are.
 ///
 /// # Safety
 /// - As [`type_of`].
@@ -148,8 +148,21 @@ pub unsafe fn size_of_object(obj: *mut c_void) -> usize {
     let kind = &*type_of(obj);
     if kind.flags.contains(TypeFlags::TAIL) {
         kind.size + kind.tail_size * slots::tail_length(obj)
+    } else if kind.flags.contains(TypeFlags::HOST_LENGTH) {
+        (*range::page_of(obj as usize)).payload_bytes()
     } else {
         kind.size
+    }
+}
+
+/// How many trailing elements an object has; where its host knows the length, how many there is room for.
+///
+/// # Safety
+/// - `obj` is an object of `kind`, which has a trailing array.
+pub unsafe fn elements_of(obj: *mut c_void, kind: &Type) -> usize {
+    match kind.flags.contains(TypeFlags::HOST_LENGTH) {
+        true => ((*range::page_of(obj as usize)).payload_bytes() - kind.size) / kind.tail_size,
+        false => slots::tail_length(obj),
     }
 }
 

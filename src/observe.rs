@@ -6,7 +6,7 @@
 //! already.
 //!
 //! Two things are too frequent for a walk over the table and have members of their own: the end of an object with
-//! side entries ([`Observers::ended`]), and its last release where nothing else is to be done ([`Observers::last`]).
+//! side entries ([`Observers::ended`], [`Observers::moved`]), and its last release where nothing else is to be done ([`Observers::last`]).
 //! Making objects is turned around by the type itself: [`crate::types::Type::make`].
 //!
 //! Seats are told in their order. An observer may leave, and others may sit down, in the middle of a notice: each seat
@@ -174,6 +174,8 @@ impl Notice {
 pub type HearFn = unsafe fn(*mut Heap, Notice);
 /// Told that an object with [`crate::header::Flags::SIDE`] ends, and what it kept elsewhere.
 pub type EndedFn = unsafe fn(*mut Heap, *mut c_void, u64);
+/// Told that an object with [`crate::header::Flags::SIDE`] has moved to a larger block: from where, and where it is.
+pub type MovedFn = unsafe fn(*mut Heap, *mut c_void, *mut c_void);
 /// Ends an object with [`crate::header::Flags::SIDE`] whose last reference went.
 pub type LastFn = unsafe fn(*mut c_void);
 
@@ -191,6 +193,8 @@ pub struct Observers {
     wants: Wants,
     /// See [`EndedFn`].
     pub ended: Option<EndedFn>,
+    /// See [`MovedFn`].
+    pub moved: Option<MovedFn>,
     /// See [`LastFn`].
     pub last: Option<LastFn>,
     seats: [Taken; SEATS],

@@ -24,7 +24,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use spec::{check, tag_bits, Reason};
 use words::Word;
 
-pub use spec::{RawField, Refused, Spec, ACYCLIC, CTX, TRACK_MANUAL, TRACK_ON_NEW};
+pub use spec::{RawField, Refused, Spec, ACYCLIC, CTX, HOST_LENGTH, TRACK_MANUAL, TRACK_ON_NEW, UNINIT};
 
 pub mod apart;
 pub mod spec;
@@ -68,6 +68,12 @@ bitflags::bitflags! {
         const ACYCLIC = 8;
         /// Objects have a trailing array, and its length in the last 8 bytes of their block.
         const TAIL = 16;
+        /// Objects have a trailing array whose length the host knows.
+        const HOST_LENGTH = 16384;
+        /// Objects have a trailing array that is not zeroed.
+        const UNINIT = 32768;
+        /// The trailing array is the host's alone.
+        const LEAF_TAIL = Self::HOST_LENGTH.bits() | Self::UNINIT.bits();
         /// Bytes of objects differ or need a span: they are counted one by one.
         const COUNT_BYTES = 32;
         /// Objects hold weak handles in declared slots, which end with them.
@@ -367,14 +373,21 @@ impl Type {
     /// How many lengths from 0 on give objects whose size class is told by a shift, and that need no room in a queue
     /// of finalizers.
     fn count_quick_lengths(&self) -> u32 {
-        if !self.flags.contains(TypeFlags::TAIL) || self.finalize.is_some() {
+        if self.tail_size == 0 || self.finalize.is_some() {
             return 0;
         }
-        let most = SHIFT_BYTES_MAX - 2 * HEADER_BYTES;
+        let most = SHIFT_BYTES_MAX - HEADER_BYTES - self.stored_bytes();
         match most.checked_sub(self.size) {
             Some(room) => (room / self.tail_size + 1) as u32,
             None => 0,
         }
+    }
+
+    /// Bytes that the number of trailing elements takes in a block: it is stored, or it is not.
+    #[inline(always)]
+    pub fn stored_bytes(&self) -> usize {
+        const BIT: usize = TypeFlags::TAIL.bits() as usize;
+        (self.flags.bits() as usize & BIT) / (BIT / 8)
     }
 
     /// Their bytes, with headers and rounding.
@@ -606,7 +619,10 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
     flags.set(TypeFlags::POINTER_TAIL, spec.traverse.is_none() && is_pointer_tail(kind));
     flags.set(TypeFlags::REFERS, refers);
     flags.set(TypeFlags::ACYCLIC, spec.flags & ACYCLIC != 0);
-    flags.set(TypeFlags::TAIL, spec.tail_size != 0);
+    let host_length = spec.flags & HOST_LENGTH != 0;
+    flags.set(TypeFlags::TAIL, spec.tail_size != 0 && !host_length);
+    flags.set(TypeFlags::HOST_LENGTH, host_length);
+    flags.set(TypeFlags::UNINIT, spec.flags & UNINIT != 0);
     flags.set(TypeFlags::CTX, spec.flags & CTX != 0);
 
     let track = refers

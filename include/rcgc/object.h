@@ -24,7 +24,8 @@ RCGC_BEGIN_DECLS
  */
 RCGC_API RCGC_MUST_USE void *rc_new(rc_type *RCGC_NONNULL type);
 
-/* As `rc_new`, with `n` trailing elements of the type's `tail_size` bytes each, zeroed too.
+/* As `rc_new`, with `n` trailing elements of the type's `tail_size` bytes each, zeroed too (but
+ * for `RC_TYPE_UNINIT`).
  *
  * Ownership: the caller owns the one reference.
  * May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
@@ -37,9 +38,45 @@ RCGC_API RCGC_MUST_USE void *rc_new_array(rc_type *RCGC_NONNULL type, size_t n);
 
 /* The number of trailing elements that `rc_new_array` was given; 0 for other objects.
  *
- * Fails: fatal for what is not a live object.
+ * Fails: fatal for what is not a live object, and for one of a type with `RC_TYPE_HOST_LENGTH`.
  */
 RCGC_API size_t rc_length(void *RCGC_NONNULL obj);
+
+/* Gives the object in a slot another number of trailing elements. `slot` is the address of a
+ * pointer to any object type, as for `rc_setref`, and holds the one reference there is to the
+ * object.
+ *
+ * As long as its block has room (`rc_room`) the object stays where it is, also where it shrinks.
+ * Else it moves to a larger block, and the slot has its new address: weak handles, weak maps
+ * whose key it is, external bytes, tracking and what a profile knows of it follow, and no
+ * callback runs for the old place; it is young again, not frozen any more, and in the books one
+ * object made and one ended. No other pointer to it, borrowed, interior or unreported, may be
+ * used any more.
+ *
+ * Elements that are new are zero (but for `RC_TYPE_UNINIT`); they are counted from where a
+ * declared field of the trailing array begins, else from the end of the struct, the spec's
+ * `size`. References in declared slots of elements that go are released. With
+ * `RC_TYPE_HOST_LENGTH` the engine knows no elements: within the block nothing changes, and a
+ * move takes all of it along.
+ *
+ * Ownership: the slot goes on holding the one reference; releases what is shrunk off.
+ * May collect: yes, where the object moves, under the policy `GC_POLICY_ALLOCATION`.
+ * Runs host code: what a collection runs, and the death of what is shrunk off.
+ * Fails: RC_ERR_NO_MEMORY, also for a length that no heap can hold; RC_ERR_IN_USE when there are
+ *   other references to the object, it is immortal, or a callback that ran took a reference or
+ *   changed the slot; RC_ERR_INVALID when its type has no trailing array; RC_ERR_REFUSED when it
+ *   is dying, and where host code may only look (rcgc/heap.h): then the object is as it was.
+ *   Fatal for a null slot and for one that does not hold a live object.
+ */
+RCGC_API RCGC_MUST_USE rc_status rc_resize(void *RCGC_NONNULL slot, size_t n);
+
+/* How many bytes the object's struct and its trailing elements can have before `rc_resize` moves
+ * it: at least `rc_size_of`. With `RC_TYPE_HOST_LENGTH` the host may use all of them, and need
+ * not ask.
+ *
+ * Fails: fatal for what is not a live object.
+ */
+RCGC_API size_t rc_room(void *RCGC_NONNULL obj);
 
 /* The object's type.
  *
@@ -76,7 +113,7 @@ RCGC_API void *rc_object_of(const void *address);
 RCGC_API bool rc_is_dying(void *RCGC_NONNULL obj);
 
 /* The bytes the host asked for: the struct and its trailing elements, without header and
- * rounding.
+ * rounding. With `RC_TYPE_HOST_LENGTH` those that there are, `rc_room`.
  *
  * Fails: fatal for what is not a live object.
  */

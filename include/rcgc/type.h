@@ -30,6 +30,14 @@ typedef struct rc_type rc_type;
  * members of the spec whose names end in `_ctx` (`clear_ctx`, ...); the members without it must
  * be null. */
 #define RC_TYPE_CTX 16
+/* The host knows the length of each object's trailing array: nothing is stored for it, which
+ * saves 8 bytes an object, and `rc_length` is refused. Nothing in the array is a reference that
+ * a field declares. Where sizes are told, it is what the object's block has (`rc_room`). */
+#define RC_TYPE_HOST_LENGTH 32
+/* The trailing array is not zeroed: whatever was in the memory is in a new object. The struct
+ * before it is zeroed. Nothing in the array is a reference that a field declares; a `traverse`
+ * must not look at what was not written yet. */
+#define RC_TYPE_UNINIT 64
 
 /* What a `traverse` calls for each owned reference; null references may be passed. The result is
  * for the library: a `traverse` returns it at once when it is not 0. */

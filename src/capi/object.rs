@@ -2,10 +2,11 @@
 
 use super::boundary::{looks_live, status, type_checked, type_for_new, Call, NonNull};
 use super::status::*;
-use crate::alloc;
+use crate::alloc::{self, resize};
 use crate::base::report;
-use crate::header::{self, Flags};
+use crate::header::{self, Flags, IMMORTAL, LOCAL_ONE};
 use crate::heap::Heap as gc_heap;
+use crate::host::Pin;
 use crate::life::external::Refused;
 use crate::memory::range;
 use crate::object::{self, checked, slots};
@@ -31,7 +32,7 @@ pub unsafe extern "C" fn rc_new(type_: NonNull<rc_type>) -> *mut c_void {
     alloc::new(type_.0)
 }
 
-/// As `rc_new`, with `n` trailing elements of the type's `tail_size` bytes each, zeroed too.
+/// As `rc_new`, with `n` trailing elements of the type's `tail_size` bytes each, zeroed too (but for `RC_TYPE_UNINIT`).
 ///
 /// Ownership: the caller owns the one reference.
 /// May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
@@ -48,15 +49,90 @@ pub unsafe extern "C" fn rc_new_array(type_: NonNull<rc_type>, n: usize) -> *mut
 
 /// The number of trailing elements that `rc_new_array` was given; 0 for other objects.
 ///
-/// Fails: fatal for what is not a live object.
+/// Fails: fatal for what is not a live object, and for one of a type with `RC_TYPE_HOST_LENGTH`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_length(obj: NonNull<c_void>) -> usize {
     let header = checked("rc_length", obj.0);
-    if (*range::type_at(header.type_index())).flags.contains(TypeFlags::TAIL) {
+    let ty = range::type_at(header.type_index());
+    if (*ty).flags.contains(TypeFlags::TAIL) {
         slots::tail_length(obj.0)
+    } else if (*ty).flags.contains(TypeFlags::HOST_LENGTH) {
+        length_is_the_hosts(obj.0, ty)
     } else {
         0
     }
+}
+
+/// Gives the object in a slot another number of trailing elements. `slot` is the address of a pointer to any object type, as
+/// for `rc_setref`, and holds the one reference there is to the object.
+///
+/// As long as its block has room (`rc_room`) the object stays where it is, also where it shrinks. Else it moves to a larger
+/// block, and the slot has its new address: weak handles, weak maps whose key it is, external bytes, tracking and what a
+/// profile knows of it follow, and no callback runs for the old place; it is young again, not frozen any more, and in the books one
+/// object made and one ended. No other pointer to it, borrowed, interior or unreported, may be used any more.
+///
+/// Elements that are new are zero (but for `RC_TYPE_UNINIT`); they are counted from where a declared field of the trailing array
+/// begins, else from the end of the struct, the spec's `size`. References in declared slots of elements that go are released.
+/// With `RC_TYPE_HOST_LENGTH` the engine knows no elements: within the block nothing changes, and a move takes all of it along.
+///
+/// Ownership: the slot goes on holding the one reference; releases what is shrunk off.
+/// May collect: yes, where the object moves, under the policy `GC_POLICY_ALLOCATION`.
+/// Runs host code: what a collection runs, and the death of what is shrunk off.
+/// Fails: RC_ERR_NO_MEMORY, also for a length that no heap can hold; RC_ERR_IN_USE when there are other references to the object,
+/// it is immortal, or a callback that ran took a reference or changed the slot; RC_ERR_INVALID when its type has no trailing array;
+/// RC_ERR_REFUSED when it is dying, and where host code may only look (rcgc/heap.h): then the object is as it was. Fatal for a null
+/// slot and for one that does not hold a live object.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn rc_resize(slot: NonNull<c_void>, n: usize) -> rc_status {
+    if slot.0.is_null() {
+        report::fatal(format_args!("rc_resize: the slot is null"));
+    }
+    let slot = slot.0 as *mut *mut c_void;
+    let obj = slot.read_unaligned();
+    let (call, header) = Call::of_object("rc_resize", NonNull(obj));
+    let ty = object::type_of(obj);
+    let name = (*ty).name();
+    status(|| {
+        call.may_change()?;
+        if (*ty).tail_size == 0 {
+            return call.invalid(format_args!("type {name} has no trailing array (tail_size is 0)"));
+        }
+        if !object::is_settled(header) {
+            return call.refuse(RC_ERR_REFUSED, format_args!("{name} {obj:p} is dying"));
+        }
+        if header.count_word() == IMMORTAL {
+            return call.refuse(RC_ERR_IN_USE, format_args!("{name} {obj:p} is immortal"));
+        }
+        if header.count_word() != LOCAL_ONE {
+            let others = header.count_word().wrapping_sub(LOCAL_ONE);
+            return call.refuse(
+                RC_ERR_IN_USE,
+                format_args!("{name} {obj:p} has {others} references besides the slot's"),
+            );
+        }
+        let _pin = Pin::on(call.heap);
+        match resize::resize(slot, n) {
+            Ok(()) => Ok(()),
+            Err(resize::Refused::NoMemory) => {
+                call.refuse(RC_ERR_NO_MEMORY, format_args!("no memory for {name} with {n} elements"))
+            }
+            Err(resize::Refused::Taken) => call.refuse(
+                RC_ERR_IN_USE,
+                format_args!("a callback took a reference to {name} {obj:p}, or changed the slot"),
+            ),
+        }
+    })
+}
+
+/// How many bytes the object's struct and its trailing elements can have before `rc_resize` moves it: at least `rc_size_of`.
+/// With `RC_TYPE_HOST_LENGTH` the host may use all of them, and need not ask.
+///
+/// Fails: fatal for what is not a live object.
+#[no_mangle]
+pub unsafe extern "C" fn rc_room(obj: NonNull<c_void>) -> usize {
+    checked("rc_room", obj.0);
+    resize::room(obj.0)
 }
 
 /// The object's type.
@@ -102,7 +178,8 @@ pub unsafe extern "C" fn rc_is_dying(obj: NonNull<c_void>) -> bool {
     !object::is_settled(checked("rc_is_dying", obj.0))
 }
 
-/// The bytes the host asked for: the struct and its trailing elements, without header and rounding.
+/// The bytes the host asked for: the struct and its trailing elements, without header and rounding. With
+/// `RC_TYPE_HOST_LENGTH` those that there are, `rc_room`.
 ///
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
@@ -176,9 +253,18 @@ unsafe fn new_checked(ty: *mut rc_type) -> *mut c_void {
 }
 
 /// Trailing elements for a type that has none are fatal.
+#[cold]
+#[inline(never)]
+unsafe fn length_is_the_hosts(obj: *mut c_void, ty: *mut rc_type) -> ! {
+    report::fatal(format_args!(
+        "rc_length: the length of {} {obj:p} is known to its host alone (RC_TYPE_HOST_LENGTH)",
+        (*ty).name()
+    ))
+}
+
 #[inline(always)]
 pub(super) unsafe fn tail_checked(call: &str, ty: *mut rc_type, n: usize) {
-    if n != 0 && !(*ty).flags.contains(TypeFlags::TAIL) {
+    if n != 0 && (*ty).tail_size == 0 {
         has_no_tail(call, ty, n);
     }
 }

@@ -24,6 +24,13 @@ pub const RC_TYPE_SHARED: u32 = 8;
 /// The callbacks know their runtime: they take the type's `ctx` as a last parameter. They are the members of the spec whose
 /// names end in `_ctx` (`clear_ctx`, ...); the members without it must be null.
 pub const RC_TYPE_CTX: u32 = 16;
+/// The host knows the length of each object's trailing array: nothing is stored for it, which saves 8 bytes an object, and
+/// `rc_length` is refused. Nothing in the array is a reference that a field declares. Where sizes are told, it is what the
+/// object's block has (`rc_room`).
+pub const RC_TYPE_HOST_LENGTH: u32 = 32;
+/// The trailing array is not zeroed: whatever was in the memory is in a new object. The struct before it is zeroed. Nothing in
+/// the array is a reference that a field declares; a `traverse` must not look at what was not written yet.
+pub const RC_TYPE_UNINIT: u32 = 64;
 
 /// What a `traverse` calls for each owned reference; null references may be passed. The result is for the
 /// library: a `traverse` returns it at once when it is not 0.

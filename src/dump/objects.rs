@@ -103,7 +103,7 @@ impl<'a> Objects<'a> {
             return;
         }
         // A trailing array without references leaves a type simple.
-        if kind.flags & (TypeFlags::SIMPLE | TypeFlags::TAIL) == TypeFlags::SIMPLE {
+        if kind.flags.contains(TypeFlags::SIMPLE) && kind.tail_size == 0 {
             for index in 0..kind.simple_count as usize {
                 let offset = kind.offsets.get(index).map_or(0, |&offset| offset as usize);
                 let word = *((obj as usize + offset) as *const usize);
@@ -191,8 +191,8 @@ impl<'a> Objects<'a> {
 
     /// What follows the head of an object whose type is not simple.
     unsafe fn write_body(&mut self, obj: *mut c_void, kind: &Type) {
-        if kind.flags.contains(TypeFlags::TAIL) {
-            self.buffer.put(slots::tail_length(obj) as u64);
+        if kind.tail_size != 0 {
+            self.buffer.put(object::elements_of(obj, kind) as u64);
         }
         for index in 0..kind.extra_count as usize {
             let entry = &*kind.extra.add(index);

@@ -120,6 +120,19 @@ impl ExternalBytes {
         Ok(new)
     }
 
+    /// An object has moved: its entry, if it has one, goes with it. There is room for that.
+    ///
+    /// # Safety
+    /// - As [`ExternalBytes::get`]; nothing is known of the new granule.
+    pub unsafe fn move_to(&mut self, from: u64, to: u64) {
+        let bytes = self.remove(from);
+        if bytes != 0 {
+            *self.entries.add(self.place(to)) = Entry { granule: to, bytes };
+            self.len += 1;
+            self.total += bytes;
+        }
+    }
+
     /// Takes an object off the table; returns its bytes.
     ///
     /// # Safety

@@ -285,6 +285,19 @@ pub unsafe fn cell_of(obj: *mut c_void) -> *mut Cell {
     cell
 }
 
+/// An object has moved: what leads to it weakly leads to its new place. There is room for that.
+///
+/// # Safety
+/// - `from` has the flag WEAK, and nothing leads to `to` weakly; only their heap's thread is in the heap.
+pub unsafe fn move_to(heap: *mut Heap, from: *mut c_void, to: *mut c_void) {
+    let weak = &mut (*heap).weak;
+    let cell = weak.get(from);
+    weak.remove(cell);
+    (*cell).target = to;
+    *weak.place(range::granule_of(to)) = number_of(cell);
+    weak.len += 1;
+}
+
 unsafe fn give_cell(cell: *mut Cell) {
     let _guard = LOCK.lock();
     (*cell).target = RANGE.cells.free as *mut c_void;

@@ -182,6 +182,30 @@ pub unsafe fn end_weak_handles(obj: *mut c_void, kind: *const Type) {
     }
 }
 
+/// As [`take_edges`], of the trailing elements from `first` on alone.
+///
+/// # Safety
+/// - As [`take_edges`]; there are at least `first` elements, and their number is stored.
+pub unsafe fn take_tail_edges(
+    obj: *mut c_void,
+    kind: *const Type,
+    first: usize,
+    mut each: impl FnMut(usize),
+) {
+    for index in 0..(*kind).extra_count as usize {
+        let slots = &*(*kind).extra.add(index);
+        if slots.place != Place::Tail {
+            continue;
+        }
+        let keep = !keep_out(slots);
+        let (base, count) = elements(obj, slots);
+        each_word_of(slots, base + first * slots.stride, count - first, |slot, word| {
+            *slot &= keep;
+            each(word);
+        });
+    }
+}
+
 /// The bits of a slot's word that are its pointer.
 fn keep_out(slots: &Slots) -> usize {
     match slots.kind {
@@ -192,8 +216,14 @@ fn keep_out(slots: &Slots) -> usize {
 
 /// Calls `each` with the address and the pointer of every slot of an entry that holds a reference now.
 #[inline(always)]
-unsafe fn each_word(obj: *mut c_void, slots: &Slots, mut each: impl FnMut(*mut usize, usize)) {
+unsafe fn each_word(obj: *mut c_void, slots: &Slots, each: impl FnMut(*mut usize, usize)) {
     let (base, count) = elements(obj, slots);
+    each_word_of(slots, base, count, each)
+}
+
+/// As [`each_word`], of so many elements from an address on.
+#[inline(always)]
+unsafe fn each_word_of(slots: &Slots, base: usize, count: usize, mut each: impl FnMut(*mut usize, usize)) {
     let (stride, payload) = (slots.stride, slots.payload);
     match slots.kind {
         SlotKind::Pointer => {

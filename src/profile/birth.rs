@@ -12,6 +12,7 @@ use crate::heap::{Heap, Phase};
 use crate::life::finalizers;
 use crate::memory::page::Page;
 use crate::memory::range::{self, RANGE};
+use crate::object;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
@@ -142,6 +143,17 @@ impl Profile {
         Record::new(site, self.serial)
     }
 
+    /// An object has become larger.
+    fn grow(&mut self, site: u32, bytes: u64) {
+        self.allocated_bytes += bytes;
+        self.live_bytes += bytes;
+        if self.live_bytes > self.inner_peak_bytes {
+            self.inner_peak_bytes = self.live_bytes;
+            self.peak_bytes = self.peak_bytes.max(self.live_bytes);
+        }
+        self.book.grew(site, bytes);
+    }
+
     /// The running totals and the books of an object that ended.
     #[inline(always)]
     pub fn leave(&mut self, bytes: u64, record: Record) {
@@ -195,6 +207,42 @@ pub unsafe fn ended(heap: *mut Heap, obj: *mut c_void, external: u64) {
     }
     if external != 0 {
         profile.book.external(record.site(), -(external as i64));
+    }
+}
+
+/// An object with the flag SIDE has moved to a larger block: its record goes with it.
+///
+/// # Safety
+/// - As [`ended`]; the header of the object is that of its new place, too.
+pub unsafe fn moved(heap: *mut Heap, from: *mut c_void, to: *mut c_void) {
+    let profile = &mut *super::of(heap);
+    if profile.options.flags & super::SITES == 0 {
+        return sample::moved(profile, from, to);
+    }
+    let (old, new): (*const Page, *const Page) = (range::page_of(from as usize), range::page_of(to as usize));
+    let place = record::place(old, from);
+    let record = if place.is_null() { Record::NONE } else { ptr::replace(place, Record::NONE) };
+    let (before, bytes) = ((*old).block_bytes() as u64, (*new).block_bytes() as u64);
+    if record == Record::NONE {
+        // Made before the profile began, or its record was lost: booked as such, and it goes on to be.
+        return profile.grow(record.site(), bytes - before);
+    }
+    let place = record::place_new(new, to);
+    if place.is_null() {
+        // As in `made`: from here on it is one of those whose record is lost.
+        if record.is_sampled() {
+            sample::ended(profile, from);
+        }
+        profile.leave(before, record);
+        profile.enter(bytes, site::BEFORE);
+        profile.book.made(site::BEFORE, bytes, (*object::type_of(to)).index);
+        profile.lost_objects += 1;
+        return;
+    }
+    *place = record;
+    profile.grow(record.site(), bytes - before);
+    if record.is_sampled() {
+        sample::moved(profile, from, to);
     }
 }
 

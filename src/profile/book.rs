@@ -183,6 +183,14 @@ impl Book {
         }
     }
 
+    /// An object has become larger by so many bytes.
+    pub fn grew(&mut self, site: u32, bytes: u64) {
+        if let Some(counters) = self.get_mut(site) {
+            counters.allocated_bytes += bytes;
+            counters.peak_bytes = counters.peak_bytes.max(counters.live_bytes());
+        }
+    }
+
     /// An object that ended was found dead by a collection.
     pub fn reclaimed(&mut self, site: u32) {
         if let Some(counters) = self.get_mut(site) {

@@ -316,6 +316,7 @@ unsafe fn sit(heap: *mut Heap, profile: *mut Profile) {
     let wants = Wants::TYPE_MADE | Wants::TYPE_ENDED | Wants::SCOPES | Wants::TRIMMED | Wants::GONE;
     (*heap).observers.sit(Seat::Profile, profile as *mut c_void, hear, wants);
     (*heap).observers.ended = Some(birth::ended);
+    (*heap).observers.moved = Some(birth::moved);
     (*heap).observers.last = Some(quick::release_last);
 }
 
@@ -360,6 +361,7 @@ pub unsafe fn stop(heap: *mut Heap) {
     }
     (*heap).observers.leave(Seat::Profile);
     (*heap).observers.ended = None;
+    (*heap).observers.moved = None;
     (*heap).observers.last = None;
     (*heap).recall_runs();
     (*heap).each_type(|kind| set_watched(kind, 0));

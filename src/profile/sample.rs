@@ -573,6 +573,18 @@ pub unsafe fn ended(profile: &mut Profile, obj: *mut c_void) {
     }
 }
 
+/// A sampled object has moved; it stands for what it stood for when it was made.
+///
+/// # Safety
+/// - As [`ended`].
+pub unsafe fn moved(profile: &mut Profile, from: *mut c_void, to: *mut c_void) {
+    let samples = &mut *profile.samples;
+    if let Some(live) = samples.take_live(range::granule_of(from)) {
+        // There is room: one was just taken.
+        drop_bool(samples.put_live(Live { granule: range::granule_of(to), ..live }));
+    }
+}
+
 /// Estimates count objects in this unit.
 pub fn objects_of(units: u64) -> u64 {
     (units as f64 / UNIT + 0.5) as u64

@@ -80,6 +80,10 @@ pub const TRACK_ON_NEW: u32 = 4;
 const SHARED: u32 = 8;
 /// `RC_TYPE_CTX`.
 pub const CTX: u32 = 16;
+/// `RC_TYPE_HOST_LENGTH`.
+pub const HOST_LENGTH: u32 = 32;
+/// `RC_TYPE_UNINIT`.
+pub const UNINIT: u32 = 64;
 
 /// Why a spec was refused; the sentence is in the heap's error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,16 +130,31 @@ pub unsafe fn check<'a>(spec: &Spec, reason: &mut Reason) -> Result<&'a [RawFiel
     );
     for (index, field) in fields.iter().enumerate() {
         check_field(spec, index, field, reason)?;
+        if let Some(flag) = leaf_flag(spec).filter(|_| field.place == 3) {
+            return Err(reason.say(format_args!(
+                "field {index} ({}): it has references in the trailing array, which {flag} leaves to the host",
+                CText(field.name)
+            )));
+        }
     }
     apart::check(fields, reason)?;
     Ok(fields)
+}
+
+/// The flag that leaves the trailing array to the host.
+fn leaf_flag(spec: &Spec) -> Option<&'static str> {
+    match spec.flags & (HOST_LENGTH | UNINIT) {
+        0 => None,
+        UNINIT => Some("RC_TYPE_UNINIT"),
+        _ => Some("RC_TYPE_HOST_LENGTH"),
+    }
 }
 
 unsafe fn check_spec(spec: &Spec, reason: &mut Reason) -> Result<(), Refused> {
     if spec.name.is_null() || *spec.name == 0 {
         return Err(reason.say(format_args!("the name is missing")));
     }
-    let known = ACYCLIC | TRACK_MANUAL | TRACK_ON_NEW | SHARED | CTX;
+    let known = ACYCLIC | TRACK_MANUAL | TRACK_ON_NEW | SHARED | CTX | HOST_LENGTH | UNINIT;
     if spec.flags & !known != 0 {
         return Err(reason.say(format_args!("flags {:#x} are not known", spec.flags & !known)));
     }
@@ -151,6 +170,9 @@ unsafe fn check_spec(spec: &Spec, reason: &mut Reason) -> Result<(), Refused> {
     }
     if spec.size == 0 && spec.tail_size == 0 {
         return Err(reason.say(format_args!("size is 0")));
+    }
+    if let Some(flag) = leaf_flag(spec).filter(|_| spec.tail_size == 0) {
+        return Err(reason.say(format_args!("{flag} without a trailing array: tail_size is 0")));
     }
     if spec.size > SIZE_MAX || spec.tail_size > SIZE_MAX {
         return Err(reason.say(format_args!(
