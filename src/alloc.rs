@@ -48,7 +48,7 @@ pub const RATION_BYTES: i64 = if cfg!(feature = "check") { 128 } else { 4 << 10 
 /// Makes an object of a type without a trailing array, or one with an empty array. Null for out of memory.
 ///
 /// # Safety
-/// - `kind` is live and only its heap's thread is in the heap.
+/// - As [everywhere](crate).
 #[inline(always)]
 pub unsafe fn new(kind: *mut Type) -> *mut c_void {
     let ration = (*kind).ration;
@@ -130,7 +130,7 @@ unsafe fn grant(kind: *mut Type, most: u32) -> Result<(), *mut c_void> {
 /// Makes an object with a trailing array. Null for out of memory and for a length that no heap can hold.
 ///
 /// # Safety
-/// - `kind` is live and only its heap's thread is in the heap; without a tail, `length` is 0.
+/// - without a tail, `length` is 0.
 pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
     const APART: TypeFlags = TypeFlags::OBSERVED.union(TypeFlags::COUNT_BYTES).union(TypeFlags::LEAF_TAIL);
     if (*kind).flags & APART != TypeFlags::COUNT_BYTES {
@@ -429,7 +429,7 @@ unsafe fn make_memory(kind: *mut Type, trimmed: &mut bool, booked: bool) -> bool
 /// case.
 ///
 /// # Safety
-/// - `kind` is live and only its heap's thread is in the heap.
+/// - As [everywhere](crate).
 #[inline(always)]
 pub unsafe fn charge(kind: *mut Type, bytes: usize, booked: bool) -> bool {
     let heap = (*kind).heap;

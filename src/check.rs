@@ -33,7 +33,7 @@ pub mod promises;
 /// Whether a heap is at the checking level.
 ///
 /// # Safety
-/// - `heap` is live and only its thread is in it.
+/// - As [everywhere](crate).
 #[inline(always)]
 pub unsafe fn is_on(heap: *mut Heap) -> bool {
     cfg!(feature = "check") || (*heap).is_checked
@@ -42,7 +42,7 @@ pub unsafe fn is_on(heap: *mut Heap) -> bool {
 /// Checks a heap completely, at the checking level.
 ///
 /// # Safety
-/// - `heap` is live and only its thread is in it.
+/// - As [everywhere](crate).
 #[inline(always)]
 pub unsafe fn validate(heap: *mut Heap) {
     if is_on(heap) {

@@ -239,7 +239,7 @@ impl Heap {
     /// Calls `each` with every type.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap; `each` ends no type but the one it was called with.
+    /// - `each` ends no type but the one it was called with.
     pub unsafe fn each_type(&self, mut each: impl FnMut(*mut Type)) {
         let mut kind = self.first_type;
         while !kind.is_null() {
@@ -252,7 +252,7 @@ impl Heap {
     /// Takes the rations of all types back into the budget: the next allocation of each asks again.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn recall_rations(&mut self) {
         let mut bytes = 0;
         self.each_type(|kind| bytes += (*kind).recall_ration());
@@ -262,7 +262,7 @@ impl Heap {
     /// Takes the rations and the runs of all types back: free blocks are in the lists of their pages.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn recall_runs(&mut self) {
         self.recall_rations();
         self.each_type(|kind| (*kind).run.give_back());
@@ -276,7 +276,7 @@ impl Heap {
     /// Gives back all memory that holds no object.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn trim_all(heap: *mut Heap) {
         (*heap).recall_runs();
         Space::trim_all(&raw mut (*heap).space);
@@ -295,7 +295,7 @@ impl Heap {
     /// again.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn set_paused(&mut self, paused: bool) {
         self.recall_rations();
         self.each_type(|kind| (*kind).set_paused(paused));
@@ -304,7 +304,7 @@ impl Heap {
     /// Bytes of live objects, with headers and rounding.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn live_bytes(&self) -> u64 {
         let mut bytes = 0u64;
         self.each_type(|kind| bytes += (*kind).live_bytes());
@@ -314,7 +314,7 @@ impl Heap {
     /// Live objects.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn live_objects(&self) -> u64 {
         let mut objects = 0u64;
         self.each_type(|kind| objects += (*kind).live());

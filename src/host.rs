@@ -82,7 +82,7 @@ pub struct Outer(Option<usize>);
 /// Whether so many callbacks are running that a death in them, or a collection, has to wait.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn is_deep(heap: *mut Heap) -> bool {
     (*heap).running_callbacks() >= DEATH_DEPTH_MAX || NEST.get() & DEPTH_MASK >= DEATH_DEPTH_MAX as usize
 }
@@ -102,7 +102,7 @@ pub unsafe fn innermost(heap: *mut Heap) -> *mut Heap {
 /// it is still to be ended then, which is [`death::end_deferred`] or, while another death goes on, [`death::take_deferred`].
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn enter_nest(heap: *mut Heap) -> Outer {
     if !(*heap).is_nested() {
         return Outer(None);
@@ -137,7 +137,7 @@ impl Pin {
     /// Pins a heap.
     ///
     /// # Safety
-    /// - `heap` is live, only its thread is in it.
+    /// - As [everywhere](crate).
     #[must_use]
     pub unsafe fn on(heap: *mut Heap) -> Pin {
         (*heap).pins += 1;
@@ -188,8 +188,7 @@ pub unsafe fn aside<R>(heap: *mut Heap, run: impl FnOnce() -> R) -> R {
 /// closed, `errno` is put back, and it is counted as running.
 ///
 /// # Safety
-/// - What `code` is given is held by the engine; only the heap's thread is in the heap, and no reference to it is held
-///   across this call.
+/// - What `code` is given is held by the engine, and no reference to the heap is held across this call.
 #[inline(always)]
 pub unsafe fn call<R>(heap: *mut Heap, code: impl FnOnce() -> R) -> R {
     call_at(heap, ptr::null_mut(), Around::Aside, code)

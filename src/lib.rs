@@ -45,6 +45,11 @@
 //! Beside it stand, as crates of their own, [`rcgc_format`] (what a dump is, algorithms over compact graphs), the
 //! `rcgc` tool, which reads dumps and knows nothing of the engine, and the generator of the C headers: `crates/`.
 //!
+//! **Everywhere**, each heap that a function is given, or comes to by a type, an object or a handle, is live, and only this
+//! thread is in it. Nearly every function asks for that, so `# Safety` does not repeat it: it says what else is asked, or
+//! "as everywhere". `capi` sees to it for each call of the host's; what it cannot see, the manual asks of the host.
+//! Conditions that can be checked are checked where the feature `check` is on, by `promised!`.
+//!
 //! The engine is `no_std` and does not use `alloc`: no allocation failure can abort the host, the shared
 //! library needs only libc, and two Rust static libraries link into one C program. The feature `std` exists
 //! for unit tests and Rust hosts.

@@ -235,8 +235,7 @@ impl Observers {
 /// Tells everybody who wants to know.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; no reference to it is held across this call, which may run host code where
-///   the notice says so.
+/// - No reference to the heap is held across this call, which may run host code where the notice says so.
 #[inline(always)]
 pub unsafe fn tell(heap: *mut Heap, notice: Notice) {
     if (*heap).observers.want(notice.kind()) {

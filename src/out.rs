@@ -141,7 +141,7 @@ impl Out {
     /// Writes bytes, unless something failed before.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap, and it is at rest.
+    /// - The heap is at rest.
     pub unsafe fn write(&mut self, bytes: &[u8]) {
         if self.failed != 0 {
             return;

@@ -450,7 +450,7 @@ pub unsafe fn name_of(header: Header) -> CText {
 /// Makes a type from a spec.
 ///
 /// # Safety
-/// - `heap` is live and only its thread is in it; `spec` points to what it says it points to.
+/// - `spec` points to what it says it points to.
 pub unsafe fn new(heap: *mut Heap, spec: &Spec) -> Result<*mut Type, Refused> {
     let mut reason = Reason(Line::new());
     let made = build(heap, spec, &mut reason);
@@ -661,7 +661,7 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
 /// Ends a type.
 ///
 /// # Safety
-/// - No object of it lives; only its heap's thread is in the heap.
+/// - No object of the type lives.
 pub unsafe fn end(kind: *mut Type) {
     let heap = (*kind).heap;
     observe::tell((*kind).heap, Notice::TypeEnded(kind));

@@ -51,8 +51,8 @@ pub unsafe fn room(obj: *mut c_void) -> usize {
 /// Gives the object in a slot another length; the slot has its new address.
 ///
 /// # Safety
-/// - The slot holds the one reference to an object with a trailing array, which is not dying; only its heap's thread is in
-///   the heap, which is pinned and not judging.
+/// - The slot holds the one reference to an object with a trailing array, which is not dying, which is pinned and not
+///   judging.
 pub unsafe fn resize(slot: *mut *mut c_void, length: usize) -> Result<(), Refused> {
     let obj = slot.read_unaligned();
     let kind = object::type_of(obj);

@@ -47,8 +47,7 @@ pub struct Asked {
 /// Writes a dump. What fails is said in the log. Whether it was written.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, in no collection; `pattern` is a C string; every tracked object is
-///   walkable.
+/// - In no collection; `pattern` is a C string; every tracked object is walkable.
 pub unsafe fn write_dump(heap: *mut Heap, pattern: *const c_char, asked: Asked) -> bool {
     // The log is the host's, who may end there what the pattern belongs to. Without memory the dump has no label.
     let label = string::copy(pattern).unwrap_or(core::ptr::null());
@@ -68,7 +67,7 @@ pub unsafe fn write_dump(heap: *mut Heap, pattern: *const c_char, asked: Asked) 
 /// As [`write_dump`], what `write` writes to a descriptor. The pattern is not used any more when `write` runs.
 ///
 /// # Safety
-/// - `pattern` is a C string; only the heap's thread is in the heap.
+/// - `pattern` is a C string.
 pub unsafe fn write(
     heap: *mut Heap,
     pattern: *const c_char,

@@ -19,7 +19,7 @@ pub mod watch;
 /// is noticed.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn at_birth(heap: *mut Heap) {
     unload::watch();
     plan::at_birth(heap);

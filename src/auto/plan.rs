@@ -147,7 +147,7 @@ pub fn parse(text: &[u8]) -> Result<Wanted<'_>, Refused<'_>> {
 /// A heap was made: does what the environment says.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn at_birth(heap: *mut Heap) {
     let Some(text) = environment::text(VARIABLE) else { return };
     let refused = match parse(text.to_bytes()) {
@@ -200,7 +200,7 @@ impl core::fmt::Display for Show<'_> {
 /// Does what a plan says, if the heap's name fits.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn carry_out<'a>(heap: *mut Heap, wanted: &Wanted<'a>) -> Result<(), Refused<'a>> {
     let name = CStr::from_ptr((*heap).name()).to_bytes();
     if wanted.heap.is_some_and(|pattern| !glob(pattern, name)) {
@@ -295,7 +295,7 @@ unsafe fn copy(text: Option<&[u8]>) -> Option<*const c_char> {
 /// Writes what the plan of a heap says: it ends, or the process does.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; every tracked object is walkable.
+/// - Every tracked object is walkable.
 pub unsafe fn write_out(heap: *mut Heap) {
     let plan = of(heap);
     if plan.is_null() || ((*plan).dump.is_null() && (*plan).report.is_null() && !(*plan).to_stderr) {
@@ -410,7 +410,7 @@ unsafe impl Sync for WasBefore {}
 /// A dump is written to a path when a signal comes; 0: no more.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; `path` is a C string, or null with 0.
+/// - `path` is a C string, or null with 0.
 pub unsafe fn on_signal(heap: *mut Heap, signal: c_int, path: *const c_char) -> Result<(), NoSignal> {
     let _guard = lock::SIGNALS.lock();
     if signal == 0 {

@@ -200,7 +200,7 @@ impl Watches {
 /// Adds a watch; its number. None for out of memory.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; `watch.path` is null or a C string, which is copied.
+/// - `watch.path` is null or a C string, which is copied.
 pub unsafe fn add(heap: *mut Heap, watch: &Watch) -> Option<u32> {
     let path = string::copy(watch.path)?;
     let watches = made_for(heap);
@@ -230,7 +230,7 @@ pub unsafe fn add(heap: *mut Heap, watch: &Watch) -> Option<u32> {
 /// Ends a watch. False when there is none of that number.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn remove(heap: *mut Heap, number: u32) -> bool {
     let Some(watches) = of(heap).as_mut() else { return false };
     let Some(watch) = watches.get_mut(number).filter(|watch| watch.metric != Metric::Gone) else {

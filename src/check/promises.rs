@@ -14,7 +14,7 @@ use core::ffi::{c_char, c_void};
 /// Asks every tracked object that takes part in the collection.
 ///
 /// # Safety
-/// - The heap's phase is `Judging`, its types are paused, pages are under examination; only its thread is in it.
+/// - The heap's phase is `Judging`, its types are paused, pages are under examination.
 pub unsafe fn ask(heap: *mut Heap) {
     (*heap).space.each_page(|page| {
         (*page).each_block(|obj| {

@@ -100,7 +100,7 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
 /// Deaths of a heap's objects were put off as often as they may while it ends: its callbacks go on making objects.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 #[cold]
 pub unsafe fn goes_on(heap: *mut Heap) {
     (*heap).put_offs_left = 4 * (PUT_OFFS_MIN + (*heap).live_objects());

@@ -163,7 +163,7 @@ impl Listeners {
 /// Tells everybody, and the log.
 ///
 /// # Safety
-/// - The heap's phase forbids collections; only the heap's thread is in the heap.
+/// - The heap's phase forbids collections.
 pub unsafe fn notify(heap: *mut Heap, event: &Event) {
     if (*heap).debug & DEBUG_STATS != 0 {
         log_event(heap, event);

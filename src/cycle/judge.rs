@@ -150,7 +150,7 @@ impl Judge {
     /// Reserves all the memory that judging may need but for large counts, whose number is not known yet.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn new(heap: *mut Heap, young: bool) -> Result<Self, NoMemory> {
         // Enough for a sixteenth of the objects of 64 bytes; more would seldom be used, less only costs
         // sweeps.

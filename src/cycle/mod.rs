@@ -98,7 +98,7 @@ pub enum Kind {
 /// Runs a collection, or refuses to. Returns how many tracked objects it ended, and how it went.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; every tracked object is walkable.
+/// - Every tracked object is walkable.
 pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> (u64, Status) {
     if !(*heap).is_idle() {
         (*heap).generation(kind).refused += 1;
@@ -244,7 +244,7 @@ unsafe fn finish(heap: *mut Heap, kind: Kind, start: u64, outcome: &Outcome) -> 
 /// The budget is spent: does what is due, and gives a new one.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; at an allocation.
+/// - At an allocation.
 #[cold]
 #[inline(never)]
 pub unsafe fn budget_spent(heap: *mut Heap) {
@@ -283,7 +283,7 @@ unsafe fn run_due(heap: *mut Heap) {
 /// `gc_safepoint`: runs what is due.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; every tracked object is walkable.
+/// - Every tracked object is walkable.
 pub unsafe fn safepoint(heap: *mut Heap) {
     let pace = &(*heap).pace;
     if (*heap).enabled && pace.mode != Mode::Never && (pace.asked || pace.overdue || (*heap).budget < 0) {
@@ -296,7 +296,7 @@ pub unsafe fn safepoint(heap: *mut Heap) {
 /// callback is running, and where it is worth its while (`pace.rs`). Whether it gained anything.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; at an allocation.
+/// - At an allocation.
 pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
     let allowed =
         (*heap).enabled && (*heap).pace.mode == Mode::Allocation && (*heap).running_callbacks() == 0;
@@ -321,7 +321,7 @@ pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
 /// list, and stays there.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn garbage_clear(heap: *mut Heap) {
     let mut garbage = core::mem::take(&mut (*heap).garbage);
     while let Some(obj) = garbage.pop() {
@@ -333,7 +333,7 @@ pub unsafe fn garbage_clear(heap: *mut Heap) {
 /// Takes all present objects out of collections. False where that may not be done now.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn freeze(heap: *mut Heap) -> bool {
     if (*heap).phase() != Phase::Idle {
         return false;
@@ -348,7 +348,7 @@ pub unsafe fn freeze(heap: *mut Heap) -> bool {
 /// Puts all frozen objects back. False where that may not be done now.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn unfreeze(heap: *mut Heap) -> bool {
     if (*heap).phase() != Phase::Idle {
         return false;
@@ -360,7 +360,7 @@ pub unsafe fn unfreeze(heap: *mut Heap) -> bool {
 /// Live objects that are frozen.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn count_frozen(heap: *mut Heap) -> u64 {
     let mut count = 0;
     (*heap).space.each_page(|page| {

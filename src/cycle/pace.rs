@@ -268,7 +268,7 @@ impl Heap {
     /// Live bytes and external bytes.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn bytes_in_use(&self) -> u64 {
         self.live_bytes() + self.external.total
     }
@@ -277,7 +277,7 @@ impl Heap {
     /// allocation or safepoint, for which the types must have no ration left.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn spend(&mut self, bytes: u64) {
         let before = self.budget;
         self.budget = before.saturating_sub(bytes.min(i64::MAX as u64) as i64);
@@ -290,7 +290,7 @@ impl Heap {
     /// Gives a budget according to the books.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn renew_budget(&mut self, waiting: bool) {
         let in_use = self.bytes_in_use();
         self.budget = self.pace.renew(in_use, self.budget, waiting);

@@ -45,7 +45,7 @@ use core::ptr;
 /// Lists what is KEPT with the first `count` objects of the queue, and holds it. False when the list has no room for all.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, which is idle; every tracked object is walkable; `kept` is empty.
+/// - The heap is idle; every tracked object is walkable; `kept` is empty.
 pub unsafe fn hold(heap: *mut Heap, count: usize) -> bool {
     let due = |index| (*heap).finalizers.due.get(index).filter(|&obj| header::has_flags(obj, Flags::KEPT));
     // What died by its count alone leads to nothing that waits for it.

@@ -50,8 +50,7 @@ pub struct Released {
 /// back.
 ///
 /// # Safety
-/// - The working counts of exactly the dead are set; the heap's phase forbids collections; only the heap's
-///   thread is in the heap.
+/// - The working counts of exactly the dead are set; the heap's phase forbids collections.
 pub unsafe fn release_dead(judge: &mut Judge) -> Released {
     let heap = judge.heap();
     let mut queue = Queue::new();
@@ -152,7 +151,7 @@ unsafe fn finalize_dead(heap: *mut Heap, queue: &mut Queue) -> bool {
 /// Step 1 for a member of the set. Whether it was due.
 ///
 /// # Safety
-/// - `obj` is condemned; only the heap's thread is in the heap.
+/// - `obj` is condemned.
 pub unsafe fn finalize_one(heap: *mut Heap, obj: *mut c_void, kind: *mut Type, queue: &mut Queue) -> bool {
     let Some(finalize) = (*kind).finalize else { return false };
     if header::has_flags(obj, Flags::FINALIZED) {
@@ -238,7 +237,7 @@ unsafe fn save_dead(heap: *mut Heap, released: &mut Released, queue: &mut Queue)
 /// none is only let go of, for what refers to it is saved.
 ///
 /// # Safety
-/// - `obj` is dying and held; only the heap's thread is in the heap.
+/// - `obj` is dying and held.
 pub unsafe fn save(heap: *mut Heap, obj: *mut c_void, queue: &mut Queue) -> u64 {
     if header::has_flags(obj, Flags::TRACKED) {
         header::change_flags(obj, Flags::HELD | Flags::DYING | Flags::CONDEMNED, Flags::empty());
@@ -262,7 +261,7 @@ unsafe fn destroy_dead(heap: *mut Heap, queue: &mut Queue) {
 /// Step 6 for a member of the set.
 ///
 /// # Safety
-/// - `obj` is condemned, dying and empty; only the heap's thread is in the heap.
+/// - `obj` is condemned, dying and empty.
 pub unsafe fn destroy_one(heap: *mut Heap, obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
     if let Some(destroy) = (*kind).destroy {
         host::call_of(heap, kind, destroy, obj, Around::Destroy);

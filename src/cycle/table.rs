@@ -30,7 +30,7 @@ impl Table {
     /// The table of a heap as it is now. Takes time by the number of its segments: once a sweep.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn of(heap: *const Heap) -> Self {
         Table { partial: !(*heap).space.is_alone(), ..Table::of_examined(heap) }
     }

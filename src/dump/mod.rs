@@ -103,7 +103,7 @@ impl Memory {
 /// Writes a heap.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; every object with declared fields or a `traverse` is walkable.
+/// - Every object with declared fields or a `traverse` is walkable.
 /// - `options.label` is null or a C string.
 pub unsafe fn write(heap: *mut Heap, options: &Options) -> Result<Written, Failed> {
     if (*heap).phase() != Phase::Idle {

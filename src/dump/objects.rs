@@ -69,8 +69,7 @@ impl<'a> Objects<'a> {
     /// Writes all objects of the heap.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap, and it is at rest; every object with declared fields or a
-    ///   `traverse` is walkable.
+    /// - The heap is at rest; every object with declared fields or a `traverse` is walkable.
     pub unsafe fn write_all(&mut self) {
         let heap = self.heap;
         (*heap).space.each_page(|page| {

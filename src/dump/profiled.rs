@@ -40,7 +40,7 @@ pub struct Writer<'a> {
 /// Writes all that the heap has.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn write(heap: *mut Heap, places: &Places, mut writer: Writer) {
     if !profile::of(heap).is_null() {
         let profile = &*profile::of(heap);

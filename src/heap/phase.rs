@@ -56,7 +56,7 @@ impl InPhase {
     /// Begins a phase.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap, which does not end before the guard goes.
+    /// - The heap does not end before the guard goes.
     #[must_use]
     #[inline(always)]
     pub unsafe fn begin(heap: *mut Heap, phase: Phase) -> InPhase {
@@ -82,8 +82,7 @@ impl Drop for InPhase {
 /// phase. `errno` is put back behind it, since a `traverse` may change it.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, which is not judging. `walk` runs no host code but `traverse` and what may
-///   only look, too.
+/// - The heap is not judging. `walk` runs no host code but `traverse` and what may only look, too.
 pub unsafe fn quietly<R>(heap: *mut Heap, walk: impl FnOnce() -> R) -> R {
     let _errno = errno::keep();
     let _judging = InPhase::begin(heap, Phase::Judging);

@@ -74,7 +74,7 @@ impl Order {
 /// The numbers of a type.
 ///
 /// # Safety
-/// - `kind` is live and only its heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn of(kind: *mut Type) -> Census {
     (*kind).note_peak();
     let books = &*(*kind).books();
@@ -139,7 +139,7 @@ impl<T> Drop for Table<T> {
 /// All types of a heap for which the order's number is not 0, in that order. None for out of memory.
 ///
 /// # Safety
-/// - `heap` is live and only its thread is in it.
+/// - As [everywhere](crate).
 pub unsafe fn most_common(heap: *mut Heap, order: Order) -> Option<Table<Census>> {
     let mut count = 0;
     (*heap).each_type(|_| count += 1);

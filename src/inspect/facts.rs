@@ -135,7 +135,7 @@ pub unsafe fn of(address: usize) -> Facts {
 /// The facts of an object.
 ///
 /// # Safety
-/// - `obj` is an object of `page`, alive or dying; only its heap's thread is in the heap.
+/// - `obj` is an object of `page`, alive or dying.
 pub unsafe fn of_object(page: *const Page, obj: *mut c_void) -> Facts {
     let header = header::load(obj);
     let kind = range::type_at(header.type_index());

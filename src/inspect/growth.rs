@@ -66,7 +66,7 @@ pub struct Growth {
 /// Makes a mark. Null for out of memory.
 ///
 /// # Safety
-/// - `heap` is live and only its thread is in it.
+/// - As [everywhere](crate).
 pub unsafe fn mark(heap: *mut Heap, objects: bool) -> *mut Mark {
     let mark = sys::allocate(size_of::<Mark>()) as *mut Mark;
     if mark.is_null() {
@@ -115,7 +115,7 @@ impl Mark {
     /// The heap; None when it has ended.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn heap(&self) -> Option<*mut Heap> {
         self.ticket.heap()
     }
@@ -129,7 +129,7 @@ impl Mark {
     /// memory: then nothing was compared.
     ///
     /// # Safety
-    /// - `heap` is the mark's, and only its thread is in it.
+    /// - `heap` is the mark's.
     pub unsafe fn growth(&mut self, heap: *mut Heap, since: Since) -> Option<Table<Growth>> {
         let mut count = 0;
         (*heap).each_type(|_| count += 1);
@@ -182,7 +182,7 @@ impl Mark {
 /// Ends a mark.
 ///
 /// # Safety
-/// - `mark` is one, and nobody uses it any more; only its heap's thread is in the heap.
+/// - `mark` is one, and nobody uses it any more.
 pub unsafe fn end(mark: *mut Mark) {
     if let Some(heap) = (*mark).ticket.heap() {
         if (*mark).serial != 0 && (*heap).mark_serial == (*mark).serial {

@@ -104,7 +104,7 @@ struct Number {
 /// Begins or ends the watch. False for out of memory.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, and no callback of it is running.
+/// - No callback of the heap is running.
 pub unsafe fn watch(heap: *mut Heap, on: bool) -> bool {
     if on != of(heap).is_null() {
         return true;
@@ -144,7 +144,7 @@ unsafe fn end(heap: *mut Heap) {
 /// many.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, which may only be looked at.
+/// - The heap may only be looked at.
 pub unsafe fn each_finding(heap: *mut Heap, mut each: impl FnMut(*mut Type, &Line)) -> usize {
     let lint = of(heap);
     if lint.is_null() {

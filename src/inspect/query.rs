@@ -146,7 +146,7 @@ impl Query {
     /// Begins a session.
     ///
     /// # Safety
-    /// - `heap` is live, only its thread is in it, and every object is walkable.
+    /// - `heap` is live, and every object is walkable.
     pub unsafe fn new(heap: *mut Heap) -> Result<Self, Failure> {
         Query::of(heap, false)
     }
@@ -275,7 +275,7 @@ impl Query {
     /// The heap, if the session can still answer.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn heap(&self) -> Result<*mut Heap, Failure> {
         let heap = self.ticket.heap().ok_or(Failure::HeapEnded)?;
         if moment_of(heap) != self.moment {
@@ -290,7 +290,7 @@ impl Query {
     /// The heap, whatever has happened in it; None when it was freed.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn live_heap(&self) -> Option<*mut Heap> {
         self.ticket.heap()
     }

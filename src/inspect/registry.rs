@@ -68,7 +68,7 @@ impl Ticket {
     /// Its heap; None when that has ended.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn heap(&self) -> Option<*mut Heap> {
         ((*self.heap).is_live() && (*self.heap).serial == self.heap_serial).then_some(self.heap)
     }

@@ -55,7 +55,7 @@ const NAMED_MAX: usize = 4;
 /// Checks a heap and gives every finding to `tell`, while the heap may only be looked at. Returns how many there were.
 ///
 /// # Safety
-/// - `heap` is live, only its thread is in it, and every object is walkable.
+/// - `heap` is live, and every object is walkable.
 pub unsafe fn verify(heap: *mut Heap, tell: &mut dyn FnMut(&Finding<'_>)) -> Result<usize, Failure> {
     if (*heap).phase() == Phase::Judging {
         return Err(Failure::InTraverse);

@@ -36,7 +36,7 @@ impl Cursor {
     /// The next object that is listed; None at the end, where the cursor stays until the heap grows beyond it.
     ///
     /// # Safety
-    /// - `heap` is live and only its thread is in it.
+    /// - As [everywhere](crate).
     pub unsafe fn next(&mut self, heap: *const Heap) -> Option<*mut c_void> {
         if (*heap).space.segment_low >= (*heap).space.segment_high {
             return None;
@@ -152,7 +152,7 @@ impl Walk {
     /// The next object; null at the end.
     ///
     /// # Safety
-    /// - The memory is what [`Walk::new`] gave, or any other; only the heap's thread is in the heap.
+    /// - The memory is what [`Walk::new`] gave, or any other.
     pub unsafe fn next(&mut self) -> Result<*mut c_void, Broken> {
         let heap = self.heap()?;
         let filter = self.filter;

@@ -48,7 +48,7 @@ pub struct Watch {
 /// Begins to watch. Null for out of memory.
 ///
 /// # Safety
-/// - `heap` is live, only its thread is in it, and nobody watches it.
+/// - `heap` is live, and nobody watches it.
 pub unsafe fn begin(heap: *mut Heap, log: bool) -> *mut Watch {
     let watch = sys::allocate_raw(size_of::<Watch>()) as *mut Watch;
     if !watch.is_null() {
@@ -81,7 +81,7 @@ pub unsafe fn end(watch: *mut Watch) {
 /// Whether somebody watches a heap.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn is_on(heap: *mut Heap) -> bool {
     !(*heap).observers.state(Seat::Rings).is_null()
 }
@@ -94,7 +94,7 @@ impl Watch {
     /// The heap; None when it has ended.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn heap(&self) -> Option<*mut Heap> {
         self.ticket.heap()
     }

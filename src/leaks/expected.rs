@@ -48,7 +48,7 @@ impl Expected {
 /// From now on an object is expected to be dead when somebody asks. False for out of memory.
 ///
 /// # Safety
-/// - `obj` is a live object, only its heap's thread is in the heap; `why` is null or a C string.
+/// - `obj` is a live object; `why` is null or a C string.
 pub unsafe fn expect(obj: *mut c_void, why: *const c_char) -> bool {
     let leaks = super::made_for((*object::type_of(obj)).heap);
     if leaks.is_null() || !(*leaks).expected.entries.reserve(1) {
@@ -68,7 +68,7 @@ pub unsafe fn expect(obj: *mut c_void, why: *const c_char) -> bool {
 /// forgotten. Returns how many live, and how the collection went.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; with `collect`, every tracked object is walkable.
+/// - With `collect`, every tracked object is walkable.
 pub unsafe fn check(heap: *mut Heap, collect: bool) -> (usize, Status) {
     if super::of(heap).is_null() {
         return (0, Status::Ok);

@@ -121,8 +121,7 @@ impl Holds {
 /// Takes one more reference to an object. 0 for out of memory: then none was taken.
 ///
 /// # Safety
-/// - `obj` is a live object; only its heap's thread is in the heap; `tag` is null or a C string, `site` null or a
-///   descriptor.
+/// - `obj` is a live object; `tag` is null or a C string, `site` null or a descriptor.
 pub unsafe fn take(obj: *mut c_void, tag: *const c_char, site: *const Site) -> u64 {
     let heap = (*object::type_of(obj)).heap;
     let leaks = super::made_for(heap);
@@ -209,7 +208,7 @@ pub fn tag(hold: &Hold) -> CText {
 /// Says what was not released.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, which has leaks.
+/// - The heap has leaks.
 pub unsafe fn report(heap: *mut Heap) {
     let mut index = 0;
     // By number: the log is the host's, who may take and release references there.

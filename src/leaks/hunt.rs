@@ -139,8 +139,7 @@ unsafe fn settle(heap: *mut Heap) -> Status {
 /// Runs the function `warm_ups` and then `runs` times.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, in no callback; every tracked object is walkable between runs, and the
-///   function does not end the heap.
+/// - In no callback; every tracked object is walkable between runs, and the function does not end the heap.
 pub unsafe fn hunt(heap: *mut Heap, function: RunFn, ctx: *mut c_void, warm_ups: u32, runs: u32) -> Found {
     for _ in 0..warm_ups {
         run_once(heap, function, ctx);

@@ -30,7 +30,7 @@ pub struct Leaks {
 /// What a heap has; null: nothing.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn of(heap: *mut Heap) -> *mut Leaks {
     (*heap).observers.state(Seat::Leaks) as *mut Leaks
 }
@@ -38,7 +38,7 @@ pub unsafe fn of(heap: *mut Heap) -> *mut Leaks {
 /// What a heap has, made if there is none. Null for out of memory.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn made_for(heap: *mut Heap) -> *mut Leaks {
     if of(heap).is_null() {
         let leaks = sys::allocate(size_of::<Leaks>()) as *mut Leaks;

@@ -31,7 +31,7 @@ pub unsafe fn incref(obj: *mut c_void) {
 /// Releases a reference.
 ///
 /// # Safety
-/// - `obj` is in the range; only its heap's thread is in the heap.
+/// - `obj` is in the range.
 #[inline(always)]
 pub unsafe fn decref(obj: *mut c_void) {
     let word = header::count_word(obj);
@@ -61,7 +61,7 @@ pub unsafe fn incref_slow(obj: *mut c_void) {
 /// `decref` of what is neither local with a count above 1 nor immortal.
 ///
 /// # Safety
-/// - `obj - 8` is readable; only its heap's thread is in the heap.
+/// - `obj - 8` is readable.
 ///
 /// The common case, the last reference of an object of a quick type, is a leaf: nothing is called and no
 /// register saved. As soon as something else turns up, the rest is done by [`decref_rest`] or

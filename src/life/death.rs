@@ -100,7 +100,7 @@ impl Queue {
 /// Most objects end alone, so what is not quick is ended here, and [`Ending`] is set up only for what dies with it.
 ///
 /// # Safety
-/// - The count word is [`LOCAL_ONE`], the one reference is given up; only the heap's thread is in the heap.
+/// - The count word is [`LOCAL_ONE`], the one reference is given up.
 #[inline(always)]
 pub unsafe fn release_last(obj: *mut c_void) {
     let kind = object::type_of(obj);
@@ -603,7 +603,7 @@ unsafe fn end_in_steps(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue
 /// Step 4: runs the weak callbacks that are due. Whether any ran.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn run_weak_callbacks(heap: *mut Heap, pending: &Pending, queue: &mut Queue) -> bool {
     let mut ran = false;
     while let Some((weak, callback, ctx)) = pending.pop() {
@@ -674,7 +674,7 @@ pub unsafe fn check_hold(obj: *mut c_void, kind: *mut Type) {
 /// would be the recursion which putting it off avoids.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn take_deferred(heap: *mut Heap, queue: &mut Queue) {
     while let Some(obj) = (*heap).deferred.pop() {
         queue.push(obj);
@@ -700,7 +700,7 @@ pub unsafe fn take_own(heap: *mut Heap, queue: &mut Queue) {
 /// Ends what was put off in callbacks that are over and were not part of an object's end by count.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 #[inline(always)]
 pub unsafe fn end_deferred(heap: *mut Heap) {
     if !(*heap).deferred.is_empty() {

@@ -62,7 +62,7 @@ impl ExternalBytes {
     /// An object's bytes.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap; as for every function here.
+    /// - As [everywhere](crate).
     pub unsafe fn get(&self, granule: u64) -> u64 {
         if self.capacity == 0 {
             return 0;

@@ -59,7 +59,7 @@ impl Finalizers {
 /// Makes room for `count` more objects of a type with a finalizer. False for out of memory.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn reserve(heap: *mut Heap, count: usize) -> bool {
     if let Some(left) = (*heap).finalizers.spare.checked_sub(count) {
         (*heap).finalizers.spare = left;
@@ -91,7 +91,7 @@ unsafe fn count_all(heap: *mut Heap) -> (usize, usize) {
 /// Gives memory back that is much more than what is needed.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn trim(heap: *mut Heap) {
     let all = count_all(heap).0;
     let finalizers = &mut (*heap).finalizers;
@@ -105,7 +105,7 @@ pub unsafe fn trim(heap: *mut Heap) {
 /// Calls `each` with every object that the queue owns a reference to.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; `each` changes no queue.
+/// - `each` changes no queue.
 pub unsafe fn each_due(heap: *mut Heap, mut each: impl FnMut(*mut c_void)) {
     let finalizers = &(*heap).finalizers;
     for &obj in finalizers.due.as_slice().iter().chain(finalizers.kept.as_slice()) {
@@ -142,7 +142,7 @@ pub struct Ran {
 /// they run, and where too many callbacks are nested.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; every tracked object is walkable.
+/// - Every tracked object is walkable.
 pub unsafe fn run(heap: *mut Heap) -> Ran {
     let may_run = !(*heap).finalizers.running && (*heap).phase() == Phase::Idle && (*heap).clearing == 0;
     if !may_run || host::is_deep(heap) {

@@ -104,7 +104,7 @@ impl fmt::Display for Name {
 /// Opens a scope; 0 for out of memory.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn enter(heap: *mut Heap, name: *const c_char) -> u64 {
     let stack = current(heap);
     (*heap).scopes.now.serial += 1;
@@ -120,7 +120,7 @@ pub unsafe fn enter(heap: *mut Heap, name: *const c_char) -> u64 {
 /// Closes the innermost scope, which has to be the mark's. With Err nothing was done.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn leave(heap: *mut Heap, mark: u64) -> Result<(), Refused> {
     let stack = current(heap);
     innermost(heap, mark)?;
@@ -132,7 +132,7 @@ pub unsafe fn leave(heap: *mut Heap, mark: u64) -> Result<(), Refused> {
 /// Closes the scope of the mark and all inside it. With Err nothing was done.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn unwind(heap: *mut Heap, mark: u64) -> Result<(), Refused> {
     let stack = current(heap);
     let Some(depth) = (*stack).depth_of(mark) else { return Err(why_not(heap, mark)) };
@@ -148,7 +148,7 @@ pub unsafe fn unwind(heap: *mut Heap, mark: u64) -> Result<(), Refused> {
 /// Releases what the innermost scope, which has to be the mark's, keeps; it stays open. With Err nothing was done.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn reset(heap: *mut Heap, mark: u64) -> Result<(), Refused> {
     let stack = current(heap);
     let open = innermost(heap, mark)?;
@@ -162,7 +162,7 @@ pub unsafe fn reset(heap: *mut Heap, mark: u64) -> Result<(), Refused> {
 /// that could not be entered.
 ///
 /// # Safety
-/// - `obj` is an object; only the heap's thread is in the heap.
+/// - `obj` is an object.
 pub unsafe fn leave_with(heap: *mut Heap, mark: u64, obj: *mut c_void) -> Result<(), Refused> {
     let stack = current(heap);
     if mark != 0 {
@@ -186,7 +186,7 @@ pub unsafe fn leave_with(heap: *mut Heap, mark: u64, obj: *mut c_void) -> Result
 /// those. The latter and every failure is said in the log.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn end_block(heap: *mut Heap, mark: u64) {
     let Err(why) = leave(heap, mark) else { return };
     let found = find(heap, mark).filter(|_| why.is_about_order());
@@ -206,7 +206,7 @@ pub unsafe fn end_block(heap: *mut Heap, mark: u64) {
 /// Says in the log that scopes were not left as they were entered: the first times, then at each power of two.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 #[cold]
 pub unsafe fn say(heap: *mut Heap, call: &str, why: &Refused, then: &str) {
     (*heap).scopes.said += 1;
@@ -292,7 +292,7 @@ unsafe fn close_over(heap: *mut Heap, stack: *mut ScopeStack) {
 /// Whether a scope is open on the current stack.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn is_open(heap: *mut Heap) -> bool {
     !(*current(heap)).open.is_empty()
 }
@@ -300,7 +300,7 @@ pub unsafe fn is_open(heap: *mut Heap) -> bool {
 /// Gives a reference to the innermost scope. False for out of memory: the reference is still the caller's.
 ///
 /// # Safety
-/// - A scope is open; only the heap's thread is in the heap.
+/// - A scope is open.
 pub unsafe fn keep(heap: *mut Heap, obj: *mut c_void) -> bool {
     (*current(heap)).kept.push(obj)
 }
@@ -309,7 +309,7 @@ pub unsafe fn keep(heap: *mut Heap, obj: *mut c_void) -> bool {
 /// order in which each stack was given them. The name is null when the scope has none, and for what no open scope keeps.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; `each` leaves open what is open.
+/// - `each` leaves open what is open.
 pub unsafe fn each_kept(heap: *mut Heap, mut each: impl FnMut(*const c_char, *mut c_void)) {
     each_stack(heap, |stack| {
         let (mut index, mut depth) = (0, 0);

@@ -142,7 +142,7 @@ impl WeakTable {
     /// An object's cell; null when it has none.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn get(&self, obj: *mut c_void) -> *mut Cell {
         if self.capacity == 0 {
             return ptr::null_mut();
@@ -184,7 +184,7 @@ impl WeakTable {
     /// Gives memory back that is much more than what is needed.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn trim(&mut self) {
         if self.len == 0 {
             self.end();
@@ -235,7 +235,7 @@ unsafe fn number_of(cell: *mut Cell) -> u32 {
 /// Makes a handle. Null for out of memory.
 ///
 /// # Safety
-/// - `obj` is an object; only its heap's thread is in the heap.
+/// - `obj` is an object.
 pub unsafe fn new(obj: *mut c_void, callback: Option<WeakFn>, ctx: *mut c_void) -> *mut Weak {
     let weak = range::take_slot(&raw mut RANGE.handles, |weak: *mut Weak| (*weak).next);
     if weak.is_null() {
@@ -288,7 +288,7 @@ pub unsafe fn cell_of(obj: *mut c_void) -> *mut Cell {
 /// An object has moved: what leads to it weakly leads to its new place. There is room for that.
 ///
 /// # Safety
-/// - `from` has the flag WEAK, and nothing leads to `to` weakly; only their heap's thread is in the heap.
+/// - `from` has the flag WEAK, and nothing leads to `to` weakly.
 pub unsafe fn move_to(heap: *mut Heap, from: *mut c_void, to: *mut c_void) {
     let weak = &mut (*heap).weak;
     let cell = weak.get(from);
@@ -323,7 +323,7 @@ pub unsafe fn is_handle(weak: *const Weak) -> bool {
 /// The target, with a reference for the caller; null when it has died.
 ///
 /// # Safety
-/// - `weak` is a live handle; only its heap's thread is in the heap.
+/// - `weak` is a live handle.
 #[inline(always)]
 pub unsafe fn get(weak: *mut Weak) -> *mut c_void {
     let cell = (*weak).cell;
@@ -372,7 +372,7 @@ pub unsafe fn free(weak: *mut Weak) {
 /// Ends a cell that has neither handles nor entries.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn drop_unused_cell(cell: *mut Cell) {
     if (*cell).handles != 0 || (*cell).entries != 0 {
         return;
@@ -395,7 +395,7 @@ pub fn handles_max() -> usize {
 /// No callback of a heap's handles runs any more, whether it is due or not.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn forget_callbacks(heap: *mut Heap) {
     while (*heap).finalizers.pending.pop().is_some() {}
     let table = &(*heap).weak;
@@ -429,7 +429,7 @@ unsafe fn unlink(weak: *mut Weak) {
 /// Handles of an object that were made and not freed.
 ///
 /// # Safety
-/// - `obj` is an object; only its heap's thread is in the heap.
+/// - `obj` is an object.
 pub unsafe fn count_of(obj: *mut c_void) -> u32 {
     if !header::has_flags(obj, Flags::WEAK) {
         return 0;
@@ -477,7 +477,7 @@ impl Pending {
     /// Gives all callbacks to another list, which is empty and stays where it is while it has any.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn move_to(&self, other: &Pending) {
         let head = self.head.get();
         let first = ptr::replace(&mut (*head).next, ptr::null_mut());
@@ -493,7 +493,7 @@ impl Pending {
     /// The list must not move while callbacks are in it.
     ///
     /// # Safety
-    /// - `obj` has the flag WEAK; only its heap's thread is in the heap.
+    /// - `obj` has the flag WEAK.
     pub unsafe fn detach(&self, heap: *mut Heap, obj: *mut c_void, detached: &mut Detached) {
         let cell = (*heap).weak.get(obj);
         detached.take(cell);

@@ -75,7 +75,7 @@ impl Entry {
 /// The type of the heap's maps, made with the first of them; a map is made as any object of a type. None for out of memory.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn type_of_maps(heap: *mut Heap) -> Option<*mut Type> {
     if (*heap).map_type.is_null() {
         let spec = Spec {
@@ -339,7 +339,7 @@ impl Detached {
     /// Step 5: the values are released.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn release(&mut self, queue: &mut Queue) {
         while let Some(entry) = self.first {
             let entry = entry.as_ptr();

@@ -148,7 +148,7 @@ impl Run {
     /// Returns all blocks to their page.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn give_back(&mut self) {
         let run = core::mem::replace(self, Run::EMPTY);
         if !run.last.is_null() {
@@ -178,7 +178,7 @@ impl Run {
     /// How many blocks it has. At the cost of looking at each.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn count(&self) -> u32 {
         let mut count = !self.last.is_null() as u32;
         let mut obj = self.next;
@@ -274,7 +274,7 @@ impl Class {
     /// Gives a run without blocks new ones. False for out of memory.
     ///
     /// # Safety
-    /// - The run is a type's of this class, or this class's; only the heap's thread is in the heap.
+    /// - The run is a type's of this class, or this class's.
     #[cold]
     #[inline(never)]
     pub unsafe fn refill(&mut self, run: *mut Run) -> bool {
@@ -391,7 +391,7 @@ impl Class {
     /// The countdown of a page has ended: see the table in `page.rs`.
     ///
     /// # Safety
-    /// - `page` holds blocks; only its heap's thread is in the heap.
+    /// - `page` holds blocks.
     #[cold]
     #[inline(never)]
     pub unsafe fn free_slow(page: *mut Page) {
@@ -477,7 +477,7 @@ impl Class {
     /// and the current one.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap, and no run has blocks.
+    /// - No run has blocks.
     pub unsafe fn trim(&mut self) {
         let mut index = self.partial;
         while index != NO_PAGE {

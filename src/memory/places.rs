@@ -43,7 +43,7 @@ impl Places {
     /// Counts the blocks of a heap, or only those of its pages under examination. None for out of memory.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn of(space: *const Space, examined: bool) -> Option<Places> {
         let low = (*space).segment_low.min((*space).segment_high);
         let segments = (*space).segment_high - low;

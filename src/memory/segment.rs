@@ -82,7 +82,7 @@ impl Space {
     /// flag says [`PageFlags::DIRTY`].
     ///
     /// # Safety
-    /// - Nothing but the heap's own thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn take_pages(&mut self, count: usize) -> *mut Page {
         let bytes = (count * PAGE_BYTES) as u64;
         if self.limit_bytes != 0 && self.page_bytes + bytes > self.limit_bytes {
@@ -291,7 +291,7 @@ impl Space {
     /// segments are given back.
     ///
     /// # Safety
-    /// - Nothing but the heap's own thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn is_alone(&self) -> bool {
         let all = self.segment_high.saturating_sub(self.segment_low);
         all == self.own.len()
@@ -322,7 +322,7 @@ impl Space {
     /// Puts all pages, or the young ones, under examination. From here on no page is young.
     ///
     /// # Safety
-    /// - Nothing but the heap's own thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn examine_pages(&self, all: bool) {
         self.each_segment(|_, segment| {
             (*segment).examined_pages =
@@ -335,7 +335,7 @@ impl Space {
     /// Puts all pages, or the young ones, under examination beside those that are, as aging. From here on no page is young.
     ///
     /// # Safety
-    /// - Nothing but the heap's own thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn examine_young_pages(&self, all: bool) {
         self.each_segment(|_, segment| {
             let pages = if all { ALL_FREE & !(*segment).free_pages } else { (*segment).young_pages };
@@ -348,7 +348,7 @@ impl Space {
     /// Puts no page under examination.
     ///
     /// # Safety
-    /// - Nothing but the heap's own thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn examine_nothing(&self) {
         self.each_segment(|_, segment| (*segment).examined_pages = 0);
     }

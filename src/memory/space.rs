@@ -77,7 +77,7 @@ impl Space {
     /// Takes the pages for one large object of `bytes` (header included); null for out of memory.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn take_large(&mut self, bytes: usize) -> *mut Page {
         let count = large_pages(bytes);
         if count > u32::MAX as usize {

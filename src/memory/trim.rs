@@ -34,7 +34,7 @@ impl Space {
     /// Gives back all memory that holds no object.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     #[cold]
     #[inline(never)]
     pub unsafe fn trim_all(space: *mut Space) {
@@ -68,7 +68,7 @@ impl Space {
     /// Pages became free: more segments may be empty now than the heap should keep.
     ///
     /// # Safety
-    /// - Nothing but the heap's own thread is in the heap.
+    /// - As [everywhere](crate).
     #[inline(always)]
     pub(super) unsafe fn give_surplus(&mut self) {
         if self.empty_segments > EMPTY_KEPT + self.own.len() / 4 {
@@ -163,7 +163,7 @@ impl Space {
     /// Gives the memory of all free pages back.
     ///
     /// # Safety
-    /// - Nothing but the heap's own thread is in the heap.
+    /// - As [everywhere](crate).
     #[inline(never)]
     pub(super) unsafe fn give_free_pages(&mut self) {
         let mut place = 0;

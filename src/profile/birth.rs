@@ -186,7 +186,7 @@ unsafe fn name_site_of_type(kind: *mut Type) -> u32 {
 /// An object ends that has the flag SIDE; `external` is what it kept elsewhere.
 ///
 /// # Safety
-/// - The heap is profiled, only its thread is in it; the object's header is as it was.
+/// - The heap is profiled; the object's header is as it was.
 #[inline(always)]
 pub unsafe fn ended(heap: *mut Heap, obj: *mut c_void, external: u64) {
     let profile = &mut *super::of(heap);

@@ -90,7 +90,7 @@ impl Lines {
 /// A function begins at a site.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; `site` is a descriptor.
+/// - `site` is a descriptor.
 pub unsafe fn begin(heap: *mut Heap, site: *const site::Site) -> Cursor {
     let none = Cursor { heap: core::ptr::null_mut(), allocated_bytes: 0, freed_bytes: 0, started_ns: 0 };
     if super::exact(heap).is_null() {
@@ -133,7 +133,7 @@ fn key(total: &LineTotal) -> Option<Place> {
 /// out of memory.
 ///
 /// # Safety
-/// - The heap is profiled, and only its thread is in it.
+/// - The heap is profiled.
 pub unsafe fn sorted(heap: *mut Heap) -> Option<List<LineTotal>> {
     let mut all = List::new();
     if !(*super::of(heap)).lines.totals.as_slice().iter().all(|total| all.push(*total)) {

@@ -174,7 +174,7 @@ impl Measures {
     /// that began before it.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn ended(&mut self, serial: u64, bytes: u64) {
         let flow = self.flow_of(serial);
         if flow.is_null() {
@@ -317,7 +317,7 @@ impl Profile {
     /// From now on peaks are those of the time to come.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn reset_measured_peak(&mut self) {
         if !self.measures.now.is_null() {
             self.restart_peak();
@@ -348,7 +348,7 @@ impl Profile {
 /// A profile begins, or ends: no flow of the heap has measures.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn forget(heap: *mut Heap) {
     scope::each_stack(heap, |stack| (*stack).flow.end());
 }
@@ -356,7 +356,7 @@ pub unsafe fn forget(heap: *mut Heap) {
 /// A profile has begun, with all its running totals set.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn begin(heap: *mut Heap, profile: *mut Profile) {
     forget(heap);
     (*profile).measures.now = &raw mut (*scope::current(heap)).flow;
@@ -367,7 +367,7 @@ pub unsafe fn begin(heap: *mut Heap, profile: *mut Profile) {
 /// Another flow has its turn.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; `to` is the flow of its current stack.
+/// - `to` is the flow of its current stack.
 pub unsafe fn turn(heap: *mut Heap, to: *mut Flow) {
     if super::exact(heap).is_null() {
         return;
@@ -388,7 +388,7 @@ pub unsafe fn turn(heap: *mut Heap, to: *mut Flow) {
 /// A stack of scopes ends, all of which were left.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; it is not the current one.
+/// - The flow is not the current one.
 pub unsafe fn flow_ends(heap: *mut Heap, flow: *mut Flow) {
     if !super::exact(heap).is_null() {
         (*super::of(heap)).measures.turns.remove((*flow).number);
@@ -398,7 +398,7 @@ pub unsafe fn flow_ends(heap: *mut Heap, flow: *mut Flow) {
 /// A scope was entered on the current stack. Without memory it is not measured.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn enter(heap: *mut Heap, mark: u64, name: *const c_char) {
     if super::exact(heap).is_null() {
         return;
@@ -428,7 +428,7 @@ pub unsafe fn enter(heap: *mut Heap, mark: u64, name: *const c_char) {
 /// A scope of a flow was left, and what it kept is released; or its block has ended, and what it keeps is still there.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn leave(heap: *mut Heap, flow: *mut Flow, mark: u64, released: bool) {
     if super::exact(heap).is_null() {
         return;
@@ -480,7 +480,7 @@ unsafe fn find(heap: *mut Heap, mark: u64) -> Option<(*mut Flow, usize)> {
 /// open inside it; of another stack than the current one, by the stacks of scopes too.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn so_far(heap: *mut Heap, mark: u64) -> Option<(*const c_char, Measured)> {
     let (flow, place) = find(heap, mark)?;
     let measured = (*super::of(heap)).measure(flow, place)?;
@@ -504,7 +504,7 @@ pub type RunFn = unsafe extern "C" fn(*mut Heap, *mut c_void);
 /// Runs a function in a scope of its own, under a profile of its own if the heap has none.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, in no callback.
+/// - In no callback.
 pub unsafe fn run(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Result<Measured, NotMeasured> {
     let own = super::of(heap).is_null();
     if own {
@@ -545,7 +545,7 @@ unsafe fn so_far_empty(heap: *mut Heap, mark: u64) -> Option<Measured> {
 /// An open scope is to leave nothing behind. False without a measure.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn expect_clean(heap: *mut Heap, mark: u64) -> bool {
     let Some((flow, place)) = find(heap, mark) else { return false };
     let open = (*flow).open.get_mut(place);

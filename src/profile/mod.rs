@@ -175,7 +175,7 @@ impl Profile {
 /// The profile of a heap; null while the host wants none.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 #[inline(always)]
 pub unsafe fn of(heap: *mut Heap) -> *mut Profile {
     (*heap).observers.state(Seat::Profile) as *mut Profile
@@ -184,7 +184,7 @@ pub unsafe fn of(heap: *mut Heap) -> *mut Profile {
 /// The profile of a heap if it counts exactly; else null.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 #[inline(always)]
 pub unsafe fn exact(heap: *mut Heap) -> *mut Profile {
     let profile = of(heap);
@@ -197,7 +197,7 @@ pub unsafe fn exact(heap: *mut Heap) -> *mut Profile {
 /// Which profile a heap has, by the moment when it began; 0: none.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn started(heap: *mut Heap) -> u64 {
     of(heap).as_ref().map_or(0, |profile| profile.started_ns)
 }
@@ -205,7 +205,7 @@ pub unsafe fn started(heap: *mut Heap) -> u64 {
 /// Starts the profile of a heap: every object that lives is counted as made before.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     if !of(heap).is_null() {
         return Err(Refused::IsOn);
@@ -353,7 +353,7 @@ unsafe fn type_ended(kind: *mut Type) {
 /// Ends the profile of a heap; nothing is left of it but the list of sites, which is the process's.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, and nobody holds the profile.
+/// - Nobody holds the profile.
 pub unsafe fn stop(heap: *mut Heap) {
     let profile = of(heap);
     if profile.is_null() {

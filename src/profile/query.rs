@@ -158,7 +158,7 @@ unsafe fn row_of(id: u32, counters: &Counters) -> Option<Row> {
 /// Collects the rows. None for out of memory; the caller ends what it got.
 ///
 /// # Safety
-/// - The heap is profiled; only its thread is in it; patterns are null or C strings.
+/// - The heap is profiled; patterns are null or C strings.
 pub unsafe fn rows(heap: *mut Heap, query: &Query) -> Option<List<Row>> {
     let profile: &Profile = &*super::of(heap);
     let mut rows: List<Row> = List::new();

@@ -250,7 +250,7 @@ unsafe fn commit(pages: usize) -> bool {
 /// Bytes of the records of a heap's blocks.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn bytes_of(heap: *mut Heap) -> u64 {
     let mut blocks = 0;
     (*heap).space.each_page(|page| {

@@ -559,7 +559,7 @@ unsafe fn enter(kind: *mut Type, obj: *mut c_void, frames: &Frames) {
 /// A sampled object ends.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, which is sampled.
+/// - The heap is sampled.
 #[cold]
 #[inline(never)]
 pub unsafe fn ended(profile: &mut Profile, obj: *mut c_void) {

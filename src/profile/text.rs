@@ -118,7 +118,7 @@ impl fmt::Display for Bytes {
 /// Writes the profile of a heap.
 ///
 /// # Safety
-/// - The heap is profiled, and only its thread is in it.
+/// - The heap is profiled.
 pub unsafe fn write(heap: *mut Heap, options: &Options) -> Result<(), Failed> {
     if (*heap).phase() != Phase::Idle {
         return Err(Failed::Collecting);

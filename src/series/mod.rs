@@ -162,7 +162,7 @@ pub struct Series {
 /// The series of a heap; null while the host wants none.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 #[inline(always)]
 pub unsafe fn of(heap: *mut Heap) -> *mut Series {
     (*heap).observers.state(Seat::Series) as *mut Series
@@ -204,7 +204,7 @@ pub enum Refused {
 /// Starts the series of a heap, with a first sample.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     if !of(heap).is_null() {
         return Err(Refused::IsOn);
@@ -240,7 +240,7 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
 /// Ends the series of a heap, its thread first.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, and nobody holds the series.
+/// - Nobody holds the series.
 pub unsafe fn stop(heap: *mut Heap) {
     let series = of(heap);
     if series.is_null() {
@@ -267,7 +267,7 @@ pub unsafe fn stop_thread(heap: *mut Heap) {
 /// A tick of the host's: takes a sample, if the last one is old enough, and lets everybody else look around.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn tick(heap: *mut Heap) {
     let series = of(heap);
     if !series.is_null() && sys::now_ns().saturating_sub((*series).sampled_ns) >= (*series).interval_ns {
@@ -333,7 +333,7 @@ unsafe fn sample(heap: *mut Heap) {
 /// Notes what happened.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn note(heap: *mut Heap, what: What, duration_ns: u64, value: u64, name: u32) {
     if of(heap).is_null() {
         return;

@@ -17,7 +17,7 @@ impl Judge {
     /// As [`Judge::new`], for a heap that ends.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn of_ending(heap: *mut Heap) -> Result<Self, NoMemory> {
         let mut judge = Judge::new(heap, false)?;
         judge.ending = true;

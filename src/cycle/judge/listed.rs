@@ -22,7 +22,7 @@ impl Judge {
     /// For a list of so many objects.
     ///
     /// # Safety
-    /// - Only the heap's thread is in the heap.
+    /// - As [everywhere](crate).
     pub unsafe fn of_list(heap: *mut Heap, len: usize) -> Result<Self, NoMemory> {
         // Each is pushed once at most, so marking takes one sweep unless the list is very long.
         Judge::with_room(heap, len.clamp(16, 64 << 10), Table::of_examined(heap))

@@ -141,7 +141,7 @@ pub(super) unsafe fn find(heap: *mut Heap, mark: u64) -> Option<(*mut ScopeStack
 /// Makes a stack without a scope. Null for out of memory, or when the process has as many as it can.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn new_stack(heap: *mut Heap) -> *mut ScopeStack {
     let stack = range::take_slot(&raw mut RANGE.scope_stacks, |stack: *mut ScopeStack| (*stack).next);
     if stack.is_null() {
@@ -184,7 +184,7 @@ pub unsafe fn is_stack(stack: *const ScopeStack) -> bool {
 /// Makes a stack current; null: the heap's own. Returns the one that was, null for the heap's own.
 ///
 /// # Safety
-/// - `stack` is null or a live one of the heap's; only the heap's thread is in the heap.
+/// - `stack` is null or a live one of the heap's.
 pub unsafe fn switch(heap: *mut Heap, stack: *mut ScopeStack) -> *mut ScopeStack {
     let before = core::mem::replace(&mut (*heap).scopes.now.current, stack);
     if before != stack {
@@ -197,7 +197,7 @@ pub unsafe fn switch(heap: *mut Heap, stack: *mut ScopeStack) -> *mut ScopeStack
 /// Leaves all scopes of a stack and ends it. False when it is in use: then nothing was done.
 ///
 /// # Safety
-/// - `stack` is live; only its heap's thread is in the heap.
+/// - `stack` is live.
 pub unsafe fn free_stack(stack: *mut ScopeStack) -> bool {
     let heap = (*stack).heap;
     let is_busy = (*stack).open.as_slice().iter().any(|open| open.busy);
@@ -231,7 +231,7 @@ unsafe fn end(heap: *mut Heap, stack: *mut ScopeStack) {
 /// A callback begins.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 #[inline(always)]
 pub unsafe fn begin_callback(heap: *mut Heap) -> Border {
     Border((*heap).scopes.now)
@@ -240,7 +240,7 @@ pub unsafe fn begin_callback(heap: *mut Heap) -> Border {
 /// A callback ends.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap; the border is that of the callback.
+/// - The border is that of the callback.
 #[inline(always)]
 pub unsafe fn end_callback(heap: *mut Heap, border: Border) {
     if (*heap).scopes.now.serial != border.0.serial {
@@ -293,7 +293,7 @@ unsafe fn put_right(heap: *mut Heap, border: Now) {
 /// Releases what all scopes keep: the heap is about to end. Host code that this runs may still enter scopes.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap, in no callback.
+/// - In no callback.
 pub unsafe fn leave_all(heap: *mut Heap) {
     let own = &raw mut (*heap).scopes.own;
     let mut again = true;
