@@ -50,18 +50,18 @@ pub const RATION_BYTES: i64 = if cfg!(feature = "check") { 128 } else { 4 << 10 
 /// # Safety
 /// - As [everywhere](crate).
 #[inline(always)]
-pub unsafe fn new(kind: *mut Type) -> *mut c_void {
-    let ration = (*kind).ration;
+pub unsafe fn new(ty: *mut Type) -> *mut c_void {
+    let ration = (*ty).ration;
     if ration == 0 {
-        return new_slow(kind);
+        return new_slow(ty);
     }
-    let stride = (*kind).stride;
-    let obj = (*kind).run.pop(stride);
+    let stride = (*ty).stride;
+    let obj = (*ty).run.pop(stride);
     if obj.is_null() {
-        return new_slow(kind);
+        return new_slow(ty);
     }
-    (*kind).ration = ration - 1;
-    header::store(obj, (*kind).header);
+    (*ty).ration = ration - 1;
+    header::store(obj, (*ty).header);
     if stride == 32 {
         // Two words and a number: most objects there are.
         *(obj as *mut u128) = 0;
@@ -74,14 +74,14 @@ pub unsafe fn new(kind: *mut Type) -> *mut c_void {
 /// The ration is used up, or the run is.
 #[cold]
 #[inline(never)]
-unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
-    if let Some(make) = (*kind).make {
-        return make(kind, 0);
+unsafe fn new_slow(ty: *mut Type) -> *mut c_void {
+    if let Some(make) = (*ty).make {
+        return make(ty, 0);
     }
-    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        return new_array(kind, 0);
+    if (*ty).flags.contains(TypeFlags::COUNT_BYTES) {
+        return new_array(ty, 0);
     }
-    new_within(kind, u32::MAX)
+    new_within(ty, u32::MAX)
 }
 
 /// Makes an object, the long way; the type is given a ration for `most` objects at most.
@@ -89,41 +89,41 @@ unsafe fn new_slow(kind: *mut Type) -> *mut c_void {
 /// # Safety
 /// - As [`new`]; the type's objects have one size.
 #[inline(always)]
-pub unsafe fn new_within(kind: *mut Type, most: u32) -> *mut c_void {
+pub unsafe fn new_within(ty: *mut Type, most: u32) -> *mut c_void {
     loop {
         // Either may run host code, which may make objects of this type, and begin a profile: then there is no ration.
-        if (*kind).ration == 0 {
-            if let Err(instead) = grant(kind, most) {
+        if (*ty).ration == 0 {
+            if let Err(instead) = grant(ty, most) {
                 return instead;
             }
         }
-        if !(*kind).run.is_empty() {
-            return new(kind);
+        if !(*ty).run.is_empty() {
+            return new(ty);
         }
-        if !fill(kind, (*kind).class, &raw mut (*kind).run, false) {
-            return instead(kind, 0, false);
+        if !fill(ty, (*ty).class, &raw mut (*ty).run, false) {
+            return instead(ty, 0, false);
         }
     }
 }
 
 /// Gives a type a ration of the heap's budget, for one object at least, and `most` at most. Else what the host is given
 /// instead of an object with a ration: null for out of memory.
-unsafe fn grant(kind: *mut Type, most: u32) -> Result<(), *mut c_void> {
-    let heap = (*kind).heap;
-    let stride = (*kind).stride as i64;
-    (*kind).note_peak();
-    if !charge(kind, stride as usize, false) {
-        return Err(instead(kind, 0, false));
+unsafe fn grant(ty: *mut Type, most: u32) -> Result<(), *mut c_void> {
+    let heap = (*ty).heap;
+    let stride = (*ty).stride as i64;
+    (*ty).note_peak();
+    if !charge(ty, stride as usize, false) {
+        return Err(instead(ty, 0, false));
     }
     // What is granted beyond the one object is taken off the budget at once, so no trigger is passed unseen.
     let more = (((*heap).budget.clamp(0, RATION_BYTES) / stride) as u32).min(most.max(1) - 1);
-    if finalizers::is_queued(&*heap, &*kind) && !finalizers::reserve(heap, more as usize + 1) {
+    if finalizers::is_queued(&*heap, &*ty) && !finalizers::reserve(heap, more as usize + 1) {
         return Err(ptr::null_mut());
     }
     (*heap).budget -= more as i64 * stride;
-    (*kind).granted += more as u64 + 1;
+    (*ty).granted += more as u64 + 1;
     // A collection in `charge` may have made objects of this type, and left it a ration.
-    (*kind).ration += more + 1;
+    (*ty).ration += more + 1;
     Ok(())
 }
 
@@ -131,57 +131,57 @@ unsafe fn grant(kind: *mut Type, most: u32) -> Result<(), *mut c_void> {
 ///
 /// # Safety
 /// - without a tail, `length` is 0.
-pub unsafe fn new_array(kind: *mut Type, length: usize) -> *mut c_void {
+pub unsafe fn new_array(ty: *mut Type, length: usize) -> *mut c_void {
     const APART: TypeFlags = TypeFlags::OBSERVED.union(TypeFlags::COUNT_BYTES).union(TypeFlags::LEAF_TAIL);
-    if (*kind).flags & APART != TypeFlags::COUNT_BYTES {
-        return new_apart(kind, length);
+    if (*ty).flags & APART != TypeFlags::COUNT_BYTES {
+        return new_apart(ty, length);
     }
-    if length >= (*kind).quick_lengths as usize {
-        return new_sized(kind, length, false);
+    if length >= (*ty).quick_lengths as usize {
+        return new_sized(ty, length, false);
     }
     // As `block_bytes` and `class_of`, which these lengths were chosen for.
-    let elements_end = ((*kind).size + (*kind).tail_size * length).next_multiple_of(8);
+    let elements_end = ((*ty).size + (*ty).tail_size * length).next_multiple_of(8);
     let number = (elements_end + 2 * HEADER_BYTES - 1) / 16;
     let stride = 16 * (number + 1);
-    let heap = (*kind).heap;
+    let heap = (*ty).heap;
     let class: *mut Class = (&raw mut (*heap).space.classes).cast::<Class>().add(number);
     let left = (*heap).budget - stride as i64;
     if left < 0 || (*class).run.is_empty() || (*heap).attention.load(Ordering::Relaxed) {
-        return new_sized_slow(kind, class, length, false);
+        return new_sized_slow(ty, class, length, false);
     }
     (*heap).budget = left;
     let obj = (*class).run.pop(stride as u32);
-    become_sized(obj, kind, stride, length)
+    become_sized(obj, ty, stride, length)
 }
 
 /// What [`new_array`] does for types whose objects have one size, for leaf tails, and where somebody observes them.
 #[inline(never)]
-unsafe fn new_apart(kind: *mut Type, length: usize) -> *mut c_void {
-    match (*kind).make {
-        Some(make) => make(kind, length),
-        None if (*kind).flags.contains(TypeFlags::COUNT_BYTES) => new_leaf(kind, length),
-        None => new(kind),
+unsafe fn new_apart(ty: *mut Type, length: usize) -> *mut c_void {
+    match (*ty).make {
+        Some(make) => make(ty, length),
+        None if (*ty).flags.contains(TypeFlags::COUNT_BYTES) => new_leaf(ty, length),
+        None => new(ty),
     }
 }
 
 /// As the rest of [`new_array`], for types with one of [`TypeFlags::LEAF_TAIL`].
 #[inline(always)]
-unsafe fn new_leaf(kind: *mut Type, length: usize) -> *mut c_void {
-    if length >= (*kind).quick_lengths as usize {
-        return new_sized(kind, length, false);
+unsafe fn new_leaf(ty: *mut Type, length: usize) -> *mut c_void {
+    if length >= (*ty).quick_lengths as usize {
+        return new_sized(ty, length, false);
     }
-    let elements_end = ((*kind).size + (*kind).tail_size * length).next_multiple_of(8);
-    let number = (elements_end + HEADER_BYTES + (*kind).stored_bytes() - 1) / 16;
+    let elements_end = ((*ty).size + (*ty).tail_size * length).next_multiple_of(8);
+    let number = (elements_end + HEADER_BYTES + (*ty).stored_bytes() - 1) / 16;
     let stride = 16 * (number + 1);
-    let heap = (*kind).heap;
+    let heap = (*ty).heap;
     let class: *mut Class = (&raw mut (*heap).space.classes).cast::<Class>().add(number);
     let left = (*heap).budget - stride as i64;
     if left < 0 || (*class).run.is_empty() || (*heap).attention.load(Ordering::Relaxed) {
-        return new_sized_slow(kind, class, length, false);
+        return new_sized_slow(ty, class, length, false);
     }
     (*heap).budget = left;
     let obj = (*class).run.pop(stride as u32);
-    become_leaf(obj, kind, stride, length)
+    become_leaf(obj, ty, stride, length)
 }
 
 /// As [`new_array`], for types whose objects differ in size. Nobody who observes the type is told: the caller does that if
@@ -190,50 +190,48 @@ unsafe fn new_leaf(kind: *mut Type, length: usize) -> *mut c_void {
 /// # Safety
 /// - As [`new_array`].
 #[inline(never)]
-pub unsafe fn new_sized(kind: *mut Type, length: usize, booked: bool) -> *mut c_void {
-    let Some(bytes) = block_bytes(&*kind, length) else {
+pub unsafe fn new_sized(ty: *mut Type, length: usize, booked: bool) -> *mut c_void {
+    let Some(bytes) = block_bytes(&*ty, length) else {
         return ptr::null_mut();
     };
     match class_of(bytes) {
-        Some(number) => {
-            new_sized_slow(kind, &mut (&mut (*(*kind).heap).space.classes)[number], length, booked)
-        }
-        None => new_large(kind, bytes, length, booked),
+        Some(number) => new_sized_slow(ty, &mut (&mut (*(*ty).heap).space.classes)[number], length, booked),
+        None => new_large(ty, bytes, length, booked),
     }
 }
 
 /// A block of this stride becomes an object. All that it calls it calls last, so that the common path saves no
 /// registers.
 #[inline(always)]
-unsafe fn become_sized(obj: *mut c_void, kind: *mut Type, stride: usize, length: usize) -> *mut c_void {
-    header::store(obj, (*kind).header);
-    (*kind).granted += 1;
-    let before = (*kind).bytes_allocated;
-    (*kind).bytes_allocated = before + stride as u64;
-    if (before ^ (*kind).bytes_allocated) >= RATION_BYTES as u64 {
-        return with_peak(obj, kind, stride, length);
+unsafe fn become_sized(obj: *mut c_void, ty: *mut Type, stride: usize, length: usize) -> *mut c_void {
+    header::store(obj, (*ty).header);
+    (*ty).granted += 1;
+    let before = (*ty).bytes_allocated;
+    (*ty).bytes_allocated = before + stride as u64;
+    if (before ^ (*ty).bytes_allocated) >= RATION_BYTES as u64 {
+        return with_peak(obj, ty, stride, length);
     }
-    zero_array(obj, stride, length, (*kind).flags.contains(TypeFlags::TAIL))
+    zero_array(obj, stride, length, (*ty).flags.contains(TypeFlags::TAIL))
 }
 
 /// As [`become_sized`], for types with one of [`TypeFlags::LEAF_TAIL`].
 #[inline(always)]
-unsafe fn become_leaf(obj: *mut c_void, kind: *mut Type, stride: usize, length: usize) -> *mut c_void {
-    header::store(obj, (*kind).header);
-    (*kind).granted += 1;
-    let before = (*kind).bytes_allocated;
-    (*kind).bytes_allocated = before + stride as u64;
-    if (before ^ (*kind).bytes_allocated) >= RATION_BYTES as u64 {
+unsafe fn become_leaf(obj: *mut c_void, ty: *mut Type, stride: usize, length: usize) -> *mut c_void {
+    header::store(obj, (*ty).header);
+    (*ty).granted += 1;
+    let before = (*ty).bytes_allocated;
+    (*ty).bytes_allocated = before + stride as u64;
+    if (before ^ (*ty).bytes_allocated) >= RATION_BYTES as u64 {
         sys::seldom();
-        (*kind).note_peak();
+        (*ty).note_peak();
     }
-    if !(*kind).flags.contains(TypeFlags::UNINIT) {
+    if !(*ty).flags.contains(TypeFlags::UNINIT) {
         return zero(obj, stride);
     }
-    if (*kind).flags.contains(TypeFlags::TAIL) {
+    if (*ty).flags.contains(TypeFlags::TAIL) {
         *((obj as usize + stride - HEADER_BYTES - 8) as *mut usize) = length;
     }
-    zero_struct(obj, (*kind).size)
+    zero_struct(obj, (*ty).size)
 }
 
 /// Zeroes a struct and leaves what is behind it, to the next border of 8, which is in its block.
@@ -264,9 +262,9 @@ unsafe fn zero_struct(obj: *mut c_void, size: usize) -> *mut c_void {
 /// Now and then it is looked how many bytes there are.
 #[cold]
 #[inline(never)]
-unsafe fn with_peak(obj: *mut c_void, kind: *mut Type, stride: usize, length: usize) -> *mut c_void {
-    (*kind).note_peak();
-    zero_array(obj, stride, length, (*kind).flags.contains(TypeFlags::TAIL))
+unsafe fn with_peak(obj: *mut c_void, ty: *mut Type, stride: usize, length: usize) -> *mut c_void {
+    (*ty).note_peak();
+    zero_array(obj, stride, length, (*ty).flags.contains(TypeFlags::TAIL))
 }
 
 /// As [`zero`]; the length of the trailing array is put where `slots::tail_length_place` looks for it.
@@ -281,62 +279,62 @@ unsafe fn zero_array(obj: *mut c_void, stride: usize, length: usize, has_tail: b
 
 /// An object with a trailing array, the long way.
 #[inline(never)]
-unsafe fn new_sized_slow(kind: *mut Type, class: *mut Class, length: usize, booked: bool) -> *mut c_void {
-    if finalizers::is_queued(&*(*kind).heap, &*kind) && !finalizers::reserve((*kind).heap, 1) {
+unsafe fn new_sized_slow(ty: *mut Type, class: *mut Class, length: usize, booked: bool) -> *mut c_void {
+    if finalizers::is_queued(&*(*ty).heap, &*ty) && !finalizers::reserve((*ty).heap, 1) {
         return ptr::null_mut();
     }
     let stride = (*class).stride;
-    if !charge(kind, stride as usize, booked) || !fill(kind, class, &raw mut (*class).run, booked) {
-        return instead(kind, length, booked);
+    if !charge(ty, stride as usize, booked) || !fill(ty, class, &raw mut (*class).run, booked) {
+        return instead(ty, length, booked);
     }
     let obj = (*class).run.pop(stride);
-    if (*kind).flags.intersects(TypeFlags::LEAF_TAIL) {
-        return become_leaf(obj, kind, stride as usize, length);
+    if (*ty).flags.intersects(TypeFlags::LEAF_TAIL) {
+        return become_leaf(obj, ty, stride as usize, length);
     }
-    become_sized(obj, kind, stride as usize, length)
+    become_sized(obj, ty, stride as usize, length)
 }
 
 /// As [`new_sized`], for an object with a span of its own.
 #[inline(never)]
-unsafe fn new_large(kind: *mut Type, bytes: usize, length: usize, booked: bool) -> *mut c_void {
-    if finalizers::is_queued(&*(*kind).heap, &*kind) && !finalizers::reserve((*kind).heap, 1) {
+unsafe fn new_large(ty: *mut Type, bytes: usize, length: usize, booked: bool) -> *mut c_void {
+    if finalizers::is_queued(&*(*ty).heap, &*ty) && !finalizers::reserve((*ty).heap, 1) {
         return ptr::null_mut();
     }
-    let obj = allocate_large(kind, bytes, booked);
+    let obj = allocate_large(ty, bytes, booked);
     if obj.is_null() {
-        return instead(kind, length, booked);
+        return instead(ty, length, booked);
     }
-    header::store(obj, (*kind).header);
-    if (*kind).flags.contains(TypeFlags::TAIL) {
+    header::store(obj, (*ty).header);
+    if (*ty).flags.contains(TypeFlags::TAIL) {
         *slots::tail_length_place(obj) = length;
     }
-    (*kind).granted += 1;
-    (*kind).bytes_allocated += (*range::page_of(obj as usize)).block_bytes() as u64;
-    (*kind).note_peak();
+    (*ty).granted += 1;
+    (*ty).bytes_allocated += (*range::page_of(obj as usize)).block_bytes() as u64;
+    (*ty).note_peak();
     obj
 }
 
 /// There is no block, or one that somebody has to be told of who has begun to observe meanwhile.
 #[cold]
 #[inline(never)]
-unsafe fn instead(kind: *mut Type, length: usize, booked: bool) -> *mut c_void {
-    match (*kind).make {
-        Some(make) if !booked && (*kind).flags.contains(TypeFlags::PROFILED) => make(kind, length),
+unsafe fn instead(ty: *mut Type, length: usize, booked: bool) -> *mut c_void {
+    match (*ty).make {
+        Some(make) if !booked && (*ty).flags.contains(TypeFlags::PROFILED) => make(ty, length),
         _ => ptr::null_mut(),
     }
 }
 
 /// Bytes that an object with so many trailing elements takes from the heap; None where no heap can hold it.
-pub fn bytes_of(kind: &Type, length: usize) -> Option<usize> {
-    let bytes = block_bytes(kind, length)?;
+pub fn bytes_of(ty: &Type, length: usize) -> Option<usize> {
+    let bytes = block_bytes(ty, length)?;
     Some(class_of(bytes).map_or_else(|| large_pages(bytes) * PAGE_BYTES, |class| stride_of(class) as usize))
 }
 
 /// Header, struct, trailing elements and, where it is stored, their number.
-fn block_bytes(kind: &Type, length: usize) -> Option<usize> {
-    let tail = kind.tail_size.checked_mul(length)?;
-    let count = kind.stored_bytes();
-    let bytes = kind.size.checked_add(tail)?;
+fn block_bytes(ty: &Type, length: usize) -> Option<usize> {
+    let tail = ty.tail_size.checked_mul(length)?;
+    let count = ty.stored_bytes();
+    let bytes = ty.size.checked_add(tail)?;
     // The number lies in the last 8 bytes of the block, so the elements end before it, on a border of 8.
     let bytes = bytes.checked_next_multiple_of(8)?.checked_add(HEADER_BYTES + count)?;
     // SAFETY: reads a word that is written before the first type exists.
@@ -378,20 +376,20 @@ unsafe fn zero_inline(obj: *mut c_void, stride: usize) -> *mut c_void {
 ///
 /// # Safety
 /// - `class` is the heap's, the run one of its; the allocation was charged.
-pub unsafe fn fill(kind: *mut Type, class: *mut Class, run: *mut Run, booked: bool) -> bool {
+pub unsafe fn fill(ty: *mut Type, class: *mut Class, run: *mut Run, booked: bool) -> bool {
     let mut trimmed = false;
     while (*run).is_empty() {
-        if !(*class).refill(run) && !make_memory(kind, &mut trimmed, booked) {
+        if !(*class).refill(run) && !make_memory(ty, &mut trimmed, booked) {
             return false;
         }
     }
     true
 }
 
-unsafe fn allocate_large(kind: *mut Type, bytes: usize, booked: bool) -> *mut c_void {
-    let heap = (*kind).heap;
+unsafe fn allocate_large(ty: *mut Type, bytes: usize, booked: bool) -> *mut c_void {
+    let heap = (*ty).heap;
     // As much as will be in use: a part of a page is not left to others.
-    if !charge(kind, large_pages(bytes).saturating_mul(PAGE_BYTES), booked) {
+    if !charge(ty, large_pages(bytes).saturating_mul(PAGE_BYTES), booked) {
         return ptr::null_mut();
     }
     let mut trimmed = false;
@@ -400,7 +398,7 @@ unsafe fn allocate_large(kind: *mut Type, bytes: usize, booked: bool) -> *mut c_
         if !page.is_null() {
             return ((*page).start + FIRST_OFFSET as usize) as *mut c_void;
         }
-        if !make_memory(kind, &mut trimmed, booked) {
+        if !make_memory(ty, &mut trimmed, booked) {
             return ptr::null_mut();
         }
     }
@@ -410,12 +408,12 @@ unsafe fn allocate_large(kind: *mut Type, bytes: usize, booked: bool) -> *mut c_
 /// again, and as [`charge`].
 #[cold]
 #[inline(never)]
-unsafe fn make_memory(kind: *mut Type, trimmed: &mut bool, booked: bool) -> bool {
+unsafe fn make_memory(ty: *mut Type, trimmed: &mut bool, booked: bool) -> bool {
     if !core::mem::replace(trimmed, true) {
-        Heap::trim_all((*kind).heap);
+        Heap::trim_all((*ty).heap);
         return true;
     }
-    while_pinned(kind, booked, |heap| {
+    while_pinned(ty, booked, |heap| {
         let gained = cycle::collect_in_emergency(heap);
         if !gained {
             observe::tell(heap, Notice::Starved);
@@ -431,11 +429,11 @@ unsafe fn make_memory(kind: *mut Type, trimmed: &mut bool, booked: bool) -> bool
 /// # Safety
 /// - As [everywhere](crate).
 #[inline(always)]
-pub unsafe fn charge(kind: *mut Type, bytes: usize, booked: bool) -> bool {
-    let heap = (*kind).heap;
+pub unsafe fn charge(ty: *mut Type, bytes: usize, booked: bool) -> bool {
+    let heap = (*ty).heap;
     (*heap).budget = (*heap).budget.saturating_sub(bytes as i64);
     if (*heap).phase() == Phase::Judging || (*heap).attention.load(Ordering::Relaxed) || (*heap).budget < 0 {
-        return charge_slow(kind, booked);
+        return charge_slow(ty, booked);
     }
     true
 }
@@ -443,16 +441,16 @@ pub unsafe fn charge(kind: *mut Type, bytes: usize, booked: bool) -> bool {
 /// The heap may only be looked at, somebody wants attention, or the budget is spent.
 #[cold]
 #[inline(never)]
-unsafe fn charge_slow(kind: *mut Type, booked: bool) -> bool {
-    let heap = (*kind).heap;
+unsafe fn charge_slow(ty: *mut Type, booked: bool) -> bool {
+    let heap = (*ty).heap;
     if (*heap).phase() == Phase::Judging {
         report::fatal(format_args!(
             "rc_new of {} inside a traverse or the write of a dump, which may only look (heap {})",
-            (*kind).name(),
+            (*ty).name(),
             report::CText((*heap).name())
         ));
     }
-    while_pinned(kind, booked, |heap| {
+    while_pinned(ty, booked, |heap| {
         if (*heap).attention.load(Ordering::Relaxed) {
             observe::attend(heap);
         }
@@ -468,12 +466,12 @@ unsafe fn charge_slow(kind: *mut Type, booked: bool) -> bool {
 ///
 /// # Safety
 /// - As [`charge`].
-pub unsafe fn while_pinned(kind: *mut Type, booked: bool, run: impl FnOnce(*mut Heap) -> bool) -> bool {
-    let heap = (*kind).heap;
+pub unsafe fn while_pinned(ty: *mut Type, booked: bool, run: impl FnOnce(*mut Heap) -> bool) -> bool {
+    let heap = (*ty).heap;
     let _pin = Pin::on(heap);
-    let known = booked || (*kind).flags.contains(TypeFlags::PROFILED);
-    (*(*kind).books()).pins += 1;
+    let known = booked || (*ty).flags.contains(TypeFlags::PROFILED);
+    (*(*ty).books()).pins += 1;
     let went_well = run(heap);
-    (*(*kind).books()).pins -= 1;
-    went_well && (known || !(*kind).flags.contains(TypeFlags::PROFILED))
+    (*(*ty).books()).pins -= 1;
+    went_well && (known || !(*ty).flags.contains(TypeFlags::PROFILED))
 }

@@ -70,7 +70,7 @@ macro_rules! holds {
 /// # Safety
 /// - As [`validate`].
 pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arguments<'_>)) {
-    (*heap).each_type(|kind| (*(*kind).books()).found = Found::default());
+    (*heap).each_type(|ty| (*(*ty).books()).found = Found::default());
     validate_segments(heap, wrong);
     note_runs(heap, true);
     let mut external = 0u64;
@@ -83,11 +83,11 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
             if !header.is_dead() {
                 here += 1;
                 let index = header.type_index();
-                let kind = range::type_at(index);
-                let known = index < RANGE.types_used && (*kind).is_live() && (*kind).heap == heap;
+                let ty = range::type_at(index);
+                let known = index < RANGE.types_used && (*ty).is_live() && (*ty).heap == heap;
                 holds!(wrong, known, "{obj:p} has no type of its heap: its header was overwritten");
                 if known {
-                    (*(*kind).books()).found.add(0);
+                    (*(*ty).books()).found.add(0);
                 }
                 if header.has(Flags::SIDE) {
                     external += (*heap).external.get(range::granule_of(obj));
@@ -104,13 +104,13 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
         }
     });
     note_runs(heap, false);
-    (*heap).each_type(|kind| {
-        let (live, found) = ((*kind).live(), (*(*kind).books()).found.objects);
+    (*heap).each_type(|ty| {
+        let (live, found) = ((*ty).live(), (*(*ty).books()).found.objects);
         holds!(
             wrong,
             live == found,
             "{}: the books say {live} objects, the pages have {found}",
-            (*kind).name()
+            (*ty).name()
         );
     });
     holds!(
@@ -213,7 +213,7 @@ unsafe fn note_runs(heap: *mut Heap, known: bool) {
     };
     let classes = &(*heap).space.classes;
     classes.iter().for_each(|class| note(&class.run));
-    (*heap).each_type(|kind| note(&(*kind).run));
+    (*heap).each_type(|ty| note(&(*ty).run));
 }
 
 unsafe fn validate_segments(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arguments<'_>)) {

@@ -241,11 +241,11 @@ impl Heap {
     /// # Safety
     /// - `each` ends no type but the one it was called with.
     pub unsafe fn each_type(&self, mut each: impl FnMut(*mut Type)) {
-        let mut kind = self.first_type;
-        while !kind.is_null() {
-            let next = (*kind).next;
-            each(kind);
-            kind = next;
+        let mut ty = self.first_type;
+        while !ty.is_null() {
+            let next = (*ty).next;
+            each(ty);
+            ty = next;
         }
     }
 
@@ -255,7 +255,7 @@ impl Heap {
     /// - As [everywhere](crate).
     pub unsafe fn recall_rations(&mut self) {
         let mut bytes = 0;
-        self.each_type(|kind| bytes += (*kind).recall_ration());
+        self.each_type(|ty| bytes += (*ty).recall_ration());
         self.budget = self.budget.saturating_add(bytes as i64);
     }
 
@@ -265,7 +265,7 @@ impl Heap {
     /// - As [everywhere](crate).
     pub unsafe fn recall_runs(&mut self) {
         self.recall_rations();
-        self.each_type(|kind| (*kind).run.give_back());
+        self.each_type(|ty| (*ty).run.give_back());
         for number in 0..CLASS_COUNT {
             // Through a copy, since its page may go back to its class.
             let mut run = core::mem::replace(&mut self.space.classes[number].run, Run::EMPTY);
@@ -298,7 +298,7 @@ impl Heap {
     /// - As [everywhere](crate).
     pub unsafe fn set_paused(&mut self, paused: bool) {
         self.recall_rations();
-        self.each_type(|kind| (*kind).set_paused(paused));
+        self.each_type(|ty| (*ty).set_paused(paused));
     }
 
     /// Bytes of live objects, with headers and rounding.
@@ -307,7 +307,7 @@ impl Heap {
     /// - As [everywhere](crate).
     pub unsafe fn live_bytes(&self) -> u64 {
         let mut bytes = 0u64;
-        self.each_type(|kind| bytes += (*kind).live_bytes());
+        self.each_type(|ty| bytes += (*ty).live_bytes());
         bytes
     }
 
@@ -317,7 +317,7 @@ impl Heap {
     /// - As [everywhere](crate).
     pub unsafe fn live_objects(&self) -> u64 {
         let mut objects = 0u64;
-        self.each_type(|kind| objects += (*kind).live());
+        self.each_type(|ty| objects += (*ty).live());
         objects
     }
 }

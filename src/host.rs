@@ -198,11 +198,11 @@ pub unsafe fn call<R>(heap: *mut Heap, code: impl FnOnce() -> R) -> R {
 /// the other two; in `clear` nothing is collected.
 ///
 /// # Safety
-/// - As [`call`]; `function` is a callback of `kind`, which is the type of `obj` and of the heap.
+/// - As [`call`]; `function` is a callback of `ty`, which is the type of `obj` and of the heap.
 #[inline(always)]
 pub unsafe fn call_of(
     heap: *mut Heap,
-    kind: *const Type,
+    ty: *const Type,
     function: ObjectFn,
     obj: *mut c_void,
     moment: Around,
@@ -211,8 +211,8 @@ pub unsafe fn call_of(
     let told = if moment == Around::Aside { ptr::null_mut() } else { obj };
     (*heap).clearing += clearing;
     call_at(heap, told, moment, || {
-        if (*kind).flags.contains(TypeFlags::CTX) {
-            mem::transmute::<ObjectFn, ObjectCtxFn>(function)(obj, (*kind).ctx)
+        if (*ty).flags.contains(TypeFlags::CTX) {
+            mem::transmute::<ObjectFn, ObjectCtxFn>(function)(obj, (*ty).ctx)
         } else {
             function(obj)
         }
@@ -274,18 +274,18 @@ unsafe fn end(heap: *mut Heap, before: Before) {
 /// Calls `traverse`.
 ///
 /// # Safety
-/// - `function` is the callback of `kind`, which is the type of `obj`.
+/// - `function` is the callback of `ty`, which is the type of `obj`.
 /// - `obj` is tracked or has all its fields set; the heap's phase is `Judging`.
 #[inline(always)]
 pub unsafe fn traverse(
-    kind: *const Type,
+    ty: *const Type,
     function: TraverseFn,
     obj: *mut c_void,
     visit: VisitFn,
     ctx: *mut c_void,
 ) {
-    if (*kind).flags.contains(TypeFlags::CTX) {
-        mem::transmute::<TraverseFn, TraverseCtxFn>(function)(obj, Some(visit), ctx, (*kind).ctx);
+    if (*ty).flags.contains(TypeFlags::CTX) {
+        mem::transmute::<TraverseFn, TraverseCtxFn>(function)(obj, Some(visit), ctx, (*ty).ctx);
     } else {
         function(obj, Some(visit), ctx);
     }

@@ -145,23 +145,23 @@ pub unsafe fn type_of(obj: *mut c_void) -> *mut Type {
 /// # Safety
 /// - As [`type_of`].
 pub unsafe fn size_of_object(obj: *mut c_void) -> usize {
-    let kind = &*type_of(obj);
-    if kind.flags.contains(TypeFlags::TAIL) {
-        kind.size + kind.tail_size * slots::tail_length(obj)
-    } else if kind.flags.contains(TypeFlags::HOST_LENGTH) {
+    let ty = &*type_of(obj);
+    if ty.flags.contains(TypeFlags::TAIL) {
+        ty.size + ty.tail_size * slots::tail_length(obj)
+    } else if ty.flags.contains(TypeFlags::HOST_LENGTH) {
         (*range::page_of(obj as usize)).payload_bytes()
     } else {
-        kind.size
+        ty.size
     }
 }
 
 /// How many trailing elements an object has; where its host knows the length, how many there is room for.
 ///
 /// # Safety
-/// - `obj` is an object of `kind`, which has a trailing array.
-pub unsafe fn elements_of(obj: *mut c_void, kind: &Type) -> usize {
-    match kind.flags.contains(TypeFlags::HOST_LENGTH) {
-        true => ((*range::page_of(obj as usize)).payload_bytes() - kind.size) / kind.tail_size,
+/// - `obj` is an object of `ty`, which has a trailing array.
+pub unsafe fn elements_of(obj: *mut c_void, ty: &Type) -> usize {
+    match ty.flags.contains(TypeFlags::HOST_LENGTH) {
+        true => ((*range::page_of(obj as usize)).payload_bytes() - ty.size) / ty.tail_size,
         false => slots::tail_length(obj),
     }
 }

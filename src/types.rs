@@ -332,9 +332,9 @@ impl Type {
     /// # Safety
     /// - Eight bytes there can be read.
     #[inline(always)]
-    pub unsafe fn is_live_at(kind: *const Type) -> bool {
+    pub unsafe fn is_live_at(ty: *const Type) -> bool {
         // The signature is the first member; the address need not be aligned.
-        (kind as *const usize).read_unaligned() == kind as usize + 1
+        (ty as *const usize).read_unaligned() == ty as usize + 1
     }
 
     /// Objects made.
@@ -506,10 +506,10 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
             });
         }
     };
-    let kind = &mut *slot;
+    let ty = &mut *slot;
     static TYPES_MADE: AtomicU64 = AtomicU64::new(0);
     let serial = TYPES_MADE.fetch_add(1, Ordering::Relaxed) + 1;
-    kind.extra = block as *mut Slots;
+    ty.extra = block as *mut Slots;
     let mut text = block.add(entry_bytes);
     let books = (text as *mut Books).sub(1);
     books.write(Books {
@@ -521,25 +521,25 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
         watched: 0,
         profiled: Profiled::default(),
     });
-    kind.dead_word = serial.min(DEAD_UNTOLD as u64) as u32;
+    ty.dead_word = serial.min(DEAD_UNTOLD as u64) as u32;
     let mut simple_field = books as *mut SimpleField;
-    kind.name = copy_text(&mut text, spec.name);
+    ty.name = copy_text(&mut text, spec.name);
     for field in fields {
         let name = copy_text(&mut text, field.name);
         if is_simple(field) {
             simple_field = simple_field.sub(1);
             simple_field.write(SimpleField { name, count: field.count });
             for number in 0..field.count {
-                kind.offsets[kind.simple_count as usize] = (field.offset + number * 8) as u16;
-                kind.simple_count += 1;
+                ty.offsets[ty.simple_count as usize] = (field.offset + number * 8) as u16;
+                ty.simple_count += 1;
             }
         } else {
-            kind.extra.add(kind.extra_count as usize).write(compile(field, name));
-            kind.extra_count += 1;
+            ty.extra.add(ty.extra_count as usize).write(compile(field, name));
+            ty.extra_count += 1;
         }
     }
-    words::compile(kind, room);
-    fill(kind, heap, spec, fields.iter().any(|field| field.slot != 4));
+    words::compile(ty, room);
+    fill(ty, heap, spec, fields.iter().any(|field| field.slot != 4));
     Ok(slot)
 }
 
@@ -598,25 +598,24 @@ fn compile(field: &RawField, name: *const c_char) -> Slots {
 }
 
 /// Whether the only declared field is a trailing array of pointers side by side.
-unsafe fn is_pointer_tail(kind: &Type) -> bool {
-    if kind.simple_count != 0 || kind.extra_count != 1 {
+unsafe fn is_pointer_tail(ty: &Type) -> bool {
+    if ty.simple_count != 0 || ty.extra_count != 1 {
         return false;
     }
-    let slots = &*kind.extra;
+    let slots = &*ty.extra;
     slots.place == Place::Tail && slots.kind == SlotKind::Pointer && slots.stride == 8 && slots.payload == 0
 }
 
-unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) {
+unsafe fn fill(ty: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) {
     let refers = has_fields || spec.traverse.is_some();
     let mut flags = TypeFlags::empty();
-    let holds_weak =
-        (0..kind.extra_count as usize).any(|index| (*kind.extra.add(index)).kind == SlotKind::Weak);
+    let holds_weak = (0..ty.extra_count as usize).any(|index| (*ty.extra.add(index)).kind == SlotKind::Weak);
     let callbacks = spec.clear.is_some() || spec.finalize.is_some() || spec.destroy.is_some();
     flags.set(TypeFlags::PLAIN, !callbacks && !holds_weak);
     flags.set(TypeFlags::HOLDS_WEAK, holds_weak);
-    flags.set(TypeFlags::SIMPLE, kind.extra_count == 0 && spec.traverse.is_none());
-    flags.set(TypeFlags::WORDS, kind.word_count != 0);
-    flags.set(TypeFlags::POINTER_TAIL, spec.traverse.is_none() && is_pointer_tail(kind));
+    flags.set(TypeFlags::SIMPLE, ty.extra_count == 0 && spec.traverse.is_none());
+    flags.set(TypeFlags::WORDS, ty.word_count != 0);
+    flags.set(TypeFlags::POINTER_TAIL, spec.traverse.is_none() && is_pointer_tail(ty));
     flags.set(TypeFlags::REFERS, refers);
     flags.set(TypeFlags::ACYCLIC, spec.flags & ACYCLIC != 0);
     let host_length = spec.flags & HOST_LENGTH != 0;
@@ -629,57 +628,57 @@ unsafe fn fill(kind: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) 
         && spec.flags & (ACYCLIC | TRACK_MANUAL) == 0
         && (spec.traverse.is_none() || spec.flags & TRACK_ON_NEW != 0);
     let object_flags = if track { Flags::TRACKED } else { Flags::empty() };
-    kind.header = Header::new(kind.index, object_flags);
-    kind.heap = heap;
-    kind.size = spec.size;
-    kind.tail_size = spec.tail_size;
-    kind.class = NO_CLASS.get();
-    kind.run = Run::EMPTY;
+    ty.header = Header::new(ty.index, object_flags);
+    ty.heap = heap;
+    ty.size = spec.size;
+    ty.tail_size = spec.tail_size;
+    ty.class = NO_CLASS.get();
+    ty.run = Run::EMPTY;
     match class_of(spec.size + crate::header::HEADER_BYTES) {
         Some(class) if spec.tail_size == 0 => {
-            kind.class = &mut (&mut (*heap).space.classes)[class];
-            kind.stride = stride_of(class);
+            ty.class = &mut (&mut (*heap).space.classes)[class];
+            ty.stride = stride_of(class);
         }
         _ => flags |= TypeFlags::COUNT_BYTES,
     }
-    kind.flags = flags;
-    kind.set_paused(false);
-    kind.traverse = spec.traverse;
-    kind.clear = spec.clear;
-    kind.finalize = spec.finalize;
-    kind.destroy = spec.destroy;
-    kind.ctx = spec.ctx;
-    kind.next = (*heap).first_type;
-    if !kind.next.is_null() {
-        (*kind.next).prev = kind;
+    ty.flags = flags;
+    ty.set_paused(false);
+    ty.traverse = spec.traverse;
+    ty.clear = spec.clear;
+    ty.finalize = spec.finalize;
+    ty.destroy = spec.destroy;
+    ty.ctx = spec.ctx;
+    ty.next = (*heap).first_type;
+    if !ty.next.is_null() {
+        (*ty.next).prev = ty;
     }
-    (*heap).first_type = kind;
-    kind.signature = kind as *const Type as usize + 1;
-    observe::tell(kind.heap, Notice::TypeMade(kind));
+    (*heap).first_type = ty;
+    ty.signature = ty as *const Type as usize + 1;
+    observe::tell(ty.heap, Notice::TypeMade(ty));
 }
 
 /// Ends a type.
 ///
 /// # Safety
 /// - No object of the type lives.
-pub unsafe fn end(kind: *mut Type) {
-    let heap = (*kind).heap;
-    observe::tell((*kind).heap, Notice::TypeEnded(kind));
-    (*heap).budget = (*heap).budget.saturating_add((*kind).recall_ration() as i64);
-    (*kind).run.give_back();
-    (*heap).ended_allocated += (*kind).allocated();
-    (*heap).ended_reclaimed += (*kind).reclaimed;
-    if (*kind).prev.is_null() {
-        (*heap).first_type = (*kind).next;
+pub unsafe fn end(ty: *mut Type) {
+    let heap = (*ty).heap;
+    observe::tell((*ty).heap, Notice::TypeEnded(ty));
+    (*heap).budget = (*heap).budget.saturating_add((*ty).recall_ration() as i64);
+    (*ty).run.give_back();
+    (*heap).ended_allocated += (*ty).allocated();
+    (*heap).ended_reclaimed += (*ty).reclaimed;
+    if (*ty).prev.is_null() {
+        (*heap).first_type = (*ty).next;
     } else {
-        (*(*kind).prev).next = (*kind).next;
+        (*(*ty).prev).next = (*ty).next;
     }
-    if !(*kind).next.is_null() {
-        (*(*kind).next).prev = (*kind).prev;
+    if !(*ty).next.is_null() {
+        (*(*ty).next).prev = (*ty).prev;
     }
-    if (*heap).map_type == kind {
+    if (*heap).map_type == ty {
         (*heap).map_type = ptr::null_mut();
     }
-    sys::free((*kind).extra as *mut u8);
-    range::give_type_slot(kind);
+    sys::free((*ty).extra as *mut u8);
+    range::give_type_slot(ty);
 }

@@ -55,46 +55,46 @@ pub unsafe fn room(obj: *mut c_void) -> usize {
 ///   judging.
 pub unsafe fn resize(slot: *mut *mut c_void, length: usize) -> Result<(), Refused> {
     let obj = slot.read_unaligned();
-    let kind = object::type_of(obj);
-    let bytes = (*kind).tail_size.checked_mul(length).and_then(|tail| tail.checked_add((*kind).size));
+    let ty = object::type_of(obj);
+    let bytes = (*ty).tail_size.checked_mul(length).and_then(|tail| tail.checked_add((*ty).size));
     if bytes.is_some_and(|bytes| bytes <= room(obj)) {
-        if (*kind).flags.contains(TypeFlags::TAIL) {
-            set_length(obj, kind, length);
+        if (*ty).flags.contains(TypeFlags::TAIL) {
+            set_length(obj, ty, length);
         }
         return Ok(());
     }
-    if block_bytes(&*kind, length).is_none() {
+    if block_bytes(&*ty, length).is_none() {
         return Err(Refused::NoMemory);
     }
     count::incref(obj);
-    let new = new_sized(kind, length, true);
+    let new = new_sized(ty, length, true);
     if slot.read_unaligned() != obj || header::count_word(obj) != LOCAL_ONE + 1 {
-        discard(new, kind);
-        host::aside((*kind).heap, || count::decref(obj));
+        discard(new, ty);
+        host::aside((*ty).heap, || count::decref(obj));
         return Err(Refused::Taken);
     }
     header::set_count_word(obj, LOCAL_ONE);
     if new.is_null() {
         return Err(Refused::NoMemory);
     }
-    move_to(new, obj, kind);
+    move_to(new, obj, ty);
     slot.write_unaligned(new);
     Ok(())
 }
 
 /// Ends an object that nobody has seen.
-unsafe fn discard(new: *mut c_void, kind: *mut Type) {
+unsafe fn discard(new: *mut c_void, ty: *mut Type) {
     if !new.is_null() {
         header::clear_flags(new, Flags::SIDE);
-        block::free(new, kind);
+        block::free(new, ty);
     }
 }
 
 /// All that the old object is, and is known for, is the new one's. Blocks of larger objects have room for all of a smaller one's.
-unsafe fn move_to(new: *mut c_void, obj: *mut c_void, kind: *mut Type) {
+unsafe fn move_to(new: *mut c_void, obj: *mut c_void, ty: *mut Type) {
     const FOLLOW: Flags =
         Flags::TRACKED.union(Flags::SIDE).union(Flags::WEAK).union(Flags::FINALIZED).union(Flags::KEPT);
-    let heap = (*kind).heap;
+    let heap = (*ty).heap;
     ptr::copy_nonoverlapping(obj as *const u8, new as *mut u8, object::size_of_object(obj));
     let flags = Flags::from_bits_truncate(header::high_word(obj)) & FOLLOW;
     header::change_flags(new, FOLLOW, flags);
@@ -108,41 +108,41 @@ unsafe fn move_to(new: *mut c_void, obj: *mut c_void, kind: *mut Type) {
         weak::move_to(heap, obj, new);
     }
     header::clear_flags(obj, Flags::SIDE | Flags::WEAK);
-    block::free(obj, kind);
+    block::free(obj, ty);
 }
 
 /// Another length in the same block. What is new is zero; what is shrunk off is released.
-unsafe fn set_length(obj: *mut c_void, kind: *mut Type, length: usize) {
+unsafe fn set_length(obj: *mut c_void, ty: *mut Type, length: usize) {
     let place = slots::tail_length_place(obj);
     let before = *place;
     if length >= before {
-        if !(*kind).flags.contains(TypeFlags::UNINIT) {
-            let elements = obj as usize + tail_offset(kind);
-            let size = (*kind).tail_size;
+        if !(*ty).flags.contains(TypeFlags::UNINIT) {
+            let elements = obj as usize + tail_offset(ty);
+            let size = (*ty).tail_size;
             ptr::write_bytes((elements + before * size) as *mut u8, 0, (length - before) * size);
         }
         *place = length;
         return;
     }
     let mut queue = Queue::new();
-    slots::take_tail_edges(obj, kind, length, |word| {
+    slots::take_tail_edges(obj, ty, length, |word| {
         if word != 0 {
             count::release_edge(word as *mut c_void, &mut queue);
         }
     });
     *place = length;
     if !queue.is_empty() {
-        host::aside((*kind).heap, || death::end_all(&mut queue));
+        host::aside((*ty).heap, || death::end_all(&mut queue));
     }
 }
 
 /// Where the trailing array begins: as its field says, else behind the struct.
-unsafe fn tail_offset(kind: *const Type) -> usize {
-    for index in 0..(*kind).extra_count as usize {
-        let slots = &*(*kind).extra.add(index);
+unsafe fn tail_offset(ty: *const Type) -> usize {
+    for index in 0..(*ty).extra_count as usize {
+        let slots = &*(*ty).extra.add(index);
         if slots.place == Place::Tail {
             return slots.offset;
         }
     }
-    (*kind).size
+    (*ty).size
 }

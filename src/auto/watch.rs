@@ -72,7 +72,7 @@ pub struct Watch {
     /// Given to it.
     pub ctx: *mut c_void,
     /// The type, of [`Metric::TypeObjects`].
-    pub kind: *mut Type,
+    pub ty: *mut Type,
     /// The numbers of the type's watches before this one and behind it; 0: none.
     before: u32,
     /// As `before`.
@@ -112,7 +112,7 @@ impl Watch {
             action,
             callback: None,
             ctx: core::ptr::null_mut(),
-            kind: core::ptr::null_mut(),
+            ty: core::ptr::null_mut(),
             before: 0,
             behind: 0,
             path: core::ptr::null(),
@@ -147,7 +147,7 @@ unsafe fn made_for(heap: *mut Heap) -> *mut Watches {
 
 unsafe fn hear(heap: *mut Heap, notice: Notice) {
     match notice {
-        Notice::TypeEnded(kind) => type_ended(kind),
+        Notice::TypeEnded(ty) => type_ended(ty),
         Notice::Collected(done) => paused(heap, done.pause_ns),
         Notice::Attend(_) => look_at_all(heap),
         Notice::Gone => {
@@ -182,7 +182,7 @@ impl Watches {
 
     /// Puts a watch into the list of its type's, or takes it out.
     unsafe fn link(&mut self, watch: &Watch, inside: bool) {
-        if watch.kind.is_null() {
+        if watch.ty.is_null() {
             return;
         }
         let (behind_before, before_behind) =
@@ -192,7 +192,7 @@ impl Watches {
         }
         match self.get_mut(watch.behind) {
             Some(behind) => behind.before = before_behind,
-            None => (*(*watch.kind).books()).watched = before_behind,
+            None => (*(*watch.ty).books()).watched = before_behind,
         }
     }
 }
@@ -210,7 +210,7 @@ pub unsafe fn add(heap: *mut Heap, watch: &Watch) -> Option<u32> {
     }
     let watches = &mut *watches;
     let number = watches.last_number + 1;
-    let before = if watch.kind.is_null() { 0 } else { (*(*watch.kind).books()).watched };
+    let before = if watch.ty.is_null() { 0 } else { (*(*watch.ty).books()).watched };
     let watch = Watch { number, path, before, behind: 0, process: file::process(), ..*watch };
     if !watches.all.push(watch) {
         sys::free(path as *mut u8);
@@ -238,7 +238,7 @@ pub unsafe fn remove(heap: *mut Heap, number: u32) -> bool {
     };
     let ended = *watch;
     sys::free(ended.path as *mut u8);
-    (watch.metric, watch.path, watch.kind) = (Metric::Gone, core::ptr::null(), core::ptr::null_mut());
+    (watch.metric, watch.path, watch.ty) = (Metric::Gone, core::ptr::null(), core::ptr::null_mut());
     watches.link(&ended, false);
     watches.gone += 1;
     if watches.gone == watches.all.len() {
@@ -253,10 +253,10 @@ pub unsafe fn remove(heap: *mut Heap, number: u32) -> bool {
 }
 
 /// A type ends: nobody watches it any more.
-unsafe fn type_ended(kind: *mut Type) {
+unsafe fn type_ended(ty: *mut Type) {
     loop {
-        let number = (*(*kind).books()).watched;
-        if number == 0 || !remove((*kind).heap, number) {
+        let number = (*(*ty).books()).watched;
+        if number == 0 || !remove((*ty).heap, number) {
             return;
         }
     }
@@ -285,7 +285,7 @@ unsafe fn value_of(heap: *mut Heap, watch: &Watch, numbers: &mut Numbers) -> u64
         Metric::HeapBytes => (*heap).space.heap_bytes(),
         Metric::ResidentBytes => *numbers.resident_bytes.get_or_insert_with(meters::resident_bytes),
         Metric::PauseNs => watch.pause_ns,
-        Metric::TypeObjects => (*watch.kind).live(),
+        Metric::TypeObjects => (*watch.ty).live(),
         Metric::Gone => 0,
     }
 }

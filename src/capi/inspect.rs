@@ -401,7 +401,7 @@ fn object_facts(found: &Facts) -> gc_object_facts {
         flags: found.traits.bits(),
         object: found.object,
         heap: found.heap,
-        type_: found.kind,
+        type_: found.ty,
         size: found.size,
         length: found.length,
         block_bytes: found.block_bytes,
@@ -425,8 +425,8 @@ unsafe fn wanted(call: Call, filter: &gc_iter_filter) -> Answer<Filter> {
         "the type is another heap's",
     )?;
     let mut wanted = Filter {
-        kind: ty,
-        kind_serial: if ty.is_null() { 0 } else { (*(*ty).books()).serial },
+        ty: ty,
+        ty_serial: if ty.is_null() { 0 } else { (*(*ty).books()).serial },
         with,
         without,
         mark_serial: 0,
@@ -483,7 +483,7 @@ unsafe fn write_rows<T>(
 fn type_facts(found: &Census) -> gc_type_facts {
     gc_type_facts {
         struct_size: size_of::<gc_type_facts>(),
-        type_: found.kind,
+        type_: found.ty,
         name: found.name,
         size: found.size,
         live: found.live,
@@ -507,9 +507,9 @@ unsafe fn mark_checked(call: &str, mark: *mut gc_mark) -> *mut gc_mark {
 fn growth_row(found: &Growth) -> gc_growth {
     gc_growth {
         struct_size: size_of::<gc_growth>(),
-        type_: found.kind,
+        type_: found.ty,
         // SAFETY: the type was found in its heap just now.
-        name: unsafe { (*found.kind).name },
+        name: unsafe { (*found.ty).name },
         live: found.live,
         bytes: found.bytes,
         more: found.more,

@@ -349,7 +349,7 @@ pub(super) fn step_row(step: &Step) -> gc_step {
     gc_step {
         struct_size: size_of::<gc_step>(),
         object: step.object,
-        type_: step.kind,
+        type_: step.ty,
         name: step.name,
         index: step.index,
     }

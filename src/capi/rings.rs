@@ -293,7 +293,7 @@ fn finding_row(finding: &Finding<'_>) -> gc_finding {
         kind: finding.wrong as u32,
         reserved: 0,
         object: finding.object,
-        type_: finding.kind,
+        type_: finding.ty,
         count: finding.count,
         edges: finding.edges,
         message: finding.text.as_ptr(),

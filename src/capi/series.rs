@@ -288,7 +288,7 @@ pub unsafe extern "C" fn gc_watch(
         let mut watch = Watch::new(metric, spec.limit, action);
         watch.callback = spec.callback;
         watch.ctx = spec.ctx;
-        watch.kind = if of_type { spec.type_ } else { core::ptr::null_mut() };
+        watch.ty = if of_type { spec.type_ } else { core::ptr::null_mut() };
         watch.path = spec.path;
         let Some(number) = watch::add(call.heap, &watch) else { return call.no_memory() };
         *out_watch.0 = number;

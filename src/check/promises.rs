@@ -26,27 +26,27 @@ pub unsafe fn ask(heap: *mut Heap) {
     });
 }
 
-unsafe fn ask_one(obj: *mut c_void, kind: *mut Type) {
-    let first = edges_hash(obj, kind);
-    if (*kind).traverse.is_some() && edges_hash(obj, kind) != first {
+unsafe fn ask_one(obj: *mut c_void, ty: *mut Type) {
+    let first = edges_hash(obj, ty);
+    if (*ty).traverse.is_some() && edges_hash(obj, ty) != first {
         report::fatal(format_args!(
             "check failed: traverse of {} {obj:p} reports other references when it is asked again",
-            (*kind).name()
+            (*ty).name()
         ));
     }
 }
 
 /// Looks at each edge; a number that tells one answer from another.
-unsafe fn edges_hash(obj: *mut c_void, kind: *mut Type) -> u64 {
+unsafe fn edges_hash(obj: *mut c_void, ty: *mut Type) -> u64 {
     let mut hash = 0u64;
-    edges::each_edge(obj, kind, &mut |edge| {
+    edges::each_edge(obj, ty, &mut |edge| {
         // A sum of mixed words, since the order of a table's entries may change.
         let mixed = (edge.target as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         hash = hash.wrapping_add(mixed ^ mixed >> 29);
         if leads_nowhere(edge.target) {
             report::fatal(format_args!(
                 "check failed: {} {obj:p} holds {:p} in {}, which is no object: {}",
-                (*kind).name(),
+                (*ty).name(),
                 edge.target,
                 Name(&edge),
                 Why(edge.target)

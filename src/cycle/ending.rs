@@ -116,7 +116,7 @@ unsafe fn cut_off(heap: *mut Heap) {
         CutOff::Nothing => (*heap).cut_off = CutOff::OfTaken,
         CutOff::OfTaken => {
             (*heap).cut_off = CutOff::OfAll;
-            (*heap).each_type(|kind| (*kind).finalize = None);
+            (*heap).each_type(|ty| (*ty).finalize = None);
             weak::forget_callbacks(heap);
         }
         CutOff::OfAll => report::fatal(format_args!(
@@ -134,7 +134,7 @@ unsafe fn cut_off(heap: *mut Heap) {
 /// Objects made in a heap.
 unsafe fn made(heap: *mut Heap) -> u64 {
     let mut made = (*heap).ended_allocated;
-    (*heap).each_type(|kind| made += (*kind).allocated());
+    (*heap).each_type(|ty| made += (*ty).allocated());
     made
 }
 
@@ -187,20 +187,20 @@ unsafe fn judge_held(heap: *mut Heap) {
 }
 
 unsafe fn report_types(heap: *mut Heap) -> u64 {
-    (*heap).each_type(|kind| (*(*kind).books()).found = Found::default());
+    (*heap).each_type(|ty| (*(*ty).books()).found = Found::default());
     (*heap).space.each_page(|page| {
         (*page).each_block(|obj| {
             if !header::is_dead(obj) && !is_held(obj) {
-                let kind = object::type_of(obj);
-                (*(*kind).books()).found.add((*page).block_bytes() as u64);
+                let ty = object::type_of(obj);
+                (*(*ty).books()).found.add((*page).block_bytes() as u64);
             }
         });
     });
     let mut held = 0;
-    (*heap).each_type(|kind| {
-        let kind: &Type = &*kind;
-        let found = (*kind.books()).found;
-        let live = kind.live() - found.objects;
+    (*heap).each_type(|ty| {
+        let ty: &Type = &*ty;
+        let found = (*ty.books()).found;
+        let live = ty.live() - found.objects;
         if live != 0 {
             held += live;
             report::log(
@@ -208,8 +208,8 @@ unsafe fn report_types(heap: *mut Heap) -> u64 {
                 format_args!(
                     "heap {} freed with {live} {} still held ({} bytes)",
                     CText((*heap).name()),
-                    kind.name(),
-                    kind.live_bytes() - found.bytes
+                    ty.name(),
+                    ty.live_bytes() - found.bytes
                 ),
             );
         }
@@ -341,8 +341,8 @@ impl Sweep {
     /// Step 1 of what was taken last.
     unsafe fn finalize(&mut self) {
         let (heap, queue) = (self.heap, &mut self.queue);
-        each_new(heap, |obj, kind| {
-            release::finalize_one(heap, obj, kind, queue);
+        each_new(heap, |obj, ty| {
+            release::finalize_one(heap, obj, ty, queue);
         });
     }
 
@@ -359,14 +359,14 @@ impl Sweep {
     /// afterwards.
     unsafe fn empty_and_destroy(&mut self, count: u16) {
         let (heap, queue) = (self.heap, &mut self.queue);
-        release::each_dead(heap, |obj, kind| {
+        release::each_dead(heap, |obj, ty| {
             if *work(obj) == count {
-                death::empty(obj, kind, queue);
+                death::empty(obj, ty, queue);
             }
         });
-        release::each_dead(heap, |obj, kind| {
+        release::each_dead(heap, |obj, ty| {
             if *work(obj) == count {
-                release::destroy_one(heap, obj, kind, queue);
+                release::destroy_one(heap, obj, ty, queue);
                 // What waits for step 7 is told by its flag.
                 *work(obj) = CLEAR;
             }
@@ -420,17 +420,17 @@ unsafe fn free_all(heap: *mut Heap) {
     });
 }
 
-unsafe fn free_one(page: *mut Page, obj: *mut c_void, kind: *mut Type) {
+unsafe fn free_one(page: *mut Page, obj: *mut c_void, ty: *mut Type) {
     if header::high_word(obj) & header::SIDE_FLAGS != 0 {
         // By which it is told from what died by its count.
         *work(obj) = ZERO;
-        block::drop_side_entries((*kind).heap, obj);
+        block::drop_side_entries((*ty).heap, obj);
         *work(obj) = CLEAR;
     }
-    (*kind).freed += 1;
-    (*kind).reclaimed = (*kind).reclaimed.wrapping_add(1);
-    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        (*kind).bytes_freed += (*page).block_bytes() as u64;
+    (*ty).freed += 1;
+    (*ty).reclaimed = (*ty).reclaimed.wrapping_add(1);
+    if (*ty).flags.contains(TypeFlags::COUNT_BYTES) {
+        (*ty).bytes_freed += (*page).block_bytes() as u64;
     }
-    header::set_count_word(obj, (*kind).dead_word);
+    header::set_count_word(obj, (*ty).dead_word);
 }

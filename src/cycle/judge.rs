@@ -91,8 +91,8 @@ impl Batch {
 
     /// Takes the words of an object in; there is room for those of one.
     #[inline(always)]
-    unsafe fn add(&mut self, obj: *mut c_void, kind: *const Type) {
-        slots::each_word_edge(obj, kind, &mut |word| {
+    unsafe fn add(&mut self, obj: *mut c_void, ty: *const Type) {
+        slots::each_word_edge(obj, ty, &mut |word| {
             *self.words.get_unchecked_mut(self.len) = word;
             self.len += 1;
         });
@@ -350,18 +350,18 @@ impl Judge {
         let mut batch = Batch::new();
         (*heap).space.each_examined_page(|page| {
             table.each_suspect(page, |obj, _| {
-                let kind = object::type_of(obj);
-                if !(*kind).flags.contains(TypeFlags::SIMPLE) {
-                    if !(*kind).flags.contains(TypeFlags::WORDS) {
-                        return self.subtract_all(obj, kind);
+                let ty = object::type_of(obj);
+                if !(*ty).flags.contains(TypeFlags::SIMPLE) {
+                    if !(*ty).flags.contains(TypeFlags::WORDS) {
+                        return self.subtract_all(obj, ty);
                     }
-                    batch.add(obj, kind);
+                    batch.add(obj, ty);
                     if batch.is_full() {
                         self.subtract_batch(&table, &mut batch);
                     }
                 }
                 // As in subtract_all, with the table and the result in registers.
-                slots::each_simple_edge(obj, kind, 0, &mut |word| match table.place(word) {
+                slots::each_simple_edge(obj, ty, 0, &mut |word| match table.place(word) {
                     Some(place) if is_plainly_positive(*place) => *place -= 1,
                     Some(place) if *place != CLEAR => self.subtract_slow(word as *mut c_void, place),
                     _ => outer |= word != 0,
@@ -391,18 +391,18 @@ impl Judge {
 
     /// Takes all edges of an object off their targets' working counts.
     #[inline(never)]
-    unsafe fn subtract_all(&mut self, obj: *mut c_void, kind: *const Type) {
+    unsafe fn subtract_all(&mut self, obj: *mut c_void, ty: *const Type) {
         let table = self.table;
         let mut outer = false;
-        slots::each_edge(obj, kind, |word| match table.place(word) {
+        slots::each_edge(obj, ty, |word| match table.place(word) {
             Some(place) if is_plainly_positive(*place) => *place -= 1,
             Some(place) if *place != CLEAR => self.subtract_slow(word as *mut c_void, place),
             _ => outer |= word != 0,
         });
         self.outer |= outer;
-        if let Some(traverse) = (*kind).traverse.filter(|_| self.is_walkable(obj)) {
+        if let Some(traverse) = (*ty).traverse.filter(|_| self.is_walkable(obj)) {
             self.source = obj;
-            host::traverse(kind, traverse, obj, visit_subtract, self as *mut Judge as *mut c_void);
+            host::traverse(ty, traverse, obj, visit_subtract, self as *mut Judge as *mut c_void);
         }
     }
 
@@ -472,10 +472,10 @@ impl Judge {
                     }
                     *work = CLEAR;
                     self.marked += 1;
-                    let kind = object::type_of(obj);
-                    if (*kind).flags.contains(TypeFlags::WORDS) && !self.ephemerons {
-                        slots::each_simple_edge(obj, kind, 0, &mut |word| self.mark(&table, word));
-                        batch.add(obj, kind);
+                    let ty = object::type_of(obj);
+                    if (*ty).flags.contains(TypeFlags::WORDS) && !self.ephemerons {
+                        slots::each_simple_edge(obj, ty, 0, &mut |word| self.mark(&table, word));
+                        batch.add(obj, ty);
                         if batch.is_full() {
                             batch.take(|word| self.mark(&table, word));
                         }
@@ -501,27 +501,27 @@ impl Judge {
     /// An object lives: so does what it refers to.
     #[inline(always)]
     unsafe fn expand(&mut self, table: &Table, obj: *mut c_void) {
-        let kind = object::type_of(obj);
+        let ty = object::type_of(obj);
         if self.ephemerons {
             self.expand_entries(table, obj);
         }
-        if (*kind).flags.contains(TypeFlags::SIMPLE) {
-            slots::each_simple_edge(obj, kind, 0, &mut |word| self.mark(table, word));
-        } else if (*kind).flags.contains(TypeFlags::WORDS) {
-            slots::each_simple_edge(obj, kind, 0, &mut |word| self.mark(table, word));
-            slots::each_word_edge(obj, kind, &mut |word| self.mark(table, word));
+        if (*ty).flags.contains(TypeFlags::SIMPLE) {
+            slots::each_simple_edge(obj, ty, 0, &mut |word| self.mark(table, word));
+        } else if (*ty).flags.contains(TypeFlags::WORDS) {
+            slots::each_simple_edge(obj, ty, 0, &mut |word| self.mark(table, word));
+            slots::each_word_edge(obj, ty, &mut |word| self.mark(table, word));
         } else {
-            self.expand_all(obj, kind);
+            self.expand_all(obj, ty);
         }
     }
 
     #[inline(never)]
-    unsafe fn expand_all(&mut self, obj: *mut c_void, kind: *const Type) {
+    unsafe fn expand_all(&mut self, obj: *mut c_void, ty: *const Type) {
         let table = self.table;
-        slots::each_edge(obj, kind, |word| self.mark(&table, word));
-        if let Some(traverse) = (*kind).traverse.filter(|_| self.is_walkable(obj)) {
+        slots::each_edge(obj, ty, |word| self.mark(&table, word));
+        if let Some(traverse) = (*ty).traverse.filter(|_| self.is_walkable(obj)) {
             self.source = obj;
-            host::traverse(kind, traverse, obj, visit_mark, self as *mut Judge as *mut c_void);
+            host::traverse(ty, traverse, obj, visit_mark, self as *mut Judge as *mut c_void);
         }
     }
 
@@ -579,13 +579,13 @@ impl Judge {
         if self.ending && why != NotAnObject::Dead {
             return; // The collection before has said so.
         }
-        let kind = &*object::type_of(self.source);
+        let ty = &*object::type_of(self.source);
         let edge = report::Line::of(format_args!("{}", EdgeText(&self.edge)));
         let edge = CText(edge.as_ptr());
         if why == NotAnObject::Dead {
             report::fatal(format_args!(
                 "traverse of {} {:p} reported {target:p}{edge}, a dead {}: it was released without being taken out of the object that refers to it",
-                kind.name(),
+                ty.name(),
                 self.source,
                 epitaph::of(target)
             ));
@@ -595,7 +595,7 @@ impl Judge {
             Level::Error,
             format_args!(
                 "traverse of {} {:p} reported {target:p}{edge}, which is not an object; the edge was left out",
-                kind.name(),
+                ty.name(),
                 self.source
             ),
         );

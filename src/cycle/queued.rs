@@ -185,9 +185,9 @@ unsafe fn release_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> u64 
     }
     each(heap, count, &mut |_, _, obj| death::empty(obj, object::type_of(obj), queue));
     each(heap, count, &mut |_, _, obj| {
-        let kind = object::type_of(obj);
-        if let Some(destroy) = (*kind).destroy {
-            host::call_of(heap, kind, destroy, obj, Around::Destroy);
+        let ty = object::type_of(obj);
+        if let Some(destroy) = (*ty).destroy {
+            host::call_of(heap, ty, destroy, obj, Around::Destroy);
             death::take_deferred(heap, queue);
         }
     });
@@ -205,16 +205,16 @@ unsafe fn release_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> u64 
 }
 
 /// Step 7. Returns 1 for a tracked object.
-unsafe fn free_dead(obj: *mut c_void, kind: *mut Type) -> u64 {
+unsafe fn free_dead(obj: *mut c_void, ty: *mut Type) -> u64 {
     let tracked = header::has_flags(obj, Flags::TRACKED) as u64;
     if header::high_word(obj) & header::SIDE_FLAGS != 0 {
         // While its working count still tells that it was found dead.
-        block::drop_side_entries((*kind).heap, obj);
+        block::drop_side_entries((*ty).heap, obj);
         header::clear_flags(obj, Flags::SIDE | Flags::WEAK);
     }
     *work(obj) = CLEAR;
-    (*kind).reclaimed += tracked;
-    block::free(obj, kind);
+    (*ty).reclaimed += tracked;
+    block::free(obj, ty);
     tracked
 }
 

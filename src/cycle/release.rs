@@ -75,9 +75,9 @@ pub unsafe fn release_dead(judge: &mut Judge) -> Released {
         }
         empty_dead(heap, &mut queue);
         destroy_dead(heap, &mut queue);
-        each_dead(heap, |obj, kind| {
+        each_dead(heap, |obj, ty| {
             if header::count_word(obj) != IMMORTAL {
-                death::check_hold(obj, kind);
+                death::check_hold(obj, ty);
             }
         });
     }
@@ -92,10 +92,10 @@ pub unsafe fn release_dead(judge: &mut Judge) -> Released {
 /// beforehand, below zero if need be.
 unsafe fn count_dead_keys(heap: *mut Heap) -> u64 {
     let mut keys = 0;
-    each_dead(heap, |obj, kind| {
+    each_dead(heap, |obj, ty| {
         if !header::has_flags(obj, Flags::TRACKED) && header::count_word(obj) != IMMORTAL {
             keys += 1;
-            (*kind).reclaimed = (*kind).reclaimed.wrapping_sub(1);
+            (*ty).reclaimed = (*ty).reclaimed.wrapping_sub(1);
         }
     });
     keys
@@ -104,7 +104,7 @@ unsafe fn count_dead_keys(heap: *mut Heap) -> u64 {
 /// Whether any object that lives has callbacks or weak handles.
 unsafe fn may_need_steps(heap: *mut Heap) -> bool {
     let mut found = (*heap).weak.len != 0;
-    (*heap).each_type(|kind| found |= !(*kind).flags.contains(TypeFlags::PLAIN) && (*kind).live() != 0);
+    (*heap).each_type(|ty| found |= !(*ty).flags.contains(TypeFlags::PLAIN) && (*ty).live() != 0);
     found
 }
 
@@ -122,8 +122,8 @@ pub unsafe fn each_dead(heap: *mut Heap, mut each: impl FnMut(*mut c_void, *mut 
 /// Holds and marks every dead object. Returns whether one of them has callbacks or weak handles.
 unsafe fn condemn(heap: *mut Heap) -> bool {
     let mut steps = false;
-    each_dead(heap, |obj, kind| {
-        steps |= !(*kind).flags.contains(TypeFlags::PLAIN) || header::has_flags(obj, Flags::WEAK);
+    each_dead(heap, |obj, ty| {
+        steps |= !(*ty).flags.contains(TypeFlags::PLAIN) || header::has_flags(obj, Flags::WEAK);
         condemn_one(obj);
     });
     steps
@@ -144,7 +144,7 @@ pub unsafe fn condemn_one(obj: *mut c_void) {
 /// Step 1 for the whole set. Whether any finalizer ran.
 unsafe fn finalize_dead(heap: *mut Heap, queue: &mut Queue) -> bool {
     let mut ran = false;
-    each_dead(heap, |obj, kind| ran |= finalize_one(heap, obj, kind, queue));
+    each_dead(heap, |obj, ty| ran |= finalize_one(heap, obj, ty, queue));
     ran
 }
 
@@ -152,8 +152,8 @@ unsafe fn finalize_dead(heap: *mut Heap, queue: &mut Queue) -> bool {
 ///
 /// # Safety
 /// - `obj` is condemned.
-pub unsafe fn finalize_one(heap: *mut Heap, obj: *mut c_void, kind: *mut Type, queue: &mut Queue) -> bool {
-    let Some(finalize) = (*kind).finalize else { return false };
+pub unsafe fn finalize_one(heap: *mut Heap, obj: *mut c_void, ty: *mut Type, queue: &mut Queue) -> bool {
+    let Some(finalize) = (*ty).finalize else { return false };
     if header::has_flags(obj, Flags::FINALIZED) {
         return false;
     }
@@ -163,7 +163,7 @@ pub unsafe fn finalize_one(heap: *mut Heap, obj: *mut c_void, kind: *mut Type, q
         return true;
     }
     header::set_flags(obj, Flags::FINALIZED);
-    host::call_of(heap, kind, finalize, obj, Around::Aside);
+    host::call_of(heap, ty, finalize, obj, Around::Aside);
     death::take_deferred(heap, queue);
     true
 }
@@ -250,21 +250,21 @@ pub unsafe fn save(heap: *mut Heap, obj: *mut c_void, queue: &mut Queue) -> u64 
 
 /// Step 5 for the whole set.
 unsafe fn empty_dead(heap: *mut Heap, queue: &mut Queue) {
-    each_dead(heap, |obj, kind| death::empty(obj, kind, queue));
+    each_dead(heap, |obj, ty| death::empty(obj, ty, queue));
 }
 
 /// Step 6 for the whole set.
 unsafe fn destroy_dead(heap: *mut Heap, queue: &mut Queue) {
-    each_dead(heap, |obj, kind| destroy_one(heap, obj, kind, queue));
+    each_dead(heap, |obj, ty| destroy_one(heap, obj, ty, queue));
 }
 
 /// Step 6 for a member of the set.
 ///
 /// # Safety
 /// - `obj` is condemned, dying and empty.
-pub unsafe fn destroy_one(heap: *mut Heap, obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
-    if let Some(destroy) = (*kind).destroy {
-        host::call_of(heap, kind, destroy, obj, Around::Destroy);
+pub unsafe fn destroy_one(heap: *mut Heap, obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
+    if let Some(destroy) = (*ty).destroy {
+        host::call_of(heap, ty, destroy, obj, Around::Destroy);
         death::take_deferred(heap, queue);
     }
 }
@@ -276,7 +276,7 @@ unsafe fn free_dead(heap: *mut Heap, outer: bool, queue: &mut Queue) -> u64 {
     (*heap).space.each_examined_page(|page| {
         let dead = match ((*page).kind, outer) {
             (Kind::Large, _) => free_large(page, table, outer, queue),
-            (_, true) => free_page(page, table, |obj, kind| release_outer_edges(obj, kind, table, queue)),
+            (_, true) => free_page(page, table, |obj, ty| release_outer_edges(obj, ty, table, queue)),
             (_, false) => free_page(page, table, |_, _| {}),
         };
         (*page).dead = dead;
@@ -288,8 +288,8 @@ unsafe fn free_dead(heap: *mut Heap, outer: bool, queue: &mut Queue) -> u64 {
 
 /// What a dead plain object refers to outside the dead set loses that reference.
 #[inline(always)]
-unsafe fn release_outer_edges(obj: *mut c_void, kind: *mut Type, table: &Table, queue: &mut Queue) {
-    slots::each_edge(obj, kind, |word| {
+unsafe fn release_outer_edges(obj: *mut c_void, ty: *mut Type, table: &Table, queue: &mut Queue) {
+    slots::each_edge(obj, ty, |word| {
         let inside = table.place(word).is_some_and(|place| *place != CLEAR);
         if word != 0 && !inside {
             count::release_edge(word as *mut c_void, queue);
@@ -321,22 +321,22 @@ unsafe fn free_page(page: *mut Page, table: &Table, mut release: impl FnMut(*mut
     let mut run_start = 0;
     table.each_suspect(page, |obj, _| {
         let high = header::high_word(obj);
-        let kind = object::type_of(obj);
-        if kind != run_type {
+        let ty = object::type_of(obj);
+        if ty != run_type {
             book(run_type, dead - run_start, stride);
-            run_type = kind;
+            run_type = ty;
             run_start = dead;
         }
-        release(obj, kind);
+        release(obj, ty);
         if high & header::SIDE_FLAGS != 0 {
-            block::drop_side_entries((*kind).heap, obj);
+            block::drop_side_entries((*ty).heap, obj);
         }
         if dead == 0 {
             first = (obj as usize - start) as u32;
         } else {
             header::set_link(last, (obj as usize - last as usize) as u32 - stride);
         }
-        header::set_count_word(obj, (*kind).dead_word);
+        header::set_count_word(obj, (*ty).dead_word);
         last = obj;
         dead += 1;
     });
@@ -366,9 +366,9 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
             *work = CLEAR;
             obj = dead;
         });
-        let kind = object::type_of(obj);
-        (*kind).reclaimed = (*kind).reclaimed.wrapping_add(1);
-        block::free(obj, kind);
+        let ty = object::type_of(obj);
+        (*ty).reclaimed = (*ty).reclaimed.wrapping_add(1);
+        block::free(obj, ty);
         return;
     }
     if count == (*page).count_handed_out() {
@@ -385,12 +385,12 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
     Class::freed(page, count);
 }
 
-unsafe fn book(kind: *mut Type, count: u32, stride: u32) {
-    if !kind.is_null() {
-        (*kind).freed += count as u64;
-        (*kind).reclaimed = (*kind).reclaimed.wrapping_add(count as u64);
-        if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-            (*kind).bytes_freed += count as u64 * stride as u64;
+unsafe fn book(ty: *mut Type, count: u32, stride: u32) {
+    if !ty.is_null() {
+        (*ty).freed += count as u64;
+        (*ty).reclaimed = (*ty).reclaimed.wrapping_add(count as u64);
+        if (*ty).flags.contains(TypeFlags::COUNT_BYTES) {
+            (*ty).bytes_freed += count as u64 * stride as u64;
         }
     }
 }

@@ -205,9 +205,9 @@ unsafe fn write_heap(
     buffer.put(names.number_of(out, (*heap).name()));
     buffer.put(names.number_of(out, options.label));
     let (mut allocated, mut reclaimed) = ((*heap).ended_allocated, (*heap).ended_reclaimed);
-    (*heap).each_type(|kind| {
-        allocated += (*kind).allocated();
-        reclaimed += (*kind).reclaimed;
+    (*heap).each_type(|ty| {
+        allocated += (*ty).allocated();
+        reclaimed += (*ty).reclaimed;
     });
     let live = (*heap).live_objects();
     let mut pairs = [(0u64, 0u64); 27];
@@ -259,38 +259,38 @@ unsafe fn make_room(numbers: usize, tag: format::Tag, names: &mut Names, buffer:
 }
 
 unsafe fn write_types(heap: *mut Heap, names: &mut Names, buffer: &mut Buffer, out: &mut Out) {
-    (*heap).each_type(|kind| write_type(&*kind, names, buffer, out));
+    (*heap).each_type(|ty| write_type(&*ty, names, buffer, out));
     names.flush(out);
     out.write_chunk(format::TYPES, buffer);
 }
 
-unsafe fn write_type(kind: &Type, names: &mut Names, buffer: &mut Buffer, out: &mut Out) {
+unsafe fn write_type(ty: &Type, names: &mut Names, buffer: &mut Buffer, out: &mut Out) {
     let flag = |of_type: bool, bit: u64| if of_type { bit } else { 0 };
-    let flags = flag(kind.flags.contains(TypeFlags::ACYCLIC), type_flag::ACYCLIC)
-        | flag(kind.flags.contains(TypeFlags::MAP), type_flag::WEAK_MAP)
-        | flag(kind.header.has(crate::header::Flags::TRACKED), type_flag::TRACK);
-    let callbacks = flag(kind.traverse.is_some(), callback::TRAVERSE)
-        | flag(kind.clear.is_some(), callback::CLEAR)
-        | flag(kind.finalize.is_some(), callback::FINALIZE)
-        | flag(kind.destroy.is_some(), callback::DESTROY);
-    let varied = kind.flags.contains(TypeFlags::COUNT_BYTES);
+    let flags = flag(ty.flags.contains(TypeFlags::ACYCLIC), type_flag::ACYCLIC)
+        | flag(ty.flags.contains(TypeFlags::MAP), type_flag::WEAK_MAP)
+        | flag(ty.header.has(crate::header::Flags::TRACKED), type_flag::TRACK);
+    let callbacks = flag(ty.traverse.is_some(), callback::TRAVERSE)
+        | flag(ty.clear.is_some(), callback::CLEAR)
+        | flag(ty.finalize.is_some(), callback::FINALIZE)
+        | flag(ty.destroy.is_some(), callback::DESTROY);
+    let varied = ty.flags.contains(TypeFlags::COUNT_BYTES);
     let pairs = [
-        (type_key::SIZE, kind.size as u64),
-        (type_key::TAIL_SIZE, kind.tail_size as u64),
-        (type_key::STRIDE, if varied { 0 } else { kind.stride as u64 }),
+        (type_key::SIZE, ty.size as u64),
+        (type_key::TAIL_SIZE, ty.tail_size as u64),
+        (type_key::STRIDE, if varied { 0 } else { ty.stride as u64 }),
         (type_key::FLAGS, flags),
         (type_key::CALLBACKS, callbacks),
-        (type_key::ALLOCATED, kind.allocated()),
-        (type_key::FREED, kind.freed),
-        (type_key::RECLAIMED, kind.reclaimed),
+        (type_key::ALLOCATED, ty.allocated()),
+        (type_key::FREED, ty.freed),
+        (type_key::RECLAIMED, ty.reclaimed),
     ];
     let mut simple_fields = 0;
-    kind.each_simple_field(|_| simple_fields += 1);
+    ty.each_simple_field(|_| simple_fields += 1);
     make_room(4 + 2 * pairs.len(), format::TYPES, names, buffer, out);
-    buffer.put(kind.index as u64);
-    buffer.put(names.number_of(out, kind.name));
+    buffer.put(ty.index as u64);
+    buffer.put(names.number_of(out, ty.name));
     put_pairs(buffer, &pairs);
-    buffer.put(simple_fields + kind.extra_count as u64);
+    buffer.put(simple_fields + ty.extra_count as u64);
     let mut put_group = |name: *const c_char, shape: u64, slots: u64| {
         // A type with very many fields goes on in the next chunk, as an object does.
         make_room(3, format::TYPES, names, buffer, out);
@@ -298,11 +298,11 @@ unsafe fn write_type(kind: &Type, names: &mut Names, buffer: &mut Buffer, out: &
         buffer.put(shape);
         buffer.put(slots);
     };
-    kind.each_simple_field(|field| {
+    ty.each_simple_field(|field| {
         put_group(field.name, group::POINTER | group::STRUCT << 3, field.count as u64)
     });
-    for index in 0..kind.extra_count as usize {
-        let entry = &*kind.extra.add(index);
+    for index in 0..ty.extra_count as usize {
+        let entry = &*ty.extra.add(index);
         let in_struct = entry.place == crate::types::Place::Struct;
         let slots = if in_struct { entry.count as u64 } else { 0 };
         put_group(entry.name, entry.kind as u64 | (entry.place as u64) << 3, slots);

@@ -42,7 +42,7 @@ pub struct Objects<'a> {
     /// The record that is being written.
     place: u64,
     /// Type and flags of the last record of this chunk.
-    kind: u32,
+    type_index: u32,
     flags: u64,
     /// Slots that refer to nothing and are not written yet.
     nothings: u64,
@@ -61,9 +61,9 @@ impl<'a> Objects<'a> {
         places: &'a Places,
         buffer: Buffer,
     ) -> Objects<'a> {
-        let (kind, flags, nothings) = (NO_TYPE, 0, 0);
+        let (type_index, flags, nothings) = (NO_TYPE, 0, 0);
         let (next, place, objects, edges) = (0, 0, 0, 0);
-        Objects { heap, out, names, places, buffer, next, place, kind, flags, nothings, objects, edges }
+        Objects { heap, out, names, places, buffer, next, place, type_index, flags, nothings, objects, edges }
     }
 
     /// Writes all objects of the heap.
@@ -95,22 +95,22 @@ impl<'a> Objects<'a> {
         if self.buffer.is_empty() {
             self.begin_chunk(false, place);
         }
-        let kind = &*range::type_at(header.type_index());
-        self.write_head(page, obj, header, kind, place);
+        let ty = &*range::type_at(header.type_index());
+        self.write_head(page, obj, header, ty, place);
         self.objects += 1;
         if header.has(Flags::DYING) {
             return;
         }
         // A trailing array without references leaves a type simple.
-        if kind.flags.contains(TypeFlags::SIMPLE) && kind.tail_size == 0 {
-            for index in 0..kind.simple_count as usize {
-                let offset = kind.offsets.get(index).map_or(0, |&offset| offset as usize);
+        if ty.flags.contains(TypeFlags::SIMPLE) && ty.tail_size == 0 {
+            for index in 0..ty.simple_count as usize {
+                let offset = ty.offsets.get(index).map_or(0, |&offset| offset as usize);
                 let word = *((obj as usize + offset) as *const usize);
                 self.write_slot(word);
             }
             self.write_nothings();
         } else {
-            self.write_body(obj, kind);
+            self.write_body(obj, ty);
         }
     }
 
@@ -118,7 +118,7 @@ impl<'a> Objects<'a> {
         self.buffer.put(goes_on as u64);
         self.buffer.put(place);
         self.next = if goes_on { place + 1 } else { place };
-        self.kind = NO_TYPE;
+        self.type_index = NO_TYPE;
     }
 
     unsafe fn flush(&mut self) {
@@ -135,27 +135,27 @@ impl<'a> Objects<'a> {
         }
     }
 
-    unsafe fn write_head(&mut self, page: &Page, obj: *mut c_void, header: Header, kind: &Type, place: u64) {
+    unsafe fn write_head(&mut self, page: &Page, obj: *mut c_void, header: Header, ty: &Type, place: u64) {
         self.place = place;
         let gap = place - self.next;
         self.next = place + 1;
         let flags = flags_of(page, obj, header);
-        let other_kind = kind.index != self.kind || flags != self.flags;
+        let other_type = ty.index != self.type_index || flags != self.flags;
         let has_extras = header.high() & header::SIDE_FLAGS != 0;
         let word = header.count_word();
         let count = if word & LOCAL != 0 { (word - LOCAL) as u64 } else { 0 };
         self.buffer.put(
             count << head::COUNT_SHIFT
                 | if has_extras { head::EXTRAS } else { 0 }
-                | if other_kind { head::KIND } else { 0 }
+                | if other_type { head::KIND } else { 0 }
                 | if gap != 0 { head::GAP } else { 0 },
         );
         if gap != 0 {
             self.buffer.put(gap - 1);
         }
-        if other_kind {
-            (self.kind, self.flags) = (kind.index, flags);
-            self.buffer.put(kind.index as u64);
+        if other_type {
+            (self.type_index, self.flags) = (ty.index, flags);
+            self.buffer.put(ty.index as u64);
             self.buffer.put(flags);
         }
         if has_extras {
@@ -189,23 +189,23 @@ impl<'a> Objects<'a> {
     }
 
     /// What follows the head of an object whose type is not simple.
-    unsafe fn write_body(&mut self, obj: *mut c_void, kind: &Type) {
-        if kind.tail_size != 0 {
-            self.buffer.put(object::elements_of(obj, kind) as u64);
+    unsafe fn write_body(&mut self, obj: *mut c_void, ty: &Type) {
+        if ty.tail_size != 0 {
+            self.buffer.put(object::elements_of(obj, ty) as u64);
         }
-        for index in 0..kind.extra_count as usize {
-            let entry = &*kind.extra.add(index);
+        for index in 0..ty.extra_count as usize {
+            let entry = &*ty.extra.add(index);
             if entry.place == Place::Vector {
                 self.make_room(1);
                 self.buffer.put(slots::length_of(obj, entry) as u64);
             }
         }
-        for &offset in kind.offsets.iter().take(kind.simple_count as usize) {
+        for &offset in ty.offsets.iter().take(ty.simple_count as usize) {
             self.make_room(3);
             self.write_slot(*((obj as usize + offset as usize) as *const usize));
         }
-        for index in 0..kind.extra_count as usize {
-            let entry = &*kind.extra.add(index);
+        for index in 0..ty.extra_count as usize {
+            let entry = &*ty.extra.add(index);
             let is_weak = entry.kind == SlotKind::Weak;
             slots::each_slot(obj, entry, |_, word| {
                 self.make_room(3);
@@ -218,12 +218,12 @@ impl<'a> Objects<'a> {
         }
         self.make_room(3);
         self.write_nothings();
-        if let Some(traverse) = kind.traverse {
-            edges::each_traversed(kind, traverse, obj, &mut |edge| self.write_report(&edge));
+        if let Some(traverse) = ty.traverse {
+            edges::each_traversed(ty, traverse, obj, &mut |edge| self.write_report(&edge));
             self.make_room(1);
             self.buffer.put(slot::NOTHING);
         }
-        if kind.flags.contains(TypeFlags::MAP) {
+        if ty.flags.contains(TypeFlags::MAP) {
             self.write_entries(obj);
         }
     }

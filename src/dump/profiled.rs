@@ -144,7 +144,7 @@ impl Writer<'_> {
             (site_key::PEAK_BYTES, of.peak_bytes),
             (site_key::EXTERNAL_BYTES, format::zigzag(of.external_bytes)),
         ];
-        let known = !of.kind().is_null();
+        let known = !of.ty().is_null();
         let ages = of.ages.iter().rposition(|&count| count != 0).map_or(0, |last| last + 1);
         self.room(6 + 2 * pairs.len() + of.ages.len(), format::SITES);
         self.buffer.put(number as u64);

@@ -13,7 +13,7 @@ use core::ffi::c_char;
 #[derive(Clone, Copy)]
 pub struct Census {
     /// The type.
-    pub kind: *mut Type,
+    pub ty: *mut Type,
     /// The type's name.
     pub name: *const c_char,
     /// Bytes of the type's struct.
@@ -75,27 +75,27 @@ impl Order {
 ///
 /// # Safety
 /// - As [everywhere](crate).
-pub unsafe fn of(kind: *mut Type) -> Census {
-    (*kind).note_peak();
-    let books = &*(*kind).books();
-    let kind = &*kind;
-    let allocated_bytes = if kind.flags.contains(TypeFlags::COUNT_BYTES) {
-        kind.bytes_allocated
+pub unsafe fn of(ty: *mut Type) -> Census {
+    (*ty).note_peak();
+    let books = &*(*ty).books();
+    let ty = &*ty;
+    let allocated_bytes = if ty.flags.contains(TypeFlags::COUNT_BYTES) {
+        ty.bytes_allocated
     } else {
-        kind.allocated() * kind.stride as u64
+        ty.allocated() * ty.stride as u64
     };
     Census {
-        kind: kind as *const Type as *mut Type,
-        name: kind.name,
-        size: kind.size,
-        live: kind.live(),
-        bytes: kind.live_bytes(),
+        ty: ty as *const Type as *mut Type,
+        name: ty.name,
+        size: ty.size,
+        live: ty.live(),
+        bytes: ty.live_bytes(),
         peak: books.peak,
         peak_bytes: books.peak_bytes,
-        allocated: kind.allocated(),
+        allocated: ty.allocated(),
         allocated_bytes,
-        freed_by_count: kind.freed - kind.reclaimed,
-        freed_by_collector: kind.reclaimed,
+        freed_by_count: ty.freed - ty.reclaimed,
+        freed_by_collector: ty.reclaimed,
     }
 }
 
@@ -144,8 +144,8 @@ pub unsafe fn most_common(heap: *mut Heap, order: Order) -> Option<Table<Census>
     let mut count = 0;
     (*heap).each_type(|_| count += 1);
     let mut table = Table::with_room(count)?;
-    (*heap).each_type(|kind| {
-        let census = of(kind);
+    (*heap).each_type(|ty| {
+        let census = of(ty);
         if order.key(&census) != 0 {
             table.push(census);
         }
@@ -155,7 +155,7 @@ pub unsafe fn most_common(heap: *mut Heap, order: Order) -> Option<Table<Census>
     sort::sort_by(table.rows(), |a, b| {
         order.key(b).cmp(&order.key(a)).then_with(|| {
             // SAFETY: both types are live.
-            unsafe { (*(*a.kind).books()).serial.cmp(&(*(*b.kind).books()).serial) }
+            unsafe { (*(*a.ty).books()).serial.cmp(&(*(*b.ty).books()).serial) }
         })
     });
     Some(table)

@@ -81,7 +81,7 @@ pub struct Facts {
     /// The object that the address lies in.
     pub object: *mut c_void,
     /// Its type.
-    pub kind: *mut Type,
+    pub ty: *mut Type,
     /// Bytes that the host asked for.
     pub size: usize,
     /// Trailing elements.
@@ -106,7 +106,7 @@ impl Facts {
             place,
             heap,
             object: ptr::null_mut(),
-            kind: ptr::null_mut(),
+            ty: ptr::null_mut(),
             size: 0,
             length: 0,
             block_bytes: 0,
@@ -138,21 +138,21 @@ pub unsafe fn of(address: usize) -> Facts {
 /// - `obj` is an object of `page`, alive or dying.
 pub unsafe fn of_object(page: *const Page, obj: *mut c_void) -> Facts {
     let header = header::load(obj);
-    let kind = range::type_at(header.type_index());
-    let heap = (*kind).heap;
+    let ty = range::type_at(header.type_index());
+    let heap = (*ty).heap;
     let place = if object::is_settled(header) { Place::Live } else { Place::Dying };
     Facts {
         place,
         heap,
         object: obj,
-        kind,
+        ty,
         size: object::size_of_object(obj),
-        length: if (*kind).flags.contains(TypeFlags::TAIL) { slots::tail_length(obj) } else { 0 },
+        length: if (*ty).flags.contains(TypeFlags::TAIL) { slots::tail_length(obj) } else { 0 },
         block_bytes: (*page).block_bytes(),
         external_bytes: external_bytes(heap, obj),
         count: counted(obj),
         traits: traits(page, obj),
-        finalizer: finalizer(obj, kind),
+        finalizer: finalizer(obj, ty),
         weak_handles: if header.has(Flags::WEAK) { weak::count_of(obj) } else { 0 },
     }
 }
@@ -192,27 +192,27 @@ pub unsafe fn counted(obj: *mut c_void) -> u32 {
 /// - As [`of_object`].
 pub unsafe fn traits(page: *const Page, obj: *mut c_void) -> Traits {
     let header = header::load(obj);
-    let kind = range::type_at(header.type_index());
+    let ty = range::type_at(header.type_index());
     let frozen = (*page).flags.contains(PageFlags::FROZEN) && is_frozen(obj);
-    let finalizer = finalizer(obj, kind);
+    let finalizer = finalizer(obj, ty);
     let mut traits = Traits::empty();
     traits.set(Traits::TRACKED, header.has(Flags::TRACKED));
     traits.set(Traits::YOUNG, !is_old(page, obj));
     traits.set(Traits::FROZEN, frozen);
     traits.set(Traits::IMMORTAL, header.count_word() == IMMORTAL);
     traits.set(Traits::WEAK, header.has(Flags::WEAK));
-    traits.set(Traits::EXTERNAL, external_bytes((*kind).heap, obj) != 0);
-    traits.set(Traits::WEAKMAP, (*kind).flags.contains(TypeFlags::MAP));
-    traits.set(Traits::ACYCLIC, (*kind).flags.contains(TypeFlags::ACYCLIC));
+    traits.set(Traits::EXTERNAL, external_bytes((*ty).heap, obj) != 0);
+    traits.set(Traits::WEAKMAP, (*ty).flags.contains(TypeFlags::MAP));
+    traits.set(Traits::ACYCLIC, (*ty).flags.contains(TypeFlags::ACYCLIC));
     traits.set(Traits::FINALIZABLE, matches!(finalizer, Finalizer::Ahead | Finalizer::Due));
     traits.set(Traits::DUE, finalizer == Finalizer::Due);
     traits.set(Traits::FINALIZED, finalizer == Finalizer::Done);
-    traits.set(Traits::NEW, (*(*kind).heap).mark_serial != 0 && is_new(page, obj));
+    traits.set(Traits::NEW, (*(*ty).heap).mark_serial != 0 && is_new(page, obj));
     traits
 }
 
-unsafe fn finalizer(obj: *mut c_void, kind: *const Type) -> Finalizer {
-    if (*kind).finalize.is_none() {
+unsafe fn finalizer(obj: *mut c_void, ty: *const Type) -> Finalizer {
+    if (*ty).finalize.is_none() {
         Finalizer::None
     } else if header::has_flags(obj, Flags::FINALIZED) {
         Finalizer::Done

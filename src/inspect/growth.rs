@@ -50,7 +50,7 @@ pub enum Since {
 #[derive(Clone, Copy)]
 pub struct Growth {
     /// The type.
-    pub kind: *mut Type,
+    pub ty: *mut Type,
     /// Objects that live now.
     pub live: u64,
     /// Bytes of objects that live now.
@@ -79,8 +79,8 @@ pub unsafe fn mark(heap: *mut Heap, objects: bool) -> *mut Mark {
         sys::free(mark as *mut u8);
         return ptr::null_mut();
     }
-    (*heap).each_type(|kind| {
-        (*mark).types.push(baseline(kind));
+    (*heap).each_type(|ty| {
+        (*mark).types.push(baseline(ty));
     });
     if objects {
         (*mark).serial = mark_objects(heap);
@@ -89,15 +89,15 @@ pub unsafe fn mark(heap: *mut Heap, objects: bool) -> *mut Mark {
     mark
 }
 
-unsafe fn baseline(kind: *mut Type) -> Baseline {
-    let (live, bytes) = ((*kind).live(), (*kind).live_bytes());
+unsafe fn baseline(ty: *mut Type) -> Baseline {
+    let (live, bytes) = ((*ty).live(), (*ty).live_bytes());
     Baseline {
-        serial: (*(*kind).books()).serial,
+        serial: (*(*ty).books()).serial,
         live,
         bytes,
         peak: live,
         peak_bytes: bytes,
-        allocated: (*kind).allocated(),
+        allocated: (*ty).allocated(),
     }
 }
 
@@ -141,8 +141,8 @@ impl Mark {
         // Types are listed latest first, here as in the mark: one pass over both. What the mark has of types that
         // have ended is passed, and forgotten.
         let mut place = 0;
-        (*heap).each_type(|kind| {
-            let now = baseline(kind);
+        (*heap).each_type(|ty| {
+            let now = baseline(ty);
             while self.types.get(place).is_some_and(|base| base.serial > now.serial) {
                 place += 1;
             }
@@ -154,7 +154,7 @@ impl Mark {
                 Since::Peak => (base.peak, base.peak_bytes),
             };
             let growth = Growth {
-                kind,
+                ty,
                 live: now.live,
                 bytes: now.bytes,
                 more: now.live.wrapping_sub(live) as i64,
@@ -173,7 +173,7 @@ impl Mark {
         sort::sort_by(table.rows(), |a, b| {
             let by_size = b.more.cmp(&a.more).then(b.more_bytes.cmp(&a.more_bytes));
             // SAFETY: both types are live.
-            by_size.then_with(|| unsafe { (*(*a.kind).books()).serial.cmp(&(*(*b.kind).books()).serial) })
+            by_size.then_with(|| unsafe { (*(*a.ty).books()).serial.cmp(&(*(*b.ty).books()).serial) })
         });
         Some(table)
     }

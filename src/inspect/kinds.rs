@@ -40,7 +40,7 @@ impl Kind {
     /// An order that is the same in every session.
     pub fn order(&self, other: &Kind) -> core::cmp::Ordering {
         // SAFETY: types of kinds are live.
-        let serial = |kind: *mut Type| unsafe { (*(*kind).books()).serial };
+        let serial = |ty: *mut Type| unsafe { (*(*ty).books()).serial };
         let by_source = serial(self.from).cmp(&serial(other.from));
         let by_name = by_source.then_with(|| self.name_bytes().cmp(other.name_bytes()));
         by_name.then_with(|| serial(self.to).cmp(&serial(other.to)))

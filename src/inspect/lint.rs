@@ -64,7 +64,7 @@ struct Window {
     /// How many numbers it has.
     count: usize,
     /// The type of the dying object; null: none. It lives at least as long as that.
-    kind: *mut Type,
+    ty: *mut Type,
     /// 0: nobody is accused.
     judged: u64,
     in_destroy: u64,
@@ -89,7 +89,7 @@ pub struct Lint {
 #[repr(C)]
 struct Number {
     /// Null: it has ended.
-    kind: *mut Type,
+    ty: *mut Type,
     serial: u64,
     /// Objects that had ended before.
     freed: u64,
@@ -153,9 +153,9 @@ pub unsafe fn each_finding(heap: *mut Heap, mut each: impl FnMut(*mut Type, &Lin
     let mut count = 0;
     while let Some(guilty) = (*lint).guilty.get(count as u32).copied() {
         let mut found = ptr::null_mut();
-        (*heap).each_type(|kind| {
-            if serial_of(kind) == guilty.serial {
-                found = kind;
+        (*heap).each_type(|ty| {
+            if serial_of(ty) == guilty.serial {
+                found = ty;
             }
         });
         each(found, &guilty.sentence());
@@ -177,8 +177,8 @@ impl Guilty {
     }
 }
 
-unsafe fn serial_of(kind: *mut Type) -> u64 {
-    (*(*kind).books()).serial
+unsafe fn serial_of(ty: *mut Type) -> u64 {
+    (*(*ty).books()).serial
 }
 
 /// The watch of a heap; null: it is off.
@@ -189,7 +189,7 @@ unsafe fn of(heap: *mut Heap) -> *mut Lint {
 unsafe fn hear(heap: *mut Heap, notice: Notice) {
     match notice {
         Notice::Callback(obj, moment) => around(heap, of(heap), obj, moment),
-        Notice::TypeEnded(kind) => (*of(heap)).take_type_out(kind),
+        Notice::TypeEnded(ty) => (*of(heap)).take_type_out(ty),
         Notice::Gone => end(heap),
         _ => {}
     }
@@ -228,20 +228,20 @@ impl Lint {
     /// Opens a window for the callback of a dying object; null: for what accuses nobody.
     unsafe fn open(&mut self, heap: *mut Heap, obj: *mut c_void, in_destroy: bool) {
         let first = self.numbers.len();
-        let kind = if obj.is_null() { ptr::null_mut() } else { object::type_of(obj) };
-        let judged = !kind.is_null() && (*kind).traverse.is_some() && self.follow_edges(heap, obj);
+        let ty = if obj.is_null() { ptr::null_mut() } else { object::type_of(obj) };
+        let judged = !ty.is_null() && (*ty).traverse.is_some() && self.follow_edges(heap, obj);
         let mut whole = self.missing == 0;
         let mut count = 0;
-        (*heap).each_type(|kind| {
+        (*heap).each_type(|ty| {
             count += 1;
-            let (serial, freed, made) = (serial_of(kind), (*kind).freed, (*kind).allocated());
-            let number = Number { kind, serial, freed, made, led_to: 0, inner: 0 };
+            let (serial, freed, made) = (serial_of(ty), (*ty).freed, (*ty).allocated());
+            let number = Number { ty, serial, freed, made, led_to: 0, inner: 0 };
             whole = whole && count <= TYPES_MAX && self.numbers.push(number);
         });
         if judged && whole {
             self.count_what_was_found(first);
         }
-        let window = Window { first, count, kind, judged: judged as u64, in_destroy: in_destroy as u64 };
+        let window = Window { first, count, ty, judged: judged as u64, in_destroy: in_destroy as u64 };
         if !whole || !self.windows.push(window) {
             self.numbers.truncate(first);
             self.missing += 1;
@@ -314,7 +314,7 @@ impl Lint {
         let there_end = outer.map_or(0, |outer| outer.first + outer.count);
         for at in window.first..window.first + window.count {
             let Some(&number) = self.numbers.get(at as u32) else { break };
-            if number.kind.is_null() {
+            if number.ty.is_null() {
                 continue;
             }
             let ended = self.judge(&window, &number);
@@ -336,17 +336,17 @@ impl Lint {
 
     /// Finds out whether more of a type ended in a window than can be explained. Returns how many ended.
     unsafe fn judge(&mut self, window: &Window, number: &Number) -> u64 {
-        let ended = (*number.kind).freed - number.freed;
-        let made = (*number.kind).allocated() - number.made;
+        let ended = (*number.ty).freed - number.freed;
+        let made = (*number.ty).allocated() - number.made;
         let explained = number.inner + number.led_to + made;
         if window.judged != 0 && ended > explained {
-            self.accuse(window, number.kind, ended - explained);
+            self.accuse(window, number.ty, ended - explained);
         }
         ended
     }
 
     unsafe fn accuse(&mut self, window: &Window, victim: *mut Type, ended: u64) {
-        let (serial, victim_serial) = (serial_of(window.kind), serial_of(victim));
+        let (serial, victim_serial) = (serial_of(window.ty), serial_of(victim));
         let known = self.guilty.all().iter_mut().find(|guilty| {
             (guilty.serial, guilty.victim_serial, guilty.in_destroy)
                 == (serial, victim_serial, window.in_destroy)
@@ -355,7 +355,7 @@ impl Lint {
             guilty.ended += ended;
             return;
         }
-        let name = site::number_of_type((*window.kind).name().0);
+        let name = site::number_of_type((*window.ty).name().0);
         let victim_name = site::number_of_type((*victim).name().0);
         let in_destroy = window.in_destroy;
         // Out of memory, it is found the next time.
@@ -364,8 +364,8 @@ impl Lint {
 
     /// A type ends inside the open windows, of which none will see its books again: they are judged by what they are now,
     /// from the innermost on.
-    unsafe fn take_type_out(&mut self, kind: *mut Type) {
-        let serial = serial_of(kind);
+    unsafe fn take_type_out(&mut self, ty: *mut Type) {
+        let serial = serial_of(ty);
         let mut inner = 0;
         for depth in (0..self.windows.len() as u32).rev() {
             let Some(&window) = self.windows.get(depth) else { break };
@@ -380,7 +380,7 @@ impl Lint {
             let Some(number) = self.numbers.get_mut(at as u32) else { break };
             number.inner += inner;
             let whole = *number;
-            number.kind = ptr::null_mut();
+            number.ty = ptr::null_mut();
             inner = self.judge(&window, &whole);
         }
     }

@@ -26,7 +26,7 @@ pub struct Step {
     /// The object.
     pub object: *mut c_void,
     /// The object's type.
-    pub kind: *mut Type,
+    pub ty: *mut Type,
     /// The edge's name; null: it has none, or this is the end.
     pub name: *const c_char,
     /// The edge's index; [`NO_INDEX`]: none.
@@ -39,7 +39,7 @@ impl Step {
     /// # Safety
     /// - `object` is one.
     pub unsafe fn new(object: *mut c_void, edge: &Edge) -> Self {
-        Step { object, kind: object::type_of(object), name: edge.name, index: edge.index }
+        Step { object, ty: object::type_of(object), name: edge.name, index: edge.index }
     }
 }
 

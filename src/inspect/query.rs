@@ -138,7 +138,7 @@ impl Nodes {
 /// A number that changes when an object of the heap is made or dies.
 unsafe fn moment_of(heap: *const Heap) -> u64 {
     let mut moment = (*heap).ended_allocated * 2;
-    (*heap).each_type(|kind| moment += (*kind).allocated() + (*kind).freed);
+    (*heap).each_type(|ty| moment += (*ty).allocated() + (*ty).freed);
     moment
 }
 
@@ -164,7 +164,7 @@ impl Query {
             return Err(Failure::InTraverse);
         }
         let mut has_traverse = false;
-        (*heap).each_type(|kind| has_traverse |= (*kind).traverse.is_some() && (*kind).live() != 0);
+        (*heap).each_type(|ty| has_traverse |= (*ty).traverse.is_some() && (*ty).live() != 0);
         let places = Nodes::of(heap, only_dead)?;
         let nodes = places.count;
         let zeros = |len| Array::<u32>::zeros(len).ok_or(Failure::NoMemory);
@@ -419,7 +419,7 @@ impl Query {
     ///
     /// # Safety
     /// - The session is fresh and lists an object there.
-    pub unsafe fn kind(&self, place: u32) -> *mut Type {
+    pub unsafe fn ty(&self, place: u32) -> *mut Type {
         object::type_of(self.places.address(place))
     }
 
@@ -468,8 +468,8 @@ impl Query {
     /// - The heap is live.
     pub unsafe fn has_maps(&self) -> bool {
         self.ticket.heap().is_some_and(|heap| {
-            let kind = (*heap).map_type;
-            !kind.is_null() && (*kind).live() != 0
+            let ty = (*heap).map_type;
+            !ty.is_null() && (*ty).live() != 0
         })
     }
 

@@ -419,7 +419,7 @@ impl<'a> Finder<'a> {
 
 fn edge_text(kind: &Kind) -> EdgeText {
     // SAFETY: the session is fresh, so types of its objects are live.
-    EdgeText { kind: unsafe { (*kind.from).name }, name: kind.name, index: NO_INDEX }
+    EdgeText { type_name: unsafe { (*kind.from).name }, name: kind.name, index: NO_INDEX }
 }
 
 /// Writes kinds of edges, whose numbers are the low halves of `kinds`, each behind one that leads to its type where there is one.

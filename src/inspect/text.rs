@@ -97,7 +97,7 @@ impl Display for FromOutside {
 /// An edge as it is written everywhere: `Type.name[index]`.
 pub struct EdgeText {
     /// The name of the type that the edge comes from.
-    pub kind: *const c_char,
+    pub type_name: *const c_char,
     /// The edge's name; null: unknown.
     pub name: *const c_char,
     /// The edge's index.
@@ -106,7 +106,7 @@ pub struct EdgeText {
 
 impl Display for EdgeText {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}.", CText(self.kind))?;
+        write!(out, "{}.", CText(self.type_name))?;
         if self.name.is_null() {
             out.write_str("?")?;
         } else {
@@ -161,9 +161,9 @@ impl Display for Ends {
                 continue;
             };
             // SAFETY: a step's object is one, and so its type is live.
-            let kind = unsafe { (*step.kind).name };
+            let type_name = unsafe { (*step.ty).name };
             let arrow = if number == 0 { "" } else { " -> " };
-            write!(out, "{arrow}{}", EdgeText { kind, name: step.name, index: step.index })?;
+            write!(out, "{arrow}{}", EdgeText { type_name, name: step.name, index: step.index })?;
         }
         Ok(())
     }
@@ -186,9 +186,9 @@ pub unsafe fn explain(
         view = View::Collector;
         why = ask(query, heap, obj, view, &mut ends)?;
     }
-    let kind = (*crate::object::type_of(obj)).name();
+    let name = (*crate::object::type_of(obj)).name();
     // A text never fails.
-    let _ = write!(text, "{kind} {obj:p} ");
+    let _ = write!(text, "{name} {obj:p} ");
     let _ = sentence(&why, obj, view, &ends, text);
     Ok(())
 }

@@ -40,7 +40,7 @@ pub struct Finding<'a> {
     /// The object that it is about; null: none.
     pub object: *mut c_void,
     /// The type that it is about; null: none.
-    pub kind: *mut Type,
+    pub ty: *mut Type,
     /// References to the object.
     pub count: u64,
     /// Edges to the object.
@@ -67,8 +67,8 @@ pub unsafe fn verify(heap: *mut Heap, tell: &mut dyn FnMut(&Finding<'_>)) -> Res
     check::validate_all(heap, &mut |text| {
         damaged += 1;
         let text = &Line::of(format_args!("the heap is damaged: {text}"));
-        let kind = ptr::null_mut();
-        let finding = Finding { wrong: Wrong::Structure, object: none, kind, count: 0, edges: 0, text };
+        let ty = ptr::null_mut();
+        let finding = Finding { wrong: Wrong::Structure, object: none, ty, count: 0, edges: 0, text };
         phase::quietly(heap, || tell(&finding));
     });
     if damaged != 0 {
@@ -77,8 +77,8 @@ pub unsafe fn verify(heap: *mut Heap, tell: &mut dyn FnMut(&Finding<'_>)) -> Res
     let query = Query::new(heap)?;
     Ok(phase::quietly(heap, || {
         let edges = verify_targets(&query, tell) + verify_counts(&query, tell);
-        let unreported = lint::each_finding(heap, |kind, text| {
-            tell(&Finding { wrong: Wrong::Unreported, object: none, kind, count: 0, edges: 0, text });
+        let unreported = lint::each_finding(heap, |ty, text| {
+            tell(&Finding { wrong: Wrong::Unreported, object: none, ty, count: 0, edges: 0, text });
         });
         edges + unreported
     }))
@@ -88,7 +88,7 @@ pub unsafe fn verify(heap: *mut Heap, tell: &mut dyn FnMut(&Finding<'_>)) -> Res
 unsafe fn verify_targets(query: &Query, tell: &mut dyn FnMut(&Finding<'_>)) -> usize {
     let mut findings = 0;
     query.each_object(|_, obj| {
-        let kind = object::type_of(obj);
+        let ty = object::type_of(obj);
         query.each_edge(obj, |edge, to| {
             if to.is_some() {
                 return;
@@ -108,11 +108,11 @@ unsafe fn verify_targets(query: &Query, tell: &mut dyn FnMut(&Finding<'_>)) -> u
             findings += 1;
             let text = &Line::of(format_args!(
                 "{} {obj:p} refers by {} to {:p}, {what}",
-                (*kind).name(),
-                edge_text(kind, &edge),
+                (*ty).name(),
+                edge_text(ty, &edge),
                 edge.target
             ));
-            tell(&Finding { wrong, object: obj, kind, count: 0, edges: 0, text });
+            tell(&Finding { wrong, object: obj, ty, count: 0, edges: 0, text });
         });
     });
     findings
@@ -126,15 +126,15 @@ unsafe fn verify_counts(query: &Query, tell: &mut dyn FnMut(&Finding<'_>)) -> us
             return;
         }
         findings += 1;
-        let kind = object::type_of(obj);
+        let ty = object::type_of(obj);
         let (count, edges) = (query.count(place) as u64, query.inner(place) as u64);
         let mut text = Line::of(format_args!(
             "{} {obj:p} has {count} references, and {edges} edges lead to it: a traverse reports an edge twice, or an incref is missing; edges:",
-            (*kind).name()
+            (*ty).name()
         ));
         name_referrers(query, place, obj, &mut text);
         let text = &text;
-        tell(&Finding { wrong: Wrong::TooManyEdges, object: obj, kind, count, edges, text });
+        tell(&Finding { wrong: Wrong::TooManyEdges, object: obj, ty, count, edges, text });
     });
     findings
 }
@@ -164,6 +164,6 @@ unsafe fn name_referrers(query: &Query, place: u32, obj: *mut c_void, text: &mut
     }
 }
 
-unsafe fn edge_text(kind: *const Type, edge: &Edge) -> EdgeText {
-    EdgeText { kind: (*kind).name, name: edge.name, index: edge.index }
+unsafe fn edge_text(ty: *const Type, edge: &Edge) -> EdgeText {
+    EdgeText { type_name: (*ty).name, name: edge.name, index: edge.index }
 }

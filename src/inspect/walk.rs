@@ -87,9 +87,9 @@ unsafe fn next_in_page(page: *const Page, from: usize) -> Option<*mut c_void> {
 #[repr(C)]
 pub struct Filter {
     /// Of this type only; null: of any.
-    pub kind: *mut Type,
+    pub ty: *mut Type,
     /// Its serial number, by which it is told from one that took its place.
-    pub kind_serial: u64,
+    pub ty_serial: u64,
     /// Only objects with all of these traits.
     pub with: Traits,
     /// Only objects with none of these traits.
@@ -187,12 +187,11 @@ impl Filter {
     /// Whether the type has ended, so that nothing more can be given.
     unsafe fn has_ended(&self) -> bool {
         // The slot outlasts its type.
-        !self.kind.is_null()
-            && (!(*self.kind).is_live() || (*(*self.kind).books()).serial != self.kind_serial)
+        !self.ty.is_null() && (!(*self.ty).is_live() || (*(*self.ty).books()).serial != self.ty_serial)
     }
 
     unsafe fn takes(&self, obj: *mut c_void) -> bool {
-        if !self.kind.is_null() && object::type_of(obj) != self.kind {
+        if !self.ty.is_null() && object::type_of(obj) != self.ty {
             return false;
         }
         let page = range::page_of(obj as usize);

@@ -82,8 +82,8 @@ unsafe fn numbers(heap: *mut Heap) -> Numbers {
 unsafe fn types(heap: *mut Heap) -> List<(u64, u64)> {
     let mut all = List::new();
     // What finds no room is not named.
-    (*heap).each_type(|kind| {
-        let _ = all.push(((*(*kind).books()).serial, (*kind).live()));
+    (*heap).each_type(|ty| {
+        let _ = all.push(((*(*ty).books()).serial, (*ty).live()));
     });
     all
 }
@@ -91,12 +91,12 @@ unsafe fn types(heap: *mut Heap) -> List<(u64, u64)> {
 /// The name of the type with the greatest increase.
 unsafe fn grown(heap: *mut Heap, before: &List<(u64, u64)>) -> *const c_char {
     let mut most = (0, ptr::null());
-    (*heap).each_type(|kind| {
-        let serial = (*(*kind).books()).serial;
+    (*heap).each_type(|ty| {
+        let serial = (*(*ty).books()).serial;
         let place = before.as_slice().binary_search_by(|entry| serial.cmp(&entry.0));
         let old = place.ok().and_then(|place| before.get(place)).map_or(0, |entry| entry.1);
-        if (*kind).live().saturating_sub(old) > most.0 {
-            most = ((*kind).live() - old, (*kind).name().0);
+        if (*ty).live().saturating_sub(old) > most.0 {
+            most = ((*ty).live() - old, (*ty).name().0);
         }
     });
     if most.1.is_null() || !site::begin() {

@@ -29,19 +29,19 @@ pub unsafe fn drop_side_entries(heap: *mut Heap, obj: *mut c_void) {
 /// # Safety
 /// - As [`free`].
 #[inline(always)]
-pub unsafe fn free_to_run(obj: *mut c_void, kind: *mut Type) {
+pub unsafe fn free_to_run(obj: *mut c_void, ty: *mut Type) {
     if header::high_word(obj) & header::SIDE_FLAGS != 0 {
-        drop_side_entries((*kind).heap, obj);
+        drop_side_entries((*ty).heap, obj);
     }
-    (*kind).freed += 1;
-    let mut run = &raw mut (*kind).run;
-    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
+    (*ty).freed += 1;
+    let mut run = &raw mut (*ty).run;
+    if (*ty).flags.contains(TypeFlags::COUNT_BYTES) {
         let page = range::page_of(obj as usize);
-        (*kind).bytes_freed += (*page).block_bytes() as u64;
+        (*ty).bytes_freed += (*page).block_bytes() as u64;
         // Large objects: a class of which none of them is.
-        run = &raw mut (&mut (*(*kind).heap).space.classes)[(*page).class as usize % CLASS_COUNT].run;
+        run = &raw mut (&mut (*(*ty).heap).space.classes)[(*page).class as usize % CLASS_COUNT].run;
     }
-    header::set_count_word(obj, (*kind).dead_word);
+    header::set_count_word(obj, (*ty).dead_word);
     if !(*run).push(obj) {
         free_block(obj);
     }
@@ -50,16 +50,16 @@ pub unsafe fn free_to_run(obj: *mut c_void, kind: *mut Type) {
 /// Frees a dead object's block and enters its end into the books.
 ///
 /// # Safety
-/// - `obj` is an object of `kind`; nobody uses it any more, and its references are gone.
+/// - `obj` is an object of `ty`; nobody uses it any more, and its references are gone.
 #[inline(always)]
-pub unsafe fn free(obj: *mut c_void, kind: *mut Type) {
+pub unsafe fn free(obj: *mut c_void, ty: *mut Type) {
     if header::high_word(obj) & header::SIDE_FLAGS != 0 {
-        drop_side_entries((*kind).heap, obj);
+        drop_side_entries((*ty).heap, obj);
     }
-    (*kind).freed += 1;
-    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        (*kind).bytes_freed += (*range::page_of(obj as usize)).block_bytes() as u64;
+    (*ty).freed += 1;
+    if (*ty).flags.contains(TypeFlags::COUNT_BYTES) {
+        (*ty).bytes_freed += (*range::page_of(obj as usize)).block_bytes() as u64;
     }
-    header::set_count_word(obj, (*kind).dead_word);
+    header::set_count_word(obj, (*ty).dead_word);
     free_block(obj);
 }

@@ -79,15 +79,15 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
     compiler_fence(Ordering::SeqCst);
     // What was made after it often dies after it; as in `death.rs`.
     sys::prefetch_for_write::<1024>(obj as usize);
-    let kind = object::type_of(obj);
-    if header::high_word(obj) != (*kind).quick_high {
+    let ty = object::type_of(obj);
+    if header::high_word(obj) != (*ty).quick_high {
         return decref_careful(obj);
     }
-    let count = (*kind).simple_count as usize;
+    let count = (*ty).simple_count as usize;
     if count != 0 {
         let mut index = 0;
         loop {
-            let offset = *(*kind).offsets.get_unchecked(index) as usize;
+            let offset = *(*ty).offsets.get_unchecked(index) as usize;
             let child = *((obj as usize + offset) as *const *mut c_void);
             if !child.is_null() {
                 sys::seldom();
@@ -104,9 +104,9 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
             }
         }
     }
-    (*kind).freed += 1;
-    header::set_count_word(obj, (*kind).dead_word);
-    if !(*kind).run.push(obj) {
+    (*ty).freed += 1;
+    header::set_count_word(obj, (*ty).dead_word);
+    if !(*ty).run.push(obj) {
         page::free_block(obj);
     }
 }

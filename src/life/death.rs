@@ -103,13 +103,13 @@ impl Queue {
 /// - The count word is [`LOCAL_ONE`], the one reference is given up.
 #[inline(always)]
 pub unsafe fn release_last(obj: *mut c_void) {
-    let kind = object::type_of(obj);
-    if (*(*kind).heap).phase() == Phase::Judging {
-        released_in_traverse(obj, kind);
+    let ty = object::type_of(obj);
+    if (*(*ty).heap).phase() == Phase::Judging {
+        released_in_traverse(obj, ty);
     }
     let mut queue = Queue::new();
-    if !(*kind).flags.contains(TypeFlags::QUICK) {
-        end_slowly(obj, kind, &mut queue);
+    if !(*ty).flags.contains(TypeFlags::QUICK) {
+        end_slowly(obj, ty, &mut queue);
         return end_all(&mut queue);
     }
     header::set_count_word(obj, header::QUEUED);
@@ -123,9 +123,9 @@ pub unsafe fn release_last(obj: *mut c_void) {
 /// - As [`release_last`]; the heap is not judging.
 #[inline(never)]
 pub unsafe fn release_rest(obj: *mut c_void, released: usize) {
-    let kind = object::type_of(obj);
+    let ty = object::type_of(obj);
     for slot in 0..released {
-        *((obj as usize + *(*kind).offsets.get_unchecked(slot) as usize) as *mut usize) = 0;
+        *((obj as usize + *(*ty).offsets.get_unchecked(slot) as usize) as *mut usize) = 0;
     }
     header::set_count_word(obj, header::QUEUED);
     end_from(obj, &mut Queue::new());
@@ -133,10 +133,10 @@ pub unsafe fn release_rest(obj: *mut c_void, released: usize) {
 
 #[cold]
 #[inline(never)]
-unsafe fn released_in_traverse(obj: *mut c_void, kind: *mut Type) -> ! {
+unsafe fn released_in_traverse(obj: *mut c_void, ty: *mut Type) -> ! {
     report::fatal(format_args!(
         "rc_decref: the last reference of {} {obj:p} was released inside a traverse or the write of a dump, which may only look",
-        (*kind).name()
+        (*ty).name()
     ))
 }
 
@@ -180,12 +180,12 @@ struct Ending {
     /// The high word of objects that may be ended like the last one.
     high: u32,
     /// Their type.
-    kind: *mut Type,
+    ty: *mut Type,
     /// The last object's page.
     page: *mut Page,
     /// Head of its free list.
     free: u32,
-    /// Objects of `kind` on `page` that ended, and were not told.
+    /// Objects of `ty` on `page` that ended, and were not told.
     freed: u32,
     /// The first is null, and never taken. As a whole, since an array of uninitialised elements is zeroed in fact.
     waiting: MaybeUninit<[*mut c_void; WAITING_MAX]>,
@@ -200,7 +200,7 @@ impl Ending {
     #[inline(never)]
     unsafe fn go_on(&mut self) -> Stop {
         let limit = self.bottom().add(WAITING_MAX - SIMPLE_MAX);
-        let (high, kind) = (self.high, self.kind);
+        let (high, ty) = (self.high, self.ty);
         let (mut page, mut free, mut freed) = (self.page, self.free, self.freed);
         let (mut next, mut top) = (self.obj, self.top);
         let stop = loop {
@@ -222,7 +222,7 @@ impl Ending {
                     }
                     (*page).countdown -= freed;
                     (*page).free = free;
-                    (*kind).freed += freed as u64;
+                    (*ty).freed += freed as u64;
                     freed = 0;
                 }
                 if !range::contains(obj as usize) {
@@ -235,19 +235,19 @@ impl Ending {
             next = *top;
             sys::prefetch_for_write::<AHEAD_BYTES>(obj as usize);
             // From the last to the first, which is next then; two at a time, which spares jumps.
-            let mut slot = (*kind).simple_count as usize;
+            let mut slot = (*ty).simple_count as usize;
             if slot % 2 != 0 {
                 slot -= 1;
-                release_slot(obj, kind, slot, &mut next, &mut top);
+                release_slot(obj, ty, slot, &mut next, &mut top);
             }
             while slot != 0 {
                 slot -= 2;
-                release_slot(obj, kind, slot + 1, &mut next, &mut top);
-                release_slot(obj, kind, slot, &mut next, &mut top);
+                release_slot(obj, ty, slot + 1, &mut next, &mut top);
+                release_slot(obj, ty, slot, &mut next, &mut top);
             }
             let offset = obj as usize as u32 & (PAGE_BYTES as u32 - 1);
-            let link = free.wrapping_sub(offset).wrapping_sub((*kind).stride);
-            header::set_count_word(obj, (*kind).dead_word);
+            let link = free.wrapping_sub(offset).wrapping_sub((*ty).stride);
+            header::set_count_word(obj, (*ty).dead_word);
             header::set_link(obj, link);
             free = offset;
             freed += 1;
@@ -269,7 +269,7 @@ impl Ending {
     unsafe fn tell(&mut self) {
         let freed = core::mem::replace(&mut self.freed, 0);
         if freed != 0 {
-            (*self.kind).freed += freed as u64;
+            (*self.ty).freed += freed as u64;
             (*self.page).free = self.free;
             Class::freed(self.page, freed);
         }
@@ -294,13 +294,13 @@ impl Ending {
         if !range::contains(obj as usize) {
             count::not_an_object(obj);
         }
-        self.kind = object::type_of(obj);
+        self.ty = object::type_of(obj);
         self.high = header::high_word(obj);
         // What dies may lie in another heap than what let go of it.
-        if (*(*self.kind).heap).phase() == Phase::Judging {
-            released_in_traverse(obj, self.kind);
+        if (*(*self.ty).heap).phase() == Phase::Judging {
+            released_in_traverse(obj, self.ty);
         }
-        if (*self.kind).flags.contains(TypeFlags::QUICK) && self.high & header::CARE_FLAGS == 0 {
+        if (*self.ty).flags.contains(TypeFlags::QUICK) && self.high & header::CARE_FLAGS == 0 {
             return true;
         }
         self.high = NO_HIGH;
@@ -308,7 +308,7 @@ impl Ending {
         if header::high_word(obj) & header::HOLD_FLAGS != 0 {
             count::over_release(obj);
         }
-        end_slowly(obj, self.kind, queue);
+        end_slowly(obj, self.ty, queue);
         false
     }
 }
@@ -322,7 +322,7 @@ unsafe fn end_from(first: *mut c_void, queue: &mut Queue) {
         obj: first,
         top: ptr::null_mut(),
         high: NO_HIGH,
-        kind: ptr::null_mut(),
+        ty: ptr::null_mut(),
         page: EMPTY_PAGE.get(),
         free: 0,
         freed: 0,
@@ -349,12 +349,12 @@ unsafe fn end_from(first: *mut c_void, queue: &mut Queue) {
 #[inline(always)]
 unsafe fn release_slot(
     obj: *mut c_void,
-    kind: *mut Type,
+    ty: *mut Type,
     slot: usize,
     next: &mut *mut c_void,
     top: &mut *mut *mut c_void,
 ) {
-    let offset = *(*kind).offsets.get_unchecked(slot) as usize;
+    let offset = *(*ty).offsets.get_unchecked(slot) as usize;
     let child = *((obj as usize + offset) as *const *mut c_void);
     if child.is_null() {
         return;
@@ -387,19 +387,19 @@ unsafe fn release_misused(holder: *mut c_void, child: *mut c_void) -> ! {
 
 /// Ends one object that is not quick; what it releases goes into the queue. Nobody holds it.
 #[inline(always)]
-unsafe fn end_slowly(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
-    if (*kind).flags.contains(TypeFlags::PLAIN) && !header::has_flags(obj, Flags::WEAK) {
-        end_plain(obj, kind, queue);
+unsafe fn end_slowly(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
+    if (*ty).flags.contains(TypeFlags::PLAIN) && !header::has_flags(obj, Flags::WEAK) {
+        end_plain(obj, ty, queue);
     } else {
-        end_with_callbacks(obj, kind, queue);
+        end_with_callbacks(obj, ty, queue);
     }
 }
 
 /// Ends one object without callbacks and weak handles.
 #[inline(never)]
-unsafe fn end_plain(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
-    queue.head = release_edges(obj, kind, queue.head);
-    block::free(obj, kind);
+unsafe fn end_plain(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
+    queue.head = release_edges(obj, ty, queue.head);
+    block::free(obj, ty);
 }
 
 /// As [`release_last`], for an object that is not quick and has none of [`header::CARE_FLAGS`]. A leaf as long as
@@ -409,79 +409,79 @@ unsafe fn end_plain(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
 /// - As [`release_last`].
 #[inline(always)]
 pub unsafe fn release_alone(obj: *mut c_void) {
-    let kind = object::type_of(obj);
-    if (*(*kind).heap).phase() == Phase::Judging {
-        released_in_traverse(obj, kind);
+    let ty = object::type_of(obj);
+    if (*(*ty).heap).phase() == Phase::Judging {
+        released_in_traverse(obj, ty);
     }
-    let flags = (*kind).flags & (TypeFlags::PLAIN | TypeFlags::REFERS);
+    let flags = (*ty).flags & (TypeFlags::PLAIN | TypeFlags::REFERS);
     if flags == TypeFlags::PLAIN {
-        block::free_to_run(obj, kind)
+        block::free_to_run(obj, ty)
     } else if flags.contains(TypeFlags::PLAIN) {
-        end_plain_alone(obj, kind)
+        end_plain_alone(obj, ty)
     } else {
-        end_with_steps(obj, kind)
+        end_with_steps(obj, ty)
     }
 }
 
 /// One function for each kind of walk: together they would need more registers than there are.
-unsafe fn end_plain_alone(obj: *mut c_void, kind: *mut Type) {
-    if (*kind).flags.contains(TypeFlags::WORDS) {
-        end_words_alone(obj, kind)
-    } else if (*kind).flags.contains(TypeFlags::POINTER_TAIL) {
-        end_tail_alone(obj, kind)
+unsafe fn end_plain_alone(obj: *mut c_void, ty: *mut Type) {
+    if (*ty).flags.contains(TypeFlags::WORDS) {
+        end_words_alone(obj, ty)
+    } else if (*ty).flags.contains(TypeFlags::POINTER_TAIL) {
+        end_tail_alone(obj, ty)
     } else {
-        end_fields_alone(obj, kind)
+        end_fields_alone(obj, ty)
     }
 }
 
 #[inline(never)]
-unsafe fn end_words_alone(obj: *mut c_void, kind: *mut Type) {
+unsafe fn end_words_alone(obj: *mut c_void, ty: *mut Type) {
     let mut head = 0;
     header::set_count_word(obj, header::QUEUED);
-    slots::each_simple_edge(obj, kind, 0, &mut |word| release_edge_of(obj, word, &mut head));
-    slots::each_word_edge(obj, kind, &mut |word| release_edge_of(obj, word, &mut head));
-    free_alone(obj, kind, head);
+    slots::each_simple_edge(obj, ty, 0, &mut |word| release_edge_of(obj, word, &mut head));
+    slots::each_word_edge(obj, ty, &mut |word| release_edge_of(obj, word, &mut head));
+    free_alone(obj, ty, head);
 }
 
 #[inline(never)]
-unsafe fn end_tail_alone(obj: *mut c_void, kind: *mut Type) {
+unsafe fn end_tail_alone(obj: *mut c_void, ty: *mut Type) {
     let mut head = 0;
     header::set_count_word(obj, header::QUEUED);
-    slots::each_tail_pointer(obj, kind, |word| release_edge_of(obj, word, &mut head));
-    free_alone(obj, kind, head);
+    slots::each_tail_pointer(obj, ty, |word| release_edge_of(obj, word, &mut head));
+    free_alone(obj, ty, head);
 }
 
 #[inline(never)]
-unsafe fn end_fields_alone(obj: *mut c_void, kind: *mut Type) {
-    let head = release_edges(obj, kind, 0);
-    free_alone(obj, kind, head);
+unsafe fn end_fields_alone(obj: *mut c_void, ty: *mut Type) {
+    let head = release_edges(obj, ty, 0);
+    free_alone(obj, ty, head);
 }
 
 /// Frees a plain object, and ends what died with it.
 #[inline(always)]
-unsafe fn free_alone(obj: *mut c_void, kind: *mut Type, head: u64) {
+unsafe fn free_alone(obj: *mut c_void, ty: *mut Type, head: u64) {
     if head == 0 {
-        return block::free_to_run(obj, kind);
+        return block::free_to_run(obj, ty);
     }
-    block::free_to_run(obj, kind);
+    block::free_to_run(obj, ty);
     end_queued(head);
 }
 
 #[inline(never)]
-unsafe fn end_with_steps(obj: *mut c_void, kind: *mut Type) {
-    let heap = (*kind).heap;
+unsafe fn end_with_steps(obj: *mut c_void, ty: *mut Type) {
+    let heap = (*ty).heap;
     if !(*heap).is_shallow(DEATH_DEPTH_MAX) {
-        return end_deep_alone(obj, kind, heap);
+        return end_deep_alone(obj, ty, heap);
     }
     let mut queue = Queue::new();
-    end_in_steps(obj, kind, heap, &mut queue);
+    end_in_steps(obj, ty, heap, &mut queue);
     end_all(&mut queue);
 }
 
 #[inline(never)]
-unsafe fn end_deep_alone(obj: *mut c_void, kind: *mut Type, heap: *mut Heap) {
+unsafe fn end_deep_alone(obj: *mut c_void, ty: *mut Type, heap: *mut Heap) {
     let mut queue = Queue::new();
-    end_deep(obj, kind, heap, &mut queue);
+    end_deep(obj, ty, heap, &mut queue);
     end_all(&mut queue);
 }
 
@@ -493,10 +493,10 @@ unsafe fn end_queued(head: u64) {
 /// A plain object lets go of all it refers to. What dies is put in front of a queue, whose first is `head`; returns
 /// the first of it then. By value, so that it is in a register.
 #[inline(always)]
-unsafe fn release_edges(obj: *mut c_void, kind: *mut Type, mut head: u64) -> u64 {
+unsafe fn release_edges(obj: *mut c_void, ty: *mut Type, mut head: u64) -> u64 {
     // So that an edge to itself is found to be one too many.
     header::set_count_word(obj, header::QUEUED);
-    slots::each_edge(obj, kind, |word| release_edge_of(obj, word, &mut head));
+    slots::each_edge(obj, ty, |word| release_edge_of(obj, word, &mut head));
     head
 }
 
@@ -524,24 +524,24 @@ unsafe fn release_edge_of(holder: *mut c_void, word: usize, head: &mut u64) {
 
 /// Ends one object with callbacks or weak handles.
 #[inline(always)]
-unsafe fn end_with_callbacks(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
-    let heap = (*kind).heap;
+unsafe fn end_with_callbacks(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
+    let heap = (*ty).heap;
     if (*heap).is_shallow(DEATH_DEPTH_MAX) {
-        end_in_steps(obj, kind, heap, queue);
+        end_in_steps(obj, ty, heap, queue);
     } else {
-        end_deep(obj, kind, heap, queue);
+        end_deep(obj, ty, heap, queue);
     }
 }
 
 /// As [`end_in_steps`], where many callbacks may be running: of this heap, or of others that share the thread.
 #[inline(never)]
-unsafe fn end_deep(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue: &mut Queue) {
+unsafe fn end_deep(obj: *mut c_void, ty: *mut Type, heap: *mut Heap, queue: &mut Queue) {
     if host::is_deep(heap) {
         host::around(heap, ptr::null_mut(), Around::PutOff);
         return put_off(obj, heap);
     }
     let outer = host::enter_nest(heap);
-    end_in_steps(obj, kind, heap, queue);
+    end_in_steps(obj, ty, heap, queue);
     host::leave_nest(outer);
 }
 
@@ -557,9 +557,9 @@ unsafe fn put_off(obj: *mut c_void, heap: *mut Heap) {
 
 /// Steps 1 to 7.
 #[inline(never)]
-unsafe fn end_in_steps(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue: &mut Queue) {
+unsafe fn end_in_steps(obj: *mut c_void, ty: *mut Type, heap: *mut Heap, queue: &mut Queue) {
     header::store(obj, header::load(obj).held());
-    if let Some(finalize) = (*kind).finalize {
+    if let Some(finalize) = (*ty).finalize {
         if !header::has_flags(obj, Flags::FINALIZED) && (*heap).finalizers.queued {
             // The hold becomes the queue's reference: the object is alive until its finalizer has run.
             header::change_flags(obj, Flags::HELD, Flags::empty());
@@ -568,7 +568,7 @@ unsafe fn end_in_steps(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue
         }
         if !header::has_flags(obj, Flags::FINALIZED) {
             header::set_flags(obj, Flags::FINALIZED);
-            host::call_of(heap, kind, finalize, obj, Around::Aside);
+            host::call_of(heap, ty, finalize, obj, Around::Aside);
             take_deferred(heap, queue);
             if let_go_if_stored(obj, queue) {
                 return;
@@ -591,13 +591,13 @@ unsafe fn end_in_steps(obj: *mut c_void, kind: *mut Type, heap: *mut Heap, queue
             return;
         }
     }
-    empty(obj, kind, queue);
-    if let Some(destroy) = (*kind).destroy {
-        host::call_of(heap, kind, destroy, obj, Around::Destroy);
+    empty(obj, ty, queue);
+    if let Some(destroy) = (*ty).destroy {
+        host::call_of(heap, ty, destroy, obj, Around::Destroy);
         take_deferred(heap, queue);
     }
-    check_hold(obj, kind);
-    block::free(obj, kind);
+    check_hold(obj, ty);
+    block::free(obj, ty);
 }
 
 /// Step 4: runs the weak callbacks that are due. Whether any ran.
@@ -618,21 +618,21 @@ pub unsafe fn run_weak_callbacks(heap: *mut Heap, pending: &Pending, queue: &mut
 ///
 /// # Safety
 /// - `obj` is dying and held.
-pub unsafe fn empty(obj: *mut c_void, kind: *mut Type, queue: &mut Queue) {
-    let heap = (*kind).heap;
-    slots::take_edges(obj, kind, |word| {
+pub unsafe fn empty(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
+    let heap = (*ty).heap;
+    slots::take_edges(obj, ty, |word| {
         if word != 0 {
             count::release_edge(word as *mut c_void, queue);
         }
     });
-    if (*kind).flags.contains(TypeFlags::HOLDS_WEAK) {
-        slots::end_weak_handles(obj, kind);
+    if (*ty).flags.contains(TypeFlags::HOLDS_WEAK) {
+        slots::end_weak_handles(obj, ty);
     }
-    if (*kind).flags.contains(TypeFlags::MAP) {
+    if (*ty).flags.contains(TypeFlags::MAP) {
         weakmap::empty(obj, queue);
     }
-    if let Some(clear) = (*kind).clear {
-        host::call_of(heap, kind, clear, obj, Around::Clear);
+    if let Some(clear) = (*ty).clear {
+        host::call_of(heap, ty, clear, obj, Around::Clear);
         take_deferred(heap, queue);
     }
 }
@@ -659,12 +659,12 @@ pub unsafe fn let_go(obj: *mut c_void, queue: &mut Queue) {
 ///
 /// # Safety
 /// - `obj` is dying and held by the engine alone, if its host kept the rules.
-pub unsafe fn check_hold(obj: *mut c_void, kind: *mut Type) {
+pub unsafe fn check_hold(obj: *mut c_void, ty: *mut Type) {
     let word = header::count_word(obj);
     if word != LOCAL_ONE {
         report::fatal(format_args!(
             "{} {obj:p} was stored in clear or destroy, or is still referred to from outside: {} references are left at its end",
-            (*kind).name(),
+            (*ty).name(),
             (word & !header::LOCAL).wrapping_sub(1)
         ));
     }

@@ -79,10 +79,10 @@ pub unsafe fn reserve(heap: *mut Heap, count: usize) -> bool {
 /// Objects that live, or may be made without asking, of types with a finalizer; and how many types there are.
 unsafe fn count_all(heap: *mut Heap) -> (usize, usize) {
     let (mut all, mut types) = (0, 0);
-    (*heap).each_type(|kind| {
+    (*heap).each_type(|ty| {
         types += 1;
-        if (*kind).finalize.is_some() {
-            all += (*kind).live() as usize + (*kind).ration as usize;
+        if (*ty).finalize.is_some() {
+            all += (*ty).live() as usize + (*ty).ration as usize;
         }
     });
     (all, types)
@@ -116,8 +116,8 @@ pub unsafe fn each_due(heap: *mut Heap, mut each: impl FnMut(*mut c_void)) {
 }
 
 /// Whether the next object of a type needs room in the queue.
-pub fn is_queued(heap: &Heap, kind: &Type) -> bool {
-    heap.finalizers.queued && kind.finalize.is_some()
+pub fn is_queued(heap: &Heap, ty: &Type) -> bool {
+    heap.finalizers.queued && ty.finalize.is_some()
 }
 
 /// Hands an object over, whose `finalize` is due; the queue takes a reference that the caller owns.
@@ -197,9 +197,9 @@ unsafe fn run_finalizers(heap: *mut Heap, count: usize) -> u64 {
     for index in 0..count {
         let Some(obj) = (*heap).finalizers.due.get(index) else { break };
         header::change_flags(obj, Flags::DUE, Flags::FINALIZED);
-        let kind = object::type_of(obj);
-        if let Some(finalize) = (*kind).finalize {
-            host::call_of(heap, kind, finalize, obj, Around::Aside);
+        let ty = object::type_of(obj);
+        if let Some(finalize) = (*ty).finalize {
+            host::call_of(heap, ty, finalize, obj, Around::Aside);
             ran += 1;
         }
     }

@@ -92,9 +92,9 @@ pub unsafe fn type_of_maps(heap: *mut Heap) -> Option<*mut Type> {
             ctx: ptr::null_mut(),
         };
         match types::new(heap, &spec) {
-            Ok(kind) => {
-                (*kind).become_map();
-                (*heap).map_type = kind;
+            Ok(ty) => {
+                (*ty).become_map();
+                (*heap).map_type = ty;
             }
             Err(_) => return None,
         }
@@ -112,9 +112,9 @@ pub unsafe fn is_map(obj: *mut c_void) -> bool {
 
 /// Whether a type's objects are never tracked, though nothing about them is hidden: without references, or acyclic with
 /// all references declared.
-pub fn is_open(kind: &Type) -> bool {
-    let never_tracked = !kind.flags.contains(TypeFlags::REFERS) || kind.flags.contains(TypeFlags::ACYCLIC);
-    never_tracked && kind.traverse.is_none()
+pub fn is_open(ty: &Type) -> bool {
+    let never_tracked = !ty.flags.contains(TypeFlags::REFERS) || ty.flags.contains(TypeFlags::ACYCLIC);
+    never_tracked && ty.traverse.is_none()
 }
 
 /// Whether an object is the key of an entry, takes part in collections for that alone, and is not on its way out.
@@ -131,8 +131,8 @@ pub unsafe fn is_untracked_key(header: Header, obj: *mut c_void) -> bool {
 
 #[inline(never)]
 unsafe fn has_untracked_entries(obj: *mut c_void) -> bool {
-    let kind = object::type_of(obj);
-    is_open(&*kind) && !(*(*(*kind).heap).weak.get(obj)).entries().is_null()
+    let ty = object::type_of(obj);
+    is_open(&*ty) && !(*(*(*ty).heap).weak.get(obj)).entries().is_null()
 }
 
 unsafe fn bucket(map: *const WeakMap, cell: *const Cell) -> *mut *mut Entry {
@@ -191,9 +191,9 @@ pub unsafe fn set(map: *mut WeakMap, key: *mut c_void, value: *mut c_void) -> bo
 
 /// Keeps the heap's number of entries whose keys no sweep would find by itself.
 unsafe fn count_untracked(key: *mut c_void, more: isize) {
-    let kind = object::type_of(key);
-    if is_open(&*kind) {
-        let entries = &mut (*(*kind).heap).weak.untracked_entries;
+    let ty = object::type_of(key);
+    if is_open(&*ty) {
+        let entries = &mut (*(*ty).heap).weak.untracked_entries;
         *entries = entries.wrapping_add_signed(more);
     }
 }

@@ -551,10 +551,10 @@ pub fn take_type_slot() -> Result<*mut Type, NoSlot> {
 ///
 /// # Safety
 /// - Nobody uses it any more.
-pub unsafe fn give_type_slot(kind: *mut Type) {
+pub unsafe fn give_type_slot(ty: *mut Type) {
     let _guard = LOCK.lock();
-    (*kind).give(RANGE.free_type);
-    RANGE.free_type = (*kind).index;
+    (*ty).give(RANGE.free_type);
+    RANGE.free_type = (*ty).index;
 }
 
 /// The slot of a heap.

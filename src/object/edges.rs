@@ -41,17 +41,17 @@ struct Walk<'a> {
 /// Calls `each` with every edge of an object. The host's `traverse` may run: see [`quietly`](crate::heap::phase::quietly).
 ///
 /// # Safety
-/// - `obj` is an object of `kind`, not dying, and walkable; `each` changes no slot.
-pub unsafe fn each_edge(obj: *mut c_void, kind: *const Type, each: &mut dyn FnMut(Edge)) {
-    slots::each_named_edge(obj, kind, |name, index, word| {
+/// - `obj` is an object of `ty`, not dying, and walkable; `each` changes no slot.
+pub unsafe fn each_edge(obj: *mut c_void, ty: *const Type, each: &mut dyn FnMut(Edge)) {
+    slots::each_named_edge(obj, ty, |name, index, word| {
         if word != 0 {
             each(Edge { target: word as *mut c_void, name, index });
         }
     });
-    if let Some(traverse) = (*kind).traverse {
-        each_traversed(kind, traverse, obj, each);
+    if let Some(traverse) = (*ty).traverse {
+        each_traversed(ty, traverse, obj, each);
     }
-    if (*kind).flags.contains(TypeFlags::MAP) {
+    if (*ty).flags.contains(TypeFlags::MAP) {
         let mut index = 0;
         weakmap::each_of_map(obj, |entry| {
             each(Edge { target: entry.value, name: ENTRY.as_ptr(), index });
@@ -65,23 +65,23 @@ pub unsafe fn each_edge(obj: *mut c_void, kind: *const Type, each: &mut dyn FnMu
 /// # Safety
 /// - As [`each_edge`].
 #[inline(always)]
-pub unsafe fn each_target(obj: *mut c_void, kind: *const Type, mut each: impl FnMut(usize)) {
-    slots::each_edge(obj, kind, |word| {
+pub unsafe fn each_target(obj: *mut c_void, ty: *const Type, mut each: impl FnMut(usize)) {
+    slots::each_edge(obj, ty, |word| {
         if word != 0 {
             each(word);
         }
     });
-    if (*kind).traverse.is_some() || (*kind).flags.contains(TypeFlags::MAP) {
-        each_undeclared(obj, kind, &mut each);
+    if (*ty).traverse.is_some() || (*ty).flags.contains(TypeFlags::MAP) {
+        each_undeclared(obj, ty, &mut each);
     }
 }
 
 #[inline(never)]
-unsafe fn each_undeclared(obj: *mut c_void, kind: *const Type, each: &mut dyn FnMut(usize)) {
-    if let Some(traverse) = (*kind).traverse {
-        each_traversed(kind, traverse, obj, &mut |edge| each(edge.target as usize));
+unsafe fn each_undeclared(obj: *mut c_void, ty: *const Type, each: &mut dyn FnMut(usize)) {
+    if let Some(traverse) = (*ty).traverse {
+        each_traversed(ty, traverse, obj, &mut |edge| each(edge.target as usize));
     }
-    if (*kind).flags.contains(TypeFlags::MAP) {
+    if (*ty).flags.contains(TypeFlags::MAP) {
         weakmap::each_of_map(obj, |entry| each(entry.value as usize));
     }
 }
@@ -96,13 +96,13 @@ pub fn is_listed(header: header::Header) -> bool {
 /// # Safety
 /// - As [`host::traverse`].
 pub unsafe fn each_traversed(
-    kind: *const Type,
+    ty: *const Type,
     traverse: TraverseFn,
     obj: *mut c_void,
     each: &mut dyn FnMut(Edge),
 ) {
     let mut walk = Walk { name: core::ptr::null(), index: NO_INDEX, each };
-    host::traverse(kind, traverse, obj, visit, (&raw mut walk) as *mut c_void);
+    host::traverse(ty, traverse, obj, visit, (&raw mut walk) as *mut c_void);
 }
 
 unsafe extern "C" fn visit(target: *mut c_void, ctx: *mut c_void) -> c_int {

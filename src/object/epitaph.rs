@@ -77,9 +77,9 @@ unsafe fn heap_of(page: *const Page) -> *mut Heap {
 unsafe fn of_word(heap: *mut Heap, word: u32) -> Epitaph {
     let mut found = Epitaph::OfEndedType;
     if !heap.is_null() && (*heap).is_live() {
-        (*heap).each_type(|kind| {
-            if (*kind).dead_word == word {
-                found = Epitaph::OfType((*kind).name());
+        (*heap).each_type(|ty| {
+            if (*ty).dead_word == word {
+                found = Epitaph::OfType((*ty).name());
             }
         });
     }

@@ -20,13 +20,13 @@ use core::ffi::{c_char, c_void};
 /// Calls `each` with the word of every declared slot that holds a reference now; 0 for a null pointer.
 ///
 /// # Safety
-/// - `obj` is an object of `kind` and walkable: slots null or owned, up to the stated length.
+/// - `obj` is an object of `ty` and walkable: slots null or owned, up to the stated length.
 /// - `each` changes no slot of `obj`.
 #[inline(always)]
-pub unsafe fn each_edge(obj: *mut c_void, kind: *const Type, mut each: impl FnMut(usize)) {
-    each_simple_edge(obj, kind, 0, &mut each);
-    if (*kind).extra_count != 0 {
-        each_extra_edge(obj, kind, &mut each);
+pub unsafe fn each_edge(obj: *mut c_void, ty: *const Type, mut each: impl FnMut(usize)) {
+    each_simple_edge(obj, ty, 0, &mut each);
+    if (*ty).extra_count != 0 {
+        each_extra_edge(obj, ty, &mut each);
     }
 }
 
@@ -37,12 +37,12 @@ pub unsafe fn each_edge(obj: *mut c_void, kind: *const Type, mut each: impl FnMu
 #[inline(always)]
 pub unsafe fn each_simple_edge(
     obj: *mut c_void,
-    kind: *const Type,
+    ty: *const Type,
     first: usize,
     each: &mut impl FnMut(usize),
 ) {
-    for index in first..(*kind).simple_count as usize {
-        let offset = *(*kind).offsets.get_unchecked(index) as usize;
+    for index in first..(*ty).simple_count as usize {
+        let offset = *(*ty).offsets.get_unchecked(index) as usize;
         each(*((obj as usize + offset) as *const usize));
     }
 }
@@ -52,9 +52,9 @@ pub unsafe fn each_simple_edge(
 /// # Safety
 /// - As [`each_edge`]; the type has `TypeFlags::WORDS`.
 #[inline(always)]
-pub unsafe fn each_word_edge(obj: *mut c_void, kind: *const Type, each: &mut impl FnMut(usize)) {
-    let words = (*kind).extra.add((*kind).extra_count as usize) as *const Word;
-    for index in 0..(*kind).word_count as usize {
+pub unsafe fn each_word_edge(obj: *mut c_void, ty: *const Type, each: &mut impl FnMut(usize)) {
+    let words = (*ty).extra.add((*ty).extra_count as usize) as *const Word;
+    for index in 0..(*ty).word_count as usize {
         each((*words.add(index)).reference(obj as usize));
     }
 }
@@ -64,8 +64,8 @@ pub unsafe fn each_word_edge(obj: *mut c_void, kind: *const Type, each: &mut imp
 /// # Safety
 /// - As [`each_edge`].
 #[inline(always)]
-pub unsafe fn each_tail_pointer(obj: *mut c_void, kind: *const Type, mut each: impl FnMut(usize)) {
-    let slots = &*(*kind).extra;
+pub unsafe fn each_tail_pointer(obj: *mut c_void, ty: *const Type, mut each: impl FnMut(usize)) {
+    let slots = &*(*ty).extra;
     let first = (obj as usize + slots.offset) as *const usize;
     for number in 0..tail_length(obj) {
         each(*first.add(number));
@@ -74,12 +74,12 @@ pub unsafe fn each_tail_pointer(obj: *mut c_void, kind: *const Type, mut each: i
 
 /// The entries that are no plain offsets. Out of line, so that the walk of simple types stays small.
 #[inline(never)]
-unsafe fn each_extra_edge(obj: *mut c_void, kind: *const Type, each: &mut impl FnMut(usize)) {
-    if (*kind).word_count != 0 {
-        return each_word_edge(obj, kind, each);
+unsafe fn each_extra_edge(obj: *mut c_void, ty: *const Type, each: &mut impl FnMut(usize)) {
+    if (*ty).word_count != 0 {
+        return each_word_edge(obj, ty, each);
     }
-    for index in 0..(*kind).extra_count as usize {
-        let slots = &*(*kind).extra.add(index);
+    for index in 0..(*ty).extra_count as usize {
+        let slots = &*(*ty).extra.add(index);
         each_word(obj, slots, |_, word| each(word));
     }
 }
@@ -91,20 +91,20 @@ unsafe fn each_extra_edge(obj: *mut c_void, kind: *const Type, each: &mut impl F
 /// - As [`each_edge`].
 pub unsafe fn each_named_edge(
     obj: *mut c_void,
-    kind: *const Type,
+    ty: *const Type,
     mut each: impl FnMut(*const c_char, usize, usize),
 ) {
     let mut place = 0;
-    (*kind).each_simple_field(|field| {
+    (*ty).each_simple_field(|field| {
         for number in 0..field.count {
-            let offset = *(*kind).offsets.get_unchecked(place) as usize;
+            let offset = *(*ty).offsets.get_unchecked(place) as usize;
             let index = if field.count == 1 { usize::MAX } else { number };
             each(field.name, index, *((obj as usize + offset) as *const usize));
             place += 1;
         }
     });
-    for index in 0..(*kind).extra_count as usize {
-        let slots = &*(*kind).extra.add(index);
+    for index in 0..(*ty).extra_count as usize {
+        let slots = &*(*ty).extra.add(index);
         let (base, _) = elements(obj, slots);
         let one = slots.place == Place::Struct && slots.count == 1;
         each_word(obj, slots, |slot, word| {
@@ -118,24 +118,24 @@ pub unsafe fn each_named_edge(
 ///
 /// # Safety
 /// - As [`each_edge`]; and `each` runs no host code, which could see the object half emptied.
-pub unsafe fn take_edges(obj: *mut c_void, kind: *const Type, mut each: impl FnMut(usize)) {
-    for index in 0..(*kind).simple_count as usize {
-        let slot = (obj as usize + *(*kind).offsets.get_unchecked(index) as usize) as *mut usize;
+pub unsafe fn take_edges(obj: *mut c_void, ty: *const Type, mut each: impl FnMut(usize)) {
+    for index in 0..(*ty).simple_count as usize {
+        let slot = (obj as usize + *(*ty).offsets.get_unchecked(index) as usize) as *mut usize;
         each(slot.replace(0));
     }
-    if (*kind).word_count != 0 {
-        return take_word_edges(obj, kind, &mut each);
+    if (*ty).word_count != 0 {
+        return take_word_edges(obj, ty, &mut each);
     }
-    for index in 0..(*kind).extra_count as usize {
-        let slots = &*(*kind).extra.add(index);
+    for index in 0..(*ty).extra_count as usize {
+        let slots = &*(*ty).extra.add(index);
         let keep = !keep_out(slots);
         each_word(obj, slots, |slot, word| {
             *slot &= keep;
             each(word);
         });
     }
-    for index in 0..(*kind).extra_count as usize {
-        let slots = &*(*kind).extra.add(index);
+    for index in 0..(*ty).extra_count as usize {
+        let slots = &*(*ty).extra.add(index);
         if slots.place == Place::Vector {
             write_number(obj as usize + slots.length, slots.length_bytes, 0);
         }
@@ -145,9 +145,9 @@ pub unsafe fn take_edges(obj: *mut c_void, kind: *const Type, mut each: impl FnM
 /// As [`take_edges`], the words of a type with `TypeFlags::WORDS`. Several of them may be tags of one word: each is
 /// asked before any is emptied, so that what is left of a word is not taken for another tag's.
 #[inline(always)]
-unsafe fn take_word_edges(obj: *mut c_void, kind: *const Type, each: &mut impl FnMut(usize)) {
-    let words = (*kind).extra.add((*kind).extra_count as usize) as *const Word;
-    for index in 0..(*kind).word_count as usize {
+unsafe fn take_word_edges(obj: *mut c_void, ty: *const Type, each: &mut impl FnMut(usize)) {
+    let words = (*ty).extra.add((*ty).extra_count as usize) as *const Word;
+    for index in 0..(*ty).word_count as usize {
         let word = &*words.add(index);
         let target = word.reference(obj as usize);
         if target != 0 {
@@ -162,9 +162,9 @@ unsafe fn take_word_edges(obj: *mut c_void, kind: *const Type, each: &mut impl F
 ///
 /// # Safety
 /// - As [`take_edges`].
-pub unsafe fn end_weak_handles(obj: *mut c_void, kind: *const Type) {
-    for index in 0..(*kind).extra_count as usize {
-        let slots = &*(*kind).extra.add(index);
+pub unsafe fn end_weak_handles(obj: *mut c_void, ty: *const Type) {
+    for index in 0..(*ty).extra_count as usize {
+        let slots = &*(*ty).extra.add(index);
         if slots.kind == SlotKind::Weak {
             let slot = (obj as usize + slots.offset) as *mut *mut Weak;
             let handle = slot.replace(core::ptr::null_mut());
@@ -172,7 +172,7 @@ pub unsafe fn end_weak_handles(obj: *mut c_void, kind: *const Type) {
                 if !weak::is_handle(handle) {
                     report::fatal(format_args!(
                         "{} {obj:p}: {} holds {handle:p}, which is not a live weak handle",
-                        (*kind).name(),
+                        (*ty).name(),
                         CText(slots.name)
                     ));
                 }
@@ -186,14 +186,9 @@ pub unsafe fn end_weak_handles(obj: *mut c_void, kind: *const Type) {
 ///
 /// # Safety
 /// - As [`take_edges`]; there are at least `first` elements, and their number is stored.
-pub unsafe fn take_tail_edges(
-    obj: *mut c_void,
-    kind: *const Type,
-    first: usize,
-    mut each: impl FnMut(usize),
-) {
-    for index in 0..(*kind).extra_count as usize {
-        let slots = &*(*kind).extra.add(index);
+pub unsafe fn take_tail_edges(obj: *mut c_void, ty: *const Type, first: usize, mut each: impl FnMut(usize)) {
+    for index in 0..(*ty).extra_count as usize {
+        let slots = &*(*ty).extra.add(index);
         if slots.place != Place::Tail {
             continue;
         }

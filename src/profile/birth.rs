@@ -22,23 +22,23 @@ use core::ptr;
 /// # Safety
 /// - As `alloc::new`; `site` is null or a descriptor.
 #[inline(never)]
-pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
-    if !(*kind).flags.contains(TypeFlags::PROFILED) {
-        return alloc::new(kind);
+pub unsafe fn new_at(ty: *mut Type, site: *const Site) -> *mut c_void {
+    if !(*ty).flags.contains(TypeFlags::PROFILED) {
+        return alloc::new(ty);
     }
-    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        return new_array(kind, 0, site);
+    if (*ty).flags.contains(TypeFlags::COUNT_BYTES) {
+        return new_array(ty, 0, site);
     }
-    match is_due(kind, (*kind).stride as u64) {
-        true => entry::new_sampled(kind, site),
-        false => new(kind, site),
+    match is_due(ty, (*ty).stride as u64) {
+        true => entry::new_sampled(ty, site),
+        false => new(ty, site),
     }
 }
 
 /// Whether a point of the sampler's process falls into the next object.
 #[inline(always)]
-unsafe fn is_due(kind: *mut Type, bytes: u64) -> bool {
-    let profile = super::of((*kind).heap);
+unsafe fn is_due(ty: *mut Type, bytes: u64) -> bool {
+    let profile = super::of((*ty).heap);
     (*profile).allocated_bytes.saturating_add(bytes) >= (*profile).due_bytes
 }
 
@@ -46,30 +46,30 @@ unsafe fn is_due(kind: *mut Type, bytes: u64) -> bool {
 ///
 /// # Safety
 /// - As `alloc::new`; `site` is null or a descriptor.
-pub unsafe fn new(kind: *mut Type, site: *const Site) -> *mut c_void {
-    let heap = (*kind).heap;
-    let stride = (*kind).stride as usize;
-    let _ = alloc::charge(kind, stride, true);
-    if !(*kind).flags.contains(TypeFlags::PROFILED) {
+pub unsafe fn new(ty: *mut Type, site: *const Site) -> *mut c_void {
+    let heap = (*ty).heap;
+    let stride = (*ty).stride as usize;
+    let _ = alloc::charge(ty, stride, true);
+    if !(*ty).flags.contains(TypeFlags::PROFILED) {
         // Host code that `charge` ran stopped the profile.
-        return alloc::new(kind);
+        return alloc::new(ty);
     }
-    if finalizers::is_queued(&*heap, &*kind) && !finalizers::reserve(heap, 1) {
+    if finalizers::is_queued(&*heap, &*ty) && !finalizers::reserve(heap, 1) {
         return ptr::null_mut();
     }
-    (*kind).note_peak();
-    if !alloc::fill(kind, (*kind).class, &raw mut (*kind).run, true) {
+    (*ty).note_peak();
+    if !alloc::fill(ty, (*ty).class, &raw mut (*ty).run, true) {
         return ptr::null_mut();
     }
     // Profiled types have no ration: each object is granted by itself.
-    (*kind).granted += 1;
-    let obj = (*kind).run.pop(stride as u32);
-    header::store(obj, (*kind).header);
+    (*ty).granted += 1;
+    let obj = (*ty).run.pop(stride as u32);
+    header::store(obj, (*ty).header);
     alloc::zero(obj, stride);
     // An emergency collection may have stopped it, too.
     let profile = super::exact(heap);
     if !profile.is_null() {
-        made(&mut *profile, obj, kind, stride as u64, site);
+        made(&mut *profile, obj, ty, stride as u64, site);
     }
     obj
 }
@@ -79,15 +79,15 @@ pub unsafe fn new(kind: *mut Type, site: *const Site) -> *mut c_void {
 /// # Safety
 /// - As `alloc::new_array`; `site` is null or a descriptor.
 #[inline(never)]
-pub unsafe fn new_array(kind: *mut Type, length: usize, site: *const Site) -> *mut c_void {
-    if !(*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        return new_at(kind, site);
+pub unsafe fn new_array(ty: *mut Type, length: usize, site: *const Site) -> *mut c_void {
+    if !(*ty).flags.contains(TypeFlags::COUNT_BYTES) {
+        return new_at(ty, site);
     }
-    let sampled = (*kind).flags.contains(TypeFlags::SAMPLED)
-        && alloc::bytes_of(&*kind, length).is_some_and(|bytes| is_due(kind, bytes as u64));
+    let sampled = (*ty).flags.contains(TypeFlags::SAMPLED)
+        && alloc::bytes_of(&*ty, length).is_some_and(|bytes| is_due(ty, bytes as u64));
     match sampled {
-        true => entry::new_array_sampled(kind, length, site),
-        false => new_array_here(kind, length, site),
+        true => entry::new_array_sampled(ty, length, site),
+        false => new_array_here(ty, length, site),
     }
 }
 
@@ -95,20 +95,20 @@ pub unsafe fn new_array(kind: *mut Type, length: usize, site: *const Site) -> *m
 ///
 /// # Safety
 /// - As [`new_array`]; the type is COUNT_BYTES.
-pub unsafe fn new_array_here(kind: *mut Type, length: usize, site: *const Site) -> *mut c_void {
-    let obj = alloc::new_sized(kind, length, true);
-    let profile = super::exact((*kind).heap);
+pub unsafe fn new_array_here(ty: *mut Type, length: usize, site: *const Site) -> *mut c_void {
+    let obj = alloc::new_sized(ty, length, true);
+    let profile = super::exact((*ty).heap);
     if !obj.is_null() && !profile.is_null() {
         let bytes = (*range::page_of(obj as usize)).block_bytes() as u64;
-        made(&mut *profile, obj, kind, bytes, site);
+        made(&mut *profile, obj, ty, bytes, site);
     }
     obj
 }
 
 /// Enters a new object.
 #[inline(always)]
-unsafe fn made(profile: &mut Profile, obj: *mut c_void, kind: *mut Type, bytes: u64, site: *const Site) {
-    let mut id = if site.is_null() { site_of_type(kind) } else { site::number("rc_new_at", site) };
+unsafe fn made(profile: &mut Profile, obj: *mut c_void, ty: *mut Type, bytes: u64, site: *const Site) {
+    let mut id = if site.is_null() { site_of_type(ty) } else { site::number("rc_new_at", site) };
     if !profile.book.reserve(id) {
         id = site::OTHER;
     }
@@ -122,7 +122,7 @@ unsafe fn made(profile: &mut Profile, obj: *mut c_void, kind: *mut Type, bytes: 
     if !place.is_null() {
         *place = record;
     }
-    profile.book.made(id, bytes, (*kind).index);
+    profile.book.made(id, bytes, (*ty).index);
     if profile.serial >= profile.clock_serial {
         profile.clock_serial = profile.clock.note(profile.serial);
     }
@@ -168,18 +168,18 @@ impl Profile {
 }
 
 #[inline(always)]
-unsafe fn site_of_type(kind: *mut Type) -> u32 {
-    match (*(*kind).books()).profiled.site {
-        0 => name_site_of_type(kind),
+unsafe fn site_of_type(ty: *mut Type) -> u32 {
+    match (*(*ty).books()).profiled.site {
+        0 => name_site_of_type(ty),
         id => id,
     }
 }
 
 #[cold]
 #[inline(never)]
-unsafe fn name_site_of_type(kind: *mut Type) -> u32 {
-    let id = site::number_of_type((*kind).name().0);
-    (*(*kind).books()).profiled.site = id;
+unsafe fn name_site_of_type(ty: *mut Type) -> u32 {
+    let id = site::number_of_type((*ty).name().0);
+    (*(*ty).books()).profiled.site = id;
     id
 }
 

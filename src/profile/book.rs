@@ -82,11 +82,11 @@ impl Counters {
     ///
     /// # Safety
     /// - Objects were made here.
-    pub unsafe fn kind(&self) -> *const Type {
+    pub unsafe fn ty(&self) -> *const Type {
         // The slot outlasts its type.
-        let kind = range::type_at(self.type_index as usize);
-        match !self.mixed && (*kind).is_live() && (*(*kind).books()).serial == self.type_serial {
-            true => kind,
+        let ty = range::type_at(self.type_index as usize);
+        match !self.mixed && (*ty).is_live() && (*(*ty).books()).serial == self.type_serial {
+            true => ty,
             false => ptr::null(),
         }
     }

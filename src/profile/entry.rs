@@ -15,10 +15,10 @@ use core::ffi::c_void;
 extern "C" {
     /// Makes an object whose stack is to be taken; as `birth::new_at`.
     #[link_name = "rcgc_new_sampled"]
-    pub fn new_sampled(kind: *mut Type, site: *const Site) -> *mut c_void;
+    pub fn new_sampled(ty: *mut Type, site: *const Site) -> *mut c_void;
     /// As [`new_sampled`], with a trailing array.
     #[link_name = "rcgc_new_array_sampled"]
-    pub fn new_array_sampled(kind: *mut Type, length: usize, site: *const Site) -> *mut c_void;
+    pub fn new_array_sampled(ty: *mut Type, length: usize, site: *const Site) -> *mut c_void;
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -71,16 +71,16 @@ core::arch::global_asm!(
     new_array = sym new_array_here,
 );
 
-unsafe extern "C" fn new_here(kind: *mut Type, site: *const Site, frame: usize, back: usize) -> *mut c_void {
-    sample::new(kind, site, frame, back)
+unsafe extern "C" fn new_here(ty: *mut Type, site: *const Site, frame: usize, back: usize) -> *mut c_void {
+    sample::new(ty, site, frame, back)
 }
 
 unsafe extern "C" fn new_array_here(
-    kind: *mut Type,
+    ty: *mut Type,
     length: usize,
     site: *const Site,
     frame: usize,
     back: usize,
 ) -> *mut c_void {
-    sample::new_array(kind, length, site, frame, back)
+    sample::new_array(ty, length, site, frame, back)
 }

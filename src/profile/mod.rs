@@ -233,7 +233,7 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     }
     measure::begin(heap, profile);
     sit(heap, profile);
-    (*heap).each_type(|kind| set_watched(kind, options.flags));
+    (*heap).each_type(|ty| set_watched(ty, options.flags));
     // Once in a process, however many heaps there are.
     static SAID: AtomicBool = AtomicBool::new(false);
     let samples = (*profile).samples.as_ref();
@@ -299,16 +299,16 @@ unsafe fn watch_all(heap: *mut Heap, profile: *mut Profile) {
 }
 
 /// A type's objects are counted exactly, sampled, or neither, from here on.
-unsafe fn set_watched(kind: *mut Type, flags: u32) {
-    (*kind).flags.set(TypeFlags::PROFILED, flags & SITES != 0);
-    (*kind).flags.set(TypeFlags::SAMPLED, flags & STACKS != 0);
-    (*kind).make = match (flags & SITES != 0, flags & STACKS != 0) {
+unsafe fn set_watched(ty: *mut Type, flags: u32) {
+    (*ty).flags.set(TypeFlags::PROFILED, flags & SITES != 0);
+    (*ty).flags.set(TypeFlags::SAMPLED, flags & STACKS != 0);
+    (*ty).make = match (flags & SITES != 0, flags & STACKS != 0) {
         (true, _) => Some(quick::make),
         (false, true) => Some(sample::make),
         (false, false) => None,
     };
-    (*kind).header = (*kind).header.with(Flags::SIDE, flags & SITES != 0);
-    (*(*kind).books()).profiled = Profiled::default();
+    (*ty).header = (*ty).header.with(Flags::SIDE, flags & SITES != 0);
+    (*(*ty).books()).profiled = Profiled::default();
 }
 
 /// Whoever is told what happens in the heap: the profile of it.
@@ -322,8 +322,8 @@ unsafe fn sit(heap: *mut Heap, profile: *mut Profile) {
 
 unsafe fn hear(heap: *mut Heap, notice: Notice) {
     match notice {
-        Notice::TypeMade(kind) => type_made(kind),
-        Notice::TypeEnded(kind) => type_ended(kind),
+        Notice::TypeMade(ty) => type_made(ty),
+        Notice::TypeEnded(ty) => type_ended(ty),
         Notice::ScopeEntered(mark, name) => measure::enter(heap, mark, name),
         Notice::ScopeLeft(left) => measure::leave(heap, left.flow.cast(), left.mark, left.released),
         Notice::FlowTurned(flow) => measure::turn(heap, flow.cast()),
@@ -335,18 +335,18 @@ unsafe fn hear(heap: *mut Heap, notice: Notice) {
 }
 
 /// A type was made while the heap is profiled.
-unsafe fn type_made(kind: *mut Type) {
-    let profile = of((*kind).heap);
+unsafe fn type_made(ty: *mut Type) {
+    let profile = of((*ty).heap);
     if !profile.is_null() {
-        set_watched(kind, (*profile).options.flags);
+        set_watched(ty, (*profile).options.flags);
     }
 }
 
 /// A type ends: its slot may become another one's.
-unsafe fn type_ended(kind: *mut Type) {
-    let profile = of((*kind).heap);
+unsafe fn type_ended(ty: *mut Type) {
+    let profile = of((*ty).heap);
     if !profile.is_null() && !(*profile).samples.is_null() {
-        (*(*profile).samples).forget_type(&*kind);
+        (*(*profile).samples).forget_type(&*ty);
     }
 }
 
@@ -364,7 +364,7 @@ pub unsafe fn stop(heap: *mut Heap) {
     (*heap).observers.moved = None;
     (*heap).observers.last = None;
     (*heap).recall_runs();
-    (*heap).each_type(|kind| set_watched(kind, 0));
+    (*heap).each_type(|ty| set_watched(ty, 0));
     measure::forget(heap);
     if (*profile).options.flags & SITES != 0 {
         record::end(heap);

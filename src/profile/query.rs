@@ -151,7 +151,7 @@ pub fn glob(pattern: &[u8], text: &[u8]) -> bool {
 
 unsafe fn row_of(id: u32, counters: &Counters) -> Option<Row> {
     let place = site::place(id)?;
-    let type_name = counters.kind().as_ref().map_or(ptr::null(), |kind| kind.name().0);
+    let type_name = counters.ty().as_ref().map_or(ptr::null(), |ty| ty.name().0);
     Some(Row { site: id, sites: 1, place, type_name, counters: *counters })
 }
 

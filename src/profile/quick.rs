@@ -20,11 +20,11 @@ use core::ptr;
 ///
 /// # Safety
 /// - As [`birth::new_array`].
-pub unsafe fn make(kind: *mut Type, length: usize) -> *mut c_void {
-    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        birth::new_array(kind, length, ptr::null())
+pub unsafe fn make(ty: *mut Type, length: usize) -> *mut c_void {
+    if (*ty).flags.contains(TypeFlags::COUNT_BYTES) {
+        birth::new_array(ty, length, ptr::null())
     } else {
-        new_at(kind, ptr::null())
+        new_at(ty, ptr::null())
     }
 }
 
@@ -33,20 +33,20 @@ pub unsafe fn make(kind: *mut Type, length: usize) -> *mut c_void {
 /// # Safety
 /// - As [`birth::new_at`].
 #[inline(never)]
-pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
+pub unsafe fn new_at(ty: *mut Type, site: *const Site) -> *mut c_void {
     let common = TypeFlags::QUICK.union(TypeFlags::PROFILED);
-    if !(*kind).flags.contains(common) {
-        return birth::new_at(kind, site);
+    if !(*ty).flags.contains(common) {
+        return birth::new_at(ty, site);
     }
-    let heap = (*kind).heap;
+    let heap = (*ty).heap;
     let profile = super::of(heap);
-    let stride = (*kind).stride as u64;
+    let stride = (*ty).stride as u64;
     let id = match site.is_null() {
-        true => (*(*kind).books()).profiled.site,
+        true => (*(*ty).books()).profiled.site,
         false => (*site).known_number(),
     };
     // As often as a ration would be granted, somebody must look: at the type's peak, the clock, the ticks.
-    let spent = (*kind).granted * stride;
+    let spent = (*ty).granted * stride;
     let look = (spent ^ (spent + stride)) >= RATION_BYTES as u64;
     // No site, one without a number or new in this book, or an allocation at which something is due.
     if id == 0
@@ -54,17 +54,17 @@ pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
         || (*heap).budget < stride as i64
         || (*profile).allocated_bytes + stride >= (*profile).due_bytes
         || look
-        || (*kind).run.is_empty()
-        || !record::is_committed((*kind).run.page)
+        || (*ty).run.is_empty()
+        || !record::is_committed((*ty).run.page)
     {
-        return birth::new_at(kind, site);
+        return birth::new_at(ty, site);
     }
-    let obj = (*kind).run.pop(stride as u32);
-    (*kind).granted += 1;
+    let obj = (*ty).run.pop(stride as u32);
+    (*ty).granted += 1;
     (*heap).budget -= stride as i64;
-    (*(*profile).book.at(id)).made(stride, (*kind).index);
-    *record::place_committed((*kind).run.page, obj) = (*profile).enter(stride, id);
-    header::store(obj, (*kind).header);
+    (*(*profile).book.at(id)).made(stride, (*ty).index);
+    *record::place_committed((*ty).run.page, obj) = (*profile).enter(stride, id);
+    header::store(obj, (*ty).header);
     if stride == 32 {
         *(obj as *mut u128) = 0;
         *(obj as *mut u64).add(2) = 0;
@@ -80,15 +80,15 @@ pub unsafe fn new_at(kind: *mut Type, site: *const Site) -> *mut c_void {
 /// - As `count::decref_slow`; the count word is [`LOCAL_ONE`], and the address is in the range.
 #[inline(never)]
 pub unsafe fn release_last(obj: *mut c_void) {
-    let kind = object::type_of(obj);
-    let heap = (*kind).heap;
+    let ty = object::type_of(obj);
+    let heap = (*ty).heap;
     let care = header::high_word(obj) & header::CARE_FLAGS;
     let common = TypeFlags::QUICK.union(TypeFlags::PROFILED);
-    if care != Flags::SIDE.bits() || !(*kind).flags.contains(common) || (*heap).external.has_entries() {
+    if care != Flags::SIDE.bits() || !(*ty).flags.contains(common) || (*heap).external.has_entries() {
         return count::decref_rest(obj);
     }
-    for index in 0..(*kind).simple_count as usize {
-        let offset = *(*kind).offsets.get_unchecked(index) as usize;
+    for index in 0..(*ty).simple_count as usize {
+        let offset = *(*ty).offsets.get_unchecked(index) as usize;
         let child = *((obj as usize + offset) as *const *mut c_void);
         if child.is_null() {
             continue;
@@ -103,14 +103,14 @@ pub unsafe fn release_last(obj: *mut c_void) {
     let page = range::page_of(obj as usize);
     let place = record::place(page, obj);
     if place.is_null() || (*place).is_sampled() {
-        return death::release_rest(obj, (*kind).simple_count as usize);
+        return death::release_rest(obj, (*ty).simple_count as usize);
     }
     let record = *place;
     *place = Record::NONE;
-    (*super::of(heap)).leave((*kind).stride as u64, record);
-    (*kind).freed += 1;
-    header::set_count_word(obj, (*kind).dead_word);
-    if !(*kind).run.push(obj) {
+    (*super::of(heap)).leave((*ty).stride as u64, record);
+    (*ty).freed += 1;
+    header::set_count_word(obj, (*ty).dead_word);
+    if !(*ty).run.push(obj) {
         page::free_block(obj);
     }
 }

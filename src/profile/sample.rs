@@ -166,8 +166,8 @@ impl Samples {
     ///
     /// # Safety
     /// - The type is one of the heap's.
-    pub unsafe fn forget_type(&mut self, kind: &Type) {
-        let mut number = (*kind.books()).profiled.bucket;
+    pub unsafe fn forget_type(&mut self, ty: &Type) {
+        let mut number = (*ty.books()).profiled.bucket;
         while let Some(bucket) = self.buckets.get_mut((number as usize).wrapping_sub(1)) {
             bucket.type_index = NO_TYPE;
             number = bucket.before;
@@ -180,22 +180,22 @@ impl Samples {
     }
 
     /// How many objects of a type may be made before the one that is sampled, which may be none.
-    fn objects_left(&mut self, kind: &Type) -> u64 {
+    fn objects_left(&mut self, ty: &Type) -> u64 {
         let mean = self.options.mean;
-        let objects = (self.random.gap(mean) / kind.stride as f64) as u64;
+        let objects = (self.random.gap(mean) / ty.stride as f64) as u64;
         // SAFETY: a live type has its books.
-        let next = unsafe { &mut (*kind.books()).profiled.next };
+        let next = unsafe { &mut (*ty.books()).profiled.next };
         if *next == 0 {
-            *next = kind.allocated() + objects.min(1 << 62) + 1;
+            *next = ty.allocated() + objects.min(1 << 62) + 1;
         }
-        (*next - 1).saturating_sub(kind.allocated())
+        (*next - 1).saturating_sub(ty.allocated())
     }
 
     /// Whether a point falls into an object of a type whose objects differ in size.
-    fn falls_into(&mut self, kind: &Type, bytes: u64) -> bool {
+    fn falls_into(&mut self, ty: &Type, bytes: u64) -> bool {
         let gap = self.random.gap(self.options.mean) as u64 + 1;
         // SAFETY: a live type has its books.
-        let left = unsafe { &mut (*kind.books()).profiled.next };
+        let left = unsafe { &mut (*ty.books()).profiled.next };
         if *left == 0 {
             *left = gap;
         }
@@ -229,13 +229,13 @@ impl Samples {
         Some(number)
     }
 
-    fn bucket_number(&mut self, stack: u32, name: u32, kind: &Type) -> Option<u32> {
+    fn bucket_number(&mut self, stack: u32, name: u32, ty: &Type) -> Option<u32> {
         // Types may have one name, and one stack may make objects of all of them.
-        let hash = mix(mix(stack as u64, name as u64), kind.index as u64) as u32;
+        let hash = mix(mix(stack as u64, name as u64), ty.index as u64) as u32;
         let Samples { buckets, bucket_index, .. } = self;
         let same = |number: u32| {
             buckets.get(number as usize).is_some_and(|bucket| {
-                bucket.stack == stack && bucket.name == name && bucket.type_index == kind.index
+                bucket.stack == stack && bucket.name == name && bucket.type_index == ty.index
             })
         };
         if let Some(number) = bucket_index.find(hash, same) {
@@ -250,11 +250,11 @@ impl Samples {
             return None;
         }
         // SAFETY: a live type has its books.
-        let before = unsafe { core::mem::replace(&mut (*kind.books()).profiled.bucket, number + 1) };
+        let before = unsafe { core::mem::replace(&mut (*ty.books()).profiled.bucket, number + 1) };
         drop_bool(self.buckets.push(Bucket {
             stack,
             name,
-            type_index: kind.index,
+            type_index: ty.index,
             before,
             hash,
             samples: 0,
@@ -279,10 +279,10 @@ impl Samples {
 
     /// Enters an object that was sampled. False for out of memory.
     unsafe fn enter(&mut self, obj: *mut c_void, bytes: u64, frames: &[u64]) -> bool {
-        let kind = &*object::type_of(obj);
-        let name = site::number_of_type(kind.name().0);
+        let ty = &*object::type_of(obj);
+        let name = site::number_of_type(ty.name().0);
         let Some(stack) = self.stack_number(frames) else { return false };
-        let Some(number) = self.bucket_number(stack, name, kind) else { return false };
+        let Some(number) = self.bucket_number(stack, name, ty) else { return false };
         let live = Live { granule: range::granule_of(obj), bytes, bucket: number };
         if !self.put_live(live) {
             return false;
@@ -423,37 +423,37 @@ fn drop_bool(_: bool) {}
 /// # Safety
 /// - As `alloc::new_array`; the type is SAMPLED and not PROFILED.
 #[inline(never)]
-pub unsafe fn make(kind: *mut Type, length: usize) -> *mut c_void {
-    if (*kind).flags.contains(TypeFlags::COUNT_BYTES) {
-        return new_array_slow(kind, length);
+pub unsafe fn make(ty: *mut Type, length: usize) -> *mut c_void {
+    if (*ty).flags.contains(TypeFlags::COUNT_BYTES) {
+        return new_array_slow(ty, length);
     }
-    if (*kind).ration != 0 && !(*kind).run.is_empty() {
-        return alloc::new(kind);
+    if (*ty).ration != 0 && !(*ty).run.is_empty() {
+        return alloc::new(ty);
     }
-    match objects_left(kind) {
-        0 if (*kind).ration == 0 => entry::new_sampled(kind, ptr::null()),
-        left => alloc::new_within(kind, left.min(u32::MAX as u64) as u32),
+    match objects_left(ty) {
+        0 if (*ty).ration == 0 => entry::new_sampled(ty, ptr::null()),
+        left => alloc::new_within(ty, left.min(u32::MAX as u64) as u32),
     }
 }
 
-unsafe fn objects_left(kind: *mut Type) -> u64 {
-    let samples = (*super::of((*kind).heap)).samples;
+unsafe fn objects_left(ty: *mut Type) -> u64 {
+    let samples = (*super::of((*ty).heap)).samples;
     match (*samples).asking {
         // What the host allocates while it tells its frames is not sampled.
         true => u64::MAX,
-        false => (*samples).objects_left(&*kind),
+        false => (*samples).objects_left(&*ty),
     }
 }
 
 /// As [`make`], for types whose objects differ in size.
 #[inline(never)]
-unsafe fn new_array_slow(kind: *mut Type, length: usize) -> *mut c_void {
-    let samples = (*super::of((*kind).heap)).samples;
+unsafe fn new_array_slow(ty: *mut Type, length: usize) -> *mut c_void {
+    let samples = (*super::of((*ty).heap)).samples;
     let falls = !(*samples).asking
-        && alloc::bytes_of(&*kind, length).is_some_and(|bytes| (*samples).falls_into(&*kind, bytes as u64));
+        && alloc::bytes_of(&*ty, length).is_some_and(|bytes| (*samples).falls_into(&*ty, bytes as u64));
     match falls {
-        true => entry::new_array_sampled(kind, length, ptr::null()),
-        false => alloc::new_sized(kind, length, false),
+        true => entry::new_array_sampled(ty, length, ptr::null()),
+        false => alloc::new_sized(ty, length, false),
     }
 }
 
@@ -461,14 +461,14 @@ unsafe fn new_array_slow(kind: *mut Type, length: usize) -> *mut c_void {
 ///
 /// # Safety
 /// - As `birth::new_at`.
-pub unsafe fn new(kind: *mut Type, site: *const Site, frame: usize, back: usize) -> *mut c_void {
+pub unsafe fn new(ty: *mut Type, site: *const Site, frame: usize, back: usize) -> *mut c_void {
     let mut frames = Frames::new();
-    take_stack(kind, frame, back, &mut frames);
-    let obj = match (*kind).flags.contains(TypeFlags::PROFILED) {
-        true => birth::new(kind, site),
-        false => alloc::new_within(kind, 1),
+    take_stack(ty, frame, back, &mut frames);
+    let obj = match (*ty).flags.contains(TypeFlags::PROFILED) {
+        true => birth::new(ty, site),
+        false => alloc::new_within(ty, 1),
     };
-    enter(kind, obj, &frames);
+    enter(ty, obj, &frames);
     obj
 }
 
@@ -477,25 +477,25 @@ pub unsafe fn new(kind: *mut Type, site: *const Site, frame: usize, back: usize)
 /// # Safety
 /// - As `birth::new_array`.
 pub unsafe fn new_array(
-    kind: *mut Type,
+    ty: *mut Type,
     length: usize,
     site: *const Site,
     frame: usize,
     back: usize,
 ) -> *mut c_void {
     let mut frames = Frames::new();
-    take_stack(kind, frame, back, &mut frames);
-    let obj = match (*kind).flags.contains(TypeFlags::PROFILED) {
-        true => birth::new_array_here(kind, length, site),
-        false => alloc::new_sized(kind, length, false),
+    take_stack(ty, frame, back, &mut frames);
+    let obj = match (*ty).flags.contains(TypeFlags::PROFILED) {
+        true => birth::new_array_here(ty, length, site),
+        false => alloc::new_sized(ty, length, false),
     };
-    enter(kind, obj, &frames);
+    enter(ty, obj, &frames);
     obj
 }
 
 /// Host's frames first, which are inside, then native ones.
-unsafe fn take_stack(kind: *mut Type, frame: usize, back: usize, frames: &mut Frames) {
-    let heap = (*kind).heap;
+unsafe fn take_stack(ty: *mut Type, frame: usize, back: usize, frames: &mut Frames) {
+    let heap = (*ty).heap;
     let samples = (*super::of(heap)).samples;
     let options = *(*samples).options();
     if let Some(function) = options.frames {
@@ -504,7 +504,7 @@ unsafe fn take_stack(kind: *mut Type, frame: usize, back: usize, frames: &mut Fr
         // Nothing that is allocated meanwhile is sampled.
         (*super::of(heap)).due_bytes = u64::MAX;
         let mut count = 0;
-        alloc::while_pinned(kind, true, |heap| {
+        alloc::while_pinned(ty, true, |heap| {
             count = host::call_alone(heap, || function(sites.as_mut_ptr(), sites.len(), options.ctx));
             true
         });
@@ -528,18 +528,18 @@ unsafe fn take_stack(kind: *mut Type, frame: usize, back: usize, frames: &mut Fr
 }
 
 /// Enters an object that was sampled, and draws where the next point falls.
-unsafe fn enter(kind: *mut Type, obj: *mut c_void, frames: &Frames) {
-    let profile = super::of((*kind).heap);
+unsafe fn enter(ty: *mut Type, obj: *mut c_void, frames: &Frames) {
+    let profile = super::of((*ty).heap);
     if profile.is_null() || (*profile).samples.is_null() {
         return;
     }
     let samples = &mut *(*profile).samples;
-    let exact = (*kind).flags.contains(TypeFlags::PROFILED);
+    let exact = (*ty).flags.contains(TypeFlags::PROFILED);
     if exact {
         let gap = samples.random.gap(samples.options.mean) as u64 + 1;
         (*profile).due_bytes = (*profile).allocated_bytes + gap;
     } else {
-        (*(*kind).books()).profiled.next = 0;
+        (*(*ty).books()).profiled.next = 0;
     }
     if obj.is_null() {
         return;

@@ -115,12 +115,12 @@ pub fn room_for<'a>(entries: impl Iterator<Item = (Place, usize)> + 'a, has_trav
 /// Merges the entries of a type into words, in the memory behind them. Leaves the type without if they do not fit.
 ///
 /// # Safety
-/// - `kind.extra` is complete, with memory for `room` words behind it, zeroed.
-pub unsafe fn compile(kind: &mut Type, room: usize) {
-    let words = kind.extra.add(kind.extra_count as usize) as *mut Word;
+/// - `ty.extra` is complete, with memory for `room` words behind it, zeroed.
+pub unsafe fn compile(ty: &mut Type, room: usize) {
+    let words = ty.extra.add(ty.extra_count as usize) as *mut Word;
     let mut used = 0;
-    for index in 0..kind.extra_count as usize {
-        let slots = &*kind.extra.add(index);
+    for index in 0..ty.extra_count as usize {
+        let slots = &*ty.extra.add(index);
         if slots.kind == SlotKind::Weak {
             continue;
         }
@@ -136,7 +136,7 @@ pub unsafe fn compile(kind: &mut Type, room: usize) {
             used += 1;
         }
     }
-    kind.word_count = used as u32;
+    ty.word_count = used as u32;
 }
 
 #[cfg(test)]
