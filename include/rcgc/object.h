@@ -4,6 +4,8 @@
 #ifndef RCGC_OBJECT_H
 #define RCGC_OBJECT_H
 
+#include <stdbool.h>
+
 #include <rcgc/config.h>
 #include <rcgc/heap.h>
 #include <rcgc/status.h>

@@ -34,7 +34,11 @@ pub const AREAS: &[Area] = &[
         )],
         ..area("types", "type", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"])
     },
-    area("object", "object", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"]),
+    area(
+        "object",
+        "object",
+        &["<stdbool.h>", "<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
+    ),
     Area {
         only_if: Some(("RCGC_NO_INLINE", "<rcgc/inline.h>")),
         ..area("count", "count", &["<stdbool.h>", "<rcgc/config.h>"])
