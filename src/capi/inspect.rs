@@ -425,7 +425,7 @@ unsafe fn wanted(call: Call, filter: &gc_iter_filter) -> Answer<Filter> {
         "the type is another heap's",
     )?;
     let mut wanted = Filter {
-        ty: ty,
+        ty,
         ty_serial: if ty.is_null() { 0 } else { (*(*ty).books()).serial },
         with,
         without,
