@@ -84,7 +84,7 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
                 here += 1;
                 let index = header.type_index();
                 let ty = range::type_at(index);
-                let known = index < RANGE.types_used && (*ty).is_live() && (*ty).heap == heap;
+                let known = index < range::types_used() && (*ty).is_live() && (*ty).heap == heap;
                 holds!(wrong, known, "{obj:p} has no type of its heap: its header was overwritten");
                 if known {
                     (*(*ty).books()).found.add(0);
@@ -221,7 +221,7 @@ unsafe fn validate_segments(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Ar
     for &index in (*heap).space.own.as_slice() {
         let segment = &*RANGE.segments.add(index as usize);
         let (free, dirty) = (segment.free_pages, segment.dirty_pages);
-        let mut right = index >= next && segment.owner == (*heap).index && dirty & !free == 0;
+        let mut right = index >= next && segment.owner() == (*heap).index && dirty & !free == 0;
         next = index + 1;
         for number in 0..SEGMENT_PAGES {
             let page = &*RANGE.pages.add(index as usize * SEGMENT_PAGES + number);
@@ -229,7 +229,7 @@ unsafe fn validate_segments(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Ar
             right &= is_free == (page.kind == Kind::Free);
             right &= !is_free || is_dirty == page.flags.contains(PageFlags::DIRTY);
         }
-        holds!(wrong, right, "segment {index}: owner {}, free {free:#x}, kept {dirty:#x}", segment.owner);
+        holds!(wrong, right, "segment {index}: owner {}, free {free:#x}, kept {dirty:#x}", segment.owner());
         kept += dirty.count_ones() as u64 * PAGE_BYTES as u64;
         used += used_pages(free) as u64 * PAGE_BYTES as u64;
         empty += (used_pages(free) == 0) as usize;

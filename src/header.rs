@@ -21,8 +21,13 @@
 //! A queued object cannot use its own memory as a link, since its callbacks must find it intact; so the
 //! link fills the count bits that a dead count does not need and 8 spare bits: 36 bits of granules reach 1
 //! TiB, the most a range may have.
+//!
+//! **Threads.** A header is written by the thread of its object's heap, which reads what it wrote as plain words. A heap's
+//! objects may refer to another heap's, and immortal objects are everybody's: so threads of other heaps may look at the
+//! header of an object that cannot die meanwhile ([`look`], [`far_type_index`]). Therefore every store is an atomic one.
 
 use core::ffi::c_void;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use static_assertions::const_assert_eq;
 
 /// What a host compiled inline code against; the same number as `RCGC_ABI_TAG`.
@@ -167,6 +172,28 @@ impl Header {
     }
 }
 
+// ORDER: of the stores and loads through these three: relaxed. The stores pair with the loads of `look` and
+// `far_type_index`, in threads that were given the object by its heap's thread, after its type was written; of what changes
+// later they need only a whole word, of any age.
+
+/// The header as one word.
+#[inline(always)]
+unsafe fn whole<'a>(obj: *mut c_void) -> &'a AtomicU64 {
+    AtomicU64::from_ptr((obj as *mut u64).sub(1))
+}
+
+/// The low half, the count word.
+#[inline(always)]
+unsafe fn low<'a>(obj: *mut c_void) -> &'a AtomicU32 {
+    AtomicU32::from_ptr((obj as *mut u32).sub(2))
+}
+
+/// The high half.
+#[inline(always)]
+unsafe fn high<'a>(obj: *mut c_void) -> &'a AtomicU32 {
+    AtomicU32::from_ptr((obj as *mut u32).sub(1))
+}
+
 /// Reads the whole header.
 ///
 /// # Safety
@@ -176,13 +203,22 @@ pub unsafe fn load(obj: *mut c_void) -> Header {
     Header(*(obj as *mut u64).sub(1))
 }
 
+/// Reads the whole header of an object that may be of another heap, whose thread may be writing to it.
+///
+/// # Safety
+/// - `obj - 8` is readable.
+#[inline(always)]
+pub unsafe fn look(obj: *mut c_void) -> Header {
+    Header(whole(obj).load(Ordering::Relaxed))
+}
+
 /// Writes the whole header.
 ///
 /// # Safety
 /// - `obj` is the payload of a block.
 #[inline(always)]
 pub unsafe fn store(obj: *mut c_void, header: Header) {
-    *(obj as *mut u64).sub(1) = header.0;
+    whole(obj).store(header.0, Ordering::Relaxed);
 }
 
 /// Reads the count word.
@@ -200,7 +236,7 @@ pub unsafe fn count_word(obj: *mut c_void) -> u32 {
 /// - `obj` is an object.
 #[inline(always)]
 pub unsafe fn set_count_word(obj: *mut c_void, word: u32) {
-    *(obj as *mut u32).sub(2) = word;
+    low(obj).store(word, Ordering::Relaxed);
 }
 
 /// Whether no object is there any more, or none ever was.
@@ -219,7 +255,7 @@ pub unsafe fn is_dead(obj: *mut c_void) -> bool {
 /// - `obj` is a block whose count word is that of the dead.
 #[inline(always)]
 pub unsafe fn set_link(obj: *mut c_void, link: u32) {
-    *(obj as *mut u32).sub(1) = link;
+    high(obj).store(link, Ordering::Relaxed);
 }
 
 /// Reads the high word.
@@ -241,6 +277,15 @@ pub unsafe fn type_index(obj: *mut c_void) -> usize {
     (high_word(obj) & TYPE_MASK) as usize
 }
 
+/// As [`type_index`], of an object that may be of another heap.
+///
+/// # Safety
+/// - As [`type_index`].
+#[inline(always)]
+pub unsafe fn far_type_index(obj: *mut c_void) -> usize {
+    (high(obj).load(Ordering::Relaxed) & TYPE_MASK) as usize
+}
+
 /// Whether all of the flags are set. Reads the high word only, as [`type_index`].
 ///
 /// # Safety
@@ -255,7 +300,7 @@ pub unsafe fn has_flags(obj: *mut c_void, flags: Flags) -> bool {
 /// # Safety
 /// - `obj` is an object.
 pub unsafe fn set_flags(obj: *mut c_void, flags: Flags) {
-    *(obj as *mut u32).sub(1) |= flags.bits();
+    high(obj).store(high_word(obj) | flags.bits(), Ordering::Relaxed);
 }
 
 /// Clears some flags of an object and sets others.
@@ -263,8 +308,7 @@ pub unsafe fn set_flags(obj: *mut c_void, flags: Flags) {
 /// # Safety
 /// - `obj` is an object.
 pub unsafe fn change_flags(obj: *mut c_void, clear: Flags, set: Flags) {
-    let high = (obj as *mut u32).sub(1);
-    *high = *high & !clear.bits() | set.bits();
+    high(obj).store(high_word(obj) & !clear.bits() | set.bits(), Ordering::Relaxed);
 }
 
 /// Clears flags of an object.
@@ -272,7 +316,7 @@ pub unsafe fn change_flags(obj: *mut c_void, clear: Flags, set: Flags) {
 /// # Safety
 /// - `obj` is an object.
 pub unsafe fn clear_flags(obj: *mut c_void, flags: Flags) {
-    *(obj as *mut u32).sub(1) &= !flags.bits();
+    high(obj).store(high_word(obj) & !flags.bits(), Ordering::Relaxed);
 }
 
 #[cfg(test)]

@@ -131,7 +131,8 @@ pub struct Heap {
     pub young: GenerationStats,
     /// What full collections did.
     pub full: GenerationStats,
-    /// Somebody beside the heap's thread wants it to look around: see [`observe::attend`].
+    /// Somebody beside the heap's thread wants it to look around: see [`observe::attend`]. This and the next two may be
+    /// read and written at any time, also while the slot is nobody's: by a signal handler.
     pub attention: AtomicBool,
     /// A signal came that asks for a dump.
     pub dump_due: AtomicBool,
@@ -166,9 +167,29 @@ impl Heap {
     /// # Safety
     /// - The range's lock is held, the slot is committed and free.
     pub unsafe fn take(&mut self, index: usize) {
-        ptr::write_bytes(self as *mut Heap as *mut u8, 0, size_of::<Heap>());
+        // All but the three that a signal handler may look at at this moment.
+        let (first, behind) =
+            (core::mem::offset_of!(Heap, attention), core::mem::offset_of!(Heap, last_status));
+        let start = self as *mut Heap as *mut u8;
+        ptr::write_bytes(start, 0, first);
+        ptr::write_bytes(start.add(behind), 0, size_of::<Heap>() - behind);
+        for flag in [&self.attention, &self.dump_due, &self.on_signal] {
+            // ORDER: relaxed: a handler that sets one all the same, of the heap before, asks for what is looked up and not found.
+            flag.store(false, Ordering::Relaxed);
+        }
         self.signature = TAKEN;
         self.index = index as u32;
+    }
+
+    /// A signal that asks for dumps has come to whatever thread it came to; also for a slot that is nobody's.
+    pub fn signalled(&self) {
+        // ORDER: relaxed, here and where they are read: the flags alone are handed over. `dump_due` may be seen after
+        // `attention`: the heap then looks around once for nothing, and not again. So it is set first, and read last.
+        if self.on_signal.load(Ordering::Relaxed) {
+            self.dump_due.store(true, Ordering::Relaxed);
+            // ORDER: releases `dump_due` to who acquires in `observe::attend`.
+            self.attention.store(true, Ordering::Release);
+        }
     }
 
     /// Gives the slot back, in front of the free one with this number.

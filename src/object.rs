@@ -9,8 +9,7 @@ pub mod slots;
 use crate::base::report;
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::memory::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
-use crate::memory::range::{self, GRANULE_BYTES, RANGE};
-use crate::memory::segment::SEGMENT_BYTES;
+use crate::memory::range::{self, GRANULE_BYTES};
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 
@@ -31,23 +30,21 @@ pub enum NotAnObject {
 /// address.
 ///
 /// # Safety
-/// - Only the thread of the heap that the address lies in is in that heap.
+/// - Only the thread of the heap that the address lies in is in that heap; or the address is what an edge of a walkable
+///   object leads to, so that it is an object's, and lives on, unless the host has made a mistake.
 #[inline(always)]
 pub unsafe fn check(obj: *mut c_void) -> Result<Header, NotAnObject> {
     if obj.is_null() {
         return Err(NotAnObject::Null);
     }
-    let offset = range::offset_of(obj as usize);
-    if offset >= RANGE.size || offset / SEGMENT_BYTES >= RANGE.committed {
-        return Err(NotAnObject::Foreign);
-    }
-    let page = range::page_of(obj as usize);
+    let Some(offset) = range::committed_offset(obj as usize) else { return Err(NotAnObject::Foreign) };
+    let page = range::page_at(offset);
     match (*page).kind {
         Kind::Free => Err(NotAnObject::Dead),
         Kind::LargeRest => Err(NotAnObject::Interior),
-        _ => match (*page).payload_at(obj as usize) {
+        _ => match Page::payload_at(page, obj as usize) {
             Some(payload) if payload == obj => {
-                let header = header::load(obj);
+                let header = header::look(obj);
                 if header.is_dead() {
                     Err(NotAnObject::Dead)
                 } else {
@@ -66,13 +63,11 @@ pub unsafe fn check(obj: *mut c_void) -> Result<Header, NotAnObject> {
 /// than [`check`], for calls that are made often and find the dead by their count words.
 ///
 /// # Safety
-/// - As [`check`].
+/// - As [`check`]; or the address is that of an immortal object, of whatever heap.
 #[inline(always)]
 pub unsafe fn is_block(obj: *mut c_void) -> bool {
     let offset = range::offset_of(obj as usize);
-    // As many segments as the range has at most, so that this holds for no address beyond it.
-    offset / SEGMENT_BYTES < RANGE.committed
-        && (*range::page_of(obj as usize)).begins_block((offset % PAGE_BYTES) as u32)
+    offset < range::committed() && Page::begins_block(range::page_at(offset), (offset % PAGE_BYTES) as u32)
 }
 
 /// Says why an address is no object, and aborts.
@@ -116,16 +111,13 @@ pub unsafe fn checked(call: &str, obj: *mut c_void) -> Header {
 /// # Safety
 /// - As [`check`].
 pub unsafe fn around(address: usize) -> (*const Page, Option<*mut c_void>) {
-    let offset = range::offset_of(address);
-    if offset >= RANGE.size || offset / SEGMENT_BYTES >= RANGE.committed {
-        return (core::ptr::null(), None);
-    }
-    let mut page: *const Page = range::page_of(address);
+    let Some(offset) = range::committed_offset(address) else { return (core::ptr::null(), None) };
+    let mut page: *const Page = range::page_at(offset);
     if (*page).kind == Kind::LargeRest {
         page = page.sub((*page).span as usize);
     }
     let obj = match (*page).kind {
-        Kind::Small | Kind::Large => (*page).payload_at(address),
+        Kind::Small | Kind::Large => Page::payload_at(page, address),
         _ => None,
     };
     (page, obj.filter(|&obj| !header::is_dead(obj)))
@@ -138,6 +130,14 @@ pub unsafe fn around(address: usize) -> (*const Page, Option<*mut c_void>) {
 #[inline(always)]
 pub unsafe fn type_of(obj: *mut c_void) -> *mut Type {
     range::type_at(header::type_index(obj))
+}
+
+/// As [`type_of`], of what an edge leads to, which may be an object of another heap.
+///
+/// # Safety
+/// - As [`type_of`].
+pub unsafe fn far_type_of(obj: *mut c_void) -> *mut Type {
+    range::type_at(header::far_type_index(obj))
 }
 
 /// The bytes that the host asked for; where it knows the length of a trailing array, those that there are.

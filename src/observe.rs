@@ -249,8 +249,8 @@ pub unsafe fn tell(heap: *mut Heap, notice: Notice) {
 /// # Safety
 /// - As [`tell`].
 pub unsafe fn attend(heap: *mut Heap) {
-    // ORDER: relaxed, since the flag alone is handed over: who sets it has written nothing that is read for it.
-    let asked = (*heap).attention.swap(false, Ordering::Relaxed);
+    // ORDER: acquires what `Heap::signalled` released: that a dump is due.
+    let asked = (*heap).attention.swap(false, Ordering::Acquire);
     tell(heap, Notice::Attend(asked));
 }
 

@@ -440,7 +440,7 @@ impl Type {
 /// - None: any header may be asked.
 pub unsafe fn name_of(header: Header) -> CText {
     let index = header.type_index();
-    if index != 0 && index < range::RANGE.types_used && (*range::type_at(index)).is_live() {
+    if index != 0 && index < range::types_used() && (*range::type_at(index)).is_live() {
         (*range::type_at(index)).name()
     } else {
         CText(c"object of unknown type".as_ptr())

@@ -15,7 +15,7 @@ use crate::base::report::{self, CText, Level};
 use crate::base::string;
 use crate::heap::Heap;
 use crate::host::Pin;
-use crate::memory::range::{self, RANGE};
+use crate::memory::range;
 use crate::observe::{Notice, Seat, Wants};
 use crate::out::Sink;
 use crate::profile;
@@ -358,14 +358,13 @@ unsafe fn write_text(heap: *mut Heap, fd: c_int) -> Result<(), Errno> {
 
 /// The process exits: heaps that live are written.
 extern "C" fn at_exit() {
-    // SAFETY: slots below `heaps_used` are committed; a host that exits while another thread is in a heap has been told.
+    // SAFETY: a host that exits while another thread is in a heap has been told.
     unsafe {
-        for index in 1..RANGE.heaps_used {
-            let heap = range::heap_at(index);
+        range::each_heap(|heap| {
             if (*heap).is_live() {
                 write_out(heap);
             }
-        }
+        });
     }
 }
 
@@ -475,16 +474,8 @@ pub unsafe fn end_signals() {
 
 /// Only sets flags: nothing else may be done here.
 extern "C" fn handle(_signal: c_int) {
-    // SAFETY: slots below `heaps_used` are committed, and flags are all that is touched.
-    unsafe {
-        for index in 1..RANGE.heaps_used {
-            let heap = range::heap_at(index);
-            if (*heap).on_signal.load(Ordering::Relaxed) {
-                (*heap).dump_due.store(true, Ordering::Relaxed);
-                (*heap).attention.store(true, Ordering::Relaxed);
-            }
-        }
-    }
+    // SAFETY: flags are all that is touched, which are there in a slot that is nobody's, too.
+    range::each_heap(|heap| unsafe { (*heap).signalled() });
 }
 
 /// A signal came: writes the dump, or waits until that may be done.

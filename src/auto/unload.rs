@@ -30,7 +30,7 @@
 use crate::auto::files;
 use crate::auto::plan;
 use crate::heap::{self, Heap, Phase};
-use crate::memory::range::{self, RANGE};
+use crate::memory::range;
 use crate::profile::{record, site};
 use crate::series;
 use crate::sys::thread::NEST;
@@ -70,17 +70,16 @@ extern "C" fn leaving() {
 
 extern "C" fn last_of_all() {
     let is_unloaded = IS_WATCHED.load(Ordering::Relaxed) && !IS_EXITING.load(Ordering::Relaxed);
-    // SAFETY: whoever unloads code is in none of it; slots below `heaps_used` are committed.
+    // SAFETY: whoever unloads code is in none of it.
     unsafe {
-        for index in 1..RANGE.heaps_used {
-            let heap = range::heap_at(index);
+        range::each_heap(|heap| {
             if (*heap).is_live() {
                 series::stop_thread(heap);
                 if is_unloaded {
                     give_back(heap);
                 }
             }
-        }
+        });
         if is_unloaded {
             plan::end_signals();
             NEST.end();

@@ -16,7 +16,7 @@ use crate::header::Header;
 use crate::heap::{self, Heap, Phase};
 use crate::memory::range;
 use crate::object::checked;
-use crate::types::{self, Type};
+use crate::types::Type;
 use core::ffi::c_void;
 use core::fmt::Display;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -253,13 +253,7 @@ unsafe fn write_bytes(to: *mut u8, size: usize, from: *const u8, len: usize) -> 
 // ---- heaps ----
 
 pub(super) unsafe fn is_heap(heap: *const Heap) -> bool {
-    is_heap_slot(heap) && (*heap).is_live()
-}
-
-/// Whether an address is that of a heap, or was.
-pub(super) unsafe fn is_heap_slot(heap: *const Heap) -> bool {
-    let offset = (heap as usize).wrapping_sub(range::RANGE.heaps as usize);
-    offset < range::RANGE.heaps_used * heap::HEAP_SLOT_BYTES && offset % heap::HEAP_SLOT_BYTES == 0
+    range::is_heap_slot(heap) && (*heap).is_live()
 }
 
 /// A heap that must be live: anything else is fatal.
@@ -306,8 +300,7 @@ pub(super) unsafe fn last_status(call: &str, heap: *const Heap) -> rc_status {
 #[inline(always)]
 pub(super) unsafe fn type_checked(call: &'static str, ty: *mut Type) -> *mut Type {
     // No other memory is read: any address may come.
-    let offset = (ty as usize).wrapping_sub(range::RANGE.types as usize);
-    if offset >= range::RANGE.types_bytes || offset % types::TYPE_SLOT_BYTES != 0 || !(*ty).is_live() {
+    if !range::is_type_slot(ty) || !(*ty).is_live() {
         not_a_type(call, ty);
     }
     ty

@@ -5,12 +5,13 @@
 //! each statement, that is of interest (rcgc/site.h). What changed since the mark before, calls included, is booked
 //! there.
 
-use super::boundary::{is_heap_slot, status, Call, NonNull};
+use super::boundary::{status, Call, NonNull};
 use super::dump::gc_write_fn;
 use super::profile::{profile_of, rc_site};
 use super::status::*;
 use crate::base::report::{self, CText};
 use crate::heap::Heap as gc_heap;
+use crate::memory::range;
 use crate::out::Sink;
 use crate::profile::lines::{self, Cursor};
 use crate::profile::site::Site;
@@ -58,7 +59,7 @@ pub unsafe extern "C" fn gc_line(cursor: *mut gc_lines, site: NonNull<rc_site>) 
         return;
     }
     let heap = (*cursor).heap;
-    if !is_heap_slot(heap) {
+    if !range::is_heap_slot(heap) {
         report::fatal(format_args!(
             "gc_line: {heap:p} is no heap: the lines were not begun (gc_lines_begin)"
         ));

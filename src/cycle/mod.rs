@@ -77,7 +77,7 @@ use crate::life::finalizers;
 use crate::life::scope;
 use crate::memory::page;
 use crate::memory::page::PageFlags;
-use crate::memory::range;
+use crate::memory::pool;
 use crate::observe::{self, Around, Collected, Notice};
 use crate::sys::{self, errno};
 use core::ptr;
@@ -123,7 +123,7 @@ pub unsafe fn collect_and_trim(heap: *mut Heap) -> (u64, Status) {
         (*heap).garbage.trim();
         scope::trim(heap);
         finalizers::trim(heap);
-        range::trim_pools();
+        pool::trim();
     }
     result
 }

@@ -95,7 +95,8 @@ unsafe fn hold_targets(heap: *mut Heap, obj: *mut c_void) -> bool {
 /// time.
 unsafe fn unlisted(heap: *mut Heap, word: usize) -> Option<*mut c_void> {
     let obj = word as *mut c_void;
-    if !range::is_committed(word) || !ptr::eq((*range::page_of(word)).space, &raw const (*heap).space) {
+    let offset = range::committed_offset(word)?;
+    if !ptr::eq((*range::page_at(offset)).space, &raw const (*heap).space) {
         return None;
     }
     let header = object::check(obj).ok()?;

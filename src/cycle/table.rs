@@ -3,7 +3,7 @@
 use super::working::CLEAR;
 use crate::heap::Heap;
 use crate::memory::page::{Page, FIRST_OFFSET, PAGE_BYTES};
-use crate::memory::range::{GRANULE_BYTES, GRANULE_SHIFT, RANGE};
+use crate::memory::range::{self, GRANULE_BYTES, GRANULE_SHIFT, RANGE};
 use crate::memory::segment::{Segment, SEGMENT_BYTES, SEGMENT_PAGES};
 use core::ffi::c_void;
 
@@ -43,7 +43,7 @@ impl Table {
     pub unsafe fn of_examined(heap: *const Heap) -> Self {
         let first = (*heap).space.segment_low.min((*heap).space.segment_high);
         Table {
-            base: RANGE.objects + first * SEGMENT_BYTES,
+            base: range::objects() + first * SEGMENT_BYTES,
             granules: ((*heap).space.segment_high - first) * (SEGMENT_BYTES / GRANULE_BYTES),
             work: RANGE.work.wrapping_add(first * (SEGMENT_BYTES / GRANULE_BYTES)),
             segments: RANGE.segments.wrapping_add(first),
@@ -64,9 +64,9 @@ impl Table {
             return None;
         }
         if self.partial {
-            let segment = &*self.segments.add(granule >> SEGMENT_GRANULES_SHIFT);
+            let segment = self.segments.add(granule >> SEGMENT_GRANULES_SHIFT);
             let page = (granule / (PAGE_BYTES / GRANULE_BYTES)) % SEGMENT_PAGES;
-            if segment.owner != self.owner || segment.examined_pages >> page & 1 == 0 {
+            if (*segment).owner() != self.owner || (*segment).examined_pages >> page & 1 == 0 {
                 return None;
             }
         }

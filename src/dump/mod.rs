@@ -28,7 +28,7 @@ use crate::life::finalizers;
 use crate::life::scope;
 use crate::memory::page::{Kind as PageKind, Page};
 use crate::memory::places::{blocks_of, Places};
-use crate::memory::range::RANGE;
+use crate::memory::range;
 use crate::out;
 use crate::out::{Buffer, Out, Sink};
 use crate::sys;
@@ -227,7 +227,7 @@ unsafe fn write_heap(
     pair(heap_key::ALLOCATED, allocated);
     pair(heap_key::FREED, allocated - live);
     pair(heap_key::RECLAIMED, reclaimed);
-    pair(heap_key::BASE, RANGE.objects as u64);
+    pair(heap_key::BASE, range::objects() as u64);
     pair(heap_key::NUMBER, (*heap).index as u64);
     for (first, generation) in [(heap_key::FULL, Kind::Full), (heap_key::YOUNG, Kind::Young)] {
         let stats = *(*heap).generation(generation);

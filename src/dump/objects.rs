@@ -334,7 +334,7 @@ unsafe fn flags_of(page: &Page, obj: *mut c_void, header: Header) -> u64 {
 #[cold]
 #[inline(never)]
 unsafe fn elsewhere(address: usize) -> u64 {
-    // Looks at memory of another heap, as counting through such an edge does: the host serialises.
+    // It may be an object of another heap that is at work: its header may be looked at (`header.rs`).
     if object::check(address as *mut c_void).is_ok() {
         slot::OTHER_HEAP
     } else {

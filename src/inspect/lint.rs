@@ -271,7 +271,7 @@ impl Lint {
                     if !whole || !object::check(target).is_ok_and(edges::is_listed) {
                         return;
                     }
-                    whole = (*object::type_of(target)).heap == heap;
+                    whole = (*object::far_type_of(target)).heap == heap;
                     if whole && !self.looked_at.contains(&(word as u64)) {
                         whole = self.looked_at.len() < LOOKED_AT_MAX && self.looked_at.push(word as u64);
                     }

@@ -39,7 +39,7 @@ impl Step {
     /// # Safety
     /// - `object` is one.
     pub unsafe fn new(object: *mut c_void, edge: &Edge) -> Self {
-        Step { object, ty: object::type_of(object), name: edge.name, index: edge.index }
+        Step { object, ty: object::far_type_of(object), name: edge.name, index: edge.index }
     }
 }
 

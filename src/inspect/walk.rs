@@ -11,7 +11,7 @@ use super::facts::{self, Traits};
 use crate::header;
 use crate::heap::Heap;
 use crate::memory::page::{is_new, Kind, Page, FIRST_OFFSET, PAGE_BYTES};
-use crate::memory::range::{self, RANGE};
+use crate::memory::range;
 use crate::memory::segment::SEGMENT_BYTES;
 use crate::object;
 use crate::object::edges::is_listed;
@@ -41,14 +41,14 @@ impl Cursor {
         if (*heap).space.segment_low >= (*heap).space.segment_high {
             return None;
         }
-        let end = RANGE.objects + (*heap).space.segment_high * SEGMENT_BYTES;
-        let mut address = self.passed.max(RANGE.objects + (*heap).space.segment_low * SEGMENT_BYTES);
+        let end = range::objects() + (*heap).space.segment_high * SEGMENT_BYTES;
+        let mut address = self.passed.max(range::objects() + (*heap).space.segment_low * SEGMENT_BYTES);
         while address < end {
-            if (*range::segment_of(address)).owner != (*heap).index {
+            if (*range::segment_of(address)).owner() != (*heap).index {
                 let segment = range::offset_of(address) / SEGMENT_BYTES;
                 // The end itself when none is left.
                 let next = (*heap).space.segment_at_or_after(segment).unwrap_or((*heap).space.segment_high);
-                address = RANGE.objects + next * SEGMENT_BYTES;
+                address = range::objects() + next * SEGMENT_BYTES;
                 continue;
             }
             let page = range::page_of(address);

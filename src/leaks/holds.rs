@@ -10,7 +10,7 @@ use crate::base::report::{self, CText, Level};
 use crate::base::string;
 use crate::heap::{Heap, Phase};
 use crate::life::count;
-use crate::memory::range::{self, RANGE};
+use crate::memory::range;
 use crate::object;
 use crate::profile::site::{self, Site};
 use crate::sys;
@@ -168,7 +168,7 @@ unsafe fn number(call: &'static str, site: *const Site) -> u32 {
 /// - Only the heap's thread is in the heap of the token, if that lives; `site` is null or a descriptor.
 pub unsafe fn release(token: u64, site: *const Site) -> Result<(), Wrong> {
     let index = (token & ((1 << HEAP_BITS) - 1)) as usize;
-    if index == 0 || index >= RANGE.heaps_used || !(*range::heap_at(index)).is_live() {
+    if index == 0 || index >= range::heaps_used() || !(*range::heap_at(index)).is_live() {
         return Err(Wrong::Unknown);
     }
     if (*range::heap_at(index)).phase() == Phase::Judging {

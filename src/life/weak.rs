@@ -24,6 +24,7 @@ use crate::header::{self, Flags, IMMORTAL, LOCAL};
 use crate::heap::Heap;
 use crate::life::count;
 use crate::life::weakmap::{Detached, Entry};
+use crate::memory::pool;
 use crate::memory::range::{self, LOCK, RANGE};
 use crate::object;
 use crate::sys;
@@ -237,7 +238,7 @@ unsafe fn number_of(cell: *mut Cell) -> u32 {
 /// # Safety
 /// - `obj` is an object.
 pub unsafe fn new(obj: *mut c_void, callback: Option<WeakFn>, ctx: *mut c_void) -> *mut Weak {
-    let weak = range::take_slot(&raw mut RANGE.handles, |weak: *mut Weak| (*weak).next);
+    let weak = pool::take_slot(&raw mut RANGE.handles, |weak: *mut Weak| (*weak).next);
     if weak.is_null() {
         return weak;
     }
@@ -272,7 +273,7 @@ pub unsafe fn cell_of(obj: *mut c_void) -> *mut Cell {
     if header::has_flags(obj, Flags::WEAK) {
         return (*heap).weak.get(obj);
     }
-    let cell = range::take_slot(&raw mut RANGE.cells, |cell: *mut Cell| (*cell).target as *mut Cell);
+    let cell = pool::take_slot(&raw mut RANGE.cells, |cell: *mut Cell| (*cell).target as *mut Cell);
     if cell.is_null() {
         return cell;
     }
@@ -301,14 +302,14 @@ pub unsafe fn move_to(heap: *mut Heap, from: *mut c_void, to: *mut c_void) {
 unsafe fn give_cell(cell: *mut Cell) {
     let _guard = LOCK.lock();
     (*cell).target = RANGE.cells.free as *mut c_void;
-    range::give_slot(&raw mut RANGE.cells, cell);
+    pool::give_slot(&raw mut RANGE.cells, cell);
 }
 
 unsafe fn give_handle(weak: *mut Weak) {
     let _guard = LOCK.lock();
     (*weak).signature = 0;
     (*weak).next = RANGE.handles.free as *mut Weak;
-    range::give_slot(&raw mut RANGE.handles, weak);
+    pool::give_slot(&raw mut RANGE.handles, weak);
 }
 
 /// Whether the pointer is a live handle.
@@ -316,8 +317,7 @@ unsafe fn give_handle(weak: *mut Weak) {
 /// # Safety
 /// - None: any address may be asked.
 pub unsafe fn is_handle(weak: *const Weak) -> bool {
-    let offset = (weak as usize).wrapping_sub(RANGE.handles.base as usize);
-    offset < RANGE.handles.used && offset % size_of::<Weak>() == 0 && (*weak).signature == weak as usize
+    pool::is_slot(&raw const RANGE.handles, weak) && (*weak).signature == weak as usize
 }
 
 /// The target, with a reference for the caller; null when it has died.

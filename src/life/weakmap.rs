@@ -25,7 +25,8 @@ use crate::host;
 use crate::life::count;
 use crate::life::death::Queue;
 use crate::life::weak::{self, Cell};
-use crate::memory::range::{self, LOCK, RANGE};
+use crate::memory::pool;
+use crate::memory::range::{LOCK, RANGE};
 use crate::object;
 use crate::sys;
 use crate::types::{self, Spec, Type, TypeFlags};
@@ -402,13 +403,13 @@ unsafe fn make_room(map: *mut WeakMap) -> bool {
 }
 
 unsafe fn take_entry() -> *mut Entry {
-    range::take_slot(&raw mut RANGE.entries, |entry: *mut Entry| (*entry).chained)
+    pool::take_slot(&raw mut RANGE.entries, |entry: *mut Entry| (*entry).chained)
 }
 
 unsafe fn give_entry(entry: *mut Entry) {
     let _guard = LOCK.lock();
     (*entry).chained = RANGE.entries.free as *mut Entry;
-    range::give_slot(&raw mut RANGE.entries, entry);
+    pool::give_slot(&raw mut RANGE.entries, entry);
 }
 
 impl Type {

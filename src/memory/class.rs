@@ -354,7 +354,7 @@ impl Class {
         } else if page.end == FIRST_OFFSET && (*self.space).small_pages >= 64 {
             sys::wish_populated(page.start as *mut u8, PAGE_BYTES);
         }
-        page.end = end;
+        Page::set_end(page, end);
         page.free = end;
     }
 

@@ -4,6 +4,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `range` | the one reserved range, its side tables, the slots of heaps and types |
+//! | `pool` | slots of what outlives heaps: weak handles, entries, stacks of scopes |
 //! | `space` | the memory of one heap |
 //! | `segment` | what a heap owns of it; which pages are free |
 //! | `trim` | what goes back to the system, and when |
@@ -14,6 +15,7 @@
 pub mod class;
 pub mod page;
 pub mod places;
+pub mod pool;
 pub mod range;
 pub mod segment;
 pub mod space;

@@ -34,6 +34,7 @@ use crate::memory::range::{self, GRANULE_BYTES, RANGE};
 use crate::memory::space::Space;
 use crate::sys;
 use core::ffi::c_void;
+use core::sync::atomic::{AtomicU32, Ordering};
 use static_assertions::const_assert_eq;
 
 /// Bytes of a page.
@@ -134,7 +135,7 @@ impl Page {
     /// First byte of the memory of a page that holds nothing yet, whose `start` is not set.
     pub fn address(&self) -> usize {
         // SAFETY: as in index.
-        unsafe { RANGE.objects + self.index() as usize * PAGE_BYTES }
+        range::objects() + self.index() as usize * PAGE_BYTES
     }
 
     /// How many blocks a page of this stride has.
@@ -182,17 +183,20 @@ impl Page {
 
     /// The payload of the block that an address of this page lies in; None before the first and behind the
     /// last one handed out.
-    pub fn payload_at(&self, address: usize) -> Option<*mut c_void> {
-        let start = self.start;
-        match self.kind {
+    ///
+    /// # Safety
+    /// - `page` is an entry of the table. It may be another heap's, if the address lies in an object that cannot die.
+    pub unsafe fn payload_at(page: *const Page, address: usize) -> Option<*mut c_void> {
+        let start = (*page).start;
+        match (*page).kind {
             Kind::Large => Some((start + FIRST_OFFSET as usize) as *mut c_void),
             Kind::Small => {
                 // A header belongs to the payload behind it.
                 let offset =
                     (address - start + header::HEADER_BYTES).checked_sub(FIRST_OFFSET as usize)? as u64;
-                let number = (offset * self.reciprocal as u64) >> 32;
-                let payload = FIRST_OFFSET as u64 + number * self.stride as u64;
-                (payload < self.end as u64).then_some((start + payload as usize) as *mut c_void)
+                let number = (offset * (*page).reciprocal as u64) >> 32;
+                let payload = FIRST_OFFSET as u64 + number * (*page).stride as u64;
+                (payload < Page::far_end(page) as u64).then_some((start + payload as usize) as *mut c_void)
             }
             _ => None,
         }
@@ -200,11 +204,34 @@ impl Page {
 
     /// Whether a block that was handed out begins so many bytes into the page, dead or alive. None does in a free page,
     /// nor in the rest of a span, whose frontier is 0.
+    ///
+    /// # Safety
+    /// - As [`Page::payload_at`].
     #[inline(always)]
-    pub fn begins_block(&self, offset: u32) -> bool {
+    pub unsafe fn begins_block(page: *const Page, offset: u32) -> bool {
         let behind = offset.wrapping_sub(FIRST_OFFSET);
-        let number = ((behind as u64 * self.reciprocal as u64) >> 32) as u32;
-        offset >= FIRST_OFFSET && offset < self.end && number.wrapping_mul(self.stride) == behind
+        let number = ((behind as u64 * (*page).reciprocal as u64) >> 32) as u32;
+        offset >= FIRST_OFFSET
+            && offset < Page::far_end(page)
+            && number.wrapping_mul((*page).stride) == behind
+    }
+
+    /// Moves the frontier of a page that has objects.
+    ///
+    /// # Safety
+    /// - Only the thread of the page's heap is in that heap.
+    pub unsafe fn set_end(page: *mut Page, end: u32) {
+        // ORDER: relaxed, read by `far_end`.
+        AtomicU32::from_ptr(&raw mut (*page).end).store(end, Ordering::Relaxed);
+    }
+
+    /// The frontier, for who may be in the thread of another heap than the page's.
+    #[inline(always)]
+    unsafe fn far_end(page: *const Page) -> u32 {
+        // ORDER: relaxed, written by `set_end`: an object lies below what its heap's thread had written when it made it, and
+        // gave it away; from then on the frontier only rises, until the object has died. What else is read of the page stays
+        // as it was for as long.
+        AtomicU32::from_ptr((&raw const (*page).end).cast_mut()).load(Ordering::Relaxed)
     }
 
     /// Whether a block of this page, which is free now, began at an address.
@@ -338,7 +365,7 @@ unsafe fn mark_young(page: *const Page, obj: *mut c_void) {
 /// - The page holds blocks.
 pub unsafe fn mark(page: &mut Page) {
     page.flags.remove(PageFlags::MARKED);
-    let first = (page.start - RANGE.objects) / GRANULE_BYTES;
+    let first = (page.start - range::objects()) / GRANULE_BYTES;
     let changed = RANGE.changed.add(first / 64);
     core::ptr::write_bytes(changed, 0, PAGE_BYTES / GRANULE_BYTES / 64);
     page.flags.insert(PageFlags::MARKED);
@@ -379,7 +406,7 @@ pub unsafe fn is_frozen(obj: *mut c_void) -> bool {
 pub unsafe fn freeze(page: &mut Page) {
     page.flags.remove(PageFlags::FROZEN);
     age(page);
-    let first = (page.start - RANGE.objects) / GRANULE_BYTES;
+    let first = (page.start - range::objects()) / GRANULE_BYTES;
     let thawed = RANGE.thawed.add(first / 64);
     core::ptr::write_bytes(thawed, 0, PAGE_BYTES / GRANULE_BYTES / 64);
     page.flags.insert(PageFlags::FROZEN);
@@ -396,7 +423,7 @@ pub unsafe fn freeze(page: &mut Page) {
 /// # Safety
 /// - The page holds blocks.
 pub unsafe fn age(page: &mut Page) {
-    let first = (page.start - RANGE.objects) / GRANULE_BYTES / 64;
+    let first = (page.start - range::objects()) / GRANULE_BYTES / 64;
     core::ptr::write_bytes(RANGE.renewed.add(first), 0, PAGE_BYTES / GRANULE_BYTES / 64);
     page.old_end = page.end;
     if page.kind == Kind::Small {
@@ -427,7 +454,9 @@ mod tests {
             for offset in 0..PAGE_BYTES as u64 {
                 assert_eq!((offset * reciprocal as u64) >> 32, offset / stride as u64, "stride {stride}");
                 let begins = (0..3).any(|number| offset == (FIRST_OFFSET + number * stride) as u64);
-                assert_eq!(page.begins_block(offset as u32), begins, "offset {offset}, stride {stride}");
+                // SAFETY: a page of our own.
+                let found = unsafe { Page::begins_block(&page, offset as u32) };
+                assert_eq!(found, begins, "offset {offset}, stride {stride}");
             }
             let last = FIRST_OFFSET + Page::blocks_of(stride) * stride;
             assert!(last as usize - 8 <= PAGE_BYTES);

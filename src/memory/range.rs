@@ -13,10 +13,16 @@
 //! subtraction and a comparison.
 //!
 //! Invariants:
-//! - The range is made once and never moves; before that `size` is 0, so every pointer is foreign.
+//! - The range is made once and never moves; before that `committed` is 0, so every pointer is foreign.
 //! - Segments below `committed` are readable and writable together with their part of every table. Growth
 //!   is contiguous, since each hole would cost the kernel a mapping, and mappings are few.
 //! - Working counts are zero outside a collection of the heap that owns the segment.
+//!
+//! **Threads.** Every heap has a thread that is in it, and all of them share these tables. What changes is written under
+//! [`LOCK`]; what is also read without it is an atomic: [`Shared`], the slots that a pool has handed out, the owners of
+//! segments (`segment.rs`), the frontiers of pages (`page.rs`), the headers of objects (`header.rs`). The addresses of the
+//! tables are plain words: written once, before the first heap is handed out, and so before anything exists that could
+//! lead a thread to them, but for an address that is nobody's ([`committed_offset`]) and a signal ([`each_heap`]).
 //!
 //! Memory is given back by `MADV_DONTNEED`, which leaves it committed and reading zero: a dead header.
 
@@ -24,6 +30,7 @@ use crate::base::environment;
 use crate::header::{LINK_GRANULES, TYPE_COUNT_MAX};
 use crate::heap::{Heap, HEAP_SLOT_BYTES};
 use crate::memory::page::{Page, PAGE_BYTES};
+use crate::memory::pool::Pool;
 use crate::memory::segment::{Segment, SEGMENT_BYTES, SEGMENT_PAGES};
 use crate::sys;
 /// Guards what all heaps share.
@@ -31,6 +38,7 @@ pub use crate::sys::lock::RANGE as LOCK;
 use crate::types::{Type, TYPE_SLOT_BYTES};
 use core::ffi::{c_void, CStr};
 use core::ptr;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of a granule, the unit of the side tables and the alignment of objects.
 pub const GRANULE_BYTES: usize = 16;
@@ -46,116 +54,12 @@ pub const HUGE_PAGE_BYTES: usize = 2 << 20;
 /// Segments whose working counts fill a huge page.
 pub const WORK_SEGMENTS: usize = HUGE_PAGE_BYTES / (SEGMENT_BYTES / GRANULE_BYTES * 2);
 
-/// Slots of one size, for what outlives heaps: handed out once each, then again from a free list. Under the
-/// lock.
-#[derive(Clone, Copy)]
-pub struct Pool {
-    /// First slot; slot 0 is never handed out.
-    pub base: *mut u8,
-    /// Bytes reserved.
-    pub size: usize,
-    /// Bytes committed.
-    pub committed: usize,
-    /// Bytes handed out.
-    pub used: usize,
-    /// First of the slots given back, which their owner links.
-    pub free: *mut u8,
-    /// Slots in use.
-    taken: usize,
-}
-
-impl Pool {
-    const fn none() -> Self {
-        Pool { base: ptr::null_mut(), size: 0, committed: 0, used: 0, free: ptr::null_mut(), taken: 0 }
-    }
-
-    /// A slot that was never handed out, zeroed; null for out of memory.
-    ///
-    /// # Safety
-    /// - The lock is held; `bytes` is the same at every call.
-    pub unsafe fn bump(&mut self, bytes: usize) -> *mut u8 {
-        let start = self.used.max(bytes);
-        let end = start + bytes;
-        if end > self.committed {
-            let committed = (end + POOL_STEP_BYTES).min(self.size);
-            if end > committed || !sys::commit(self.base, committed) {
-                return ptr::null_mut();
-            }
-            self.committed = committed;
-        }
-        self.used = end;
-        self.base.add(start)
-    }
-}
-
-/// Whether a pool, of slots of this type, has no slot left, whatever memory there is.
-///
-/// # Safety
-/// - The pool has slots of this type.
-pub unsafe fn is_used_up<T>(pool: *const Pool) -> bool {
-    let _guard = LOCK.lock();
-    (*pool).free.is_null() && (*pool).used.max(size_of::<T>()) + size_of::<T>() > (*pool).size
-}
-
-/// A slot of a pool: a free one, which `next_free` leads on from, or a new one. Null for out of memory.
-///
-/// # Safety
-/// - The pool has slots of this type.
-pub unsafe fn take_slot<T>(pool: *mut Pool, next_free: impl Fn(*mut T) -> *mut T) -> *mut T {
-    let _guard = LOCK.lock();
-    let free = (*pool).free as *mut T;
-    let slot = match free.is_null() {
-        true => (*pool).bump(size_of::<T>()) as *mut T,
-        false => {
-            (*pool).free = next_free(free) as *mut u8;
-            free
-        }
-    };
-    (*pool).taken += !slot.is_null() as usize;
-    slot
-}
-
-/// Puts a slot back, whose link leads to what was the first free one.
-///
-/// # Safety
-/// - The lock is held; the slot was taken from this pool, and nobody uses it any more.
-pub unsafe fn give_slot<T>(pool: *mut Pool, slot: *mut T) {
-    (*pool).free = slot as *mut u8;
-    (*pool).taken -= 1;
-}
-
-/// Gives the memory of pools back in which no slot is in use: of all heaps together.
-pub fn trim_pools() {
-    let _guard = LOCK.lock();
-    // SAFETY: under the lock; nobody needs what is in the slots.
-    unsafe {
-        let pools = [
-            &raw mut RANGE.cells,
-            &raw mut RANGE.handles,
-            &raw mut RANGE.entries,
-            &raw mut RANGE.scope_stacks,
-        ];
-        for pool in pools {
-            let idle = (*pool).taken == 0 && (*pool).used > POOL_STEP_BYTES;
-            if idle && sys::decommit((*pool).base, (*pool).committed) {
-                (*pool).used = 0;
-                (*pool).free = ptr::null_mut();
-            }
-        }
-    }
-}
-
-/// How much of a pool is committed at a time.
-const POOL_STEP_BYTES: usize = 64 << 10;
-
 /// Where things are. Copied nowhere: there is one, [`RANGE`].
 pub struct Range {
     /// First byte of the reservation.
     base: *mut u8,
     /// Bytes of the reservation.
     bytes: usize,
-    /// First byte of the objects.
-    pub objects: usize,
     /// Bytes of the objects' part; 0 until the range is made.
     pub size: usize,
     /// One per 64 KiB page.
@@ -168,14 +72,12 @@ pub struct Range {
     pub segments: *mut Segment,
     /// Slots of types.
     pub types: *mut Type,
-    /// Bytes of the slots of types that were ever used.
-    pub types_bytes: usize,
     /// How many slots of types there are.
-    pub type_count: usize,
+    type_count: usize,
     /// Slots of heaps.
-    pub heaps: *mut u8,
+    heaps: *mut u8,
     /// How many slots of heaps there are.
-    pub heap_count: usize,
+    heap_count: usize,
     /// Cells of weakly referable objects.
     pub cells: Pool,
     /// Weak handles.
@@ -184,20 +86,16 @@ pub struct Range {
     pub entries: Pool,
     /// Stacks of scopes.
     pub scope_stacks: Pool,
-    /// Segments that are committed.
-    pub committed: usize,
     /// Segments below this one are all taken.
     pub first_free: usize,
     /// Of each pair of segments below this one, which is the first of a pair, one is taken at least.
     pub first_free_pair: usize,
-    /// Slots of types and heaps that were ever used; their memory is committed.
-    pub types_used: usize,
     /// One bit a granule: the block that begins there became free since its page's objects were frozen.
     pub thawed: *mut u64,
     /// One bit a granule: the block that begins there became free since its page was marked.
     pub changed: *mut u64,
-    /// As `types_used`.
-    pub heaps_used: usize,
+    /// See there.
+    shared: Shared,
     /// First of the slots of types that were given back; 0: none.
     free_type: u32,
     /// As `free_type`, of heaps.
@@ -206,62 +104,119 @@ pub struct Range {
 
 impl Range {
     /// None yet.
-    const NONE: Range = Range {
-        base: ptr::null_mut(),
-        bytes: 0,
-        objects: 0,
-        size: 0,
-        pages: ptr::null_mut(),
-        renewed: ptr::null_mut(),
-        work: ptr::null_mut(),
-        segments: ptr::null_mut(),
-        types: ptr::null_mut(),
-        types_bytes: 0,
-        type_count: 0,
-        heaps: ptr::null_mut(),
-        heap_count: 0,
-        cells: Pool::none(),
-        handles: Pool::none(),
-        entries: Pool::none(),
-        scope_stacks: Pool::none(),
-        committed: 0,
-        first_free: 0,
-        first_free_pair: 0,
-        types_used: 0,
-        thawed: ptr::null_mut(),
-        changed: ptr::null_mut(),
-        heaps_used: 0,
-        free_type: 0,
-        free_heap: 0,
-    };
+    const fn none() -> Self {
+        Range {
+            base: ptr::null_mut(),
+            bytes: 0,
+            size: 0,
+            pages: ptr::null_mut(),
+            renewed: ptr::null_mut(),
+            work: ptr::null_mut(),
+            segments: ptr::null_mut(),
+            types: ptr::null_mut(),
+            type_count: 0,
+            heaps: ptr::null_mut(),
+            heap_count: 0,
+            cells: Pool::none(),
+            handles: Pool::none(),
+            entries: Pool::none(),
+            scope_stacks: Pool::none(),
+            first_free: 0,
+            first_free_pair: 0,
+            thawed: ptr::null_mut(),
+            changed: ptr::null_mut(),
+            shared: Shared {
+                objects: AtomicUsize::new(0),
+                committed: AtomicUsize::new(0),
+                types_used: AtomicUsize::new(0),
+                heaps_used: AtomicUsize::new(0),
+            },
+            free_type: 0,
+            free_heap: 0,
+        }
+    }
 }
 
-/// The range of this process.
-///
-/// Written under [`LOCK`]; what the fast paths read (`objects`, `size`, the tables' addresses) is written
-/// once, before the first heap is handed out, and so before any object exists whose address could lead
-/// here.
-pub static mut RANGE: Range = Range::NONE;
+/// The range of this process; who writes and reads what of it is said in the file's head.
+pub static mut RANGE: Range = Range::none();
+
+/// Of the range, what is also read without the lock while another thread may be writing it.
+struct Shared {
+    /// First byte of the objects. Read as a plain word by [`objects`], as an atomic by [`committed_offset`].
+    objects: AtomicUsize,
+    /// Bytes of the objects' part that are committed, in whole segments: see [`committed`].
+    committed: AtomicUsize,
+    /// Slots of types that were ever used; their memory is committed.
+    types_used: AtomicUsize,
+    /// As `types_used`, of heaps.
+    heaps_used: AtomicUsize,
+}
+
+/// [`Shared`], of the range of this process. Beside its other words, so that one address leads to all.
+#[inline(always)]
+fn shared() -> &'static Shared {
+    // SAFETY: atomics only, in a static that is never moved.
+    unsafe {
+        let shared = &raw const RANGE.shared;
+        &*shared
+    }
+}
+
+/// First byte of the objects, for a thread that has an object or is in a heap.
+#[inline(always)]
+pub fn objects() -> usize {
+    // SAFETY: a word that was written before any object existed.
+    unsafe { *shared().objects.as_ptr() }
+}
+
+/// Bytes of the objects' part that are committed, together with their parts of the tables.
+#[inline(always)]
+pub fn committed() -> usize {
+    // ORDER: acquires what `commit_segments` released: that so much is there, and where it and the tables lie. A number that
+    // is out of date by now is good for every address that this thread has come by.
+    shared().committed.load(Ordering::Acquire)
+}
+
+/// Slots of types that were ever used.
+#[inline(always)]
+pub fn types_used() -> usize {
+    // ORDER: relaxed, written by `take_type_slot`: who has a type has got it, and all that led to it, from the thread that
+    // made it. Any other address, or index, is refused by what is read here whatever its age.
+    shared().types_used.load(Ordering::Relaxed)
+}
+
+/// Slots of heaps that were ever used.
+#[inline(always)]
+pub fn heaps_used() -> usize {
+    // ORDER: acquires what `take_heap_slot` released: where the slots lie, and that they are committed. For a signal handler,
+    // whose thread may know of no heap.
+    shared().heaps_used.load(Ordering::Acquire)
+}
 
 /// Offset of an address from the first object byte; at least `size` when the address is not ours.
+///
+/// For a thread that has an object or is in a heap; [`committed_offset`] is for all.
 #[inline(always)]
 pub fn offset_of(address: usize) -> usize {
-    // SAFETY: reads a word that is written before any object exists.
-    address.wrapping_sub(unsafe { RANGE.objects })
+    address.wrapping_sub(objects())
 }
 
-/// Whether the address lies among the objects' part of the range.
+/// Whether the address lies among the objects' part of the range. As [`offset_of`].
 #[inline(always)]
 pub fn contains(address: usize) -> bool {
-    // SAFETY: as in offset_of.
+    // SAFETY: a word that was written before any object existed.
     offset_of(address) < unsafe { RANGE.size }
 }
 
-/// Whether the address lies in a segment that is committed, so that its page can be asked.
+/// Offset of an address from the first object byte, if it lies in a segment that is committed, so that its page can be
+/// asked. For any address, in any thread, also while another one makes the range.
 #[inline(always)]
-pub fn is_committed(address: usize) -> bool {
-    // SAFETY: as in offset_of.
-    unsafe { contains(address) && offset_of(address) / SEGMENT_BYTES < RANGE.committed }
+pub fn committed_offset(address: usize) -> Option<usize> {
+    let committed = committed();
+    // ORDER: relaxed, behind `committed`, which is not 0 only for who sees what `place` stored before it.
+    let objects = shared().objects.load(Ordering::Relaxed);
+    let offset = address.wrapping_sub(objects);
+    (offset < committed).then_some(offset)
 }
 
 /// The granule of an address in the range.
@@ -273,8 +228,7 @@ pub fn granule_of(obj: *mut c_void) -> u64 {
 /// The address of a granule.
 #[inline(always)]
 pub fn address_of(granule: u64) -> *mut c_void {
-    // SAFETY: as in offset_of.
-    (unsafe { RANGE.objects } + ((granule as usize) << GRANULE_SHIFT)) as *mut c_void
+    (objects() + ((granule as usize) << GRANULE_SHIFT)) as *mut c_void
 }
 
 /// The page of an address in the range.
@@ -283,7 +237,16 @@ pub fn address_of(granule: u64) -> *mut c_void {
 /// - The address lies in a committed segment.
 #[inline(always)]
 pub unsafe fn page_of(address: usize) -> *mut Page {
-    RANGE.pages.add(offset_of(address) >> PAGE_BYTES.trailing_zeros())
+    page_at(offset_of(address))
+}
+
+/// As [`page_of`], of an offset, as [`committed_offset`] gives it.
+///
+/// # Safety
+/// - As [`page_of`].
+#[inline(always)]
+pub unsafe fn page_at(offset: usize) -> *mut Page {
+    RANGE.pages.add(offset >> PAGE_BYTES.trailing_zeros())
 }
 
 /// The segment of an address in the range.
@@ -437,7 +400,7 @@ pub unsafe fn unmake() {
     if RANGE.bytes != 0 {
         sys::unreserve(RANGE.base, RANGE.bytes);
     }
-    RANGE = Range::NONE;
+    RANGE = Range::none();
 }
 
 unsafe fn place(base: *mut u8, plan: &Plan) {
@@ -453,15 +416,18 @@ unsafe fn place(base: *mut u8, plan: &Plan) {
     RANGE.renewed = base.add(renewed) as *mut u64;
     RANGE.thawed = base.add(thawed) as *mut u64;
     RANGE.changed = base.add(changed) as *mut u64;
-    RANGE.cells = Pool { base: base.add(cells), size: plan.pools[0], ..Pool::none() };
-    RANGE.handles = Pool { base: base.add(handles), size: plan.pools[1], ..Pool::none() };
-    RANGE.entries = Pool { base: base.add(entries), size: plan.pools[2], ..Pool::none() };
-    RANGE.scope_stacks = Pool { base: base.add(stacks), size: plan.pools[3], ..Pool::none() };
-    RANGE.objects = (base as usize + end).next_multiple_of(HUGE_PAGE_BYTES);
-    RANGE.work = (RANGE.objects - (end - work)) as *mut u16;
+    RANGE.cells = Pool::new(base.add(cells), plan.pools[0]);
+    RANGE.handles = Pool::new(base.add(handles), plan.pools[1]);
+    RANGE.entries = Pool::new(base.add(entries), plan.pools[2]);
+    RANGE.scope_stacks = Pool::new(base.add(stacks), plan.pools[3]);
+    let objects = (base as usize + end).next_multiple_of(HUGE_PAGE_BYTES);
+    // ORDER: relaxed: `commit_segments` releases it, before which `committed_offset` does not use it.
+    shared().objects.store(objects, Ordering::Relaxed);
+    RANGE.work = (objects - (end - work)) as *mut u16;
     // Index 0 of either table is never handed out, so that a zeroed header or owner names nothing.
-    RANGE.types_used = 1;
-    RANGE.heaps_used = 1;
+    // ORDER: relaxed and release, as in `take_type_slot` and `take_heap_slot`.
+    shared().types_used.store(1, Ordering::Relaxed);
+    shared().heaps_used.store(1, Ordering::Release);
     RANGE.size = plan.segments * SEGMENT_BYTES;
 }
 
@@ -471,18 +437,19 @@ unsafe fn place(base: *mut u8, plan: &Plan) {
 /// # Safety
 /// - The lock is held and the range exists.
 pub unsafe fn commit_segments(count: usize) -> bool {
-    let all = RANGE.size / SEGMENT_BYTES;
-    if count <= RANGE.committed {
+    let (all, committed) = (RANGE.size / SEGMENT_BYTES, committed() / SEGMENT_BYTES);
+    if count <= committed {
         return true;
     }
     if count > all {
         return false;
     }
     // Ahead of need by an eighth, so that commits are few; without that where the system counts every byte.
-    let ahead = (RANGE.committed + (RANGE.committed / 8).clamp(3, 64)).clamp(count, all);
+    let ahead = (committed + (committed / 8).clamp(3, 64)).clamp(count, all);
     for target in [ahead, count] {
-        if commit_tables(RANGE.committed, target) {
-            RANGE.committed = target;
+        if commit_tables(committed, target) {
+            // ORDER: releases the segments, and where the tables lie, to who acquires in `committed`.
+            shared().committed.store(target * SEGMENT_BYTES, Ordering::Release);
             return true;
         }
     }
@@ -501,7 +468,7 @@ unsafe fn commit_tables(from: usize, to: usize) -> bool {
         && part(RANGE.work as *mut u8, SEGMENT_BYTES / GRANULE_BYTES * 2)
         && part(RANGE.thawed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
         && part(RANGE.changed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
-        && part(RANGE.objects as *mut u8, SEGMENT_BYTES)
+        && part(objects() as *mut u8, SEGMENT_BYTES)
 }
 
 /// Segments from this one on may be nobody's again.
@@ -531,15 +498,15 @@ pub fn take_type_slot() -> Result<*mut Type, NoSlot> {
         if index != 0 {
             RANGE.free_type = (*type_at(index)).next_free();
         } else {
-            index = RANGE.types_used;
+            index = types_used();
             if index >= RANGE.type_count {
                 return Err(NoSlot::Limit);
             }
             if !sys::commit(type_at(index) as *mut u8, TYPE_SLOT_BYTES) {
                 return Err(NoSlot::NoMemory);
             }
-            RANGE.types_used = index + 1;
-            RANGE.types_bytes = RANGE.types_used * TYPE_SLOT_BYTES;
+            // ORDER: relaxed, read by `types_used`.
+            shared().types_used.store(index + 1, Ordering::Relaxed);
         }
         let slot = type_at(index);
         (*slot).take(index);
@@ -566,6 +533,29 @@ pub unsafe fn heap_at(index: usize) -> *mut Heap {
     RANGE.heaps.add(index * HEAP_SLOT_BYTES) as *mut Heap
 }
 
+/// Whether an address is that of a slot of a heap that is, or was, one.
+pub fn is_heap_slot(heap: *const Heap) -> bool {
+    // SAFETY: a word that was written before the first heap existed.
+    let offset = (heap as usize).wrapping_sub(unsafe { RANGE.heaps } as usize);
+    offset < heaps_used() * HEAP_SLOT_BYTES && offset % HEAP_SLOT_BYTES == 0
+}
+
+/// Whether an address is that of a slot of a type that is, or was, one. No other memory is read: any address may come.
+#[inline(always)]
+pub fn is_type_slot(ty: *const Type) -> bool {
+    // SAFETY: a word that was written before the first type existed.
+    let offset = (ty as usize).wrapping_sub(unsafe { RANGE.types } as usize);
+    offset < types_used() * TYPE_SLOT_BYTES && offset % TYPE_SLOT_BYTES == 0
+}
+
+/// Calls `each` with the slot of every heap that is, or was, one.
+pub fn each_heap(mut each: impl FnMut(*mut Heap)) {
+    for index in 1..heaps_used() {
+        // SAFETY: slots below `heaps_used` are committed.
+        each(unsafe { heap_at(index) });
+    }
+}
+
 /// How many types the process can have.
 pub fn types_max() -> usize {
     // SAFETY: as in heaps_max.
@@ -587,14 +577,15 @@ pub fn take_heap_slot() -> Result<*mut Heap, NoSlot> {
         if index != 0 {
             RANGE.free_heap = (*heap_at(index)).next_free();
         } else {
-            index = RANGE.heaps_used;
+            index = heaps_used();
             if index >= RANGE.heap_count {
                 return Err(NoSlot::Limit);
             }
             if !sys::commit(heap_at(index) as *mut u8, HEAP_SLOT_BYTES) {
                 return Err(NoSlot::NoMemory);
             }
-            RANGE.heaps_used = index + 1;
+            // ORDER: releases the slot to who acquires in `heaps_used`.
+            shared().heaps_used.store(index + 1, Ordering::Release);
         }
         let slot = heap_at(index);
         (*slot).take(index);

@@ -15,6 +15,7 @@ use crate::memory::page::{Kind, Page, PageFlags, PAGE_BYTES};
 use crate::memory::range::{self, GRANULE_BYTES, HUGE_PAGE_BYTES, LOCK, RANGE, WORK_SEGMENTS};
 use crate::sys;
 use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Bytes of a segment.
 pub const SEGMENT_BYTES: usize = 1 << 20;
@@ -38,8 +39,9 @@ pub(super) const WORK_BYTES: usize = SEGMENT_BYTES / GRANULE_BYTES * 2;
 /// One entry of the table of segments. Zeroed memory is a segment of nobody.
 #[repr(C, align(32))]
 pub struct Segment {
-    /// Index of the heap's slot; 0: nobody's.
-    pub owner: u32,
+    /// Index of the heap's slot; 0: nobody's. The one word of an entry that threads of other heaps read: see
+    /// [`Segment::owner`].
+    owner: AtomicU32,
     /// One bit a page: free.
     pub free_pages: u32,
     /// One bit a page: allocated from since the last collection began.
@@ -58,6 +60,26 @@ pub struct Segment {
 }
 
 static_assertions::const_assert_eq!(size_of::<Segment>(), 32);
+
+impl Segment {
+    /// Index of the slot of the heap whose it is; 0: nobody's.
+    #[inline(always)]
+    pub fn owner(&self) -> u32 {
+        // ORDER: relaxed, written by `set_owner`. A heap's number is written by its own thread alone, whose segment it then
+        // is until that thread writes another one: so "is it mine" is answered truly, whatever others write meanwhile, and
+        // no more is asked without the lock.
+        self.owner.load(Ordering::Relaxed)
+    }
+
+    /// Gives it to a heap, or to nobody, 0.
+    ///
+    /// # Safety
+    /// - The range's lock is held; the segment is nobody's, or the heap's whose thread this is, and empty.
+    pub(super) unsafe fn set_owner(&self, owner: u32) {
+        // ORDER: relaxed, read by `owner`; what is in the segment is handed on by the lock.
+        self.owner.store(owner, Ordering::Relaxed);
+    }
+}
 
 pub(super) unsafe fn segment_at(index: u32) -> *mut Segment {
     RANGE.segments.add(index as usize)
@@ -156,7 +178,7 @@ impl Space {
             }
             // Owned before the lock is open again: another heap's thread is looking for a free one.
             for index in first..first + count {
-                (*segment_at(index as u32)).owner = self.owner;
+                (*segment_at(index as u32)).set_owner(self.owner);
             }
             first
         };
@@ -171,7 +193,10 @@ impl Space {
         self.empty_segments += count;
         self.note_borders();
         if huge {
-            sys::wish_huge_pages((RANGE.objects + first * SEGMENT_BYTES) as *mut u8, count * SEGMENT_BYTES);
+            sys::wish_huge_pages(
+                (range::objects() + first * SEGMENT_BYTES) as *mut u8,
+                count * SEGMENT_BYTES,
+            );
         }
         if self.own.len() >= HUGE_WORK_FROM_SEGMENTS {
             // When the heap becomes large all of its segments take part, and holes.
@@ -283,7 +308,7 @@ impl Space {
     /// Whether a segment, which may lie beyond all that there are, is the heap's.
     pub(super) unsafe fn owns(&self, index: u32) -> bool {
         (self.segment_low..self.segment_high).contains(&(index as usize))
-            && (*segment_at(index)).owner == self.owner
+            && (*segment_at(index)).owner() == self.owner
     }
 
     /// Whether no other heap has a segment in `segment_low..segment_high`, as far as that is found by looking at not
@@ -297,7 +322,7 @@ impl Space {
         all == self.own.len()
             || all <= 4 * self.own.len() + 64
                 && (self.segment_low..self.segment_high)
-                    .all(|index| [0, self.owner].contains(&(*segment_at(index as u32)).owner))
+                    .all(|index| [0, self.owner].contains(&(*segment_at(index as u32)).owner()))
     }
 
     /// Calls `each` with every page of the heap that holds blocks, in address order. Pages taken meanwhile
@@ -443,8 +468,8 @@ unsafe fn each_set(segment: u32, set: u32, each: &mut impl FnMut(*mut Page)) {
 
 /// The first of `count` neighbouring segments of nobody, at a multiple of `border`, 1 or 2. Under the lock.
 unsafe fn find_free(count: usize, border: usize) -> Option<usize> {
-    let all = RANGE.size / SEGMENT_BYTES;
-    let is_free = |index: usize| index >= RANGE.committed || (*segment_at(index as u32)).owner == 0;
+    let (all, committed) = (RANGE.size / SEGMENT_BYTES, range::committed() / SEGMENT_BYTES);
+    let is_free = |index: usize| index >= committed || (*segment_at(index as u32)).owner() == 0;
     // Where nothing that fits lies before, so that growing does not look at all segments that are taken each time.
     let mut first = if border == 1 { RANGE.first_free } else { RANGE.first_free_pair };
     while first + count <= all {

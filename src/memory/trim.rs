@@ -155,7 +155,7 @@ impl Space {
         }
         let _guard = LOCK.lock();
         for index in first..first + count as u32 {
-            (*segment_at(index)).owner = 0;
+            (*segment_at(index)).set_owner(0);
         }
         range::segments_are_free(first as usize);
     }
@@ -248,7 +248,7 @@ struct Run {
 
 /// Gives the memory of neighbouring pages back, from one of a segment on. False when the system refuses.
 unsafe fn give_pages_of(segment: u32, first: usize, count: usize) -> bool {
-    let start = RANGE.objects + segment as usize * SEGMENT_BYTES + first * PAGE_BYTES;
+    let start = range::objects() + segment as usize * SEGMENT_BYTES + first * PAGE_BYTES;
     sys::decommit(start as *mut u8, count * PAGE_BYTES)
 }
 

@@ -44,7 +44,7 @@ impl fmt::Display for Epitaph {
 /// - Only the thread of the heap that the address lies in, if any, is in that heap.
 pub unsafe fn of(obj: *mut c_void) -> Epitaph {
     let page: *const Page = range::page_of(obj as usize);
-    if !has_header(&*page, obj as usize) {
+    if !has_header(page, obj as usize) {
         return Epitaph::GivenBack;
     }
     match header::count_word(obj) {
@@ -55,11 +55,11 @@ pub unsafe fn of(obj: *mut c_void) -> Epitaph {
 }
 
 /// Whether a header lies before an address, of an object or of what once was one.
-fn has_header(page: &Page, address: usize) -> bool {
-    match page.kind {
-        Kind::Free => page.had_block(address),
+unsafe fn has_header(page: *const Page, address: usize) -> bool {
+    match (*page).kind {
+        Kind::Free => (*page).had_block(address),
         Kind::LargeRest => false,
-        _ => page.payload_at(address).is_some_and(|payload| payload as usize == address),
+        _ => Page::payload_at(page, address).is_some_and(|payload| payload as usize == address),
     }
 }
 
@@ -68,7 +68,7 @@ unsafe fn heap_of(page: *const Page) -> *mut Heap {
     if !(*page).space.is_null() {
         return heap::of_page(page);
     }
-    match (*range::segment_of((*page).address())).owner {
+    match (*range::segment_of((*page).address())).owner() {
         0 => ptr::null_mut(),
         owner => range::heap_at(owner as usize),
     }

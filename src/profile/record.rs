@@ -16,7 +16,7 @@
 
 use crate::heap::Heap;
 use crate::memory::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
-use crate::memory::range::{GRANULE_BYTES, RANGE};
+use crate::memory::range::{self, GRANULE_BYTES, RANGE};
 use crate::sys::{self, lock};
 use core::ffi::c_void;
 use core::ptr;
@@ -93,7 +93,7 @@ pub unsafe fn begin() -> bool {
     let _guard = lock::RECORDS.lock();
     if TABLE.users.load(Ordering::Relaxed) == 0 {
         let mut pages = RANGE.size / PAGE_BYTES;
-        let least = (RANGE.committed * 2 * 16).max(STEP_PAGES).min(pages);
+        let least = (range::committed() / PAGE_BYTES * 2).max(STEP_PAGES).min(pages);
         let base = loop {
             match sys::reserve(pages * PAGE_RECORD_BYTES) {
                 Some(base) => break base,

@@ -13,7 +13,8 @@
 
 use crate::base::list::List;
 use crate::life::scope::*;
-use crate::memory::range::{self, LOCK, RANGE};
+use crate::memory::pool;
+use crate::memory::range::{LOCK, RANGE};
 use crate::profile::measure::Flow;
 
 /// The scopes of one flow of control. Zeroed memory is the heap's own, without a scope.
@@ -143,7 +144,7 @@ pub(super) unsafe fn find(heap: *mut Heap, mark: u64) -> Option<(*mut ScopeStack
 /// # Safety
 /// - As [everywhere](crate).
 pub unsafe fn new_stack(heap: *mut Heap) -> *mut ScopeStack {
-    let stack = range::take_slot(&raw mut RANGE.scope_stacks, |stack: *mut ScopeStack| (*stack).next);
+    let stack = pool::take_slot(&raw mut RANGE.scope_stacks, |stack: *mut ScopeStack| (*stack).next);
     if stack.is_null() {
         return stack;
     }
@@ -164,9 +165,9 @@ pub unsafe fn new_stack(heap: *mut Heap) -> *mut ScopeStack {
 pub fn most_stacks() -> Option<usize> {
     // SAFETY: it is the pool of these.
     unsafe {
-        let pool = &raw const RANGE.scope_stacks;
+        let slots = &raw const RANGE.scope_stacks;
         // The first slot is nobody's.
-        range::is_used_up::<ScopeStack>(pool).then(|| (*pool).size / size_of::<ScopeStack>() - 1)
+        pool::is_used_up::<ScopeStack>(slots).then(|| (*slots).size / size_of::<ScopeStack>() - 1)
     }
 }
 
@@ -175,10 +176,7 @@ pub fn most_stacks() -> Option<usize> {
 /// # Safety
 /// - None: any address may be asked.
 pub unsafe fn is_stack(stack: *const ScopeStack) -> bool {
-    let offset = (stack as usize).wrapping_sub(RANGE.scope_stacks.base as usize);
-    offset < RANGE.scope_stacks.used
-        && offset % size_of::<ScopeStack>() == 0
-        && (*stack).signature == stack as usize + 2
+    pool::is_slot(&raw const RANGE.scope_stacks, stack) && (*stack).signature == stack as usize + 2
 }
 
 /// Makes a stack current; null: the heap's own. Returns the one that was, null for the heap's own.
@@ -225,7 +223,7 @@ unsafe fn end(heap: *mut Heap, stack: *mut ScopeStack) {
     (*stack).signature = 0;
     let _guard = LOCK.lock();
     (*stack).next = RANGE.scope_stacks.free as *mut ScopeStack;
-    range::give_slot(&raw mut RANGE.scope_stacks, stack);
+    pool::give_slot(&raw mut RANGE.scope_stacks, stack);
 }
 
 /// A callback begins.
