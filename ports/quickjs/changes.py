@@ -76,15 +76,25 @@ ANCHORS = [
     ("js_bigint_to_string1", "js_free(ctx, tmp);", "rc_xdecref(tmp);", 2),
     ("JS_CompactBigInt", "js_free(ctx, p);", "rc_decref(p);", 1),
     # Objects.
-    ("JS_NewObjectFromShape", "p = js_malloc(ctx, sizeof(JSObject));", "p = port_object_new(ctx, class_id);", 1),
+    ("JS_NewObjectFromShape", "p = js_malloc(ctx, sizeof(JSObject));", "p = port_object_new(ctx, class_id, sh);", 1),
+    ("JS_NewObjectFromShape", "js_malloc(ctx, sizeof(JSProperty) * sh->prop_size);", "port_props_new(ctx, p, sh->prop_size);", 1),
+    # The first properties lie in the object, behind its struct.
+    ("struct JSObject", "uint16_t class_id;", "uint16_t class_id;\n    uint8_t inline_props;", 1),
+    ("struct JSShape", "uint8_t is_hashed;", "uint8_t is_hashed;\n    uint8_t inline_hint;", 1),
+    ("resize_properties", "js_realloc(ctx, p->prop, sizeof(new_prop[0]) * new_size);", "port_props_resize(ctx, p, new_size);", 1),
+    ("compact_properties", "js_realloc(ctx, p->prop, sizeof(new_prop[0]) * new_size);", "port_props_resize(ctx, p, new_size);", 1),
+    ("add_property", "js_realloc(ctx, p->prop, sizeof(p->prop[0]) *", "port_props_resize(ctx, p,", 1),
     ("JS_NewObjectFromShape", "js_free(ctx, p);", "port_object_drop(p);", 1),
     ("js_async_function_call", "s = js_mallocz(ctx, sizeof(*s));", "s = port_new(ctx, PORT_ASYNC_FRAME);", 1),
     ("js_new_module_def", "m = js_mallocz(ctx, sizeof(*m));", "m = port_new(ctx, PORT_MODULE);", 1),
-    ("js_new_module_def", "list_add_tail(&m->link, &ctx->loaded_modules);",
-     "list_add_tail(&m->link, &ctx->loaded_modules);\n    gc_track(m);", 1),
     ("reset_weak_ref", *CONDEMNED, 2),
     # Addresses here step by the size of what is there.
     ("map_hash_key", "(uintptr_t)JS_VALUE_GET_PTR(key) * 3163;", "port_address_hash(JS_VALUE_GET_PTR(key));", 1),
+    # What one collection frees the next objects want: some empty blocks of js_malloc are kept for them.
+    ("js_arena_free", "if (unlikely(ar->n_used_blocks == 0)) {",
+     "if (unlikely(ar->n_used_blocks == 0 && !port_keeps_block(rt))) {", 1),
+    ("js_arena_malloc", "ar->n_used_blocks++;", "if (unlikely(ar->n_used_blocks++ == 0)) port_block_used(rt);", 1),
+    ("arena_new", "ar->n_used_blocks = 0;", "ar->n_used_blocks = 0;\n    rt->port.empty_blocks++;", 1),
     # Reports.
     ("JS_ComputeMemoryUsage", *WALK, 1),
     ("JS_ComputeMemoryUsage", *WALK_ENTRY, 1),

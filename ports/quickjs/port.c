@@ -218,6 +218,11 @@ static int port_module_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PO
 
 /* Ends. */
 
+static inline JSProperty *port_inline_props(JSObject *p)
+{
+    return (JSProperty *)(p + 1);
+}
+
 static void port_object_clear(void *obj PORT_CTX)
 {
     JSRuntime *rt = PORT_RT(obj);
@@ -236,7 +241,8 @@ static void port_object_clear(void *obj PORT_CTX)
             free_property(rt, pr, prs->flags);
         p->shape = NULL;
         p->prop = NULL;
-        js_free_rt(rt, prop);
+        if (prop != port_inline_props(p))
+            js_free_rt(rt, prop);
         rc_decref(sh);
     }
     if (unlikely(p->first_weak_ref))
@@ -534,7 +540,7 @@ static rc_type *port_type_new(Port *port, rc_type_spec spec)
     return rc_type_new(port->heap, &spec, &type) == RC_OK ? type : NULL;
 }
 
-static rc_type *port_class_type(JSRuntime *rt, int class_id)
+static rc_type *port_class_type(JSRuntime *rt, int class_id, int inside)
 {
     Port *port = &rt->port;
     char name[ATOM_GET_STR_BUF_SIZE];
@@ -542,39 +548,77 @@ static rc_type *port_class_type(JSRuntime *rt, int class_id)
 
     if (class_id >= port->class_room) {
         int room = max_int(class_id + 16, JS_CLASS_INIT_COUNT + 16);
-        rc_type **classes = js_realloc_rt(rt, port->classes, room * sizeof(*classes));
+        void *classes = js_realloc_rt(rt, port->classes, room * sizeof(*port->classes));
 
         if (!classes)
             return NULL;
-        memset(classes + port->class_room, 0, (room - port->class_room) * sizeof(*classes));
         port->classes = classes;
+        memset(port->classes + port->class_room, 0, (room - port->class_room) * sizeof(*port->classes));
         port->class_room = room;
     }
-    if (!port->classes[class_id]) {
+    if (!port->classes[class_id][inside]) {
         spec.name = JS_AtomGetStrRT(rt, name, sizeof(name), rt->class_array[class_id].class_name);
         if (!spec.name[0])
             spec.name = "(no name)";
-        spec.size = sizeof(JSObject);
-        spec.flags = PORT_FLAGS;
+        spec.size = sizeof(JSObject) + inside * sizeof(JSProperty);
+        spec.flags = PORT_FLAGS | RC_TYPE_TRACK_ON_NEW;
         spec.PORT_CALLBACK(traverse) = port_object_traverse;
         spec.PORT_CALLBACK(clear) = port_object_clear;
         spec.ctx = &port->object_type;
-        port->classes[class_id] = port_type_new(port, spec);
+        port->classes[class_id][inside] = port_type_new(port, spec);
     }
-    return port->classes[class_id];
+    return port->classes[class_id][inside];
 }
 
-static void *port_object_new(JSContext *ctx, int class_id)
+/* The object has room for as many properties as its shape, or as others that began with this one came to. */
+static void *port_object_new(JSContext *ctx, int class_id, JSShape *sh)
 {
     JSRuntime *rt = ctx->rt;
-    rc_type *type = class_id < rt->port.class_room ? rt->port.classes[class_id] : NULL;
+    int inside = max_int(sh->prop_size, sh->inline_hint);
+    rc_type *type;
+    JSObject *p;
 
+    if (inside > PORT_INLINE_MAX)
+        inside = 0;
+    type = likely(class_id < rt->port.class_room) ? rt->port.classes[class_id][inside] : NULL;
     if (unlikely(!type)) {
-        type = port_class_type(rt, class_id);
+        type = port_class_type(rt, class_id, inside);
         if (!type)
             return port_thrown(ctx, NULL);
     }
-    return port_thrown(ctx, port_make(rt, type, 0, sizeof(JSObject)));
+    p = port_make(rt, type, 0, sizeof(JSObject));
+    if (unlikely(!p))
+        return port_thrown(ctx, NULL);
+    p->inline_props = inside;
+    return p;
+}
+
+static JSProperty *port_props_new(JSContext *ctx, JSObject *p, int count)
+{
+    return likely(count <= p->inline_props) ? port_inline_props(p) : js_malloc(ctx, count * sizeof(JSProperty));
+}
+
+static JSProperty *port_props_resize(JSContext *ctx, JSObject *p, uint32_t count)
+{
+    JSProperty *inside = port_inline_props(p), *moved;
+    JSObject *proto = p->shape->proto;
+    JSShape *first;
+
+    if (p->prop == inside && count <= p->inline_props)
+        return inside;
+    /* Objects of one constructor begin with one shape. Plain ones share theirs with too many others. */
+    if (count <= PORT_INLINE_MAX && p->class_id == JS_CLASS_OBJECT && proto &&
+        proto != JS_VALUE_GET_OBJ(ctx->class_proto[JS_CLASS_OBJECT])) {
+        first = find_hashed_shape_proto(ctx->rt, proto);
+        if (first && first->inline_hint < count)
+            first->inline_hint = count;
+    }
+    if (p->prop != inside)
+        return js_realloc(ctx, p->prop, count * sizeof(JSProperty));
+    moved = js_malloc(ctx, count * sizeof(JSProperty));
+    if (moved)
+        memcpy(moved, inside, p->inline_props * sizeof(JSProperty));
+    return moved;
 }
 
 /* An object that could not be finished: its caller releases the shape. */
@@ -606,11 +650,11 @@ static bool port_kinds_begin(JSRuntime *rt)
         [PORT_ROPE] = { "rope", sizeof(JSStringRope), 0, RC_TYPE_ACYCLIC, -1 },
         [PORT_BIG_INT] = { "bigint", sizeof(JSBigInt), 1, 0, -1 },
         [PORT_SHAPE] = { "shape", sizeof(JSShape), 1, 0, JS_GC_OBJ_TYPE_SHAPE },
-        [PORT_BYTECODE] = { "bytecode", sizeof(JSFunctionBytecode), 1, 0, JS_GC_OBJ_TYPE_FUNCTION_BYTECODE },
-        [PORT_VAR_REF] = { "variable", sizeof(JSVarRef), 0, 0, JS_GC_OBJ_TYPE_VAR_REF },
-        [PORT_ASYNC_FRAME] = { "async frame", sizeof(JSAsyncFunctionData), 0, 0, JS_GC_OBJ_TYPE_ASYNC_FUNCTION },
+        [PORT_BYTECODE] = { "bytecode", sizeof(JSFunctionBytecode), 1, RC_TYPE_TRACK_ON_NEW, JS_GC_OBJ_TYPE_FUNCTION_BYTECODE },
+        [PORT_VAR_REF] = { "variable", sizeof(JSVarRef), 0, RC_TYPE_TRACK_ON_NEW, JS_GC_OBJ_TYPE_VAR_REF },
+        [PORT_ASYNC_FRAME] = { "async frame", sizeof(JSAsyncFunctionData), 0, RC_TYPE_TRACK_ON_NEW, JS_GC_OBJ_TYPE_ASYNC_FUNCTION },
         [PORT_CONTEXT] = { "context", sizeof(JSContext), 0, 0, JS_GC_OBJ_TYPE_JS_CONTEXT },
-        [PORT_MODULE] = { "module", sizeof(JSModuleDef), 0, 0, -1 },
+        [PORT_MODULE] = { "module", sizeof(JSModuleDef), 0, RC_TYPE_TRACK_ON_NEW, -1 },
     };
 
     for (i = 0; i < PORT_KINDS; i++) {
@@ -669,6 +713,9 @@ static int port_begin(JSRuntime *rt)
     port->verify = port_asked("QJS_VERIFY");
     port->say_held = port_asked("QJS_HELD");
     policy.mode = GC_POLICY_SAFEPOINT;
+    if (getenv("P_GROWTH")) policy.growth = atof(getenv("P_GROWTH"));
+    if (getenv("P_MIN")) policy.full_min_bytes = atoi(getenv("P_MIN")) * 1024;
+    if (getenv("P_YOUNG")) policy.young_bytes = atoi(getenv("P_YOUNG")) * 1024;
     if (gc_set_policy(port->heap, &policy) != RC_OK || !port_kinds_begin(rt)) {
         gc_heap_free(port->heap);
         return -1;
@@ -707,13 +754,21 @@ static bool port_end(JSRuntime *rt)
 
 #define PORT_LOOK_EVERY 64
 
+/* Memory of js_malloc that the heap does not know of yet. */
+#define PORT_TOLD_EVERY (64 * 1024)
+
 static void port_after(JSRuntime *rt)
 {
     rt->port.until_look = rt->port.collect_always ? 0 : PORT_LOOK_EVERY;
+    rt->port.look_at = rt->malloc_state.malloc_size + PORT_TOLD_EVERY;
 }
 
 static void port_look(JSRuntime *rt, size_t size)
 {
+    ptrdiff_t more = (ptrdiff_t)(rt->malloc_state.malloc_size - rt->port.told);
+
+    if ((more > PORT_TOLD_EVERY || more < -PORT_TOLD_EVERY) && gc_add_external_bytes(rt->port.heap, more) == RC_OK)
+        rt->port.told += more;
     if (rt->port.collect_always && gc_is_enabled(rt->port.heap))
         gc_collect(rt->port.heap);
     else
@@ -727,6 +782,23 @@ static void port_set_threshold(JSRuntime *rt, size_t bytes)
         gc_disable(rt->port.heap);
     else
         gc_enable(rt->port.heap);
+}
+
+/* Empty blocks of js_malloc, of 4 KiB each. Given back they would be asked of the system again at once: a
+ * collection frees many together. */
+#define PORT_EMPTY_BLOCKS_MAX 128
+
+static bool port_keeps_block(JSRuntime *rt)
+{
+    if (rt->port.empty_blocks >= PORT_EMPTY_BLOCKS_MAX)
+        return false;
+    rt->port.empty_blocks++;
+    return true;
+}
+
+static void port_block_used(JSRuntime *rt)
+{
+    rt->port.empty_blocks--;
 }
 
 /* Reports. */

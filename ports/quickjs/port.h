@@ -22,6 +22,9 @@ typedef enum {
     PORT_KINDS,
 } PortKind;
 
+/* The most properties that lie inside their object; others are a block of js_malloc. */
+#define PORT_INLINE_MAX 8
+
 /* The `ctx` of a type. */
 typedef struct PortType {
     JSRuntime *rt;
@@ -32,7 +35,7 @@ typedef struct Port {
     gc_heap *heap;
     rc_type *kinds[PORT_KINDS];
     PortType kind_types[PORT_KINDS], object_type;
-    rc_type **classes; /* by class id; made with the first object */
+    rc_type *(*classes)[PORT_INLINE_MAX + 1]; /* by class id and properties inside; made with the first object */
     int class_room;
     /* The traversal that runs, for JS_MarkFunc, which has no ctx. */
     rc_visit_fn visit;
@@ -40,6 +43,8 @@ typedef struct Port {
     int visited;
     bool all_edges; /* a profile runs: strings are edges too, and edges have names */
     int until_look; /* objects to be made before the next look at the triggers */
+    size_t look_at; /* bytes of js_malloc at which to look sooner */
+    int empty_blocks; /* of js_malloc, kept */
     size_t told;    /* bytes of js_malloc that the heap knows of */
     size_t limit;   /* of JS_SetMemoryLimit, over both allocators; 0: none */
     bool collect_always, verify, say_held;
@@ -50,6 +55,8 @@ typedef struct Port {
 #define PORT_EACH_OBJECT(rt, gp)                                                                     \
     for (JSGCObjectHeader *gp = port_walk(rt, true); gp; gp = port_walk(rt, false))
 
+static bool port_keeps_block(JSRuntime *rt);
+static void port_block_used(JSRuntime *rt);
 static int port_begin(JSRuntime *rt);
 static bool port_end(JSRuntime *rt);
 static void port_look(JSRuntime *rt, size_t size);
@@ -75,7 +82,9 @@ static void *port_shape_new(JSContext *ctx, size_t bytes);
 static void *port_shape_resize(JSContext *ctx, void *shape, size_t bytes);
 static void port_shape_drop(JSShape *sh);
 static void *port_bytecode_new(JSContext *ctx, size_t bytes);
-static void *port_object_new(JSContext *ctx, int class_id);
+static void *port_object_new(JSContext *ctx, int class_id, JSShape *sh);
+static struct JSProperty *port_props_new(JSContext *ctx, JSObject *p, int count);
+static struct JSProperty *port_props_resize(JSContext *ctx, JSObject *p, uint32_t count);
 static void port_object_drop(void *obj);
 
 #endif /* RCGC_PORT_QUICKJS_H */

@@ -3,7 +3,7 @@
 /* A collection may run here, and nowhere else: everything is walkable. */
 static void js_trigger_gc(JSRuntime *rt, size_t size)
 {
-    if (unlikely(--rt->port.until_look <= 0))
+    if (unlikely(--rt->port.until_look <= 0 || rt->malloc_state.malloc_size > rt->port.look_at))
         port_look(rt, size);
 }
 
@@ -93,7 +93,9 @@ void JS_FreeValueRT(JSRuntime *rt, JSValue v)
 static void add_gc_object(JSRuntime *rt, JSGCObjectHeader *h,
                           JSGCObjectTypeEnum type)
 {
-    (void)gc_track(h);
+    /* All others are tracked when they are made: they can be walked as zeroes. */
+    if (type == JS_GC_OBJ_TYPE_JS_CONTEXT)
+        (void)gc_track(h);
 }
 
 void JS_MarkValue(JSRuntime *rt, JSValueConst val, JS_MarkFunc *mark_func)
