@@ -382,6 +382,34 @@ static void second_heap_made_in_a_callback(void) {
   close_heaps();
 }
 
+/* The second heap comes and goes in a callback of the first, which is alone in between: what runs in it counts all the
+ * same. */
+static size_t rounds_left;
+
+static void make_and_end_second(Link *self) {
+  while (rounds_left > 0 && !second) {
+    rounds_left--;
+    make_second(&(Link){.next = NULL});
+    CHECK_EQ(gc_heap_free(second), 0);
+    second = NULL;
+    Link *head = NULL; /* of the first, alone */
+    for (size_t i = 0; i < 20000; i++) head = new_link(0, head, IN_DESTROY);
+    rc_decref(head);
+  }
+  rc_xdecref(self->next);
+}
+
+static void second_heap_comes_and_goes_in_a_callback(void) {
+  open_heaps(1, IN_DESTROY, GC_FINALIZERS_INLINE);
+  second = NULL, rounds_left = 3;
+  release_next = make_and_end_second;
+  rc_decref(new_link(0, new_link(0, NULL, IN_DESTROY), IN_DESTROY));
+  CHECK_EQ(died, 2 + 3 * 40000);
+  CHECK_EQ(rounds_left, 0);
+  CHECK(deepest <= 2 * depth_max());
+  close_heaps();
+}
+
 /* Two threads, each with heaps of its own, are not in each other's depth. */
 static pthread_barrier_t both;
 static rc_type *own_types[2];
@@ -447,6 +475,7 @@ DEEP(automatic_collections)
 DEEP(prompt_up_to_there)
 DEEP(put_off_in_a_listener)
 DEEP(second_heap_made_in_a_callback)
+DEEP(second_heap_comes_and_goes_in_a_callback)
 
 static const check_test tests[] = {
     CHECK_TEST(every_callback_deep),
@@ -458,6 +487,7 @@ static const check_test tests[] = {
     CHECK_TEST(prompt_up_to_there_deep),
     CHECK_TEST(put_off_in_a_listener_deep),
     CHECK_TEST(second_heap_made_in_a_callback_deep),
+    CHECK_TEST(second_heap_comes_and_goes_in_a_callback_deep),
     CHECK_TEST(threads_have_depths_of_their_own),
 };
 

@@ -358,21 +358,23 @@ pub struct Options {
 /// In the number of running callbacks, so that one comparison finds both: see [`Heap::is_nested`].
 const NESTED: u32 = 1 << 31;
 
-/// How many heaps there are, and the one that was made when there was no other. Under the range's lock.
+/// How many heaps there are, the sum of their addresses, and the one that is alone. Under the range's lock.
 static mut HEAPS_ALIVE: usize = 0;
-static mut FIRST: *mut Heap = ptr::null_mut();
+static mut ADDRESSES: usize = 0;
+static mut ALONE: *mut Heap = ptr::null_mut();
 
 /// Counts a new heap. From the second on their callbacks can nest, and are counted together.
 unsafe fn come_to_others(heap: *mut Heap) {
     let _guard = range::LOCK.lock();
     HEAPS_ALIVE += 1;
+    ADDRESSES = ADDRESSES.wrapping_add(heap as usize);
     if HEAPS_ALIVE == 1 {
-        FIRST = heap;
+        ALONE = heap;
         return;
     }
     NEST.ensure();
-    let first = ptr::replace(&raw mut FIRST, ptr::null_mut());
-    for heap in [first, heap] {
+    let alone = ptr::replace(&raw mut ALONE, ptr::null_mut());
+    for heap in [alone, heap] {
         if !heap.is_null() {
             // A thread that counts a callback of the first at this moment may undo it: then the first goes on alone.
             (*heap).callbacks_running.fetch_or(NESTED, Ordering::Relaxed);
@@ -380,12 +382,19 @@ unsafe fn come_to_others(heap: *mut Heap) {
     }
 }
 
-/// Counts a heap that ends.
+/// Counts a heap that ends. One that is left alone need not ask its thread's word at each death any more: a program whose
+/// second heap was there for a moment only is as fast as one that never had it.
 unsafe fn leave_others(heap: *mut Heap) {
     let _guard = range::LOCK.lock();
     HEAPS_ALIVE -= 1;
-    if FIRST == heap {
-        FIRST = ptr::null_mut();
+    ADDRESSES = ADDRESSES.wrapping_sub(heap as usize);
+    ALONE = ptr::null_mut();
+    if HEAPS_ALIVE == 1 {
+        // The sum of one address.
+        ALONE = ADDRESSES as *mut Heap;
+        // Callbacks of it that are running are in its own count, too, and their ends put their thread's word back. A thread
+        // that counts one at this moment may undo this: then it goes on asking.
+        (*ALONE).callbacks_running.fetch_and(!NESTED, Ordering::Relaxed);
     }
 }
 

@@ -45,7 +45,7 @@
 //! amount of stack, in however many heaps its links lie:
 //!
 //! - a heap counts its own running callbacks, which is enough for one that is alone;
-//! - as soon as there is a second heap, those of all are counted together ([`Heap::is_nested`]), by thread: each thread has
+//! - while there are several heaps, those of all are counted together ([`Heap::is_nested`]), by thread: each thread has
 //!   a word ([`NEST`](crate::sys::thread::NEST)) that says how many of their deaths and collections are on its stack, and whose is innermost.
 //!   Callbacks that were running when the second heap was made are in no word: as many may nest again, once.
 //!

@@ -29,7 +29,7 @@ FORGOTTEN = [
 
 WALK = ("list_for_each(el, &rt->gc_obj_list) {", "PORT_EACH_OBJECT(rt, gp) {")
 WALK_ENTRY = ("JSGCObjectHeader *gp = list_entry(el, JSGCObjectHeader, link);", "")
-CONDEMNED = ("if (p->free_mark || JS_GC_MARK(p))", "if (port_is_dying(p))")
+CONDEMNED = ("if (p->free_mark || JS_GC_MARK(p))", "if (rc_is_dying(p))")
 
 # (function, struct or "" for the file; the line or part of it; what it becomes; how often it is there).
 ANCHORS = [
@@ -62,7 +62,7 @@ ANCHORS = [
     ("string_buffer_realloc", "js_realloc(s->ctx, s->str,", "port_string_resize(s->ctx, s->str,", 1),
     ("string_buffer_end", "js_free(s->ctx, str);", "rc_decref(str);", 1),
     ("string_buffer_end", "js_realloc_rt(s->ctx->rt, str,", "port_string_fit(s->ctx->rt, str,", 1),
-    ("JS_ConcatString2", "js_malloc_usable_size(ctx, p1)", "port_string_room(p1)", 1),
+    ("JS_ConcatString2", "js_malloc_usable_size(ctx, p1)", "rc_room(p1)", 1),
     ("js_new_string_rope", "r = js_malloc(ctx, sizeof(*r));", "r = port_new(ctx, PORT_ROPE);", 1),
     # Big integers.
     ("js_bigint_new", "r = js_malloc(ctx, sizeof(JSBigInt) + len * sizeof(js_limb_t));", "r = port_big_int_new(ctx, len);", 1),

@@ -15,17 +15,9 @@
             return stop_;                                                                            \
     } while (0)
 
-#ifdef RC_TYPE_CTX
-#define PORT_CTX , void *type_ctx
-#define PORT_RT(obj) (((PortType *)type_ctx)->rt)
-#define PORT_FLAGS RC_TYPE_CTX
-#define PORT_CALLBACK(name) name##_ctx
-#else
-#define PORT_CTX
-#define PORT_RT(obj) (((PortType *)rc_type_ctx(rc_type_of(obj)))->rt)
-#define PORT_FLAGS 0
-#define PORT_CALLBACK(name) name
-#endif
+/* Callbacks take the `ctx` of their type. */
+#define PORT_CTX void *type_ctx
+#define PORT_RT (((PortType *)type_ctx)->rt)
 
 static void js_async_function_terminate(JSRuntime *rt, JSAsyncFunctionData *s);
 static void free_bytecode_atoms(JSRuntime *rt, const uint8_t *bc_buf, int bc_len, bool use_short_opcodes);
@@ -121,9 +113,9 @@ static int port_weak_values_traverse(JSRuntime *rt, JSObject *p, rc_visit_fn vis
     return 0;
 }
 
-static int port_object_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PORT_CTX)
+static int port_object_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, PORT_CTX)
 {
-    JSRuntime *rt = PORT_RT(obj);
+    JSRuntime *rt = PORT_RT;
     JSObject *p = obj;
     JSShape *sh = p->shape;
     JSShapeProperty *prs;
@@ -166,28 +158,28 @@ static int port_object_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PO
     return rt->port.visited;
 }
 
-static int port_bytecode_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PORT_CTX)
+static int port_bytecode_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, PORT_CTX)
 {
     JSFunctionBytecode *b = obj;
 
     PORT_VISIT(b->realm);
-    return port_values_traverse(PORT_RT(obj), b->cpool, b->cpool_count, visit, visit_ctx);
+    return port_values_traverse(PORT_RT, b->cpool, b->cpool_count, visit, visit_ctx);
 }
 
-static int port_var_ref_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PORT_CTX)
+static int port_var_ref_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, PORT_CTX)
 {
     JSVarRef *var_ref = obj;
 
     if (var_ref->is_detached)
-        return port_values_traverse(PORT_RT(obj), &var_ref->value, 1, visit, visit_ctx);
+        return port_values_traverse(PORT_RT, &var_ref->value, 1, visit, visit_ctx);
     if (var_ref->is_coro)
         PORT_VISIT(var_ref->stack_frame->cur_gc_obj);
     return 0;
 }
 
-static int port_async_frame_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PORT_CTX)
+static int port_async_frame_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, PORT_CTX)
 {
-    JSRuntime *rt = PORT_RT(obj);
+    JSRuntime *rt = PORT_RT;
     JSAsyncFunctionData *s = obj;
 
     port_marks_begin(rt, visit, visit_ctx);
@@ -198,18 +190,18 @@ static int port_async_frame_traverse(void *obj, rc_visit_fn visit, void *visit_c
     return rt->port.visited;
 }
 
-static int port_context_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PORT_CTX)
+static int port_context_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, PORT_CTX)
 {
-    JSRuntime *rt = PORT_RT(obj);
+    JSRuntime *rt = PORT_RT;
 
     port_marks_begin(rt, visit, visit_ctx);
     JS_MarkContext(rt, obj, port_mark);
     return rt->port.visited;
 }
 
-static int port_module_traverse(void *obj, rc_visit_fn visit, void *visit_ctx PORT_CTX)
+static int port_module_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, PORT_CTX)
 {
-    JSRuntime *rt = PORT_RT(obj);
+    JSRuntime *rt = PORT_RT;
 
     port_marks_begin(rt, visit, visit_ctx);
     js_mark_module_def(rt, obj, port_mark);
@@ -223,9 +215,9 @@ static inline JSProperty *port_inline_props(JSObject *p)
     return (JSProperty *)(p + 1);
 }
 
-static void port_object_clear(void *obj PORT_CTX)
+static void port_object_clear(void *obj, PORT_CTX)
 {
-    JSRuntime *rt = PORT_RT(obj);
+    JSRuntime *rt = PORT_RT;
     JSObject *p = obj;
     JSShape *sh = p->shape;
     JSProperty *prop = p->prop;
@@ -255,9 +247,9 @@ static void port_object_clear(void *obj PORT_CTX)
     memset(&p->u, 0, sizeof(p->u));
 }
 
-static void port_shape_destroy(void *obj PORT_CTX)
+static void port_shape_destroy(void *obj, PORT_CTX)
 {
-    JSRuntime *rt = PORT_RT(obj);
+    JSRuntime *rt = PORT_RT;
     JSShape *sh = obj;
     JSShapeProperty *prs = get_shape_prop(sh);
     int i;
@@ -268,9 +260,9 @@ static void port_shape_destroy(void *obj PORT_CTX)
         JS_FreeAtomRT(rt, prs[i].atom);
 }
 
-static void port_bytecode_clear(void *obj PORT_CTX)
+static void port_bytecode_clear(void *obj, PORT_CTX)
 {
-    JSRuntime *rt = PORT_RT(obj);
+    JSRuntime *rt = PORT_RT;
     JSFunctionBytecode *b = obj;
     int i;
 
@@ -289,12 +281,12 @@ static void port_bytecode_clear(void *obj PORT_CTX)
     js_free_rt(rt, b->source);
 }
 
-static void port_var_ref_clear(void *obj PORT_CTX)
+static void port_var_ref_clear(void *obj, PORT_CTX)
 {
     JSVarRef *var_ref = obj;
 
     if (var_ref->is_detached) {
-        JS_FreeValueRT(PORT_RT(obj), var_ref->value);
+        JS_FreeValueRT(PORT_RT, var_ref->value);
         var_ref->value = JS_UNDEFINED;
     } else if (var_ref->stack_frame) {
         JSStackFrame *sf = var_ref->stack_frame;
@@ -306,9 +298,9 @@ static void port_var_ref_clear(void *obj PORT_CTX)
     }
 }
 
-static void port_async_frame_clear(void *obj PORT_CTX)
+static void port_async_frame_clear(void *obj, PORT_CTX)
 {
-    JSRuntime *rt = PORT_RT(obj);
+    JSRuntime *rt = PORT_RT;
     JSAsyncFunctionData *s = obj;
     int i;
 
@@ -319,7 +311,7 @@ static void port_async_frame_clear(void *obj PORT_CTX)
     }
 }
 
-static void port_context_clear(void *obj PORT_CTX)
+static void port_context_clear(void *obj, PORT_CTX)
 {
     JSContext *ctx = obj;
     JSRuntime *rt = ctx->rt;
@@ -344,9 +336,9 @@ static void port_context_clear(void *obj PORT_CTX)
     list_del(&ctx->link);
 }
 
-static void port_module_clear(void *obj PORT_CTX)
+static void port_module_clear(void *obj, PORT_CTX)
 {
-    JSRuntime *rt = PORT_RT(obj);
+    JSRuntime *rt = PORT_RT;
     JSModuleDef *m = obj;
     JSValue values[] = { m->module_ns, m->func_obj, m->eval_exception, m->meta_obj, m->promise, m->resolving_funcs[0],
                          m->resolving_funcs[1], m->private_value, m->attributes };
@@ -376,33 +368,23 @@ static void port_module_clear(void *obj PORT_CTX)
         JS_FreeValueRT(rt, values[i]);
 }
 
-static void port_rope_clear(void *obj PORT_CTX)
+static void port_rope_clear(void *obj, PORT_CTX)
 {
     JSStringRope *r = obj;
 
-    JS_FreeValueRT(PORT_RT(obj), r->left);
-    JS_FreeValueRT(PORT_RT(obj), r->right);
+    JS_FreeValueRT(PORT_RT, r->left);
+    JS_FreeValueRT(PORT_RT, r->right);
 }
 
-/* What was released with its last reference by hand must not be kept: QuickJS asks before it queues a job. */
-static bool port_is_dying(void *obj)
+/* The last reference to a string releases what the string refers to. */
+static no_inline void port_free_last(JSRuntime *rt, JSValue v)
 {
-#ifdef PORT_HAS_IS_DYING
-    return rc_is_dying(obj);
-#else
-    JSObject *p = obj;
-    rc_weak *weak = NULL;
-    void *alive = NULL;
+    int tag = JS_VALUE_GET_TAG(v);
 
-    if (p->free_mark)
-        return true;
-    weak = rc_weak_new(obj, NULL, NULL);
-    if (weak)
-        alive = rc_weak_get(weak);
-    rc_weak_free(weak);
-    rc_xdecref(alive);
-    return alive == NULL;
-#endif
+    if (tag == JS_TAG_STRING || tag == JS_TAG_SYMBOL)
+        js_free_string0(rt, JS_VALUE_GET_STRING(v));
+    else
+        rc_decref(JS_VALUE_GET_PTR(v));
 }
 
 /* Making. */
@@ -442,44 +424,38 @@ static void *port_new(JSContext *ctx, PortKind kind)
     return port_thrown(ctx, port_new_rt(ctx->rt, kind));
 }
 
+/* What the caller holds alone, with room for `bytes`: where it was, or moved. Null: it is as it was. */
+static void *port_resized(JSContext *ctx, void *obj, size_t bytes, size_t tail)
+{
+    if (unlikely(ctx->rt->port.limit) && bytes > rc_room(obj) && !port_has_room(ctx->rt, bytes))
+        return port_thrown(ctx, NULL);
+    return port_thrown(ctx, rc_resize(&obj, tail) == RC_OK ? obj : NULL);
+}
+
 static void *port_string_new(JSRuntime *rt, size_t bytes)
 {
     return port_make(rt, rt->port.kinds[PORT_STRING], bytes - sizeof(JSString), sizeof(JSString));
 }
 
-static size_t port_string_room(JSString *str)
-{
-    return rc_size_of(str);
-}
-
-/* A string that one buffer holds; it keeps its flags. */
-static void *port_string_moved(JSRuntime *rt, JSString *str, size_t bytes, size_t copied)
-{
-    JSString *moved = port_string_new(rt, bytes);
-
-    if (moved) {
-        memcpy(moved, str, copied);
-        rc_decref(str);
-    }
-    return moved;
-}
-
 static void *port_string_resize(JSContext *ctx, JSString *str, size_t bytes)
 {
-    size_t room = port_string_room(str);
-
-    if (room >= bytes)
-        return str;
-    return port_thrown(ctx, port_string_moved(ctx->rt, str, bytes, room));
+    return port_resized(ctx, str, bytes, bytes - sizeof(JSString));
 }
 
+/* A string that will not grow any more: copied where that saves memory. */
 static void *port_string_fit(JSRuntime *rt, JSString *str, size_t bytes)
 {
-    size_t room = port_string_room(str);
+    size_t room = rc_room(str);
+    JSString *moved;
 
     if (room - bytes <= 32 || room - bytes < room / 8)
         return str;
-    return port_string_moved(rt, str, bytes, bytes);
+    moved = port_string_new(rt, bytes);
+    if (moved) {
+        memcpy(moved, str, bytes);
+        rc_decref(str);
+    }
+    return moved;
 }
 
 static void *port_big_int_new(JSContext *ctx, int len)
@@ -489,17 +465,7 @@ static void *port_big_int_new(JSContext *ctx, int len)
 
 static void *port_big_int_resize(JSContext *ctx, void *obj, size_t bytes)
 {
-    JSBigInt *r = obj, *moved;
-    size_t room = rc_size_of(r);
-
-    if (room >= bytes)
-        return r;
-    moved = port_big_int_new(ctx, (int)((bytes - sizeof(JSBigInt)) / sizeof(js_limb_t)));
-    if (moved) {
-        memcpy(moved, r, room);
-        rc_decref(r);
-    }
-    return moved;
+    return port_resized(ctx, obj, bytes, bytes - sizeof(JSBigInt));
 }
 
 static void *port_shape_new(JSContext *ctx, size_t bytes)
@@ -518,13 +484,7 @@ static void port_shape_drop(JSShape *sh)
 
 static void *port_shape_resize(JSContext *ctx, void *shape, size_t bytes)
 {
-    JSShape *sh = shape, *moved = port_shape_new(ctx, bytes);
-
-    if (moved) {
-        memcpy(moved, sh, get_shape_size(sh->prop_hash_mask + 1, sh->prop_count));
-        port_shape_drop(sh);
-    }
-    return moved;
+    return port_resized(ctx, shape, bytes, bytes - sizeof(JSShape));
 }
 
 static void *port_bytecode_new(JSContext *ctx, size_t bytes)
@@ -561,9 +521,9 @@ static rc_type *port_class_type(JSRuntime *rt, int class_id, int inside)
         if (!spec.name[0])
             spec.name = "(no name)";
         spec.size = sizeof(JSObject) + inside * sizeof(JSProperty);
-        spec.flags = PORT_FLAGS | RC_TYPE_TRACK_ON_NEW;
-        spec.PORT_CALLBACK(traverse) = port_object_traverse;
-        spec.PORT_CALLBACK(clear) = port_object_clear;
+        spec.flags = RC_TYPE_CTX | RC_TYPE_TRACK_ON_NEW;
+        spec.traverse_ctx = port_object_traverse;
+        spec.clear_ctx = port_object_clear;
         spec.ctx = &port->object_type;
         port->classes[class_id][inside] = port_type_new(port, spec);
     }
@@ -633,6 +593,9 @@ static void port_object_drop(void *obj)
 
 /* The runtime's heap. */
 
+/* QuickJS knows how long what is behind a struct is, and writes it before it reads it. */
+#define PORT_LEAF (RC_TYPE_HOST_LENGTH | RC_TYPE_UNINIT)
+
 static const rc_field port_shape_fields[] = { RC_FIELD(JSShape, proto) };
 
 static bool port_kinds_begin(JSRuntime *rt)
@@ -646,11 +609,11 @@ static bool port_kinds_begin(JSRuntime *rt)
         uint32_t flags;
         int gc_type;
     } kinds[PORT_KINDS] = {
-        [PORT_STRING] = { "string", sizeof(JSString), 1, 0, -1 },
+        [PORT_STRING] = { "string", sizeof(JSString), 1, PORT_LEAF, -1 },
         [PORT_ROPE] = { "rope", sizeof(JSStringRope), 0, RC_TYPE_ACYCLIC, -1 },
-        [PORT_BIG_INT] = { "bigint", sizeof(JSBigInt), 1, 0, -1 },
-        [PORT_SHAPE] = { "shape", sizeof(JSShape), 1, 0, JS_GC_OBJ_TYPE_SHAPE },
-        [PORT_BYTECODE] = { "bytecode", sizeof(JSFunctionBytecode), 1, RC_TYPE_TRACK_ON_NEW, JS_GC_OBJ_TYPE_FUNCTION_BYTECODE },
+        [PORT_BIG_INT] = { "bigint", sizeof(JSBigInt), 1, PORT_LEAF, -1 },
+        [PORT_SHAPE] = { "shape", sizeof(JSShape), 1, PORT_LEAF, JS_GC_OBJ_TYPE_SHAPE },
+        [PORT_BYTECODE] = { "bytecode", sizeof(JSFunctionBytecode), 1, RC_TYPE_TRACK_ON_NEW | RC_TYPE_HOST_LENGTH, JS_GC_OBJ_TYPE_FUNCTION_BYTECODE },
         [PORT_VAR_REF] = { "variable", sizeof(JSVarRef), 0, RC_TYPE_TRACK_ON_NEW, JS_GC_OBJ_TYPE_VAR_REF },
         [PORT_ASYNC_FRAME] = { "async frame", sizeof(JSAsyncFunctionData), 0, RC_TYPE_TRACK_ON_NEW, JS_GC_OBJ_TYPE_ASYNC_FUNCTION },
         [PORT_CONTEXT] = { "context", sizeof(JSContext), 0, 0, JS_GC_OBJ_TYPE_JS_CONTEXT },
@@ -668,21 +631,21 @@ static bool port_kinds_begin(JSRuntime *rt)
     }
     specs[PORT_SHAPE].fields = port_shape_fields;
     specs[PORT_SHAPE].field_count = countof(port_shape_fields);
-    specs[PORT_SHAPE].PORT_CALLBACK(destroy) = port_shape_destroy;
-    specs[PORT_ROPE].PORT_CALLBACK(clear) = port_rope_clear;
-    specs[PORT_BYTECODE].PORT_CALLBACK(traverse) = port_bytecode_traverse;
-    specs[PORT_BYTECODE].PORT_CALLBACK(clear) = port_bytecode_clear;
-    specs[PORT_VAR_REF].PORT_CALLBACK(traverse) = port_var_ref_traverse;
-    specs[PORT_VAR_REF].PORT_CALLBACK(clear) = port_var_ref_clear;
-    specs[PORT_ASYNC_FRAME].PORT_CALLBACK(traverse) = port_async_frame_traverse;
-    specs[PORT_ASYNC_FRAME].PORT_CALLBACK(clear) = port_async_frame_clear;
-    specs[PORT_CONTEXT].PORT_CALLBACK(traverse) = port_context_traverse;
-    specs[PORT_CONTEXT].PORT_CALLBACK(clear) = port_context_clear;
-    specs[PORT_MODULE].PORT_CALLBACK(traverse) = port_module_traverse;
-    specs[PORT_MODULE].PORT_CALLBACK(clear) = port_module_clear;
+    specs[PORT_SHAPE].destroy_ctx = port_shape_destroy;
+    specs[PORT_ROPE].clear_ctx = port_rope_clear;
+    specs[PORT_BYTECODE].traverse_ctx = port_bytecode_traverse;
+    specs[PORT_BYTECODE].clear_ctx = port_bytecode_clear;
+    specs[PORT_VAR_REF].traverse_ctx = port_var_ref_traverse;
+    specs[PORT_VAR_REF].clear_ctx = port_var_ref_clear;
+    specs[PORT_ASYNC_FRAME].traverse_ctx = port_async_frame_traverse;
+    specs[PORT_ASYNC_FRAME].clear_ctx = port_async_frame_clear;
+    specs[PORT_CONTEXT].traverse_ctx = port_context_traverse;
+    specs[PORT_CONTEXT].clear_ctx = port_context_clear;
+    specs[PORT_MODULE].traverse_ctx = port_module_traverse;
+    specs[PORT_MODULE].clear_ctx = port_module_clear;
     for (i = 0; i < PORT_KINDS; i++) {
         if (i != PORT_STRING && i != PORT_BIG_INT)
-            specs[i].flags |= PORT_FLAGS;
+            specs[i].flags |= RC_TYPE_CTX;
         port->kinds[i] = port_type_new(port, specs[i]);
         if (!port->kinds[i])
             return false;

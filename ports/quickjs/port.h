@@ -57,6 +57,7 @@ typedef struct Port {
 
 static bool port_keeps_block(JSRuntime *rt);
 static void port_block_used(JSRuntime *rt);
+static void port_free_last(JSRuntime *rt, JSValue v);
 static int port_begin(JSRuntime *rt);
 static bool port_end(JSRuntime *rt);
 static void port_look(JSRuntime *rt, size_t size);
@@ -67,7 +68,6 @@ static int port_gc_type(const void *p);
 static JSGCObjectHeader *port_walk(JSRuntime *rt, bool first);
 static void port_usage(JSRuntime *rt, JSMemoryUsage *s);
 static bool port_is_edge(JSRuntime *rt, JSValueConst val);
-static bool port_is_dying(void *obj);
 static uint32_t port_address_hash(const void *p);
 
 static void *port_new_rt(JSRuntime *rt, PortKind kind);
@@ -75,7 +75,6 @@ static void *port_new(JSContext *ctx, PortKind kind);
 static void *port_string_new(JSRuntime *rt, size_t bytes);
 static void *port_string_resize(JSContext *ctx, JSString *str, size_t bytes);
 static void *port_string_fit(JSRuntime *rt, JSString *str, size_t bytes);
-static size_t port_string_room(JSString *str);
 static void *port_big_int_new(JSContext *ctx, int len);
 static void *port_big_int_resize(JSContext *ctx, void *obj, size_t bytes);
 static void *port_shape_new(JSContext *ctx, size_t bytes);

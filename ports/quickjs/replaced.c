@@ -80,13 +80,10 @@ static void js_async_function_free(JSRuntime *rt, JSAsyncFunctionData *s)
 void JS_FreeValueRT(JSRuntime *rt, JSValue v)
 {
     if (JS_VALUE_HAS_REF_COUNT(v)) {
-        void *p = JS_VALUE_GET_PTR(v);
-        int tag = JS_VALUE_GET_TAG(v);
-
-        if (rc_is_unique(p) && (tag == JS_TAG_STRING || tag == JS_TAG_SYMBOL))
-            js_free_string0(rt, p);
+        if (unlikely(rc_is_unique(JS_VALUE_GET_PTR(v))))
+            port_free_last(rt, v);
         else
-            rc_decref(p);
+            rc_decref(JS_VALUE_GET_PTR(v));
     }
 }
 
