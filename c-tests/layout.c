@@ -132,6 +132,25 @@ RCGC_STATIC_ASSERT(RCGC_COUNT_ONE_LOCAL == RCGC_COUNT_LOCAL_BIT + 1, "the first 
 RCGC_STATIC_ASSERT(RCGC_COUNT_IMMORTAL == RCGC_COUNT_LOCAL_BIT * 2, "overflow arrives at immortal");
 RCGC_STATIC_ASSERT(sizeof(rc_status) == 4, "statuses are 32 bits");
 
+/* What the steps of scopes work on (rcgc/steps.h). */
+#ifndef RCGC_NO_INLINE
+AT(rcgc_heap_head, stack, 8);
+AT(rcgc_heap_head, last_mark, 16);
+AT(rcgc_heap_head, pins, 24);
+AT(rcgc_stack, kept, 0);
+AT(rcgc_stack, kept_end, 8);
+AT(rcgc_stack, kept_base, 16);
+AT(rcgc_stack, open, 24);
+AT(rcgc_stack, open_end, 32);
+AT(rcgc_stack, open_base, 40);
+AT(rcgc_open, mark, 0);
+AT(rcgc_open, start, 8);
+AT(rcgc_open, name, 16);
+AT(rcgc_open, state, 24);
+SIZE(rcgc_open, 32);
+RCGC_STATIC_ASSERT(RCGC_MARK_STEP == 1u << 16, "the heap's number has 16 bits of a mark");
+#endif
+
 struct layout_all {
   gc_heap_options options;
   rc_type_spec spec;

@@ -25,7 +25,7 @@ use crate::cycle::stats::GenerationStats;
 use crate::life::death::Queue;
 use crate::life::external::ExternalBytes;
 use crate::life::finalizers::Finalizers;
-use crate::life::scope::{self, Scopes};
+use crate::life::scope::{self, Scopes, Steps};
 use crate::life::weak::WeakTable;
 use crate::memory::class::{Run, CLASS_COUNT};
 use crate::memory::page::Page;
@@ -70,6 +70,10 @@ pub enum CutOff {
 #[repr(C)]
 pub struct Heap {
     signature: u64,
+    /// What inline code of hosts knows, and `pins`: their places are ABI (`include/rcgc/steps.h`).
+    pub steps: Steps,
+    /// Calls of the library under way that go on in the heap after host code: it cannot end. See [`Pin`](crate::host::Pin).
+    pub pins: u32,
     /// Bytes that may be granted to types before it must be looked whether a collection is due.
     pub budget: i64,
     /// The slot's number, which segments carry as owner.
@@ -90,8 +94,6 @@ pub struct Heap {
     callbacks_running: AtomicU32,
     /// `clear` callbacks that are running: no collection may.
     pub clearing: u32,
-    /// Calls of the library under way that go on in the heap after host code: it cannot end. See [`Pin`](crate::host::Pin).
-    pub pins: u32,
     /// Objects, of this and of other heaps, whose last reference went while too many callbacks were nested and the
     /// innermost was this heap's.
     pub deferred: Queue,
@@ -432,6 +434,7 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
     }
     let slot = range::take_heap_slot()?;
     let heap = &mut *slot;
+    scope::begin(heap);
     heap.enabled = true;
     heap.is_checked = options.checked;
     heap.put_offs_left = u64::MAX;

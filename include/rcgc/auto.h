@@ -45,6 +45,7 @@
 #include <rcgc/count.h>
 #include <rcgc/inline.h>
 #include <rcgc/scope.h>
+#include <rcgc/steps.h>
 
 #if defined(__GNUC__) && !defined(__TINYC__)
 
@@ -54,6 +55,9 @@ typedef struct rcgc_scope_guard {
 } rcgc_scope_guard;
 
 RCGC_INLINE void rcgc_scope_guard_end(rcgc_scope_guard *guard_) {
+#ifndef RCGC_NO_INLINE
+  if (rcgc_scope_left(guard_->heap, guard_->mark)) return;
+#endif
   rc_scope_end_block(guard_->heap, guard_->mark);
 }
 

@@ -6,6 +6,7 @@
 //! | `index` | numbers of entries by their hashes |
 //! | `list` | a growing array |
 //! | `sort` | rows in order |
+//! | `stack` | a growing stack, for inline code |
 //! | `string` | texts that are kept |
 //! | `report` | log lines, fatal lines, errors in words |
 //!
@@ -16,6 +17,7 @@ pub mod index;
 pub mod list;
 pub mod report;
 pub mod sort;
+pub mod stack;
 pub mod string;
 
 /// Holds a condition of a `# Safety` section, where it can be checked: in unit tests and in builds with the feature `check`,

@@ -1,7 +1,10 @@
-//! The out-of-line halves of `rcgc/inline.h`, which declares them. Not an area of its own: no header comes
+//! The out-of-line halves of `rcgc/inline.h` and `rcgc/steps.h`, which declare them. Not an area of its own: no header comes
 //! from this file.
 
+use super::boundary::Call;
+use crate::heap::Heap as gc_heap;
 use crate::life::count;
+use crate::life::scope;
 use core::ffi::c_void;
 
 /// `rc_incref` of what is neither local nor immortal.
@@ -20,4 +23,12 @@ pub unsafe extern "C" fn rc_decref_slow(obj: *mut c_void) {
 #[no_mangle]
 pub unsafe extern "C" fn rc_count_slow(obj: *mut c_void) -> u32 {
     count::count_slow(obj)
+}
+
+/// The rest of an `rc_scope_leave` that has released what the scope kept, and found what it does not know.
+#[no_mangle]
+pub unsafe extern "C" fn rc_scope_leave_rest(heap: *mut gc_heap, mark: u64) {
+    if let Ok(call) = Call::on("rc_scope_leave", heap) {
+        scope::leave_rest(call.heap, mark);
+    }
 }

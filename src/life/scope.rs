@@ -13,11 +13,17 @@
 //! Leaving runs host code, which may enter scopes, keep references in the scope that is being left, ask for that one to
 //! be left once more (refused: it is busy), and make stacks current; what it does not undo is undone at the
 //! border of the callback.
+//!
+//! **Inline.** Hosts enter unnamed scopes, keep references in them and leave them without a call (`include/rcgc/steps.h`), as far as
+//! that is the common case: there is room, the mark is the innermost scope's, its state is 0, and nobody watches. What they work on
+//! is [`Steps`] of the heap and the first half of the current [`ScopeStack`]. Where nobody shall do anything inline, since
+//! somebody watches, or there is no memory yet, [`publish`] shows them a stack that nothing fits on and no mark is on.
 
 use crate::base::report::{self, CText, Level};
+use crate::base::stack::{Below, Stack};
 use crate::heap::Heap;
 use crate::life::count;
-use crate::observe::{self, Left, Notice};
+use crate::observe::{self, Left, Notice, Wants};
 use core::ffi::{c_char, c_void};
 use core::fmt;
 use core::ptr;
@@ -32,7 +38,7 @@ const HEAP_BITS: u32 = 16;
 /// So many lines about scopes that are left out of order are logged one by one; then each further power of two.
 const SAID_MAX: u64 = 16;
 
-/// One open scope.
+/// One open scope. Inline code knows the layout.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Open {
@@ -40,10 +46,36 @@ struct Open {
     /// References kept before it.
     start: usize,
     name: *const c_char,
-    /// Its references are being released.
-    busy: bool,
-    /// Its block has ended before those inside it: it is left together with them.
-    over: bool,
+    /// See [`State`]; 0: it may be left inline.
+    state: State,
+}
+
+bitflags::bitflags! {
+    /// What is true of an open scope.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    struct State: u64 {
+        /// Its references are being released, maybe inline.
+        const BUSY = 1;
+        /// Its block has ended before those inside it: it is left together with them.
+        const OVER = 2;
+        /// The one around it is over: who leaves it has to look at that.
+        const INSIDE_OVER = 4;
+    }
+}
+
+impl Open {
+    fn is(&self, state: State) -> bool {
+        self.state.contains(state)
+    }
+}
+
+impl Below for Open {
+    // No mark is 0, and a scope that is busy is not left inline.
+    const BELOW: Open = Open { mark: 0, start: 0, name: ptr::null(), state: State::BUSY };
+}
+
+impl Below for *mut c_void {
+    const BELOW: *mut c_void = ptr::null_mut();
 }
 
 /// Why a scope was not left.
@@ -107,12 +139,12 @@ impl fmt::Display for Name {
 /// - As [everywhere](crate).
 pub unsafe fn enter(heap: *mut Heap, name: *const c_char) -> u64 {
     let stack = current(heap);
-    (*heap).scopes.now.serial += 1;
-    let mark = (*heap).scopes.now.serial << HEAP_BITS | (*heap).index as u64;
-    let open = Open { mark, start: (*stack).kept.len(), name, busy: false, over: false };
+    let mark = next_mark(heap);
+    let open = Open { mark, start: (*stack).kept.len(), name, state: State::empty() };
     if !(*stack).open.push(open) {
         return 0;
     }
+    publish(heap);
     observe::tell(heap, Notice::ScopeEntered(mark, name));
     mark
 }
@@ -137,7 +169,7 @@ pub unsafe fn unwind(heap: *mut Heap, mark: u64) -> Result<(), Refused> {
     let stack = current(heap);
     let Some(depth) = (*stack).depth_of(mark) else { return Err(why_not(heap, mark)) };
     let inner = (*stack).open.as_slice().get(depth..).unwrap_or(&[]);
-    if let Some(busy) = inner.iter().find(|open| open.busy) {
+    if let Some(busy) = inner.iter().find(|open| open.is(State::BUSY)) {
         return Err(Refused::Busy(busy.name));
     }
     close_to(heap, stack, depth);
@@ -168,7 +200,7 @@ pub unsafe fn leave_with(heap: *mut Heap, mark: u64, obj: *mut c_void) -> Result
     if mark != 0 {
         innermost(heap, mark)?;
     }
-    if !(*stack).kept.reserve(1) {
+    if !(*stack).kept.reserve() {
         return Err(Refused::NoMemory);
     }
     count::incref(obj);
@@ -199,7 +231,12 @@ pub unsafe fn end_block(heap: *mut Heap, mark: u64) {
     let Some(open) = (*stack).open.get(depth) else { return };
     // Its name may be gone when it is closed, so what is known by name ends now.
     tell_left(heap, stack, &open, false);
-    (*stack).open.set(depth, Open { over: true, name: ptr::null(), ..open });
+    if let Some(open) = (*stack).open.get_mut(depth) {
+        (open.state, open.name) = (open.state | State::OVER, ptr::null());
+    }
+    if let Some(inside) = (*stack).open.get_mut(depth + 1) {
+        inside.state |= State::INSIDE_OVER;
+    }
     close_over(heap, stack);
 }
 
@@ -231,7 +268,7 @@ pub unsafe fn say(heap: *mut Heap, call: &str, why: &Refused, then: &str) {
 /// The innermost scope of the current stack, if it is the mark's and not being left.
 unsafe fn innermost(heap: *mut Heap, mark: u64) -> Result<Open, Refused> {
     match (*current(heap)).top().filter(|open| open.mark == mark) {
-        Some(open) if open.busy => Err(Refused::Busy(open.name)),
+        Some(open) if open.is(State::BUSY) => Err(Refused::Busy(open.name)),
         Some(open) => Ok(open),
         None => Err(why_not(heap, mark)),
     }
@@ -263,7 +300,7 @@ unsafe fn close_innermost(heap: *mut Heap, stack: *mut ScopeStack) {
     // The scope stays open while it is emptied: what a death keeps meanwhile is released too.
     empty_to(stack, open.start);
     let _ = (*stack).open.pop();
-    if !open.over {
+    if !open.is(State::OVER) {
         tell_left(heap, stack, &open, true);
     }
 }
@@ -284,8 +321,20 @@ unsafe fn close_to(heap: *mut Heap, stack: *mut ScopeStack, depth: usize) {
 
 /// Closes those innermost scopes whose blocks have ended.
 unsafe fn close_over(heap: *mut Heap, stack: *mut ScopeStack) {
-    while (*stack).top().is_some_and(|open| open.over) {
+    while (*stack).top().is_some_and(|open| open.is(State::OVER)) {
         close_innermost(heap, stack);
+    }
+}
+
+/// Goes on with a scope that inline code has begun to leave, has released all that it kept, and found what it does not know: it is
+/// not the innermost any more, or the one around it is over.
+///
+/// # Safety
+/// - As [`leave`].
+pub unsafe fn leave_rest(heap: *mut Heap, mark: u64) {
+    if let Some((stack, depth)) = find(heap, mark) {
+        close_to(heap, stack, depth);
+        close_over(heap, stack);
     }
 }
 

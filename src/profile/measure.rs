@@ -65,6 +65,9 @@ struct Counts {
 }
 
 impl Counts {
+    const NONE: Counts =
+        Counts { allocated_objects: 0, allocated_bytes: 0, freed_objects: 0, freed_bytes: 0 };
+
     /// What happened since `begin`.
     fn since(&self, begin: &Counts) -> Counts {
         Counts {
@@ -121,6 +124,9 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// One without measures.
+    pub const NONE: Flow = Flow { open: List::new(), past: Counts::NONE, past_peak: 0, number: 0 };
+
     /// The first serial number that a measure of it asks for; None: none is open.
     pub fn first_serial(&self) -> Option<u64> {
         self.open.get(0).map(|open| open.first_serial)

@@ -31,6 +31,7 @@
 use crate::base::report::{self, s, Level};
 use crate::header::{self, Flags};
 use crate::heap::{Heap, Phase};
+use crate::life::scope;
 use crate::observe::{Notice, Seat, Wants};
 use crate::sys;
 use crate::types::{Profiled, Type, TypeFlags};
@@ -315,6 +316,7 @@ unsafe fn set_watched(ty: *mut Type, flags: u32) {
 unsafe fn sit(heap: *mut Heap, profile: *mut Profile) {
     let wants = Wants::TYPE_MADE | Wants::TYPE_ENDED | Wants::SCOPES | Wants::TRIMMED | Wants::GONE;
     (*heap).observers.sit(Seat::Profile, profile as *mut c_void, hear, wants);
+    scope::publish(heap);
     (*heap).observers.ended = Some(birth::ended);
     (*heap).observers.moved = Some(birth::moved);
     (*heap).observers.last = Some(quick::release_last);
@@ -360,6 +362,7 @@ pub unsafe fn stop(heap: *mut Heap) {
         return;
     }
     (*heap).observers.leave(Seat::Profile);
+    scope::publish(heap);
     (*heap).observers.ended = None;
     (*heap).observers.moved = None;
     (*heap).observers.last = None;

@@ -16,6 +16,7 @@
 //! A forked child has the rings, and no thread: samples are taken at its own ticks, of its own memory.
 
 use crate::heap::Heap;
+use crate::life::scope;
 use crate::observe::{self, Notice, Seat, Wants};
 use crate::profile::site;
 use crate::sys::thread::Ticker;
@@ -218,6 +219,7 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     let begun = (*series).samples.begin(options.capacity) && (*series).happenings.begin(options.capacity);
     let wants = Wants::SCOPES | Wants::COLLECTED | Wants::ATTEND | Wants::GONE;
     (*heap).observers.sit(Seat::Series, series as *mut c_void, hear, wants);
+    scope::publish(heap);
     if begun {
         sample(heap);
     }
@@ -248,6 +250,7 @@ pub unsafe fn stop(heap: *mut Heap) {
     }
     Ticker::stop(ptr::addr_of_mut!((*series).ticker));
     (*heap).observers.leave(Seat::Series);
+    scope::publish(heap);
     (*heap).attention.store(false, Ordering::Relaxed);
     (*series).samples.end();
     (*series).happenings.end();

@@ -11,35 +11,46 @@
 //! it ends; and that stack is made current again. Every callback passes its border, so that looks at one number, which
 //! changes whenever a scope is entered or another stack becomes current.
 
-use crate::base::list::List;
 use crate::life::scope::*;
 use crate::memory::pool;
 use crate::memory::range::{LOCK, RANGE};
 use crate::profile::measure::Flow;
 
-/// The scopes of one flow of control. Zeroed memory is the heap's own, without a scope.
+/// The scopes of one flow of control. Zeroed memory is the heap's own, without a scope. Inline code knows the layout of the
+/// first two members.
 #[repr(C)]
 pub struct ScopeStack {
+    pub(super) kept: Stack<*mut c_void>,
+    pub(super) open: Stack<Open>,
     /// The slot's own address and 2 more while the stack is live; 0 in a free slot, and in the heap's own.
     signature: usize,
     heap: *mut Heap,
     /// Neighbours in the heap's list; in a free slot `next` is the next free one.
     next: *mut ScopeStack,
     prev: *mut ScopeStack,
-    /// What [`Now::serial`] was when it was made.
+    /// What [`Now::last`] was when it was made.
     made: u64,
-    pub(super) kept: List<*mut c_void>,
-    pub(super) open: List<Open>,
     /// What its scopes measure under a profile.
     pub flow: Flow,
 }
 
 static_assertions::const_assert_eq!(size_of::<ScopeStack>(), 160);
 
+// What `include/rcgc/steps.h` compiles into hosts; c-tests/layout.c has the other side.
+static_assertions::const_assert_eq!(core::mem::offset_of!(ScopeStack, kept), 0);
+static_assertions::const_assert_eq!(core::mem::offset_of!(ScopeStack, open), 24);
+static_assertions::const_assert_eq!(core::mem::offset_of!(Open, start), 8);
+static_assertions::const_assert_eq!(core::mem::offset_of!(Open, state), 24);
+static_assertions::const_assert_eq!(size_of::<Open>(), 32);
+static_assertions::const_assert_eq!(core::mem::offset_of!(Heap, steps), 8);
+static_assertions::const_assert_eq!(core::mem::offset_of!(Steps, last), 8);
+static_assertions::const_assert_eq!(core::mem::offset_of!(Heap, pins), 24);
+
 /// The stacks of one heap. Zeroed memory has its own, and that is the current one.
 #[repr(C)]
 pub struct Scopes {
-    pub(super) now: Now,
+    /// The current stack; null: the heap's own.
+    current: *mut ScopeStack,
     own: ScopeStack,
     /// First of the others.
     first: *mut ScopeStack,
@@ -47,14 +58,76 @@ pub struct Scopes {
     pub(super) said: u64,
 }
 
+/// What inline code knows of a heap's scopes. `Heap::steps`, at a place that is ABI.
+#[repr(C)]
+pub struct Steps {
+    /// The stack that it works on: the current one, or [`nobody`]'s.
+    stack: *mut ScopeStack,
+    /// The mark that was given out last: a serial number, one more with each scope that is entered, each stack that is made, and each
+    /// that becomes current; and in the low bits the heap's number.
+    last: u64,
+}
+
 /// How things stand at one moment.
 #[derive(Clone, Copy)]
-#[repr(C)]
-pub(super) struct Now {
-    /// One more with each scope that is entered, each stack that is made, and each that becomes current.
-    pub(super) serial: u64,
-    /// The current stack; null: the heap's own.
+struct Now {
+    last: u64,
     current: *mut ScopeStack,
+}
+
+/// A stack on which nothing can be done inline.
+struct Nobodys(ScopeStack);
+
+// SAFETY: nobody writes to it.
+unsafe impl Sync for Nobodys {}
+
+static NOBODYS: Nobodys = Nobodys(ScopeStack {
+    kept: Stack::of_nobody(ptr::null()),
+    open: Stack::of_nobody(&raw const NO_SCOPE.0),
+    signature: 0,
+    heap: ptr::null_mut(),
+    next: ptr::null_mut(),
+    prev: ptr::null_mut(),
+    made: 0,
+    flow: Flow::NONE,
+});
+
+/// What lies below its lowest place.
+struct NoScope(Open);
+
+// SAFETY: nobody writes to it.
+unsafe impl Sync for NoScope {}
+
+static NO_SCOPE: NoScope = NoScope(Open::BELOW);
+
+/// The stack that inline code is shown where it shall do nothing.
+pub fn nobodys() -> *mut ScopeStack {
+    &raw const NOBODYS.0 as *mut ScopeStack
+}
+
+/// Shows inline code the current stack, or nobody's: where somebody wants to be told of scopes, and before there is memory for one.
+/// Called whenever one of these changes.
+///
+/// # Safety
+/// - Only the heap's thread is in the heap.
+pub unsafe fn publish(heap: *mut Heap) {
+    let stack = current(heap);
+    let inline = (*stack).open.has_memory() && !(*heap).observers.want(Wants::SCOPES);
+    (*heap).steps.stack = if inline { stack } else { nobodys() };
+}
+
+/// A mark that no other scope of the heap has.
+pub(super) unsafe fn next_mark(heap: *mut Heap) -> u64 {
+    (*heap).steps.last += 1 << HEAP_BITS;
+    (*heap).steps.last
+}
+
+/// A heap begins.
+///
+/// # Safety
+/// - As [`publish`].
+pub unsafe fn begin(heap: *mut Heap) {
+    (*heap).steps = Steps { stack: nobodys(), last: (*heap).index as u64 };
 }
 
 /// Where a callback begins.
@@ -70,7 +143,7 @@ impl ScopeStack {
     pub(super) fn set_busy(&mut self, busy: bool) {
         let top = self.open.len().wrapping_sub(1);
         if let Some(open) = self.open.get_mut(top) {
-            open.busy = busy;
+            open.state.set(State::BUSY, busy);
         }
     }
 
@@ -97,7 +170,7 @@ impl ScopeStack {
 /// - `heap` is live.
 #[inline(always)]
 pub unsafe fn current(heap: *mut Heap) -> *mut ScopeStack {
-    or_own(heap, (*heap).scopes.now.current)
+    or_own(heap, (*heap).scopes.current)
 }
 
 #[inline(always)]
@@ -130,6 +203,7 @@ pub unsafe fn trim(heap: *mut Heap) {
         (*stack).kept.trim();
         (*stack).open.trim();
     });
+    publish(heap);
 }
 
 /// The stack and the depth of a scope that is open anywhere in the heap.
@@ -155,8 +229,7 @@ pub unsafe fn new_stack(heap: *mut Heap) -> *mut ScopeStack {
         (*(*stack).next).prev = stack;
     }
     (*heap).scopes.first = stack;
-    (*heap).scopes.now.serial += 1;
-    (*stack).made = (*heap).scopes.now.serial;
+    (*stack).made = next_mark(heap);
     (*stack).signature = stack as usize + 2;
     stack
 }
@@ -184,9 +257,10 @@ pub unsafe fn is_stack(stack: *const ScopeStack) -> bool {
 /// # Safety
 /// - `stack` is null or a live one of the heap's.
 pub unsafe fn switch(heap: *mut Heap, stack: *mut ScopeStack) -> *mut ScopeStack {
-    let before = core::mem::replace(&mut (*heap).scopes.now.current, stack);
+    let before = core::mem::replace(&mut (*heap).scopes.current, stack);
     if before != stack {
-        (*heap).scopes.now.serial += 1;
+        next_mark(heap);
+        publish(heap);
         observe::tell(heap, Notice::FlowTurned((&raw mut (*current(heap)).flow).cast()));
     }
     before
@@ -198,8 +272,8 @@ pub unsafe fn switch(heap: *mut Heap, stack: *mut ScopeStack) -> *mut ScopeStack
 /// - `stack` is live.
 pub unsafe fn free_stack(stack: *mut ScopeStack) -> bool {
     let heap = (*stack).heap;
-    let is_busy = (*stack).open.as_slice().iter().any(|open| open.busy);
-    if (*heap).scopes.now.current == stack || is_busy {
+    let is_busy = (*stack).open.as_slice().iter().any(|open| open.is(State::BUSY));
+    if (*heap).scopes.current == stack || is_busy {
         return false;
     }
     // Whoever makes it current from here on is told.
@@ -232,7 +306,7 @@ unsafe fn end(heap: *mut Heap, stack: *mut ScopeStack) {
 /// - As [everywhere](crate).
 #[inline(always)]
 pub unsafe fn begin_callback(heap: *mut Heap) -> Border {
-    Border((*heap).scopes.now)
+    Border(Now { last: (*heap).steps.last, current: (*heap).scopes.current })
 }
 
 /// A callback ends.
@@ -241,7 +315,7 @@ pub unsafe fn begin_callback(heap: *mut Heap) -> Border {
 /// - The border is that of the callback.
 #[inline(always)]
 pub unsafe fn end_callback(heap: *mut Heap, border: Border) {
-    if (*heap).scopes.now.serial != border.0.serial {
+    if (*heap).steps.last != border.0.last {
         put_right(heap, border.0);
     }
 }
@@ -252,9 +326,9 @@ pub unsafe fn end_callback(heap: *mut Heap, border: Border) {
 unsafe fn put_right(heap: *mut Heap, border: Now) {
     let began_with = border.current;
     // Another one may have been made in its slot since.
-    let is_there = is_stack(began_with) && (*began_with).heap == heap && (*began_with).made <= border.serial;
+    let is_there = is_stack(began_with) && (*began_with).heap == heap && (*began_with).made <= border.last;
     let freed = !began_with.is_null() && !is_there;
-    if (*heap).scopes.now.current != began_with || freed {
+    if (*heap).scopes.current != began_with || freed {
         // First: whoever reads the log may free a stack that is not the current one.
         switch(heap, if freed { ptr::null_mut() } else { began_with });
         report::log(
@@ -271,10 +345,10 @@ unsafe fn put_right(heap: *mut Heap, border: Now) {
     }
     let stack = or_own(heap, began_with);
     while let Some(open) = (*stack).top() {
-        if open.mark >> HEAP_BITS <= border.serial || open.busy {
+        if open.mark <= border.last || open.is(State::BUSY) {
             return;
         }
-        if !open.over {
+        if !open.is(State::OVER) {
             report::log(
                 Level::Warning,
                 format_args!("scope {} was left open in a callback; it was closed there", Name(open.name)),
@@ -319,6 +393,7 @@ pub unsafe fn end_all(heap: *mut Heap) {
     while !(*heap).scopes.first.is_null() {
         end(heap, (*heap).scopes.first);
     }
-    (*heap).scopes.now.current = ptr::null_mut();
+    (*heap).scopes.current = ptr::null_mut();
     (*heap).scopes.own.end_memory();
+    (*heap).steps.stack = nobodys();
 }
