@@ -23,6 +23,7 @@
 
 pub mod resize;
 
+use crate::base::promised;
 use crate::base::report;
 use crate::cycle;
 use crate::header::{self, HEADER_BYTES};
@@ -75,6 +76,7 @@ pub unsafe fn new(ty: *mut Type) -> *mut c_void {
 #[cold]
 #[inline(never)]
 unsafe fn new_slow(ty: *mut Type) -> *mut c_void {
+    promised!((*ty).is_live());
     if let Some(make) = (*ty).make {
         return make(ty, 0);
     }
@@ -132,6 +134,8 @@ unsafe fn grant(ty: *mut Type, most: u32) -> Result<(), *mut c_void> {
 /// # Safety
 /// - without a tail, `length` is 0.
 pub unsafe fn new_array(ty: *mut Type, length: usize) -> *mut c_void {
+    promised!(length == 0 || (*ty).tail_size != 0);
+    promised!((*ty).is_live());
     const APART: TypeFlags = TypeFlags::OBSERVED.union(TypeFlags::COUNT_BYTES).union(TypeFlags::LEAF_TAIL);
     if (*ty).flags & APART != TypeFlags::COUNT_BYTES {
         return new_apart(ty, length);
@@ -348,6 +352,7 @@ fn block_bytes(ty: &Type, length: usize) -> Option<usize> {
 /// - `obj` is a block of this stride.
 #[inline(never)]
 pub unsafe fn zero(obj: *mut c_void, stride: usize) -> *mut c_void {
+    promised!((*range::page_of(obj as usize)).block_bytes() == stride);
     zero_inline(obj, stride)
 }
 
@@ -377,6 +382,7 @@ unsafe fn zero_inline(obj: *mut c_void, stride: usize) -> *mut c_void {
 /// # Safety
 /// - `class` is the heap's, the run one of its; the allocation was charged.
 pub unsafe fn fill(ty: *mut Type, class: *mut Class, run: *mut Run, booked: bool) -> bool {
+    promised!(ptr::eq((*class).space, &raw const (*(*ty).heap).space));
     let mut trimmed = false;
     while (*run).is_empty() {
         if !(*class).refill(run) && !make_memory(ty, &mut trimmed, booked) {
@@ -442,6 +448,7 @@ pub unsafe fn charge(ty: *mut Type, bytes: usize, booked: bool) -> bool {
 #[cold]
 #[inline(never)]
 unsafe fn charge_slow(ty: *mut Type, booked: bool) -> bool {
+    promised!((*ty).is_live());
     let heap = (*ty).heap;
     if (*heap).phase() == Phase::Judging {
         report::fatal(format_args!(

@@ -2,7 +2,8 @@
 //! heap ends, and the questions of `promises.rs` before each collection judges. In every build, for heaps that ask for it
 //! (`gc_heap_options.check`, or `RCGC_CHECK=checked` in the environment); in builds with the feature `check` for all
 //! heaps. Such builds also shrink the constants that decide when a rare path is taken, so that tests take it often; each
-//! constant is next to its code, as `if cfg!(feature = "check")`.
+//! constant is next to its code, as `if cfg!(feature = "check")`. And they hold every caller to the conditions of `# Safety`
+//! sections, each at the begin of its function, with `promised!` (`base/mod.rs`).
 //!
 //! A validator that fails is fatal and names the equation that does not hold. What is checked, for every
 //! heap:

@@ -18,6 +18,7 @@
 //! go the long way and find the phase.
 
 use crate::base::list::List;
+use crate::base::promised;
 use crate::base::report::{Line, LINE_BYTES};
 use crate::cycle::events::Listeners;
 use crate::cycle::pace::{Pace, Starved};
@@ -169,6 +170,8 @@ impl Heap {
     /// # Safety
     /// - The range's lock is held, the slot is committed and free.
     pub unsafe fn take(&mut self, index: usize) {
+        promised!(range::LOCK.is_closed());
+        promised!(self.signature == 0);
         // All but the three that a signal handler may look at at this moment.
         let (first, behind) =
             (core::mem::offset_of!(Heap, attention), core::mem::offset_of!(Heap, last_status));
@@ -199,6 +202,7 @@ impl Heap {
     /// # Safety
     /// - The range's lock is held; nobody uses the heap any more.
     pub unsafe fn give(&mut self, next: u32) {
+        promised!(range::LOCK.is_closed());
         self.signature = 0;
         self.mark_serial = next as u64;
     }
@@ -466,6 +470,8 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
 /// # Safety
 /// - `heap` is live, and nobody uses it or anything in it any more.
 pub unsafe fn end(heap: *mut Heap) {
+    promised!((*heap).is_live());
+    promised!((*heap).live_objects() == 0);
     observe::tell(heap, Notice::Gone);
     while !(*heap).first_type.is_null() {
         crate::types::end((*heap).first_type);

@@ -55,7 +55,8 @@
 //! Host code must not jump out of a callback; that is documented as fatal in its effect and cannot be seen
 //! from here.
 
-use crate::heap::Heap;
+use crate::base::promised;
+use crate::heap::{Heap, Phase};
 use crate::life::death;
 use crate::life::scope::{self, Border};
 use crate::memory::range;
@@ -140,6 +141,7 @@ impl Pin {
     /// - As [everywhere](crate).
     #[must_use]
     pub unsafe fn on(heap: *mut Heap) -> Pin {
+        promised!((*heap).is_live());
         (*heap).pins += 1;
         Pin { heap }
     }
@@ -207,6 +209,7 @@ pub unsafe fn call_of(
     obj: *mut c_void,
     moment: Around,
 ) {
+    promised!((*ty).heap == heap);
     let clearing = (moment == Around::Clear) as u32;
     let told = if moment == Around::Aside { ptr::null_mut() } else { obj };
     (*heap).clearing += clearing;
@@ -222,6 +225,7 @@ pub unsafe fn call_of(
 
 #[inline(always)]
 unsafe fn call_at<R>(heap: *mut Heap, obj: *mut c_void, moment: Around, code: impl FnOnce() -> R) -> R {
+    promised!((*heap).is_live());
     around(heap, obj, moment);
     let before = begin(heap);
     let result = code();
@@ -284,6 +288,7 @@ pub unsafe fn traverse(
     visit: VisitFn,
     ctx: *mut c_void,
 ) {
+    promised!((*(*ty).heap).phase() == Phase::Judging);
     if (*ty).flags.contains(TypeFlags::CTX) {
         mem::transmute::<TraverseFn, TraverseCtxFn>(function)(obj, Some(visit), ctx, (*ty).ctx);
     } else {

@@ -6,6 +6,7 @@ pub mod edges;
 pub mod epitaph;
 pub mod slots;
 
+use crate::base::promised;
 use crate::base::report;
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::memory::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
@@ -171,6 +172,7 @@ pub unsafe fn elements_of(obj: *mut c_void, ty: &Type) -> usize {
 /// # Safety
 /// - `obj` is an object and not dying.
 pub unsafe fn immortalize(obj: *mut c_void) {
+    promised!(check(obj).is_ok_and(is_settled));
     header::set_count_word(obj, IMMORTAL);
 }
 

@@ -3,6 +3,7 @@
 //! A failure of the sink is kept, and from then on nothing is given to it: the writer goes on filling buffers
 //! to no purpose until it looks, so that no code between has to ask.
 
+use crate::base::promised;
 use crate::heap::Heap;
 use crate::host;
 use crate::sys::file::Errno;
@@ -69,7 +70,7 @@ impl Buffer {
     #[inline(always)]
     pub unsafe fn put(&mut self, value: u64) {
         let (bytes, len) = format::encode(value);
-        debug_assert!(self.has_room(1));
+        promised!(self.has_room(1));
         (self.memory.add(CHUNK_HEAD_BYTES + self.len) as *mut [u8; 16]).write_unaligned(bytes);
         self.len += len;
     }
@@ -79,6 +80,7 @@ impl Buffer {
     /// # Safety
     /// - They fit: [`Buffer::has_room_for_bytes`].
     pub unsafe fn put_bytes(&mut self, bytes: &[u8]) {
+        promised!(self.has_room_for_bytes(bytes.len()));
         let to = self.memory.add(CHUNK_HEAD_BYTES + self.len);
         core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
         self.len += bytes.len();

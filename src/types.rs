@@ -10,6 +10,7 @@
 //! shares no byte with another unless both are tagged words, or variants, of one shape whose tags exclude
 //! each other.
 
+use crate::base::promised;
 use crate::base::report::{CText, Line};
 use crate::header::{Flags, Header, CARE_FLAGS, DEAD_UNTOLD, HEADER_BYTES};
 use crate::heap::Heap;
@@ -301,6 +302,8 @@ impl Type {
     /// # Safety
     /// - The range's lock is held, the slot is committed and free.
     pub unsafe fn take(&mut self, index: usize) {
+        promised!(range::LOCK.is_closed());
+        promised!(self.signature == 0);
         ptr::write_bytes(self as *mut Type as *mut u8, 0, TYPE_SLOT_BYTES);
         self.signature = TAKEN;
         self.index = index as u32;
@@ -311,6 +314,7 @@ impl Type {
     /// # Safety
     /// - The range's lock is held; nobody uses the type any more.
     pub unsafe fn give(&mut self, next: u32) {
+        promised!(range::LOCK.is_closed());
         self.signature = 0;
         self.reclaimed = next as u64;
     }
@@ -424,6 +428,7 @@ impl Type {
     /// # Safety
     /// - The type is live.
     pub unsafe fn each_simple_field(&self, mut each: impl FnMut(&SimpleField)) {
+        promised!(self.is_live());
         let mut covered = 0;
         let mut place = self.books() as *const SimpleField;
         while covered < self.simple_count as usize {
@@ -452,6 +457,7 @@ pub unsafe fn name_of(header: Header) -> CText {
 /// # Safety
 /// - `spec` points to what it says it points to.
 pub unsafe fn new(heap: *mut Heap, spec: &Spec) -> Result<*mut Type, Refused> {
+    promised!((*heap).is_live());
     let mut reason = Reason(Line::new());
     let made = build(heap, spec, &mut reason);
     if let Err(refused) = made {
@@ -662,6 +668,8 @@ unsafe fn fill(ty: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) {
 /// # Safety
 /// - No object of the type lives.
 pub unsafe fn end(ty: *mut Type) {
+    promised!((*ty).is_live());
+    promised!((*ty).live() == 0);
     let heap = (*ty).heap;
     observe::tell((*ty).heap, Notice::TypeEnded(ty));
     (*heap).budget = (*heap).budget.saturating_add((*ty).recall_ration() as i64);

@@ -4,9 +4,10 @@
 //! What does not hold would free what is alive, sooner or later and somewhere else; here it is fatal, and named at the
 //! object that has it.
 
+use crate::base::promised;
 use crate::base::report::{self, CText};
 use crate::header;
-use crate::heap::Heap;
+use crate::heap::{Heap, Phase};
 use crate::object::{self, edges, edges::Edge, epitaph};
 use crate::types::Type;
 use core::ffi::{c_char, c_void};
@@ -16,6 +17,7 @@ use core::ffi::{c_char, c_void};
 /// # Safety
 /// - The heap's phase is `Judging`, its types are paused, pages are under examination.
 pub unsafe fn ask(heap: *mut Heap) {
+    promised!((*heap).phase() == Phase::Judging);
     (*heap).space.each_page(|page| {
         (*page).each_block(|obj| {
             let header = header::load(obj);

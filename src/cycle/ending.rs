@@ -38,6 +38,7 @@ use super::release;
 use super::table::Table;
 use super::working::{self, CLEAR, ZERO};
 use super::{garbage_clear, run, Kind, Reason};
+use crate::base::promised;
 use crate::base::report::{self, CText, Level};
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
 use crate::heap::phase::{self, InPhase};
@@ -70,6 +71,8 @@ const PUT_OFFS_MIN: u64 = if cfg!(feature = "check") { 1 << 14 } else { 1 << 20 
 /// # Safety
 /// - `heap` is live and idle, nobody else is in it, and nobody uses it or anything in it afterwards.
 pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
+    promised!((*heap).is_live());
+    promised!((*heap).is_idle());
     // A `traverse` may change it, as in a collection.
     let _errno = errno::keep();
     (*heap).put_offs_left = PUT_OFFS_MIN + (*heap).live_objects().saturating_mul(2);

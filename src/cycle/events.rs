@@ -3,10 +3,11 @@
 use super::Kind;
 use crate::base::index::{self, Index};
 use crate::base::list::List;
+use crate::base::promised;
 use crate::base::report::{self, CText, Level};
 use crate::cycle::stats::Status;
 use crate::header;
-use crate::heap::Heap;
+use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::object;
 use core::ffi::c_void;
@@ -165,6 +166,7 @@ impl Listeners {
 /// # Safety
 /// - The heap's phase forbids collections.
 pub unsafe fn notify(heap: *mut Heap, event: &Event) {
+    promised!((*heap).phase() == Phase::Releasing);
     if (*heap).debug & DEBUG_STATS != 0 {
         log_event(heap, event);
     }

@@ -51,9 +51,10 @@ mod held;
 use super::events::{self, DEBUG_UNCOLLECTABLE};
 use super::table::Table;
 use super::working::{self, Large, AGAIN, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
+use crate::base::promised;
 use crate::base::report::{self, CText, Level};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
-use crate::heap::Heap;
+use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::life::weakmap::{self, Detached};
 use crate::memory::page::{is_frozen, is_old, PageFlags};
@@ -193,6 +194,7 @@ impl Judge {
     /// # Safety
     /// - The heap's phase is `Judging`, every tracked object is walkable, and working counts are all clear.
     pub unsafe fn run(&mut self) -> Result<(), NoMemory> {
+        promised!((*self.heap()).phase() == Phase::Judging);
         let large = match (*self.heap).weak.untracked_entries {
             0 => self.sweep_count::<false>(),
             _ => self.sweep_count::<true>(),

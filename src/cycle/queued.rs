@@ -23,6 +23,7 @@ use super::events::DEBUG_SAVEALL;
 use super::judge::{self, Judge, NoMemory};
 use super::working::CLEAR;
 use crate::base::list::List;
+use crate::base::promised;
 use crate::base::report::{self, CText, Level};
 use crate::check;
 use crate::cycle::stats::Status;
@@ -47,6 +48,8 @@ use core::ptr;
 /// # Safety
 /// - The heap is idle; every tracked object is walkable; `kept` is empty.
 pub unsafe fn hold(heap: *mut Heap, count: usize) -> bool {
+    promised!((*heap).phase() == Phase::Idle);
+    promised!((*heap).finalizers.kept.is_empty());
     let due = |index| (*heap).finalizers.due.get(index).filter(|&obj| header::has_flags(obj, Flags::KEPT));
     // What died by its count alone leads to nothing that waits for it.
     if !(0..count).any(|index| due(index).is_some()) {

@@ -17,9 +17,10 @@ use super::events::DEBUG_SAVEALL;
 use super::judge::Judge;
 use super::table::Table;
 use super::working::CLEAR;
+use crate::base::promised;
 use crate::base::report::{self, CText, Level};
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
-use crate::heap::{self, phase, Heap};
+use crate::heap::{self, phase, Heap, Phase};
 use crate::host;
 use crate::life::block;
 use crate::life::count;
@@ -52,6 +53,7 @@ pub struct Released {
 /// # Safety
 /// - The working counts of exactly the dead are set; the heap's phase forbids collections.
 pub unsafe fn release_dead(judge: &mut Judge) -> Released {
+    promised!((*judge.heap()).phase() == Phase::Releasing);
     let heap = judge.heap();
     let mut queue = Queue::new();
     let save = (*heap).debug & DEBUG_SAVEALL != 0;
@@ -134,6 +136,7 @@ unsafe fn condemn(heap: *mut Heap) -> bool {
 /// # Safety
 /// - `obj` is an object that is neither dying nor queued.
 pub unsafe fn condemn_one(obj: *mut c_void) {
+    promised!(object::is_settled(header::load(obj)));
     header::set_flags(obj, Flags::HELD | Flags::CONDEMNED);
     let word = header::count_word(obj);
     if word & LOCAL != 0 {
@@ -153,6 +156,7 @@ unsafe fn finalize_dead(heap: *mut Heap, queue: &mut Queue) -> bool {
 /// # Safety
 /// - `obj` is condemned.
 pub unsafe fn finalize_one(heap: *mut Heap, obj: *mut c_void, ty: *mut Type, queue: &mut Queue) -> bool {
+    promised!(header::has_flags(obj, Flags::CONDEMNED));
     let Some(finalize) = (*ty).finalize else { return false };
     if header::has_flags(obj, Flags::FINALIZED) {
         return false;
@@ -239,6 +243,7 @@ unsafe fn save_dead(heap: *mut Heap, released: &mut Released, queue: &mut Queue)
 /// # Safety
 /// - `obj` is dying and held.
 pub unsafe fn save(heap: *mut Heap, obj: *mut c_void, queue: &mut Queue) -> u64 {
+    promised!(header::has_flags(obj, Flags::DYING));
     if header::has_flags(obj, Flags::TRACKED) {
         header::change_flags(obj, Flags::HELD | Flags::DYING | Flags::CONDEMNED, Flags::empty());
         (*heap).garbage.push(obj);
@@ -263,6 +268,8 @@ unsafe fn destroy_dead(heap: *mut Heap, queue: &mut Queue) {
 /// # Safety
 /// - `obj` is condemned, dying and empty.
 pub unsafe fn destroy_one(heap: *mut Heap, obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
+    promised!(header::has_flags(obj, Flags::CONDEMNED));
+    promised!(header::has_flags(obj, Flags::DYING));
     if let Some(destroy) = (*ty).destroy {
         host::call_of(heap, ty, destroy, obj, Around::Destroy);
         death::take_deferred(heap, queue);

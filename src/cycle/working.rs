@@ -11,6 +11,7 @@
 //! to 0, "is it marked"; a subtraction touches one word at a random place and nothing else, and `Large` is
 //! looked up once in 32,766 subtractions.
 
+use crate::base::promised;
 use crate::sys;
 use core::ptr;
 
@@ -116,6 +117,7 @@ pub const fn small(count: u32) -> u16 {
 #[cold]
 #[inline(never)]
 pub unsafe fn subtract_slow(large: &mut Large, granule: u64, value: u16) -> u16 {
+    promised!(value != CLEAR);
     match value {
         ZERO | BELOW_ZERO => BELOW_ZERO,
         LARGE_ZERO => large.borrow(granule),

@@ -8,6 +8,7 @@
 use super::census::Table;
 use super::registry::{self, Purpose, Ticket};
 use crate::base::list::List;
+use crate::base::promised;
 use crate::base::sort;
 use crate::heap::Heap;
 use crate::memory::page::{self, PageFlags};
@@ -68,6 +69,7 @@ pub struct Growth {
 /// # Safety
 /// - As [everywhere](crate).
 pub unsafe fn mark(heap: *mut Heap, objects: bool) -> *mut Mark {
+    promised!((*heap).is_live());
     let mark = sys::allocate(size_of::<Mark>()) as *mut Mark;
     if mark.is_null() {
         return mark;

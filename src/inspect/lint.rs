@@ -21,9 +21,10 @@
 
 use super::array::Array;
 use super::kinds::Rows;
+use crate::base::promised;
 use crate::base::report::{self, CText, Level, Line, Sentence};
 use crate::header::{self, Flags};
-use crate::heap::{phase, Heap};
+use crate::heap::{phase, Heap, Phase};
 use crate::life::weakmap;
 use crate::object;
 use crate::object::edges;
@@ -106,6 +107,7 @@ struct Number {
 /// # Safety
 /// - No callback of the heap is running.
 pub unsafe fn watch(heap: *mut Heap, on: bool) -> bool {
+    promised!((*heap).running_callbacks() == 0);
     if on != of(heap).is_null() {
         return true;
     }
@@ -146,6 +148,7 @@ unsafe fn end(heap: *mut Heap) {
 /// # Safety
 /// - The heap may only be looked at.
 pub unsafe fn each_finding(heap: *mut Heap, mut each: impl FnMut(*mut Type, &Line)) -> usize {
+    promised!((*heap).phase() == Phase::Judging);
     let lint = of(heap);
     if lint.is_null() {
         return 0;

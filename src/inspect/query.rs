@@ -19,6 +19,7 @@
 use super::array::Array;
 use super::facts;
 use super::registry::{self, Purpose, Ticket};
+use crate::base::promised;
 use crate::cycle::working::CLEAR;
 use crate::header::{self, Flags};
 use crate::heap::{phase, Heap, Phase};
@@ -378,6 +379,7 @@ impl Query {
     /// # Safety
     /// - The session is fresh.
     pub unsafe fn each_object(&self, mut each: impl FnMut(u32, *mut c_void)) {
+        promised!(self.is_fresh());
         self.places.each_block(|place, obj| {
             if self.is_listed(place) {
                 each(place, obj);
@@ -392,6 +394,7 @@ impl Query {
     /// # Safety
     /// - The session is fresh and the heap paused, see [`Query::quietly`].
     pub unsafe fn each_edge(&self, obj: *mut c_void, mut each: impl FnMut(Edge, Option<u32>)) {
+        promised!(self.is_fresh());
         if !is_listed(header::load(obj)) {
             return;
         }

@@ -2,6 +2,7 @@
 //! so nothing is kept alive, and an address that was used again is not mistaken.
 
 use crate::base::list::List;
+use crate::base::promised;
 use crate::base::report::{self, CText, Level, Line};
 use crate::base::string;
 use crate::cycle::stats::Status;
@@ -50,6 +51,7 @@ impl Expected {
 /// # Safety
 /// - `obj` is a live object; `why` is null or a C string.
 pub unsafe fn expect(obj: *mut c_void, why: *const c_char) -> bool {
+    promised!(object::check(obj).is_ok());
     let leaks = super::made_for((*object::type_of(obj)).heap);
     if leaks.is_null() || !(*leaks).expected.entries.reserve(1) {
         return false;

@@ -6,6 +6,7 @@
 //! so that a second release still finds whose it was.
 
 use crate::base::list::List;
+use crate::base::promised;
 use crate::base::report::{self, CText, Level};
 use crate::base::string;
 use crate::heap::{Heap, Phase};
@@ -123,6 +124,7 @@ impl Holds {
 /// # Safety
 /// - `obj` is a live object; `tag` is null or a C string, `site` null or a descriptor.
 pub unsafe fn take(obj: *mut c_void, tag: *const c_char, site: *const Site) -> u64 {
+    promised!(object::check(obj).is_ok());
     let heap = (*object::type_of(obj)).heap;
     let leaks = super::made_for(heap);
     if leaks.is_null() {

@@ -1,10 +1,12 @@
 //! What is left of an object that ended: its side entries and its block, step 7 of `lifetime.md`.
 
+use crate::base::promised;
 use crate::header::{self, Flags};
 use crate::heap::Heap;
 use crate::memory::class::CLASS_COUNT;
 use crate::memory::page::free_block;
 use crate::memory::range;
+use crate::object;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 
@@ -14,6 +16,8 @@ use core::ffi::c_void;
 /// - `obj` is dying and has one of [`header::SIDE_FLAGS`].
 #[cold]
 pub unsafe fn drop_side_entries(heap: *mut Heap, obj: *mut c_void) {
+    promised!(header::high_word(obj) & header::SIDE_FLAGS != 0);
+    promised!(!header::is_dead(obj));
     if header::has_flags(obj, Flags::SIDE) {
         let has = (*heap).external.has_entries();
         let external = if has { (*heap).external.remove(range::granule_of(obj)) } else { 0 };
@@ -30,6 +34,8 @@ pub unsafe fn drop_side_entries(heap: *mut Heap, obj: *mut c_void) {
 /// - As [`free`].
 #[inline(always)]
 pub unsafe fn free_to_run(obj: *mut c_void, ty: *mut Type) {
+    promised!(core::ptr::eq(object::type_of(obj), ty));
+    promised!(!header::is_dead(obj));
     if header::high_word(obj) & header::SIDE_FLAGS != 0 {
         drop_side_entries((*ty).heap, obj);
     }
@@ -53,6 +59,8 @@ pub unsafe fn free_to_run(obj: *mut c_void, ty: *mut Type) {
 /// - `obj` is an object of `ty`; nobody uses it any more, and its references are gone.
 #[inline(always)]
 pub unsafe fn free(obj: *mut c_void, ty: *mut Type) {
+    promised!(core::ptr::eq(object::type_of(obj), ty));
+    promised!(!header::is_dead(obj));
     if header::high_word(obj) & header::SIDE_FLAGS != 0 {
         drop_side_entries((*ty).heap, obj);
     }

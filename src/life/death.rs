@@ -23,6 +23,7 @@
 //!
 //! Queues are local to a call, so a nested death never sees what an outer one has still to do.
 
+use crate::base::promised;
 use crate::base::report;
 use crate::cycle::ending;
 use crate::header::{self, Flags, LOCAL, LOCAL_ONE};
@@ -76,6 +77,7 @@ impl Queue {
     /// - Its count word is that of the last reference, which is gone.
     #[inline(always)]
     pub unsafe fn push(&mut self, obj: *mut c_void) {
+        promised!(range::committed_offset(obj as usize).is_some());
         header::store(obj, header::load(obj).queued(self.head));
         self.head = range::granule_of(obj);
     }
@@ -103,6 +105,7 @@ impl Queue {
 /// - The count word is [`LOCAL_ONE`], the one reference is given up.
 #[inline(always)]
 pub unsafe fn release_last(obj: *mut c_void) {
+    promised!(header::count_word(obj) == LOCAL_ONE);
     let ty = object::type_of(obj);
     if (*(*ty).heap).phase() == Phase::Judging {
         released_in_traverse(obj, ty);
@@ -123,6 +126,8 @@ pub unsafe fn release_last(obj: *mut c_void) {
 /// - As [`release_last`]; the heap is not judging.
 #[inline(never)]
 pub unsafe fn release_rest(obj: *mut c_void, released: usize) {
+    promised!(header::count_word(obj) == LOCAL_ONE);
+    promised!((*(*object::type_of(obj)).heap).phase() != Phase::Judging);
     let ty = object::type_of(obj);
     for slot in 0..released {
         *((obj as usize + *(*ty).offsets.get_unchecked(slot) as usize) as *mut usize) = 0;
@@ -619,6 +624,7 @@ pub unsafe fn run_weak_callbacks(heap: *mut Heap, pending: &Pending, queue: &mut
 /// # Safety
 /// - `obj` is dying and held.
 pub unsafe fn empty(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
+    promised!(header::has_flags(obj, Flags::DYING));
     let heap = (*ty).heap;
     slots::take_edges(obj, ty, |word| {
         if word != 0 {
@@ -651,6 +657,7 @@ unsafe fn let_go_if_stored(obj: *mut c_void, queue: &mut Queue) -> bool {
 /// # Safety
 /// - `obj` is held or dying, and something else refers to it.
 pub unsafe fn let_go(obj: *mut c_void, queue: &mut Queue) {
+    promised!(header::has_flags(obj, Flags::HELD) || header::has_flags(obj, Flags::DYING));
     header::change_flags(obj, Flags::HELD | Flags::DYING | Flags::CONDEMNED, Flags::empty());
     count::release_edge(obj, queue);
 }
@@ -660,6 +667,7 @@ pub unsafe fn let_go(obj: *mut c_void, queue: &mut Queue) {
 /// # Safety
 /// - `obj` is dying and held by the engine alone, if its host kept the rules.
 pub unsafe fn check_hold(obj: *mut c_void, ty: *mut Type) {
+    promised!(header::has_flags(obj, Flags::DYING));
     let word = header::count_word(obj);
     if word != LOCAL_ONE {
         report::fatal(format_args!(

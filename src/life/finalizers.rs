@@ -11,6 +11,7 @@
 //! judged again before it returns, and nothing else is: see `cycle/queued.rs`.
 
 use crate::base::list::List;
+use crate::base::promised;
 use crate::cycle::queued;
 use crate::cycle::stats::Status;
 use crate::header::{self, Flags, LOCAL_ONE};
@@ -125,6 +126,7 @@ pub fn is_queued(heap: &Heap, ty: &Type) -> bool {
 /// # Safety
 /// - There is room: [`reserve`] was called for it.
 pub unsafe fn push(heap: *mut Heap, obj: *mut c_void) {
+    promised!((*heap).finalizers.due.room() > (*heap).finalizers.due.len());
     header::set_flags(obj, Flags::DUE);
     // Cannot fail: the room was reserved when the object was made.
     let _ = (*heap).finalizers.due.push(obj);

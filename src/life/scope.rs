@@ -19,6 +19,7 @@
 //! is [`Steps`] of the heap and the first half of the current [`ScopeStack`]. Where nobody shall do anything inline, since
 //! somebody watches, or there is no memory yet, [`publish`] shows them a stack that nothing fits on and no mark is on.
 
+use crate::base::promised;
 use crate::base::report::{self, CText, Level};
 use crate::base::stack::{Below, Stack};
 use crate::heap::Heap;
@@ -351,6 +352,7 @@ pub unsafe fn is_open(heap: *mut Heap) -> bool {
 /// # Safety
 /// - A scope is open.
 pub unsafe fn keep(heap: *mut Heap, obj: *mut c_void) -> bool {
+    promised!(!(*current(heap)).open.is_empty());
     (*current(heap)).kept.push(obj)
 }
 

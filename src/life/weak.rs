@@ -20,6 +20,7 @@
 //! - a handle is in its cell's list, or a pending list, if and only if it has a callback that may still
 //!   run.
 
+use crate::base::promised;
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
 use crate::heap::Heap;
 use crate::life::count;
@@ -238,6 +239,7 @@ unsafe fn number_of(cell: *mut Cell) -> u32 {
 /// # Safety
 /// - `obj` is an object.
 pub unsafe fn new(obj: *mut c_void, callback: Option<WeakFn>, ctx: *mut c_void) -> *mut Weak {
+    promised!(object::check(obj).is_ok());
     let weak = pool::take_slot(&raw mut RANGE.handles, |weak: *mut Weak| (*weak).next);
     if weak.is_null() {
         return weak;
@@ -269,6 +271,7 @@ pub unsafe fn new(obj: *mut c_void, callback: Option<WeakFn>, ctx: *mut c_void) 
 /// # Safety
 /// - `obj` is an object and not dying; whoever makes a cell puts a handle or an entry on it.
 pub unsafe fn cell_of(obj: *mut c_void) -> *mut Cell {
+    promised!(!header::has_flags(obj, Flags::DYING));
     let heap = (*object::type_of(obj)).heap;
     if header::has_flags(obj, Flags::WEAK) {
         return (*heap).weak.get(obj);
@@ -291,6 +294,7 @@ pub unsafe fn cell_of(obj: *mut c_void) -> *mut Cell {
 /// # Safety
 /// - `from` has the flag WEAK, and nothing leads to `to` weakly.
 pub unsafe fn move_to(heap: *mut Heap, from: *mut c_void, to: *mut c_void) {
+    promised!(header::has_flags(from, Flags::WEAK));
     let weak = &mut (*heap).weak;
     let cell = weak.get(from);
     weak.remove(cell);
@@ -326,6 +330,7 @@ pub unsafe fn is_handle(weak: *const Weak) -> bool {
 /// - `weak` is a live handle.
 #[inline(always)]
 pub unsafe fn get(weak: *mut Weak) -> *mut c_void {
+    promised!(is_handle(weak));
     let cell = (*weak).cell;
     if cell.is_null() {
         return ptr::null_mut();
@@ -495,6 +500,7 @@ impl Pending {
     /// # Safety
     /// - `obj` has the flag WEAK.
     pub unsafe fn detach(&self, heap: *mut Heap, obj: *mut c_void, detached: &mut Detached) {
+        promised!(header::has_flags(obj, Flags::WEAK));
         let cell = (*heap).weak.get(obj);
         detached.take(cell);
         (*heap).weak.remove(cell);

@@ -19,6 +19,7 @@
 //! A map's storage is the engine's (a bucket array and entries from a pool of the range), so it has a type
 //! of the engine's own, one a heap.
 
+use crate::base::promised;
 use crate::header::{self, Flags, Header, LOCAL};
 use crate::heap::Heap;
 use crate::host;
@@ -158,6 +159,9 @@ unsafe fn find(map: *const WeakMap, key: *mut c_void) -> *mut Entry {
 /// # Safety
 /// - `map` and `key` are objects of one heap, and neither is dying; `value` is an object.
 pub unsafe fn set(map: *mut WeakMap, key: *mut c_void, value: *mut c_void) -> bool {
+    promised!(is_map(map as *mut c_void));
+    promised!((*object::type_of(map as *mut c_void)).heap == (*object::type_of(key)).heap);
+    promised!(!header::has_flags(key, Flags::DYING));
     let entry = find(map, key);
     if !entry.is_null() {
         count::incref(value);
@@ -204,6 +208,7 @@ unsafe fn count_untracked(key: *mut c_void, more: isize) {
 /// # Safety
 /// - `map` is a weak map, `key` an object.
 pub unsafe fn get(map: *mut WeakMap, key: *mut c_void) -> *mut c_void {
+    promised!(is_map(map as *mut c_void));
     let entry = find(map, key);
     if entry.is_null() {
         return ptr::null_mut();
@@ -217,6 +222,7 @@ pub unsafe fn get(map: *mut WeakMap, key: *mut c_void) -> *mut c_void {
 /// # Safety
 /// - As [`get`].
 pub unsafe fn take(map: *mut WeakMap, key: *mut c_void) -> *mut c_void {
+    promised!(is_map(map as *mut c_void));
     let entry = find(map, key);
     if entry.is_null() {
         return ptr::null_mut();
@@ -242,6 +248,7 @@ pub unsafe fn release(value: *mut c_void) {
 /// # Safety
 /// - `map` is a weak map.
 pub unsafe fn length(map: *const WeakMap) -> usize {
+    promised!(is_map(map as *mut c_void));
     (*map).len
 }
 
@@ -250,6 +257,7 @@ pub unsafe fn length(map: *const WeakMap) -> usize {
 /// # Safety
 /// - `map` is a weak map; `each` changes no map.
 pub unsafe fn each_of_map(map: *mut c_void, mut each: impl FnMut(&Entry)) {
+    promised!(is_map(map));
     let map = map as *mut WeakMap;
     for index in 0..(*map).capacity {
         let mut entry = *(*map).buckets.add(index);
@@ -265,6 +273,7 @@ pub unsafe fn each_of_map(map: *mut c_void, mut each: impl FnMut(&Entry)) {
 /// # Safety
 /// - `key` is an object with the flag WEAK; `each` changes no map.
 pub unsafe fn each_of_key(key: *mut c_void, mut each: impl FnMut(&Entry)) {
+    promised!(header::has_flags(key, Flags::WEAK));
     let mut entry = (*(*(*object::type_of(key)).heap).weak.get(key)).entries();
     while !entry.is_null() {
         each(&*entry);
@@ -277,6 +286,8 @@ pub unsafe fn each_of_key(key: *mut c_void, mut each: impl FnMut(&Entry)) {
 /// # Safety
 /// - `map` is dying and held.
 pub unsafe fn empty(map: *mut c_void, queue: &mut Queue) {
+    promised!(is_map(map));
+    promised!(header::has_flags(map, Flags::DYING));
     let map = map as *mut WeakMap;
     for index in 0..(*map).capacity {
         loop {

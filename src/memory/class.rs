@@ -5,6 +5,7 @@
 //! rounding. The largest puts two blocks on a page; what is larger is a large object with a span of its
 //! own.
 
+use crate::base::promised;
 use crate::header::{self, Header};
 use crate::memory::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
 use crate::memory::range::RANGE;
@@ -90,6 +91,7 @@ impl Run {
     /// - `stride` is that of its page.
     #[inline(always)]
     pub unsafe fn pop(&mut self, stride: u32) -> *mut c_void {
+        promised!(self.is_empty() || (*crate::memory::range::page_of(self.peek() as usize)).stride == stride);
         let obj = self.last;
         if !obj.is_null() {
             self.last = core::ptr::null_mut();
@@ -114,6 +116,7 @@ impl Run {
     /// - There is one.
     #[inline(always)]
     pub unsafe fn peek(&self) -> *mut c_void {
+        promised!(!self.is_empty());
         match self.last.is_null() {
             true => self.next,
             false => self.last,

@@ -28,6 +28,7 @@
 //! | partial: in its class's list | its objects | it is empty: back to the segment |
 //! | a large object's | 1 | its object died: span back to the segment |
 
+use crate::base::promised;
 use crate::header;
 use crate::memory::class::Class;
 use crate::memory::range::{self, GRANULE_BYTES, RANGE};
@@ -241,6 +242,11 @@ impl Page {
         offset >= FIRST_OFFSET && offset < self.free && (offset - FIRST_OFFSET) % self.stride == 0
     }
 
+    /// Whether objects can lie in it.
+    pub fn holds_blocks(&self) -> bool {
+        matches!(self.kind, Kind::Small | Kind::Large)
+    }
+
     /// Calls `each` with every payload that has been handed out, in address order, dead or alive.
     ///
     /// # Safety
@@ -297,6 +303,7 @@ impl Page {
 ///   of the dead of its type.
 #[inline(always)]
 pub unsafe fn free_block(obj: *mut c_void) {
+    promised!(header::is_dead(obj));
     let page = range::page_of(obj as usize);
     let offset = (range::offset_of(obj as usize) & (PAGE_BYTES - 1)) as u32;
     let link = (*page).free.wrapping_sub(offset).wrapping_sub((*page).stride);
@@ -317,6 +324,7 @@ pub unsafe fn free_block(obj: *mut c_void) {
 /// - `obj` is an object of `page`.
 #[inline(always)]
 pub unsafe fn is_old(page: *const Page, obj: *mut c_void) -> bool {
+    promised!(core::ptr::eq(range::page_of(obj as usize), page));
     let offset = obj as usize - (*page).start;
     let granule = range::granule_of(obj) as usize;
     offset < (*page).old_end as usize && *RANGE.renewed.add(granule / 64) & (1 << (granule % 64)) == 0
@@ -329,6 +337,8 @@ pub unsafe fn is_old(page: *const Page, obj: *mut c_void) -> bool {
 /// - `obj` is a block of `page` whose object has just died.
 #[inline(always)]
 pub unsafe fn renew(page: *mut Page, obj: *mut c_void) {
+    promised!(core::ptr::eq(range::page_of(obj as usize), page));
+    promised!(header::is_dead(obj));
     let was_old = is_old(page, obj);
     if was_old || (*page).flags.contains(PageFlags::MARKED) {
         mark_young(page, obj);
@@ -364,6 +374,7 @@ unsafe fn mark_young(page: *const Page, obj: *mut c_void) {
 /// # Safety
 /// - The page holds blocks.
 pub unsafe fn mark(page: &mut Page) {
+    promised!(page.holds_blocks());
     page.flags.remove(PageFlags::MARKED);
     let first = (page.start - range::objects()) / GRANULE_BYTES;
     let changed = RANGE.changed.add(first / 64);
@@ -384,6 +395,7 @@ pub unsafe fn mark(page: &mut Page) {
 /// # Safety
 /// - `obj` is an object of `page`, whose heap has a growth mark.
 pub unsafe fn is_new(page: *const Page, obj: *mut c_void) -> bool {
+    promised!(core::ptr::eq(range::page_of(obj as usize), page));
     let granule = range::granule_of(obj) as usize;
     !(*page).flags.contains(PageFlags::MARKED)
         || *RANGE.changed.add(granule / 64) & (1 << (granule % 64)) != 0
@@ -395,6 +407,7 @@ pub unsafe fn is_new(page: *const Page, obj: *mut c_void) -> bool {
 /// - `obj` is an object of a page that is FROZEN.
 #[inline(always)]
 pub unsafe fn is_frozen(obj: *mut c_void) -> bool {
+    promised!((*range::page_of(obj as usize)).flags.contains(PageFlags::FROZEN));
     let granule = range::granule_of(obj) as usize;
     *RANGE.thawed.add(granule / 64) & (1 << (granule % 64)) == 0
 }
@@ -404,6 +417,7 @@ pub unsafe fn is_frozen(obj: *mut c_void) -> bool {
 /// # Safety
 /// - The page holds blocks.
 pub unsafe fn freeze(page: &mut Page) {
+    promised!(page.holds_blocks());
     page.flags.remove(PageFlags::FROZEN);
     age(page);
     let first = (page.start - range::objects()) / GRANULE_BYTES;
@@ -423,6 +437,7 @@ pub unsafe fn freeze(page: &mut Page) {
 /// # Safety
 /// - The page holds blocks.
 pub unsafe fn age(page: &mut Page) {
+    promised!(page.holds_blocks());
     let first = (page.start - range::objects()) / GRANULE_BYTES / 64;
     core::ptr::write_bytes(RANGE.renewed.add(first), 0, PAGE_BYTES / GRANULE_BYTES / 64);
     page.old_end = page.end;

@@ -4,6 +4,7 @@
 //! A slot that was handed out stays readable: so [`is_slot`] can be asked about any address, without the lock, and the
 //! signature in the slot then says whether it is in use.
 
+use crate::base::promised;
 use crate::memory::range::{LOCK, RANGE};
 use crate::sys;
 use core::ptr;
@@ -44,6 +45,7 @@ impl Pool {
     /// # Safety
     /// - The lock is held; `bytes` is the same at every call.
     unsafe fn bump(pool: *mut Pool, bytes: usize) -> *mut u8 {
+        promised!(LOCK.is_closed());
         let start = (*pool).used().max(bytes);
         let end = start + bytes;
         if end > (*pool).committed {
@@ -106,6 +108,7 @@ pub unsafe fn take_slot<T>(pool: *mut Pool, next_free: impl Fn(*mut T) -> *mut T
 /// # Safety
 /// - The lock is held; the slot was taken from this pool, and nobody uses it any more.
 pub unsafe fn give_slot<T>(pool: *mut Pool, slot: *mut T) {
+    promised!(LOCK.is_closed());
     (*pool).free = slot as *mut u8;
     (*pool).taken -= 1;
 }

@@ -27,6 +27,7 @@
 //! Memory is given back by `MADV_DONTNEED`, which leaves it committed and reading zero: a dead header.
 
 use crate::base::environment;
+use crate::base::promised;
 use crate::header::{LINK_GRANULES, TYPE_COUNT_MAX};
 use crate::heap::{Heap, HEAP_SLOT_BYTES};
 use crate::memory::page::{Page, PAGE_BYTES};
@@ -237,6 +238,7 @@ pub fn address_of(granule: u64) -> *mut c_void {
 /// - The address lies in a committed segment.
 #[inline(always)]
 pub unsafe fn page_of(address: usize) -> *mut Page {
+    promised!(committed_offset(address).is_some());
     page_at(offset_of(address))
 }
 
@@ -255,6 +257,7 @@ pub unsafe fn page_at(offset: usize) -> *mut Page {
 /// - The address lies in the range.
 #[inline(always)]
 pub unsafe fn segment_of(address: usize) -> *mut Segment {
+    promised!(offset_of(address) < RANGE.size);
     RANGE.segments.add(offset_of(address) >> SEGMENT_BYTES.trailing_zeros())
 }
 
@@ -273,6 +276,7 @@ pub unsafe fn examine(page: *const Page) {
 /// - The index came from a header.
 #[inline(always)]
 pub unsafe fn type_at(index: usize) -> *mut Type {
+    promised!(index < RANGE.type_count);
     (RANGE.types as *mut u8).add(index * TYPE_SLOT_BYTES) as *mut Type
 }
 
@@ -437,6 +441,8 @@ unsafe fn place(base: *mut u8, plan: &Plan) {
 /// # Safety
 /// - The lock is held and the range exists.
 pub unsafe fn commit_segments(count: usize) -> bool {
+    promised!(LOCK.is_closed());
+    promised!(RANGE.size != 0);
     let (all, committed) = (RANGE.size / SEGMENT_BYTES, committed() / SEGMENT_BYTES);
     if count <= committed {
         return true;
@@ -476,6 +482,7 @@ unsafe fn commit_tables(from: usize, to: usize) -> bool {
 /// # Safety
 /// - The lock is held.
 pub unsafe fn segments_are_free(first: usize) {
+    promised!(LOCK.is_closed());
     RANGE.first_free = RANGE.first_free.min(first);
     RANGE.first_free_pair = RANGE.first_free_pair.min(first & !1);
 }
@@ -530,6 +537,7 @@ pub unsafe fn give_type_slot(ty: *mut Type) {
 /// - `index < heap_count`.
 #[inline(always)]
 pub unsafe fn heap_at(index: usize) -> *mut Heap {
+    promised!(index < RANGE.heap_count);
     RANGE.heaps.add(index * HEAP_SLOT_BYTES) as *mut Heap
 }
 

@@ -5,6 +5,7 @@ use super::class::{stride_of, Class, Run, CLASS_COUNT, EMPTY_PAGE};
 use super::page::{Kind, Page, PageFlags, FIRST_OFFSET, NO_PAGE, PAGE_BYTES};
 use super::segment::{NO_SEGMENT, OPEN_LISTS};
 use crate::base::list::List;
+use crate::base::promised;
 use core::ptr;
 
 /// Told that memory of pages goes back to the system: the space, the first page's number, and how many.
@@ -124,6 +125,7 @@ impl Space {
     /// # Safety
     /// - `page` is the first of its span.
     pub unsafe fn give_large(&mut self, page: *mut Page) {
+        promised!((*page).kind == Kind::Large);
         self.give_pages(page, (*page).span as usize);
     }
 
@@ -132,6 +134,7 @@ impl Space {
     /// # Safety
     /// - No block of it is in use, and its class does not know it any more.
     pub unsafe fn give_small(&mut self, page: *mut Page) {
+        promised!((*page).kind == Kind::Small);
         self.small_pages -= 1;
         self.give_pages(page, 1);
     }

@@ -7,10 +7,11 @@
 //! One visit function serves every walk but the collector's own, so that [`visit_named`] knows by it whether a
 //! `visit_ctx` is a [`Walk`] of this file's or something of the host's.
 
+use crate::base::promised;
 use crate::header;
 use crate::host;
 use crate::life::weakmap;
-use crate::object::slots;
+use crate::object::{self, slots};
 use crate::types::{TraverseFn, Type, TypeFlags, VisitFn};
 use core::ffi::{c_char, c_int, c_void, CStr};
 
@@ -43,6 +44,7 @@ struct Walk<'a> {
 /// # Safety
 /// - `obj` is an object of `ty`, not dying, and walkable; `each` changes no slot.
 pub unsafe fn each_edge(obj: *mut c_void, ty: *const Type, each: &mut dyn FnMut(Edge)) {
+    promised!(core::ptr::eq(object::type_of(obj), ty));
     slots::each_named_edge(obj, ty, |name, index, word| {
         if word != 0 {
             each(Edge { target: word as *mut c_void, name, index });
@@ -123,6 +125,7 @@ pub fn is_own(visit_fn: VisitFn) -> bool {
 /// # Safety
 /// - `ctx` came with a visit function that [`is_own`].
 pub unsafe fn visit_named(target: *mut c_void, ctx: *mut c_void, name: *const c_char, index: usize) -> c_int {
+    promised!(!ctx.is_null());
     let walk = ctx as *mut Walk<'_>;
     ((*walk).name, (*walk).index) = (name, index);
     let result = visit(target, ctx);

@@ -10,11 +10,13 @@
 //! Several entries may describe one word (tags that exclude each other) or one vector, so lengths become 0
 //! only after all entries have been walked.
 
+use crate::base::promised;
 use crate::base::report::{self, CText};
 use crate::life::weak::{self, Weak};
 use crate::memory::range;
+use crate::object;
 use crate::types::words::Word;
-use crate::types::{Place, SlotKind, Slots, Type};
+use crate::types::{Place, SlotKind, Slots, Type, TypeFlags};
 use core::ffi::{c_char, c_void};
 
 /// Calls `each` with the word of every declared slot that holds a reference now; 0 for a null pointer.
@@ -24,6 +26,7 @@ use core::ffi::{c_char, c_void};
 /// - `each` changes no slot of `obj`.
 #[inline(always)]
 pub unsafe fn each_edge(obj: *mut c_void, ty: *const Type, mut each: impl FnMut(usize)) {
+    promised!(core::ptr::eq(object::type_of(obj), ty));
     each_simple_edge(obj, ty, 0, &mut each);
     if (*ty).extra_count != 0 {
         each_extra_edge(obj, ty, &mut each);
@@ -296,6 +299,7 @@ unsafe fn elements(obj: *mut c_void, slots: &Slots) -> (usize, usize) {
 /// - `obj` is an object of a type with a trailing array.
 #[inline(always)]
 pub unsafe fn tail_length(obj: *mut c_void) -> usize {
+    promised!((*object::type_of(obj)).flags.contains(TypeFlags::TAIL));
     *tail_length_place(obj)
 }
 

@@ -7,6 +7,7 @@ use super::record::{self, Record};
 use super::site::{self, Site};
 use super::{entry, sample, Profile};
 use crate::alloc;
+use crate::base::promised;
 use crate::header;
 use crate::heap::{Heap, Phase};
 use crate::life::finalizers;
@@ -189,6 +190,7 @@ unsafe fn name_site_of_type(ty: *mut Type) -> u32 {
 /// - The heap is profiled; the object's header is as it was.
 #[inline(always)]
 pub unsafe fn ended(heap: *mut Heap, obj: *mut c_void, external: u64) {
+    promised!(!super::of(heap).is_null());
     let profile = &mut *super::of(heap);
     if profile.options.flags & super::SITES == 0 {
         return sample::ended(profile, obj);
@@ -259,6 +261,7 @@ pub unsafe fn can_be_marked(obj: *mut c_void) -> bool {
 /// # Safety
 /// - The heap counts exactly; `obj` is an object of it.
 pub unsafe fn mark_sampled(obj: *mut c_void) {
+    promised!(!super::exact((*object::type_of(obj)).heap).is_null());
     let place = record::place(range::page_of(obj as usize), obj);
     if !place.is_null() {
         *place = (*place).sampled();

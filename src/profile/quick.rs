@@ -6,6 +6,7 @@ use super::birth;
 use super::record::{self, Record};
 use super::site::Site;
 use crate::alloc::{self, RATION_BYTES};
+use crate::base::promised;
 use crate::header::{self, Flags, LOCAL, LOCAL_ONE};
 use crate::life::count;
 use crate::life::death;
@@ -80,6 +81,8 @@ pub unsafe fn new_at(ty: *mut Type, site: *const Site) -> *mut c_void {
 /// - As `count::decref_slow`; the count word is [`LOCAL_ONE`], and the address is in the range.
 #[inline(never)]
 pub unsafe fn release_last(obj: *mut c_void) {
+    promised!(header::count_word(obj) == LOCAL_ONE);
+    promised!(range::committed_offset(obj as usize).is_some());
     let ty = object::type_of(obj);
     let heap = (*ty).heap;
     let care = header::high_word(obj) & header::CARE_FLAGS;

@@ -14,6 +14,7 @@
 //! A record is zeroed when its object ends, so a block that is used again, by another size class too, begins
 //! with none; what a heap leaves behind when its profile ends is zeroed then.
 
+use crate::base::promised;
 use crate::heap::Heap;
 use crate::memory::page::{Kind, Page, FIRST_OFFSET, PAGE_BYTES};
 use crate::memory::range::{self, GRANULE_BYTES, RANGE};
@@ -192,6 +193,8 @@ pub unsafe fn place(page: *const Page, obj: *mut c_void) -> *mut Record {
 /// - As [`place`].
 #[inline(always)]
 pub unsafe fn place_committed(page: *const Page, obj: *mut c_void) -> *mut Record {
+    promised!(is_committed(page));
+    promised!(ptr::eq(range::page_of(obj as usize), page));
     let offset = (obj as usize - (*page).start) as u64 - FIRST_OFFSET as u64;
     // The one block of a large page has offset 0.
     let number = ((offset * (*page).reciprocal as u64) >> 32) as usize;

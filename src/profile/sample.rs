@@ -20,6 +20,7 @@ use super::{birth, entry, Profile};
 use crate::alloc;
 use crate::base::index::{mix, Index};
 use crate::base::list::List;
+use crate::base::promised;
 use crate::header::{self, Flags};
 use crate::host;
 use crate::memory::range;
@@ -424,6 +425,7 @@ fn drop_bool(_: bool) {}
 /// - As `alloc::new_array`; the type is SAMPLED and not PROFILED.
 #[inline(never)]
 pub unsafe fn make(ty: *mut Type, length: usize) -> *mut c_void {
+    promised!((*ty).flags.contains(TypeFlags::SAMPLED));
     if (*ty).flags.contains(TypeFlags::COUNT_BYTES) {
         return new_array_slow(ty, length);
     }

@@ -67,6 +67,18 @@ impl Lock {
         LockGuard(Some(self))
     }
 
+    /// Whether somebody keeps the lock closed: what a caller promises who has to.
+    pub fn is_closed(&self) -> bool {
+        // SAFETY: as in lock; what this thread closed itself it opens again.
+        unsafe {
+            let refused = libc::pthread_mutex_trylock(self.0.get()) != 0;
+            if !refused {
+                libc::pthread_mutex_unlock(self.0.get());
+            }
+            refused
+        }
+    }
+
     /// As [`Lock::lock`], for a thread of the library's own: nothing while somebody forks. That one may wait for this
     /// thread, in a handler of the host that ends a series, with all locks closed.
     pub fn lock_between_forks(&self) -> Option<LockGuard<'_>> {

@@ -11,6 +11,7 @@
 //! it ends; and that stack is made current again. Every callback passes its border, so that looks at one number, which
 //! changes whenever a scope is entered or another stack becomes current.
 
+use crate::base::promised;
 use crate::life::scope::*;
 use crate::memory::pool;
 use crate::memory::range::{LOCK, RANGE};
@@ -257,6 +258,7 @@ pub unsafe fn is_stack(stack: *const ScopeStack) -> bool {
 /// # Safety
 /// - `stack` is null or a live one of the heap's.
 pub unsafe fn switch(heap: *mut Heap, stack: *mut ScopeStack) -> *mut ScopeStack {
+    promised!(stack.is_null() || is_stack(stack) && (*stack).heap == heap);
     let before = core::mem::replace(&mut (*heap).scopes.current, stack);
     if before != stack {
         next_mark(heap);
@@ -271,6 +273,7 @@ pub unsafe fn switch(heap: *mut Heap, stack: *mut ScopeStack) -> *mut ScopeStack
 /// # Safety
 /// - `stack` is live.
 pub unsafe fn free_stack(stack: *mut ScopeStack) -> bool {
+    promised!(is_stack(stack));
     let heap = (*stack).heap;
     let is_busy = (*stack).open.as_slice().iter().any(|open| open.is(State::BUSY));
     if (*heap).scopes.current == stack || is_busy {
