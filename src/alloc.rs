@@ -271,7 +271,7 @@ unsafe fn with_peak(obj: *mut c_void, ty: *mut Type, stride: usize, length: usiz
     zero_array(obj, stride, length, (*ty).flags.contains(TypeFlags::TAIL))
 }
 
-/// As [`zero`]; the length of the trailing array is put where `slots::tail_length_place` looks for it.
+/// As [`zero`]; the length of the trailing array is put where `slots::tail_length_at` looks for it.
 #[inline(never)]
 unsafe fn zero_array(obj: *mut c_void, stride: usize, length: usize, has_tail: bool) -> *mut c_void {
     zero_inline(obj, stride);
@@ -310,7 +310,7 @@ unsafe fn new_large(ty: *mut Type, bytes: usize, length: usize, booked: bool) ->
     }
     header::store(obj, (*ty).header);
     if (*ty).flags.contains(TypeFlags::TAIL) {
-        *slots::tail_length_place(obj) = length;
+        *slots::tail_length_at(obj) = length;
     }
     (*ty).granted += 1;
     (*ty).bytes_allocated += (*range::page_of(obj as usize)).block_bytes() as u64;
@@ -477,8 +477,8 @@ pub unsafe fn while_pinned(ty: *mut Type, booked: bool, run: impl FnOnce(*mut He
     let heap = (*ty).heap;
     let _pin = Pin::on(heap);
     let known = booked || (*ty).flags.contains(TypeFlags::PROFILED);
-    (*(*ty).books()).pins += 1;
+    (*(*ty).rare()).pins += 1;
     let went_well = run(heap);
-    (*(*ty).books()).pins -= 1;
+    (*(*ty).rare()).pins -= 1;
     went_well && (known || !(*ty).flags.contains(TypeFlags::PROFILED))
 }

@@ -71,7 +71,7 @@ macro_rules! holds {
 /// # Safety
 /// - As [`validate`].
 pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arguments<'_>)) {
-    (*heap).each_type(|ty| (*(*ty).books()).found = Found::default());
+    (*heap).each_type(|ty| (*(*ty).rare()).found = Found::default());
     validate_segments(heap, wrong);
     note_runs(heap, true);
     let mut external = 0u64;
@@ -88,7 +88,7 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
                 let known = index < range::types_used() && (*ty).is_live() && (*ty).heap == heap;
                 holds!(wrong, known, "{obj:p} has no type of its heap: its header was overwritten");
                 if known {
-                    (*(*ty).books()).found.add(0);
+                    (*(*ty).rare()).found.add(0);
                 }
                 if header.has(Flags::SIDE) {
                     external += (*heap).external.get(range::granule_of(obj));
@@ -106,7 +106,7 @@ pub unsafe fn validate_all(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arg
     });
     note_runs(heap, false);
     (*heap).each_type(|ty| {
-        let (live, found) = ((*ty).live(), (*(*ty).books()).found.objects);
+        let (live, found) = ((*ty).live(), (*(*ty).rare()).found.objects);
         holds!(
             wrong,
             live == found,

@@ -66,7 +66,7 @@ bitflags::bitflags! {
         const TRACKED = 1 << 18;
         /// May have entries in tables beside the heap: external bytes, a profile's record.
         const SIDE = 1 << 19;
-        /// Past step 2 of its end (`lifetime.md`): the count word has the engine's hold, weak handles read
+        /// Past step 2 of its end (`lifetime.md`): the count word has the engine's own reference, weak handles read
         /// null.
         const DYING = 1 << 20;
         /// Has weak handles.
@@ -89,7 +89,7 @@ bitflags::bitflags! {
 /// Flags whose object cannot take the leaf path of release.
 pub const CARE_FLAGS: u32 = SIDE_FLAGS | HOLD_FLAGS;
 
-/// Flags of an object whose last reference is the engine's hold.
+/// Flags of an object whose last reference is the engine's own reference.
 pub const HOLD_FLAGS: u32 = Flags::DYING.bits() | Flags::HELD.bits();
 
 /// Flags whose object cannot be freed by returning its block alone.

@@ -33,7 +33,7 @@
 //! | `traverse` | everything; the session | the phase is `Judging`; `Query::busy` |
 //! | `write`, `report` | everything; tables of profiles that host code may lengthen there are read one row at a time, or are copies | the phase is `Judging` |
 //! | the predicate of a search | the session and its arrays, the heap | `Query::busy`, `running_callbacks` |
-//! | watches, dumps and collections in the middle of an allocation; the frames of a stack | the type, the heap; the profile is looked up anew | `Books::pins` and [`Pin`] in `alloc::while_pinned` |
+//! | watches, dumps and collections in the middle of an allocation; the frames of a stack | the type, the heap; the profile is looked up anew | `Rare::pins` and [`Pin`] in `alloc::while_pinned` |
 //! | the callback of a watch | nothing of the watch: a copy was taken | `running_callbacks` |
 //! | the functions of `gc_measure`, `gc_leak_check` | the heap; types by serial numbers, the profile by when it began | [`Pin`] |
 //! | the log | the heap, and what the line's place says that it holds: nothing, or copies | [`Pin`] of the call, `running_callbacks`, or the phase |

@@ -116,7 +116,7 @@ pub enum SlotKind {
 /// Where the slots of an entry lie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub enum Place {
+pub enum SlotPlace {
     /// In the struct.
     Struct = 1,
     /// In the trailing array.
@@ -132,7 +132,7 @@ pub struct Slots {
     /// What each slot holds.
     pub kind: SlotKind,
     /// Where they lie.
-    pub place: Place,
+    pub place: SlotPlace,
     /// Bytes of a tag.
     pub tag_bytes: u8,
     /// Bytes of a vector's length.
@@ -159,9 +159,9 @@ pub struct Slots {
     pub name: *const c_char,
 }
 
-/// What the books of a type have besides its counters, seldom touched. Lies before the type's name.
+/// What a type has and seldom touches. Lies before the type's name.
 #[repr(C)]
-pub struct Books {
+pub struct Rare {
     /// A number that no other type of the process has or had.
     pub serial: u64,
     /// The most objects that lived at once, as far as somebody looked: see [`Type::note_peak`].
@@ -209,7 +209,7 @@ impl Found {
     }
 }
 
-/// A declared field whose slots are in [`Type::offsets`]. The entries of a type lie before its books, the first
+/// A declared field whose slots are in [`Type::offsets`]. The entries of a type lie before its [`Rare`], the first
 /// one nearest; they cover the offsets in their order.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -408,19 +408,19 @@ impl Type {
         CText(self.name)
     }
 
-    /// The rest of the books.
-    pub fn books(&self) -> *mut Books {
-        (self.name as *mut Books).wrapping_sub(1)
+    /// What is seldom touched of it.
+    pub fn rare(&self) -> *mut Rare {
+        (self.name as *mut Rare).wrapping_sub(1)
     }
 
     /// Looks whether there never were more objects than now. Called whenever a ration is granted or taken back, so no
     /// peak is missed by more than a ration.
     pub fn note_peak(&mut self) {
         let (live, bytes) = (self.live(), self.live_bytes());
-        // SAFETY: a live type has its books.
-        let books = unsafe { &mut *self.books() };
-        books.peak = books.peak.max(live);
-        books.peak_bytes = books.peak_bytes.max(bytes);
+        // SAFETY: a live type has its rare part.
+        let rare = unsafe { &mut *self.rare() };
+        rare.peak = rare.peak.max(live);
+        rare.peak_bytes = rare.peak_bytes.max(bytes);
     }
 
     /// Calls `each` with every field of [`Type::offsets`].
@@ -430,7 +430,7 @@ impl Type {
     pub unsafe fn each_simple_field(&self, mut each: impl FnMut(&SimpleField)) {
         promised!(self.is_live());
         let mut covered = 0;
-        let mut place = self.books() as *const SimpleField;
+        let mut place = self.rare() as *const SimpleField;
         while covered < self.simple_count as usize {
             place = place.sub(1);
             covered += (*place).count;
@@ -485,7 +485,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     let extra_count = fields.iter().filter(|field| !is_simple(field)).count();
 
     // One block: extra entries, the words merged from them, the fields of the offsets backwards, the
-    // books, then the type's name, then the fields' names.
+    // the rare part, then the type's name, then the fields' names.
     let text_bytes = CStr::from_ptr(spec.name).count_bytes()
         + 1
         + fields.iter().map(|field| CStr::from_ptr(field.name).count_bytes() + 1).sum::<usize>();
@@ -497,7 +497,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     let entry_bytes = extra_count * size_of::<Slots>()
         + room * size_of::<Word>()
         + simple_fields * size_of::<SimpleField>()
-        + size_of::<Books>();
+        + size_of::<Rare>();
     let block = sys::allocate(entry_bytes + text_bytes);
     if block.is_null() {
         return Err(Refused::NoMemory);
@@ -517,8 +517,8 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
     let serial = TYPES_MADE.fetch_add(1, Ordering::Relaxed) + 1;
     ty.extra = block as *mut Slots;
     let mut text = block.add(entry_bytes);
-    let books = (text as *mut Books).sub(1);
-    books.write(Books {
+    let rare = (text as *mut Rare).sub(1);
+    rare.write(Rare {
         serial,
         peak: 0,
         peak_bytes: 0,
@@ -528,7 +528,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
         profiled: Profiled::default(),
     });
     ty.dead_word = serial.min(DEAD_UNTOLD as u64) as u32;
-    let mut simple_field = books as *mut SimpleField;
+    let mut simple_field = rare as *mut SimpleField;
     ty.name = copy_text(&mut text, spec.name);
     for field in fields {
         let name = copy_text(&mut text, field.name);
@@ -568,11 +568,11 @@ unsafe fn copy_text(to: &mut *mut u8, from: *const c_char) -> *const c_char {
     start as *const c_char
 }
 
-fn place_of(field: &RawField) -> Place {
+fn place_of(field: &RawField) -> SlotPlace {
     match field.place {
-        3 => Place::Tail,
-        4 => Place::Vector,
-        _ => Place::Struct,
+        3 => SlotPlace::Tail,
+        4 => SlotPlace::Vector,
+        _ => SlotPlace::Struct,
     }
 }
 
@@ -609,7 +609,10 @@ unsafe fn is_pointer_tail(ty: &Type) -> bool {
         return false;
     }
     let slots = &*ty.extra;
-    slots.place == Place::Tail && slots.kind == SlotKind::Pointer && slots.stride == 8 && slots.payload == 0
+    slots.place == SlotPlace::Tail
+        && slots.kind == SlotKind::Pointer
+        && slots.stride == 8
+        && slots.payload == 0
 }
 
 unsafe fn fill(ty: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) {

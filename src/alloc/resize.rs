@@ -26,7 +26,7 @@ use crate::life::death::{self, Queue};
 use crate::life::weak;
 use crate::memory::range;
 use crate::object::{self, slots};
-use crate::types::{Place, Type, TypeFlags};
+use crate::types::{SlotPlace, Type, TypeFlags};
 use core::ffi::c_void;
 use core::ptr;
 
@@ -113,7 +113,7 @@ unsafe fn move_to(new: *mut c_void, obj: *mut c_void, ty: *mut Type) {
 
 /// Another length in the same block. What is new is zero; what is shrunk off is released.
 unsafe fn set_length(obj: *mut c_void, ty: *mut Type, length: usize) {
-    let place = slots::tail_length_place(obj);
+    let place = slots::tail_length_at(obj);
     let before = *place;
     if length >= before {
         if !(*ty).flags.contains(TypeFlags::UNINIT) {
@@ -140,7 +140,7 @@ unsafe fn set_length(obj: *mut c_void, ty: *mut Type, length: usize) {
 unsafe fn tail_offset(ty: *const Type) -> usize {
     for index in 0..(*ty).extra_count as usize {
         let slots = &*(*ty).extra.add(index);
-        if slots.place == Place::Tail {
+        if slots.place == SlotPlace::Tail {
             return slots.offset;
         }
     }

@@ -192,7 +192,7 @@ impl Watches {
         }
         match self.get_mut(watch.behind) {
             Some(behind) => behind.before = before_behind,
-            None => (*(*watch.ty).books()).watched = before_behind,
+            None => (*(*watch.ty).rare()).watched = before_behind,
         }
     }
 }
@@ -210,7 +210,7 @@ pub unsafe fn add(heap: *mut Heap, watch: &Watch) -> Option<u32> {
     }
     let watches = &mut *watches;
     let number = watches.last_number + 1;
-    let before = if watch.ty.is_null() { 0 } else { (*(*watch.ty).books()).watched };
+    let before = if watch.ty.is_null() { 0 } else { (*(*watch.ty).rare()).watched };
     let watch = Watch { number, path, before, behind: 0, process: file::process(), ..*watch };
     if !watches.all.push(watch) {
         sys::free(path as *mut u8);
@@ -255,7 +255,7 @@ pub unsafe fn remove(heap: *mut Heap, number: u32) -> bool {
 /// A type ends: nobody watches it any more.
 unsafe fn type_ended(ty: *mut Type) {
     loop {
-        let number = (*(*ty).books()).watched;
+        let number = (*(*ty).rare()).watched;
         if number == 0 || !remove((*ty).heap, number) {
             return;
         }

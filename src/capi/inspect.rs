@@ -397,7 +397,7 @@ const _: () = assert!(size_of::<Walk>() <= size_of::<gc_iter>());
 fn object_facts(found: &Facts) -> gc_object_facts {
     gc_object_facts {
         struct_size: size_of::<gc_object_facts>(),
-        place: found.place as u32,
+        place: found.address as u32,
         flags: found.traits.bits(),
         object: found.object,
         heap: found.heap,
@@ -426,7 +426,7 @@ unsafe fn wanted(call: Call, filter: &gc_iter_filter) -> Answer<Filter> {
     )?;
     let mut wanted = Filter {
         ty,
-        ty_serial: if ty.is_null() { 0 } else { (*(*ty).books()).serial },
+        ty_serial: if ty.is_null() { 0 } else { (*(*ty).rare()).serial },
         with,
         without,
         mark_serial: 0,

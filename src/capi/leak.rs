@@ -44,7 +44,7 @@ pub unsafe extern "C" fn gc_hold_at(obj: NonNull<c_void>, tag: *const c_char, si
     if token == GC_HOLD_NONE {
         call.say(format_args!(
             "no memory, or {} references of the heap are followed, the most there can be",
-            holds::PLACES_MAX
+            holds::HOLDS_MAX
         ));
     }
     token
@@ -224,7 +224,7 @@ pub unsafe extern "C" fn gc_leak_check(
 }
 
 fn again(hold: &Hold) -> Line {
-    match (site::place(hold.site), site::place(hold.released_at())) {
+    match (site::location(hold.site), site::location(hold.released_at())) {
         (Some(taken), Some(released)) => Line::of(format_args!(
             "hold {}, taken at {taken}, was released before, at {released}",
             holds::tag(hold)
@@ -234,22 +234,22 @@ fn again(hold: &Hold) -> Line {
 }
 
 fn hold_info(hold: &Hold) -> gc_hold_info {
-    let place = site::place(hold.site).filter(|place| !place.file.is_null());
+    let location = site::location(hold.site).filter(|location| !location.file.is_null());
     gc_hold_info {
         struct_size: size_of::<gc_hold_info>(),
         hold: hold.token,
         obj: hold.obj,
         tag: hold.tag,
-        file: place.map_or(core::ptr::null(), |place| place.file),
-        function: place.map_or(core::ptr::null(), |place| place.function),
-        line: place.map_or(0, |place| place.line),
+        file: location.map_or(core::ptr::null(), |location| location.file),
+        function: location.map_or(core::ptr::null(), |location| location.function),
+        line: location.map_or(0, |location| location.line),
         reserved: 0,
         age_ns: crate::sys::now_ns() - hold.taken_ns,
     }
 }
 
 fn leak_result(found: &Found, runs: u32) -> gc_leak_result {
-    let place = found.place.filter(|place| !place.file.is_null());
+    let location = found.location.filter(|location| !location.file.is_null());
     gc_leak_result {
         struct_size: size_of::<gc_leak_result>(),
         leaks: found.is_leaking() as u32,
@@ -261,9 +261,9 @@ fn leak_result(found: &Found, runs: u32) -> gc_leak_result {
         bytes_total: found.bytes_total,
         references_total: found.references_total,
         type_name: found.type_name,
-        file: place.map_or(core::ptr::null(), |place| place.file),
-        function: place.map_or(core::ptr::null(), |place| place.function),
-        line: place.map_or(0, |place| place.line),
+        file: location.map_or(core::ptr::null(), |location| location.file),
+        function: location.map_or(core::ptr::null(), |location| location.function),
+        line: location.map_or(0, |location| location.line),
         reserved: 0,
     }
 }

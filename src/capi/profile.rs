@@ -291,13 +291,13 @@ pub unsafe extern "C" fn gc_object_site(obj: NonNull<c_void>, out_origin: NonNul
         }
         call.needs(!out_origin.0.is_null(), "out_origin is null")?;
         let record = record::get(range::page_of(obj.0 as usize), obj.0);
-        let place = site::place(record.site());
+        let location = site::location(record.site());
         let origin = gc_origin {
             struct_size: size_of::<gc_origin>(),
             site: record.site(),
-            line: place.map_or(0, |place| place.line),
-            file: place.map_or(core::ptr::null(), |place| place.file),
-            function: place.map_or(core::ptr::null(), |place| place.function),
+            line: location.map_or(0, |location| location.line),
+            file: location.map_or(core::ptr::null(), |location| location.file),
+            function: location.map_or(core::ptr::null(), |location| location.function),
             serial: record.serial(),
             age_objects: (*profile).serial - record.serial(),
             birth_ns: if record.serial() == 0 { 0 } else { (*profile).clock.time_of(record.serial()) },

@@ -378,7 +378,7 @@ fn sample_row(sample: Sample) -> gc_sample {
 fn event_row(happening: Happening) -> gc_series_event {
     let name = match happening.name {
         0 => core::ptr::null(),
-        id => crate::profile::site::place(id).map_or(core::ptr::null(), |place| place.function),
+        id => crate::profile::site::location(id).map_or(core::ptr::null(), |location| location.function),
     };
     gc_series_event {
         struct_size: size_of::<gc_series_event>(),

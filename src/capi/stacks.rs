@@ -170,7 +170,7 @@ fn stack_row(samples: &Samples, bucket: &Bucket) -> gc_stack_stats {
         struct_size: size_of::<gc_stack_stats>(),
         stack: bucket.stack,
         depth: samples.stacks.get(bucket.stack as usize).map_or(0, |stack| stack.len),
-        type_name: site::place(bucket.name).map_or(core::ptr::null(), |place| place.function),
+        type_name: site::location(bucket.name).map_or(core::ptr::null(), |location| location.function),
         samples: bucket.samples,
         live_samples: bucket.live_samples,
         allocated_objects: sample::objects_of(bucket.objects),
@@ -191,8 +191,8 @@ unsafe fn frame_row(frame: u64) -> gc_frame {
         reserved: 0,
     };
     if frame & HOST_FRAME != 0 {
-        if let Some(place) = site::place(frame as u32) {
-            (row.function, row.file, row.line) = (place.function, place.file, place.line);
+        if let Some(location) = site::location(frame as u32) {
+            (row.function, row.file, row.line) = (location.function, location.file, location.line);
         }
         return row;
     }

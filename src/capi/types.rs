@@ -221,7 +221,7 @@ pub unsafe extern "C" fn rc_type_free(type_: *mut rc_type) -> rc_status {
         const CALL: &str = "rc_type_free";
         let ty = type_checked(CALL, type_);
         let call = Call { name: CALL, heap: (*ty).heap };
-        let (live, pins, name) = ((*ty).live(), (*(*ty).books()).pins, (*ty).name());
+        let (live, pins, name) = ((*ty).live(), (*(*ty).rare()).pins, (*ty).name());
         if live != 0 {
             return call.refuse(RC_ERR_IN_USE, format_args!("type {name}: {live} objects of it live"));
         }

@@ -190,19 +190,19 @@ unsafe fn judge_held(heap: *mut Heap) {
 }
 
 unsafe fn report_types(heap: *mut Heap) -> u64 {
-    (*heap).each_type(|ty| (*(*ty).books()).found = Found::default());
+    (*heap).each_type(|ty| (*(*ty).rare()).found = Found::default());
     (*heap).space.each_page(|page| {
         (*page).each_block(|obj| {
             if !header::is_dead(obj) && !is_held(obj) {
                 let ty = object::type_of(obj);
-                (*(*ty).books()).found.add((*page).block_bytes() as u64);
+                (*(*ty).rare()).found.add((*page).block_bytes() as u64);
             }
         });
     });
     let mut held = 0;
     (*heap).each_type(|ty| {
         let ty: &Type = &*ty;
-        let found = (*ty.books()).found;
+        let found = (*ty.rare()).found;
         let live = ty.live() - found.objects;
         if live != 0 {
             held += live;

@@ -202,7 +202,7 @@ impl Judge {
         self.go_on(large, &Detached::new())
     }
 
-    /// Judges the dead again, after callbacks that may have stored references to them: the engine's hold
+    /// Judges the dead again, after callbacks that may have stored references to them: the engine's own reference
     /// does not count. What lives loses its working count and keeps the flag CONDEMNED.
     ///
     /// # Safety
@@ -363,7 +363,7 @@ impl Judge {
                     }
                 }
                 // As in subtract_all, with the table and the result in registers.
-                slots::each_simple_edge(obj, ty, 0, &mut |word| match table.place(word) {
+                slots::each_simple_edge(obj, ty, 0, &mut |word| match table.work_of(word) {
                     Some(place) if is_plainly_positive(*place) => *place -= 1,
                     Some(place) if *place != CLEAR => self.subtract_slow(word as *mut c_void, place),
                     _ => outer |= word != 0,
@@ -377,7 +377,7 @@ impl Judge {
     #[inline(never)]
     unsafe fn subtract_batch(&mut self, table: &Table, batch: &mut Batch) {
         let mut outer = false;
-        batch.take(|word| match table.place(word) {
+        batch.take(|word| match table.work_of(word) {
             Some(place) if is_plainly_positive(*place) => *place -= 1,
             Some(place) if *place != CLEAR => self.subtract_slow(word as *mut c_void, place),
             _ => outer |= word != 0,
@@ -396,7 +396,7 @@ impl Judge {
     unsafe fn subtract_all(&mut self, obj: *mut c_void, ty: *const Type) {
         let table = self.table;
         let mut outer = false;
-        slots::each_edge(obj, ty, |word| match table.place(word) {
+        slots::each_edge(obj, ty, |word| match table.work_of(word) {
             Some(place) if is_plainly_positive(*place) => *place -= 1,
             Some(place) if *place != CLEAR => self.subtract_slow(word as *mut c_void, place),
             _ => outer |= word != 0,
@@ -434,7 +434,7 @@ impl Judge {
     }
 
     unsafe fn subtract_one(&mut self, table: &Table, target: *mut c_void) {
-        match table.place(target as usize) {
+        match table.work_of(target as usize) {
             Some(place) if is_plainly_positive(*place) => *place -= 1,
             Some(place) if *place != CLEAR => self.subtract_slow(target, place),
             _ => {}
@@ -529,7 +529,7 @@ impl Judge {
 
     #[inline(always)]
     unsafe fn mark(&mut self, table: &Table, word: usize) {
-        match table.place(word) {
+        match table.work_of(word) {
             // What has a working count left is found by the sweep itself.
             Some(place) if *place == ZERO => self.push(word as *mut c_void, place),
             _ => {}
@@ -662,7 +662,7 @@ impl core::fmt::Display for EdgeText<'_> {
 
 unsafe extern "C" fn visit_subtract(target: *mut c_void, ctx: *mut c_void) -> c_int {
     let judge = &mut *(ctx as *mut Judge);
-    match judge.table.place(target as usize) {
+    match judge.table.work_of(target as usize) {
         Some(place) if is_plainly_positive(*place) => *place -= 1,
         Some(place) if *place != CLEAR => judge.subtract_slow(target, place),
         // Not in the set: fine for an object, so it must be one.

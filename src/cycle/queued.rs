@@ -197,7 +197,7 @@ unsafe fn release_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> u64 
     });
     each(heap, count, &mut |_, _, obj| {
         if header::count_word(obj) != IMMORTAL {
-            death::check_hold(obj, object::type_of(obj));
+            death::check_own(obj, object::type_of(obj));
         }
     });
     let mut ended = 0;

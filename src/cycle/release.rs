@@ -79,7 +79,7 @@ pub unsafe fn release_dead(judge: &mut Judge) -> Released {
         destroy_dead(heap, &mut queue);
         each_dead(heap, |obj, ty| {
             if header::count_word(obj) != IMMORTAL {
-                death::check_hold(obj, ty);
+                death::check_own(obj, ty);
             }
         });
     }
@@ -215,7 +215,7 @@ unsafe fn run_weak_callbacks(heap: *mut Heap, detached: &mut Detached, queue: &m
     !queued && death::run_weak_callbacks(heap, &here, queue)
 }
 
-/// Instead of steps 5 to 7, the garbage list gets the engine's holds. False when it cannot grow: then
+/// Instead of steps 5 to 7, the garbage list gets the engine's own references. False when it cannot grow: then
 /// nothing was done.
 unsafe fn save_dead(heap: *mut Heap, released: &mut Released, queue: &mut Queue) -> bool {
     let mut count = 0;
@@ -237,7 +237,7 @@ unsafe fn save_dead(heap: *mut Heap, released: &mut Released, queue: &mut Queue)
     true
 }
 
-/// The garbage list gets the engine's hold on an object; the list has room. Returns 1 for a tracked object: a key that is
+/// The garbage list gets the engine's own reference to an object; the list has room. Returns 1 for a tracked object: a key that is
 /// none is only let go of, for what refers to it is saved.
 ///
 /// # Safety
@@ -297,7 +297,7 @@ unsafe fn free_dead(heap: *mut Heap, outer: bool, queue: &mut Queue) -> u64 {
 #[inline(always)]
 unsafe fn release_outer_edges(obj: *mut c_void, ty: *mut Type, table: &Table, queue: &mut Queue) {
     slots::each_edge(obj, ty, |word| {
-        let inside = table.place(word).is_some_and(|place| *place != CLEAR);
+        let inside = table.work_of(word).is_some_and(|place| *place != CLEAR);
         if word != 0 && !inside {
             count::release_edge(word as *mut c_void, queue);
         }

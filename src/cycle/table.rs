@@ -57,7 +57,7 @@ impl Table {
     /// # Safety
     /// - The heap has the segments that it had when the table was made.
     #[inline(always)]
-    pub unsafe fn place(&self, word: usize) -> Option<*mut u16> {
+    pub unsafe fn work_of(&self, word: usize) -> Option<*mut u16> {
         // Low bits go to the top, so that one comparison refuses null, foreign and unaligned pointers.
         let granule = word.wrapping_sub(self.base).rotate_right(GRANULE_SHIFT);
         if granule >= self.granules {
@@ -89,7 +89,7 @@ impl Table {
     /// - `obj` is an object.
     #[inline(always)]
     pub unsafe fn is_suspected(&self, obj: *mut c_void) -> bool {
-        self.place(obj as usize).is_some_and(|place| *place != CLEAR)
+        self.work_of(obj as usize).is_some_and(|work| *work != CLEAR)
     }
 
     /// The block is not suspected any more.
@@ -116,12 +116,12 @@ impl Table {
     /// - The page holds blocks; `each` does not give it back.
     #[inline(always)]
     pub unsafe fn each_suspect(&self, page: *const Page, mut each: impl FnMut(*mut c_void, *mut u16)) {
-        let (mut place, step) = self.first(page);
+        let (mut work, step) = self.first(page);
         (*page).each_block(|obj| {
-            if *place != CLEAR {
-                each(obj, place);
+            if *work != CLEAR {
+                each(obj, work);
             }
-            place = place.add(step);
+            work = work.add(step);
         });
     }
 }

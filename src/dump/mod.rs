@@ -303,7 +303,7 @@ unsafe fn write_type(ty: &Type, names: &mut Names, buffer: &mut Buffer, out: &mu
     });
     for index in 0..ty.extra_count as usize {
         let entry = &*ty.extra.add(index);
-        let in_struct = entry.place == crate::types::Place::Struct;
+        let in_struct = entry.place == crate::types::SlotPlace::Struct;
         let slots = if in_struct { entry.count as u64 } else { 0 };
         put_group(entry.name, entry.kind as u64 | (entry.place as u64) << 3, slots);
     }

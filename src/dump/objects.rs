@@ -19,7 +19,7 @@ use crate::object::slots;
 use crate::out::{Buffer, Out};
 use crate::profile;
 use crate::profile::record::{self, Record};
-use crate::types::{Place, SlotKind, Type, TypeFlags, SIMPLE_MAX};
+use crate::types::{SlotKind, SlotPlace, Type, TypeFlags, SIMPLE_MAX};
 use core::ffi::c_void;
 use rcgc_format::{self as format, extra, head, object_flag, slot};
 
@@ -195,7 +195,7 @@ impl<'a> Objects<'a> {
         }
         for index in 0..ty.extra_count as usize {
             let entry = &*ty.extra.add(index);
-            if entry.place == Place::Vector {
+            if entry.place == SlotPlace::Vector {
                 self.make_room(1);
                 self.buffer.put(slots::length_of(obj, entry) as u64);
             }

@@ -13,7 +13,7 @@ use crate::out::{Buffer, Out};
 use crate::profile;
 use crate::profile::book::Counters;
 use crate::profile::measure::Total;
-use crate::profile::site::{self, Place};
+use crate::profile::site::{self, Location};
 use crate::profile::{Profile, SITES};
 use crate::series;
 use crate::series::{Happening, Sample, Series, What};
@@ -120,20 +120,20 @@ impl Writer<'_> {
 
     unsafe fn put_sites(&mut self, profile: &Profile) {
         profile.book.each(|number, counters| {
-            if let Some(place) = site::place(number) {
-                self.put_site(number, &place, counters);
+            if let Some(location) = site::location(number) {
+                self.put_site(number, &location, counters);
             }
         });
         self.end(format::SITES);
     }
 
-    unsafe fn put_place(&mut self, place: &Place) {
-        self.put_name(place.file);
-        self.put_name(place.function);
-        self.buffer.put(place.line as u64);
+    unsafe fn put_location(&mut self, location: &Location) {
+        self.put_name(location.file);
+        self.put_name(location.function);
+        self.buffer.put(location.line as u64);
     }
 
-    unsafe fn put_site(&mut self, number: u32, place: &Place, of: &Counters) {
+    unsafe fn put_site(&mut self, number: u32, location: &Location, of: &Counters) {
         let pairs = [
             (site_key::ALLOCATED_OBJECTS, of.allocated_objects),
             (site_key::ALLOCATED_BYTES, of.allocated_bytes),
@@ -148,7 +148,7 @@ impl Writer<'_> {
         let ages = of.ages.iter().rposition(|&count| count != 0).map_or(0, |last| last + 1);
         self.room(6 + 2 * pairs.len() + of.ages.len(), format::SITES);
         self.buffer.put(number as u64);
-        self.put_place(place);
+        self.put_location(location);
         self.buffer.put(if known { of.type_index as u64 + 1 } else { 0 });
         put_pairs(self.buffer, &pairs);
         self.buffer.put(ages as u64);
@@ -244,18 +244,19 @@ impl Writer<'_> {
         self.buffer.put(of.duration_ns);
         self.buffer.put(of.live_bytes);
         self.buffer.put(of.value);
-        let name = if of.name == 0 { None } else { site::place(of.name) };
-        self.put_name(name.map_or(core::ptr::null(), |place| place.function));
+        let name = if of.name == 0 { None } else { site::location(of.name) };
+        self.put_name(name.map_or(core::ptr::null(), |location| location.function));
     }
 
     unsafe fn put_hold(&mut self, hold: &Hold, places: &Places) {
-        let (Some(place), Some(taken_at)) = (places.find(hold.obj as usize), site::place(hold.site)) else {
+        let (Some(place), Some(taken_at)) = (places.find(hold.obj as usize), site::location(hold.site))
+        else {
             return;
         };
         self.room(6, format::FOLLOWED);
         self.buffer.put(place);
         self.put_name(hold.tag);
-        self.put_place(&taken_at);
+        self.put_location(&taken_at);
         self.buffer.put(hold.taken_ns);
     }
 }

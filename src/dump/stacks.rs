@@ -42,12 +42,12 @@ unsafe fn put_stack(writer: &mut Writer, number: u64, frames: &[u64]) {
             writer.buffer.put(address);
             continue;
         }
-        let place = site::place(address as u32);
+        let location = site::location(address as u32);
         let text = |text: Option<*const c_char>| text.unwrap_or(ptr::null());
         writer.buffer.put(frame::HOST);
-        writer.put_name(text(place.map(|place| place.function)));
-        writer.put_name(text(place.map(|place| place.file)));
-        writer.buffer.put(place.map_or(0, |place| place.line as u64));
+        writer.put_name(text(location.map(|location| location.function)));
+        writer.put_name(text(location.map(|location| location.file)));
+        writer.buffer.put(location.map_or(0, |location| location.line as u64));
     }
 }
 

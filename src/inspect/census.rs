@@ -77,7 +77,7 @@ impl Order {
 /// - As [everywhere](crate).
 pub unsafe fn of(ty: *mut Type) -> Census {
     (*ty).note_peak();
-    let books = &*(*ty).books();
+    let rare = &*(*ty).rare();
     let ty = &*ty;
     let allocated_bytes = if ty.flags.contains(TypeFlags::COUNT_BYTES) {
         ty.bytes_allocated
@@ -90,8 +90,8 @@ pub unsafe fn of(ty: *mut Type) -> Census {
         size: ty.size,
         live: ty.live(),
         bytes: ty.live_bytes(),
-        peak: books.peak,
-        peak_bytes: books.peak_bytes,
+        peak: rare.peak,
+        peak_bytes: rare.peak_bytes,
         allocated: ty.allocated(),
         allocated_bytes,
         freed_by_count: ty.freed - ty.reclaimed,
@@ -155,7 +155,7 @@ pub unsafe fn most_common(heap: *mut Heap, order: Order) -> Option<Table<Census>
     sort::sort_by(table.rows(), |a, b| {
         order.key(b).cmp(&order.key(a)).then_with(|| {
             // SAFETY: both types are live.
-            unsafe { (*(*a.ty).books()).serial.cmp(&(*(*b.ty).books()).serial) }
+            unsafe { (*(*a.ty).rare()).serial.cmp(&(*(*b.ty).rare()).serial) }
         })
     });
     Some(table)

@@ -15,7 +15,7 @@ use core::ptr;
 /// What an address is; the numbers of `GC_ADDRESS_*`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
-pub enum Place {
+pub enum Address {
     /// In no heap.
     Foreign = 0,
     /// A heap's, and in no object: dead, or never handed out.
@@ -71,11 +71,11 @@ bitflags::bitflags! {
     }
 }
 
-/// The facts. For an address in no object, only `place`, and for one in a heap `heap`, mean something.
+/// The facts. For an address in no object, only `address`, and for one in a heap `heap`, mean something.
 #[derive(Clone, Copy)]
 pub struct Facts {
     /// What the address is.
-    pub place: Place,
+    pub address: Address,
     /// Whose it is; null: nobody's.
     pub heap: *mut Heap,
     /// The object that the address lies in.
@@ -101,9 +101,9 @@ pub struct Facts {
 }
 
 impl Facts {
-    fn none(place: Place, heap: *mut Heap) -> Self {
+    fn none(address: Address, heap: *mut Heap) -> Self {
         Facts {
-            place,
+            address,
             heap,
             object: ptr::null_mut(),
             ty: ptr::null_mut(),
@@ -129,7 +129,7 @@ pub unsafe fn of(address: usize) -> Facts {
         return of_object(page, obj);
     }
     let heap = if page.is_null() { ptr::null_mut() } else { heap::of_page(page) };
-    Facts::none(if heap.is_null() { Place::Foreign } else { Place::Free }, heap)
+    Facts::none(if heap.is_null() { Address::Foreign } else { Address::Free }, heap)
 }
 
 /// The facts of an object.
@@ -140,9 +140,9 @@ pub unsafe fn of_object(page: *const Page, obj: *mut c_void) -> Facts {
     let header = header::load(obj);
     let ty = range::type_at(header.type_index());
     let heap = (*ty).heap;
-    let place = if object::is_settled(header) { Place::Live } else { Place::Dying };
+    let address = if object::is_settled(header) { Address::Live } else { Address::Dying };
     Facts {
-        place,
+        address,
         heap,
         object: obj,
         ty,
@@ -170,7 +170,7 @@ pub unsafe fn external_bytes(heap: *const Heap, obj: *mut c_void) -> u64 {
     }
 }
 
-/// How many references there are besides the engine's hold on an object whose end has begun.
+/// How many references there are besides the engine's own reference on an object whose end has begun.
 ///
 /// # Safety
 /// - `obj` is an object.

@@ -94,7 +94,7 @@ pub unsafe fn mark(heap: *mut Heap, objects: bool) -> *mut Mark {
 unsafe fn baseline(ty: *mut Type) -> Baseline {
     let (live, bytes) = ((*ty).live(), (*ty).live_bytes());
     Baseline {
-        serial: (*(*ty).books()).serial,
+        serial: (*(*ty).rare()).serial,
         live,
         bytes,
         peak: live,
@@ -175,7 +175,7 @@ impl Mark {
         sort::sort_by(table.rows(), |a, b| {
             let by_size = b.more.cmp(&a.more).then(b.more_bytes.cmp(&a.more_bytes));
             // SAFETY: both types are live.
-            by_size.then_with(|| unsafe { (*(*a.ty).books()).serial.cmp(&(*(*b.ty).books()).serial) })
+            by_size.then_with(|| unsafe { (*(*a.ty).rare()).serial.cmp(&(*(*b.ty).rare()).serial) })
         });
         Some(table)
     }

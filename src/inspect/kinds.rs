@@ -40,7 +40,7 @@ impl Kind {
     /// An order that is the same in every session.
     pub fn order(&self, other: &Kind) -> core::cmp::Ordering {
         // SAFETY: types of kinds are live.
-        let serial = |ty: *mut Type| unsafe { (*(*ty).books()).serial };
+        let serial = |ty: *mut Type| unsafe { (*(*ty).rare()).serial };
         let by_source = serial(self.from).cmp(&serial(other.from));
         let by_name = by_source.then_with(|| self.name_bytes().cmp(other.name_bytes()));
         by_name.then_with(|| serial(self.to).cmp(&serial(other.to)))
@@ -208,16 +208,16 @@ impl<T: Copy> Rows<T> {
     /// A row by its number.
     pub fn get(&self, number: u32) -> Option<&T> {
         // SAFETY: as in get_mut.
-        ((number as usize) < self.len).then(|| unsafe { &*self.place(number) })
+        ((number as usize) < self.len).then(|| unsafe { &*self.row(number) })
     }
 
     /// A row by its number.
     pub fn get_mut(&mut self, number: u32) -> Option<&mut T> {
         // SAFETY: the words are there, aligned, and hold a row: it is written before anybody reads it.
-        ((number as usize) < self.len).then(|| unsafe { &mut *self.place(number) })
+        ((number as usize) < self.len).then(|| unsafe { &mut *self.row(number) })
     }
 
-    fn place(&self, number: u32) -> *mut T {
+    fn row(&self, number: u32) -> *mut T {
         self.bytes.as_ptr().wrapping_add(number as usize * Self::WORDS) as *mut T
     }
 

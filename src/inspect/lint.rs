@@ -169,7 +169,7 @@ pub unsafe fn each_finding(heap: *mut Heap, mut each: impl FnMut(*mut Type, &Lin
 
 impl Guilty {
     fn sentence(&self) -> Line {
-        let name = |id| site::place(id).map_or(ptr::null::<c_char>(), |place| place.function);
+        let name = |id| site::location(id).map_or(ptr::null::<c_char>(), |location| location.function);
         Line::of(format_args!(
             "{} of type {} ended {} objects of type {} to which its traverse had reported no way: it forgets a reference that it owns",
             if self.in_destroy != 0 { "destroy" } else { "clear" },
@@ -181,7 +181,7 @@ impl Guilty {
 }
 
 unsafe fn serial_of(ty: *mut Type) -> u64 {
-    (*(*ty).books()).serial
+    (*(*ty).rare()).serial
 }
 
 /// The watch of a heap; null: it is off.

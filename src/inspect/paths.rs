@@ -4,7 +4,7 @@
 //! the last one has no edge. All searches are breadth first, so the paths are shortest ones.
 
 use super::array::Array;
-use super::facts::{self, Place, Traits};
+use super::facts::{self, Address, Traits};
 use super::query::{Failure, Query};
 use crate::heap::Heap;
 use crate::host;
@@ -297,14 +297,14 @@ pub unsafe fn why(
         paths: 0,
         steps: 0,
     };
-    if found.object != obj || !matches!(found.place, Place::Live | Place::Dying) {
+    if found.object != obj || !matches!(found.address, Address::Live | Address::Dying) {
         return Err(Failure::NotListed);
     }
     if found.heap != heap {
         why.verdict = Verdict::OtherHeap;
         return Ok(why);
     }
-    if found.place == Place::Dying {
+    if found.address == Address::Dying {
         why.verdict = Verdict::Dying;
         return Ok(why);
     }

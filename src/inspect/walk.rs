@@ -187,7 +187,7 @@ impl Filter {
     /// Whether the type has ended, so that nothing more can be given.
     unsafe fn has_ended(&self) -> bool {
         // The slot outlasts its type.
-        !self.ty.is_null() && (!(*self.ty).is_live() || (*(*self.ty).books()).serial != self.ty_serial)
+        !self.ty.is_null() && (!(*self.ty).is_live() || (*(*self.ty).rare()).serial != self.ty_serial)
     }
 
     unsafe fn takes(&self, obj: *mut c_void) -> bool {

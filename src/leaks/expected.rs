@@ -116,8 +116,8 @@ unsafe fn say(heap: *mut Heap, obj: *mut c_void, entry: &Entry) {
     }
     if !profile::exact(heap).is_null() {
         let record = record::get(range::page_of(obj as usize), obj);
-        if let Some(place) = site::place(record.site()) {
-            let _ = write!(line, "; made at {place}");
+        if let Some(location) = site::location(record.site()) {
+            let _ = write!(line, "; made at {location}");
         }
     }
     report::log(Level::Warning, format_args!("{line}"));

@@ -1,7 +1,7 @@
 //! References that are followed: each has a token, by which it is released, a tag and the site that took it. So who
 //! forgot to release is told by name, and so is who releases twice.
 //!
-//! A token is the heap's number, the place in the heap's table, and a serial number of the process that makes it
+//! A token is the heap's number, the entry in the heap's table, and a serial number of the process that makes it
 //! differ from all others. Places that were released wait in a queue before they are used again, with what they had,
 //! so that a second release still finds whose it was.
 
@@ -19,11 +19,11 @@ use core::ffi::{c_char, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-const PLACE_BITS: u32 = 20;
+const INDEX_BITS: u32 = 20;
 const HEAP_BITS: u32 = 16;
-const SERIAL_MASK: u64 = (1 << (64 - PLACE_BITS - HEAP_BITS)) - 1;
+const SERIAL_MASK: u64 = (1 << (64 - INDEX_BITS - HEAP_BITS)) - 1;
 /// References of one heap that can be followed at once.
-pub const PLACES_MAX: usize = 1 << PLACE_BITS;
+pub const HOLDS_MAX: usize = 1 << INDEX_BITS;
 /// Released places that are kept before they are used again.
 const QUARANTINE: usize = 64;
 const NONE: u32 = u32::MAX;
@@ -49,7 +49,7 @@ pub struct Hold {
 
 /// The references of one heap. Zeroed memory has none.
 pub struct Holds {
-    places: List<Hold>,
+    entries: List<Hold>,
     /// First and last of the free places, oldest first; number + 1, 0 is none.
     free_first: u32,
     free_last: u32,
@@ -72,20 +72,20 @@ static SERIAL: AtomicU64 = AtomicU64::new(0);
 impl Holds {
     /// The references that were taken and not released.
     pub fn held(&self) -> impl Iterator<Item = &Hold> {
-        self.places.as_slice().iter().filter(|hold| !hold.obj.is_null())
+        self.entries.as_slice().iter().filter(|hold| !hold.obj.is_null())
     }
 
     /// A free place; None for out of memory and when there are too many.
-    unsafe fn take_place(&mut self) -> Option<usize> {
+    unsafe fn take_entry(&mut self) -> Option<usize> {
         let enough = self.free_count > QUARANTINE;
         if let (true, Some(index)) = (enough, self.free_first.checked_sub(1)) {
-            let hold = self.places.get(index as usize)?;
+            let hold = self.entries.get(index as usize)?;
             self.free_first = if hold.next == NONE { 0 } else { hold.next + 1 };
             self.free_count -= 1;
             sys::free(hold.tag as *mut u8);
             return Some(index as usize);
         }
-        let index = self.places.len();
+        let index = self.entries.len();
         let empty = Hold {
             token: 0,
             obj: ptr::null_mut(),
@@ -95,13 +95,13 @@ impl Holds {
             taken_ns: 0,
             next: NONE,
         };
-        (index < PLACES_MAX && self.places.push(empty)).then_some(index)
+        (index < HOLDS_MAX && self.entries.push(empty)).then_some(index)
     }
 
     /// Puts a place at the end of the queue of free ones.
-    fn give_place(&mut self, index: usize) {
+    fn give_entry(&mut self, index: usize) {
         let last = self.free_last.checked_sub(1).filter(|_| self.free_count != 0);
-        match last.and_then(|last| self.places.get_mut(last as usize)) {
+        match last.and_then(|last| self.entries.get_mut(last as usize)) {
             Some(last) => last.next = index as u32,
             None => self.free_first = index as u32 + 1,
         }
@@ -111,11 +111,11 @@ impl Holds {
 
     /// Gives the memory back; references that are left are the host's, as they were.
     pub fn end(&mut self) {
-        for hold in self.places.as_slice() {
+        for hold in self.entries.as_slice() {
             // SAFETY: our copies.
             unsafe { sys::free(hold.tag as *mut u8) };
         }
-        self.places.end();
+        self.entries.end();
     }
 }
 
@@ -132,16 +132,16 @@ pub unsafe fn take(obj: *mut c_void, tag: *const c_char, site: *const Site) -> u
     }
     let Some(tag) = string::copy(tag) else { return 0 };
     let holds = &mut (*leaks).holds;
-    let Some(index) = holds.take_place() else {
+    let Some(index) = holds.take_entry() else {
         sys::free(tag as *mut u8);
         return 0;
     };
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed) + 1;
-    let token = (serial & SERIAL_MASK) << (PLACE_BITS + HEAP_BITS)
+    let token = (serial & SERIAL_MASK) << (INDEX_BITS + HEAP_BITS)
         | (index as u64) << HEAP_BITS
         | (*heap).index as u64;
     count::incref(obj);
-    holds.places.set(
+    holds.entries.set(
         index,
         Hold {
             token,
@@ -180,9 +180,9 @@ pub unsafe fn release(token: u64, site: *const Site) -> Result<(), Wrong> {
     if leaks.is_null() {
         return Err(Wrong::Unknown);
     }
-    let place = (token >> HEAP_BITS) as usize & (PLACES_MAX - 1);
+    let index = (token >> HEAP_BITS) as usize & (HOLDS_MAX - 1);
     let holds = &mut (*leaks).holds;
-    let Some(hold) = holds.places.get_mut(place).filter(|hold| hold.token == token) else {
+    let Some(hold) = holds.entries.get_mut(index).filter(|hold| hold.token == token) else {
         return Err(Wrong::Unknown);
     };
     let obj = core::mem::replace(&mut hold.obj, ptr::null_mut());
@@ -190,7 +190,7 @@ pub unsafe fn release(token: u64, site: *const Site) -> Result<(), Wrong> {
         return Err(Wrong::Again(*hold));
     }
     hold.released_at = number("gc_release_hold", site);
-    holds.give_place(place);
+    holds.give_entry(index);
     count::decref(obj);
     Ok(())
 }
@@ -214,16 +214,16 @@ pub fn tag(hold: &Hold) -> CText {
 pub unsafe fn report(heap: *mut Heap) {
     let mut index = 0;
     // By number: the log is the host's, who may take and release references there.
-    while let Some(hold) = (*super::of(heap)).holds.places.get(index) {
+    while let Some(hold) = (*super::of(heap)).holds.entries.get(index) {
         index += 1;
         if hold.obj.is_null() {
             continue;
         }
-        if let Some(place) = site::place(hold.site) {
+        if let Some(location) = site::location(hold.site) {
             report::log(
                 Level::Warning,
                 format_args!(
-                    "heap {}: hold {} on {} {:p}, taken at {place}, was not released",
+                    "heap {}: hold {} on {} {:p}, taken at {location}, was not released",
                     CText((*heap).name()),
                     tag(&hold),
                     (*object::type_of(hold.obj)).name(),

@@ -16,7 +16,7 @@ use crate::life::finalizers;
 use crate::profile;
 use crate::profile::measure::RunFn;
 use crate::profile::query::{self, Group, Query, Sort};
-use crate::profile::site::{self, Place};
+use crate::profile::site::{self, Location};
 use core::ffi::{c_char, c_void};
 use core::fmt::Write;
 use core::ptr;
@@ -48,7 +48,7 @@ pub struct Found {
     /// ended the type.
     pub type_name: *const c_char,
     /// The site that made most of them, where it is known.
-    pub place: Option<Place>,
+    pub location: Option<Location>,
     /// A collection found no memory: what it would have ended is among the objects left.
     pub given_up: bool,
 }
@@ -83,7 +83,7 @@ unsafe fn types(heap: *mut Heap) -> List<(u64, u64)> {
     let mut all = List::new();
     // What finds no room is not named.
     (*heap).each_type(|ty| {
-        let _ = all.push(((*(*ty).books()).serial, (*ty).live()));
+        let _ = all.push(((*(*ty).rare()).serial, (*ty).live()));
     });
     all
 }
@@ -92,9 +92,9 @@ unsafe fn types(heap: *mut Heap) -> List<(u64, u64)> {
 unsafe fn grown(heap: *mut Heap, before: &List<(u64, u64)>) -> *const c_char {
     let mut most = (0, ptr::null());
     (*heap).each_type(|ty| {
-        let serial = (*(*ty).books()).serial;
-        let place = before.as_slice().binary_search_by(|entry| serial.cmp(&entry.0));
-        let old = place.ok().and_then(|place| before.get(place)).map_or(0, |entry| entry.1);
+        let serial = (*(*ty).rare()).serial;
+        let at = before.as_slice().binary_search_by(|entry| serial.cmp(&entry.0));
+        let old = at.ok().and_then(|at| before.get(at)).map_or(0, |entry| entry.1);
         if (*ty).live().saturating_sub(old) > most.0 {
             most = ((*ty).live() - old, (*ty).name().0);
         }
@@ -104,7 +104,7 @@ unsafe fn grown(heap: *mut Heap, before: &List<(u64, u64)>) -> *const c_char {
     }
     match site::number_of_type(most.1) {
         site::OTHER => ptr::null(),
-        id => site::place(id).map_or(ptr::null(), |place| place.function),
+        id => site::location(id).map_or(ptr::null(), |location| location.function),
     }
 }
 
@@ -164,19 +164,19 @@ pub unsafe fn hunt(heap: *mut Heap, function: RunFn, ctx: *mut c_void, warm_ups:
         bytes_total: last.bytes - first.bytes,
         references_total: last.references - first.references,
         type_name: grown(heap, &types_before),
-        place: None,
+        location: None,
         given_up,
     };
     types_before.end();
     if found.is_leaking() && !given_up {
-        found.place = place_of_leak(heap, function, ctx);
+        found.location = location_of_leak(heap, function, ctx);
         say(heap, &found, runs);
     }
     found
 }
 
 /// One run more under a profile of its own, unless the host has one: the site whose objects are left.
-unsafe fn place_of_leak(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Option<Place> {
+unsafe fn location_of_leak(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> Option<Location> {
     if !profile::of(heap).is_null() || profile::start(heap, &profile::Options::EXACT).is_err() {
         return None;
     }
@@ -194,13 +194,13 @@ unsafe fn place_of_leak(heap: *mut Heap, function: RunFn, ctx: *mut c_void) -> O
         function: ptr::null(),
         type_name: ptr::null(),
     };
-    let mut place = None;
+    let mut location = None;
     if let Some(mut rows) = query::rows(heap, &query) {
-        place = rows.get(0).filter(|row| row.counters.live_objects() != 0).map(|row| row.place);
+        location = rows.get(0).filter(|row| row.counters.live_objects() != 0).map(|row| row.location);
         rows.end();
     }
     profile::stop(heap);
-    place
+    location
 }
 
 unsafe fn say(heap: *mut Heap, found: &Found, runs: u32) {
@@ -219,8 +219,8 @@ unsafe fn say(heap: *mut Heap, found: &Found, runs: u32) {
     if !found.type_name.is_null() {
         let _ = write!(line, "; most are {}", CText(found.type_name));
     }
-    if let Some(place) = &found.place {
-        let _ = write!(line, " made at {place}");
+    if let Some(location) = &found.location {
+        let _ = write!(line, " made at {location}");
     }
     report::log(Level::Error, format_args!("{line}"));
 }

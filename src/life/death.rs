@@ -566,7 +566,7 @@ unsafe fn end_in_steps(obj: *mut c_void, ty: *mut Type, heap: *mut Heap, queue: 
     header::store(obj, header::load(obj).held());
     if let Some(finalize) = (*ty).finalize {
         if !header::has_flags(obj, Flags::FINALIZED) && (*heap).finalizers.queued {
-            // The hold becomes the queue's reference: the object is alive until its finalizer has run.
+            // The engine's own reference becomes the queue's: the object is alive until its finalizer has run.
             header::change_flags(obj, Flags::HELD, Flags::empty());
             finalizers::push(heap, obj);
             return;
@@ -601,7 +601,7 @@ unsafe fn end_in_steps(obj: *mut c_void, ty: *mut Type, heap: *mut Heap, queue: 
         host::call_of(heap, ty, destroy, obj, Around::Destroy);
         take_deferred(heap, queue);
     }
-    check_hold(obj, ty);
+    check_own(obj, ty);
     block::free(obj, ty);
 }
 
@@ -652,7 +652,7 @@ unsafe fn let_go_if_stored(obj: *mut c_void, queue: &mut Queue) -> bool {
     true
 }
 
-/// Ends the engine's hold on an object that lives on.
+/// Ends the engine's own reference to an object that lives on.
 ///
 /// # Safety
 /// - `obj` is held or dying, and something else refers to it.
@@ -666,7 +666,7 @@ pub unsafe fn let_go(obj: *mut c_void, queue: &mut Queue) {
 ///
 /// # Safety
 /// - `obj` is dying and held by the engine alone, if its host kept the rules.
-pub unsafe fn check_hold(obj: *mut c_void, ty: *mut Type) {
+pub unsafe fn check_own(obj: *mut c_void, ty: *mut Type) {
     promised!(header::has_flags(obj, Flags::DYING));
     let word = header::count_word(obj);
     if word != LOCAL_ONE {

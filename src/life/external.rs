@@ -48,7 +48,7 @@ impl ExternalBytes {
     }
 
     /// The place of a granule's entry, or the free place where it would be.
-    unsafe fn place(&self, granule: u64) -> usize {
+    unsafe fn index_of(&self, granule: u64) -> usize {
         let mut at = self.home(granule);
         loop {
             let found = (*self.entries.add(at)).granule;
@@ -67,7 +67,7 @@ impl ExternalBytes {
         if self.capacity == 0 {
             return 0;
         }
-        let entry = *self.entries.add(self.place(granule));
+        let entry = *self.entries.add(self.index_of(granule));
         if entry.granule == granule {
             entry.bytes
         } else {
@@ -111,7 +111,7 @@ impl ExternalBytes {
         if old == 0 && !self.make_room() {
             return Err(Refused::NoMemory);
         }
-        let entry = self.entries.add(self.place(granule));
+        let entry = self.entries.add(self.index_of(granule));
         if old == 0 {
             self.len += 1;
         }
@@ -127,7 +127,7 @@ impl ExternalBytes {
     pub unsafe fn move_to(&mut self, from: u64, to: u64) {
         let bytes = self.remove(from);
         if bytes != 0 {
-            *self.entries.add(self.place(to)) = Entry { granule: to, bytes };
+            *self.entries.add(self.index_of(to)) = Entry { granule: to, bytes };
             self.len += 1;
             self.total += bytes;
         }
@@ -141,7 +141,7 @@ impl ExternalBytes {
         if self.capacity == 0 {
             return 0;
         }
-        let mut hole = self.place(granule);
+        let mut hole = self.index_of(granule);
         let entry = *self.entries.add(hole);
         if entry.granule != granule {
             return 0;
@@ -186,7 +186,7 @@ impl ExternalBytes {
         for index in 0..old_capacity {
             let entry = *old.add(index);
             if entry.granule != 0 {
-                *self.entries.add(self.place(entry.granule)) = entry;
+                *self.entries.add(self.index_of(entry.granule)) = entry;
             }
         }
         sys::free(old as *mut u8);

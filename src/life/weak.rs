@@ -130,7 +130,7 @@ impl WeakTable {
         }
     }
 
-    unsafe fn place(&self, granule: u64) -> *mut u32 {
+    unsafe fn entry(&self, granule: u64) -> *mut u32 {
         let mut at = self.home(granule);
         loop {
             let place = self.numbers.add(at);
@@ -149,7 +149,7 @@ impl WeakTable {
         if self.capacity == 0 {
             return ptr::null_mut();
         }
-        match *self.place(range::granule_of(obj)) {
+        match *self.entry(range::granule_of(obj)) {
             0 => ptr::null_mut(),
             number => cell_at(number),
         }
@@ -160,7 +160,7 @@ impl WeakTable {
         if (self.len + 1) * 4 > self.capacity * 3 && !self.resize(more) {
             return false;
         }
-        *self.place(range::granule_of((*cell).target)) = number_of(cell);
+        *self.entry(range::granule_of((*cell).target)) = number_of(cell);
         self.len += 1;
         true
     }
@@ -176,7 +176,7 @@ impl WeakTable {
         for index in 0..old_capacity {
             let number = *old.add(index);
             if number != 0 {
-                *self.place(range::granule_of((*cell_at(number)).target)) = number;
+                *self.entry(range::granule_of((*cell_at(number)).target)) = number;
             }
         }
         sys::free(old as *mut u8);
@@ -199,7 +199,7 @@ impl WeakTable {
     /// Takes a target's cell out; backward shift, as in `heap/external.rs`.
     unsafe fn remove(&mut self, cell: *mut Cell) {
         let home = |number: u32| self.home(range::granule_of((*cell_at(number)).target));
-        let mut hole = self.place(range::granule_of((*cell).target)).offset_from(self.numbers) as usize;
+        let mut hole = self.entry(range::granule_of((*cell).target)).offset_from(self.numbers) as usize;
         let mut at = hole;
         loop {
             at = self.after(at);
@@ -299,7 +299,7 @@ pub unsafe fn move_to(heap: *mut Heap, from: *mut c_void, to: *mut c_void) {
     let cell = weak.get(from);
     weak.remove(cell);
     (*cell).target = to;
-    *weak.place(range::granule_of(to)) = number_of(cell);
+    *weak.entry(range::granule_of(to)) = number_of(cell);
     weak.len += 1;
 }
 

@@ -281,7 +281,7 @@ pub unsafe fn type_at(index: usize) -> *mut Type {
 }
 
 /// Sizes of the tables for so many segments of objects.
-struct Plan {
+struct Layout {
     segments: usize,
     heaps: usize,
     types: usize,
@@ -290,7 +290,7 @@ struct Plan {
     total: usize,
 }
 
-fn plan(total: u64) -> Plan {
+fn lay_out(total: u64) -> Layout {
     // Per segment: the objects, their working counts (1/8), renewed, thawed and changed bits (1/128 each), pages
     // and the segment's own entry.
     let per_segment = SEGMENT_BYTES
@@ -337,7 +337,7 @@ fn plan(total: u64) -> Plan {
     if let Some(last) = offsets.last_mut() {
         *last = at;
     }
-    Plan { segments, heaps, types, offsets, pools, total: at + segments * SEGMENT_BYTES + HUGE_PAGE_BYTES }
+    Layout { segments, heaps, types, offsets, pools, total: at + segments * SEGMENT_BYTES + HUGE_PAGE_BYTES }
 }
 
 /// Makes the range if there is none. False when not even the smallest can be had.
@@ -383,10 +383,10 @@ pub fn ensure(wanted: u64) -> bool {
 unsafe fn make(wish: u64) -> Option<(u64, u64)> {
     let mut total = wish.min(sys::address_space_left() / 2).max(RANGE_BYTES_MIN);
     loop {
-        let plan = plan(total);
-        if let Some(base) = sys::reserve(plan.total) {
-            place(base, &plan);
-            return Some((total, plan.total as u64));
+        let layout = lay_out(total);
+        if let Some(base) = sys::reserve(layout.total) {
+            begin(base, &layout);
+            return Some((total, layout.total as u64));
         }
         if total <= RANGE_BYTES_MIN {
             return None;
@@ -407,23 +407,23 @@ pub unsafe fn unmake() {
     RANGE = Range::none();
 }
 
-unsafe fn place(base: *mut u8, plan: &Plan) {
+unsafe fn begin(base: *mut u8, layout: &Layout) {
     let [heaps, types, segments, pages, renewed, thawed, changed, cells, handles, entries, stacks, work, end] =
-        plan.offsets;
-    (RANGE.base, RANGE.bytes) = (base, plan.total);
+        layout.offsets;
+    (RANGE.base, RANGE.bytes) = (base, layout.total);
     RANGE.heaps = base.add(heaps);
-    RANGE.heap_count = plan.heaps;
+    RANGE.heap_count = layout.heaps;
     RANGE.types = base.add(types) as *mut Type;
-    RANGE.type_count = plan.types;
+    RANGE.type_count = layout.types;
     RANGE.segments = base.add(segments) as *mut Segment;
     RANGE.pages = base.add(pages) as *mut Page;
     RANGE.renewed = base.add(renewed) as *mut u64;
     RANGE.thawed = base.add(thawed) as *mut u64;
     RANGE.changed = base.add(changed) as *mut u64;
-    RANGE.cells = Pool::new(base.add(cells), plan.pools[0]);
-    RANGE.handles = Pool::new(base.add(handles), plan.pools[1]);
-    RANGE.entries = Pool::new(base.add(entries), plan.pools[2]);
-    RANGE.scope_stacks = Pool::new(base.add(stacks), plan.pools[3]);
+    RANGE.cells = Pool::new(base.add(cells), layout.pools[0]);
+    RANGE.handles = Pool::new(base.add(handles), layout.pools[1]);
+    RANGE.entries = Pool::new(base.add(entries), layout.pools[2]);
+    RANGE.scope_stacks = Pool::new(base.add(stacks), layout.pools[3]);
     let objects = (base as usize + end).next_multiple_of(HUGE_PAGE_BYTES);
     // ORDER: relaxed: `commit_segments` releases it, before which `committed_offset` does not use it.
     shared().objects.store(objects, Ordering::Relaxed);
@@ -432,7 +432,7 @@ unsafe fn place(base: *mut u8, plan: &Plan) {
     // ORDER: relaxed and release, as in `take_type_slot` and `take_heap_slot`.
     shared().types_used.store(1, Ordering::Relaxed);
     shared().heaps_used.store(1, Ordering::Release);
-    RANGE.size = plan.segments * SEGMENT_BYTES;
+    RANGE.size = layout.segments * SEGMENT_BYTES;
 }
 
 /// Commits at least `count` segments from the start of the range. False when the system refuses, or the
@@ -618,11 +618,11 @@ mod tests {
     #[test]
     fn tables_and_objects_fit_their_reservation() {
         for total in [RANGE_BYTES_MIN, 64 << 20, 1 << 30, RANGE_BYTES_DEFAULT, 4 << 40] {
-            let plan = plan(total);
-            assert!(plan.offsets.is_sorted());
-            assert!(plan.segments >= 8, "{} segments in {total} bytes", plan.segments);
-            assert!((plan.total as u64) < total + total / 8);
-            assert!((plan.segments * SEGMENT_BYTES / GRANULE_BYTES) as u64 <= LINK_GRANULES);
+            let layout = lay_out(total);
+            assert!(layout.offsets.is_sorted());
+            assert!(layout.segments >= 8, "{} segments in {total} bytes", layout.segments);
+            assert!((layout.total as u64) < total + total / 8);
+            assert!((layout.segments * SEGMENT_BYTES / GRANULE_BYTES) as u64 <= LINK_GRANULES);
         }
     }
 }

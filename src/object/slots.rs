@@ -16,7 +16,7 @@ use crate::life::weak::{self, Weak};
 use crate::memory::range;
 use crate::object;
 use crate::types::words::Word;
-use crate::types::{Place, SlotKind, Slots, Type, TypeFlags};
+use crate::types::{SlotKind, SlotPlace, Slots, Type, TypeFlags};
 use core::ffi::{c_char, c_void};
 
 /// Calls `each` with the word of every declared slot that holds a reference now; 0 for a null pointer.
@@ -109,7 +109,7 @@ pub unsafe fn each_named_edge(
     for index in 0..(*ty).extra_count as usize {
         let slots = &*(*ty).extra.add(index);
         let (base, _) = elements(obj, slots);
-        let one = slots.place == Place::Struct && slots.count == 1;
+        let one = slots.place == SlotPlace::Struct && slots.count == 1;
         each_word(obj, slots, |slot, word| {
             let number = (slot as usize - base - slots.payload) / slots.stride.max(1);
             each(slots.name, if one { usize::MAX } else { number }, word);
@@ -139,7 +139,7 @@ pub unsafe fn take_edges(obj: *mut c_void, ty: *const Type, mut each: impl FnMut
     }
     for index in 0..(*ty).extra_count as usize {
         let slots = &*(*ty).extra.add(index);
-        if slots.place == Place::Vector {
+        if slots.place == SlotPlace::Vector {
             write_number(obj as usize + slots.length, slots.length_bytes, 0);
         }
     }
@@ -192,7 +192,7 @@ pub unsafe fn end_weak_handles(obj: *mut c_void, ty: *const Type) {
 pub unsafe fn take_tail_edges(obj: *mut c_void, ty: *const Type, first: usize, mut each: impl FnMut(usize)) {
     for index in 0..(*ty).extra_count as usize {
         let slots = &*(*ty).extra.add(index);
-        if slots.place != Place::Tail {
+        if slots.place != SlotPlace::Tail {
             continue;
         }
         let keep = !keep_out(slots);
@@ -283,9 +283,9 @@ pub unsafe fn length_of(obj: *mut c_void, slots: &Slots) -> usize {
 unsafe fn elements(obj: *mut c_void, slots: &Slots) -> (usize, usize) {
     let start = obj as usize + slots.offset;
     match slots.place {
-        Place::Struct => (start, slots.count),
-        Place::Tail => (start, tail_length(obj)),
-        Place::Vector => {
+        SlotPlace::Struct => (start, slots.count),
+        SlotPlace::Tail => (start, tail_length(obj)),
+        SlotPlace::Vector => {
             let buffer = *(start as *const usize);
             let count = read_number(obj as usize + slots.length, slots.length_bytes) as usize;
             (buffer, if buffer == 0 { 0 } else { count })
@@ -300,7 +300,7 @@ unsafe fn elements(obj: *mut c_void, slots: &Slots) -> (usize, usize) {
 #[inline(always)]
 pub unsafe fn tail_length(obj: *mut c_void) -> usize {
     promised!((*object::type_of(obj)).flags.contains(TypeFlags::TAIL));
-    *tail_length_place(obj)
+    *tail_length_at(obj)
 }
 
 /// Where [`tail_length`] is kept.
@@ -308,7 +308,7 @@ pub unsafe fn tail_length(obj: *mut c_void) -> usize {
 /// # Safety
 /// - As [`tail_length`].
 #[inline(always)]
-pub unsafe fn tail_length_place(obj: *mut c_void) -> *mut usize {
+pub unsafe fn tail_length_at(obj: *mut c_void) -> *mut usize {
     let page = range::page_of(obj as usize);
     (obj as usize + (*page).payload_bytes() - 8) as *mut usize
 }

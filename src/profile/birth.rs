@@ -113,15 +113,15 @@ unsafe fn made(profile: &mut Profile, obj: *mut c_void, ty: *mut Type, bytes: u6
     if !profile.book.reserve(id) {
         id = site::OTHER;
     }
-    let place = record::place_new(range::page_of(obj as usize), obj);
-    if place.is_null() {
+    let entry = record::entry_new(range::page_of(obj as usize), obj);
+    if entry.is_null() {
         // Its end will be booked where its missing record says.
         id = site::BEFORE;
         profile.lost_objects += 1;
     }
     let record = profile.enter(bytes, id);
-    if !place.is_null() {
-        *place = record;
+    if !entry.is_null() {
+        *entry = record;
     }
     profile.book.made(id, bytes, (*ty).index);
     if profile.serial >= profile.clock_serial {
@@ -170,7 +170,7 @@ impl Profile {
 
 #[inline(always)]
 unsafe fn site_of_type(ty: *mut Type) -> u32 {
-    match (*(*ty).books()).profiled.site {
+    match (*(*ty).rare()).profiled.site {
         0 => name_site_of_type(ty),
         id => id,
     }
@@ -180,7 +180,7 @@ unsafe fn site_of_type(ty: *mut Type) -> u32 {
 #[inline(never)]
 unsafe fn name_site_of_type(ty: *mut Type) -> u32 {
     let id = site::number_of_type((*ty).name().0);
-    (*(*ty).books()).profiled.site = id;
+    (*(*ty).rare()).profiled.site = id;
     id
 }
 
@@ -197,8 +197,8 @@ pub unsafe fn ended(heap: *mut Heap, obj: *mut c_void, external: u64) {
     }
     let page: *const Page = range::page_of(obj as usize);
     let bytes = (*page).block_bytes() as u64;
-    let place = record::place(page, obj);
-    let record = if place.is_null() { Record::NONE } else { ptr::replace(place, Record::NONE) };
+    let entry = record::entry(page, obj);
+    let record = if entry.is_null() { Record::NONE } else { ptr::replace(entry, Record::NONE) };
     profile.leave(bytes, record);
     if record.is_sampled() {
         sample::ended(profile, obj);
@@ -222,15 +222,15 @@ pub unsafe fn moved(heap: *mut Heap, from: *mut c_void, to: *mut c_void) {
         return sample::moved(profile, from, to);
     }
     let (old, new): (*const Page, *const Page) = (range::page_of(from as usize), range::page_of(to as usize));
-    let place = record::place(old, from);
-    let record = if place.is_null() { Record::NONE } else { ptr::replace(place, Record::NONE) };
+    let entry = record::entry(old, from);
+    let record = if entry.is_null() { Record::NONE } else { ptr::replace(entry, Record::NONE) };
     let (before, bytes) = ((*old).block_bytes() as u64, (*new).block_bytes() as u64);
     if record == Record::NONE {
         // Made before the profile began, or its record was lost: booked as such, and it goes on to be.
         return profile.grow(record.site(), bytes - before);
     }
-    let place = record::place_new(new, to);
-    if place.is_null() {
+    let entry = record::entry_new(new, to);
+    if entry.is_null() {
         // As in `made`: from here on it is one of those whose record is lost.
         if record.is_sampled() {
             sample::ended(profile, from);
@@ -241,7 +241,7 @@ pub unsafe fn moved(heap: *mut Heap, from: *mut c_void, to: *mut c_void) {
         profile.lost_objects += 1;
         return;
     }
-    *place = record;
+    *entry = record;
     profile.grow(record.site(), bytes - before);
     if record.is_sampled() {
         sample::moved(profile, from, to);
@@ -253,7 +253,7 @@ pub unsafe fn moved(heap: *mut Heap, from: *mut c_void, to: *mut c_void) {
 /// # Safety
 /// - The heap counts exactly; `obj` is an object of it.
 pub unsafe fn can_be_marked(obj: *mut c_void) -> bool {
-    !record::place(range::page_of(obj as usize), obj).is_null()
+    !record::entry(range::page_of(obj as usize), obj).is_null()
 }
 
 /// An object's stack was taken.
@@ -262,9 +262,9 @@ pub unsafe fn can_be_marked(obj: *mut c_void) -> bool {
 /// - The heap counts exactly; `obj` is an object of it.
 pub unsafe fn mark_sampled(obj: *mut c_void) {
     promised!(!super::exact((*object::type_of(obj)).heap).is_null());
-    let place = record::place(range::page_of(obj as usize), obj);
-    if !place.is_null() {
-        *place = (*place).sampled();
+    let entry = record::entry(range::page_of(obj as usize), obj);
+    if !entry.is_null() {
+        *entry = (*entry).sampled();
     }
 }
 

@@ -74,7 +74,7 @@ impl Counters {
             self.mixed |= self.allocated_objects != 1;
             self.type_index = type_index;
             // SAFETY: an object of the type has just been made.
-            self.type_serial = unsafe { (*(*range::type_at(type_index as usize)).books()).serial };
+            self.type_serial = unsafe { (*(*range::type_at(type_index as usize)).rare()).serial };
         }
     }
 
@@ -85,7 +85,7 @@ impl Counters {
     pub unsafe fn ty(&self) -> *const Type {
         // The slot outlasts its type.
         let ty = range::type_at(self.type_index as usize);
-        match !self.mixed && (*ty).is_live() && (*(*ty).books()).serial == self.type_serial {
+        match !self.mixed && (*ty).is_live() && (*(*ty).rare()).serial == self.type_serial {
             true => ty,
             false => ptr::null(),
         }

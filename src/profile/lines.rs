@@ -6,7 +6,7 @@
 //! that it calls do with marks of their own.
 
 use super::query;
-use super::site::{self, Place};
+use super::site::{self, Location};
 use super::text::{self, Bytes, Options};
 use super::Profile;
 use crate::base::list::List;
@@ -52,38 +52,38 @@ pub struct LineTotal {
 pub struct Lines {
     totals: List<LineTotal>,
     /// By a site's number: the place in `totals` + 1.
-    places: List<u32>,
+    numbers: List<u32>,
 }
 
 impl Lines {
     /// The total of a site; None for out of memory.
     fn of(&mut self, site: u32) -> Option<&mut LineTotal> {
-        while self.places.len() <= site as usize {
-            if !self.places.push(0) {
+        while self.numbers.len() <= site as usize {
+            if !self.numbers.push(0) {
                 return None;
             }
         }
-        let mut place = self.places.get(site as usize)?;
-        if place == 0 {
+        let mut number = self.numbers.get(site as usize)?;
+        if number == 0 {
             let total = LineTotal { site, occurrences: 0, allocated_bytes: 0, freed_bytes: 0, most_bytes: 0 };
             if !self.totals.push(total) {
                 return None;
             }
-            place = self.totals.len() as u32;
-            self.places.set(site as usize, place);
+            number = self.totals.len() as u32;
+            self.numbers.set(site as usize, number);
         }
-        self.totals.get_mut(place as usize - 1)
+        self.totals.get_mut(number as usize - 1)
     }
 
     /// Bytes of the tables.
     pub fn own_bytes(&self) -> u64 {
-        self.totals.own_bytes() + self.places.own_bytes()
+        self.totals.own_bytes() + self.numbers.own_bytes()
     }
 
     /// Gives the memory back.
     pub fn end(&mut self) {
         self.totals.end();
-        self.places.end();
+        self.numbers.end();
     }
 }
 
@@ -125,8 +125,8 @@ pub unsafe fn mark(cursor: &mut Cursor, site: *const site::Site) {
     cursor.freed_bytes = freed;
 }
 
-fn key(total: &LineTotal) -> Option<Place> {
-    site::place(total.site)
+fn key(total: &LineTotal) -> Option<Location> {
+    site::location(total.site)
 }
 
 /// What all lines did, those of a function together. A copy, since the function that takes a text may have marks, too. None for
@@ -154,7 +154,7 @@ pub unsafe fn sorted(heap: *mut Heap) -> Option<List<LineTotal>> {
 pub unsafe fn write(lines: &[LineTotal], options: &Options, out: &mut dyn Write) -> fmt::Result {
     let mut rest = lines;
     while let Some(first) = rest.first().and_then(key) {
-        let same = |total: &&LineTotal| key(total).is_some_and(|place| same_function(&first, &place));
+        let same = |total: &&LineTotal| key(total).is_some_and(|location| same_function(&first, &location));
         let (function, others) = rest.split_at(rest.iter().take_while(same).count().max(1));
         write_function(&first, function, options, out)?;
         rest = others;
@@ -162,14 +162,14 @@ pub unsafe fn write(lines: &[LineTotal], options: &Options, out: &mut dyn Write)
     Ok(())
 }
 
-fn same_function(left: &Place, right: &Place) -> bool {
+fn same_function(left: &Location, right: &Location) -> bool {
     // SAFETY: the list's texts are C strings.
     unsafe { site::same_text(left.file, right.file) && site::same_text(left.function, right.function) }
 }
 
 /// The table of one function, from its first mark to its last; the source is shown where it can be read.
 unsafe fn write_function(
-    first: &Place,
+    first: &Location,
     lines: &[LineTotal],
     options: &Options,
     out: &mut dyn Write,
@@ -178,7 +178,7 @@ unsafe fn write_function(
         "Line #    Engine bytes       Increment       Allocated           Freed  Occurrences   Line contents";
     writeln!(out, "Filename: {}\nFunction: {}\n", CText(first.file), CText(first.function))?;
     writeln!(out, "{head}\n{:=<99}", "")?;
-    let number = |total: &LineTotal| site::place(total.site).map_or(0, |place| place.line);
+    let number = |total: &LineTotal| site::location(total.site).map_or(0, |location| location.line);
     let last = lines.last().map_or(0, number);
     let mut source = Reader::open(first.file);
     let grown_only = options.parts & text::GROWN != 0;

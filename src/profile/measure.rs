@@ -331,10 +331,10 @@ impl Profile {
     }
 
     /// What happened so far in an open measure of a flow, by its place from the outermost.
-    unsafe fn measure(&self, flow: *const Flow, place: usize) -> Option<Measured> {
-        let open = (*flow).open.get(place)?;
+    unsafe fn measure(&self, flow: *const Flow, index: usize) -> Option<Measured> {
+        let open = (*flow).open.get(index)?;
         // What measures inside it have not handed out yet: the peak before they began, and what ended.
-        let inner = (*flow).open.as_slice().get(place + 1..)?;
+        let inner = (*flow).open.as_slice().get(index + 1..)?;
         let counts = self.totals_of(flow).since(&open.entered);
         let peak = inner.iter().fold(self.peak_of(flow), |peak, inner| peak.max(inner.outer_peak));
         let ended = |number: fn(&Open) -> u64| number(&open) + inner.iter().map(number).sum::<u64>();
@@ -440,20 +440,20 @@ pub unsafe fn leave(heap: *mut Heap, flow: *mut Flow, mark: u64, released: bool)
         return;
     }
     let profile = &mut *super::of(heap);
-    let Some(place) = place_of((*flow).open.as_slice(), mark) else { return };
-    let (Some(open), Some(measured)) = ((*flow).open.get(place), profile.measure(flow, place)) else {
+    let Some(index) = index_of((*flow).open.as_slice(), mark) else { return };
+    let (Some(open), Some(measured)) = ((*flow).open.get(index), profile.measure(flow, index)) else {
         return;
     };
     // What ended inside was inside of the one around, too; and so was the peak.
-    if let Some(outer) = (*flow).open.get_mut(place.wrapping_sub(1)) {
+    if let Some(outer) = (*flow).open.get_mut(index.wrapping_sub(1)) {
         outer.ended_objects += open.ended_objects;
         outer.ended_bytes += open.ended_bytes;
     }
-    match (*flow).open.get_mut(place + 1) {
+    match (*flow).open.get_mut(index + 1) {
         Some(inner) => inner.outer_peak = inner.outer_peak.max(open.outer_peak),
         None => (*flow).past_peak = (*flow).past_peak.max(open.outer_peak),
     }
-    (*flow).open.remove(place);
+    (*flow).open.remove(index);
     profile.measures.open_count -= 1;
     if !open.name.is_null() {
         profile.measures.add(open.name, &measured);
@@ -465,7 +465,7 @@ pub unsafe fn leave(heap: *mut Heap, flow: *mut Flow, mark: u64, released: bool)
 }
 
 /// The place of an open measure; marks rise from the outermost to the innermost.
-fn place_of(open: &[Open], mark: u64) -> Option<usize> {
+fn index_of(open: &[Open], mark: u64) -> Option<usize> {
     open.binary_search_by_key(&mark, |open| open.mark).ok()
 }
 
@@ -474,10 +474,10 @@ unsafe fn find(heap: *mut Heap, mark: u64) -> Option<(*mut Flow, usize)> {
     if super::exact(heap).is_null() {
         return None;
     }
-    let place_in = |flow: *mut Flow| place_of((*flow).open.as_slice(), mark).map(|place| (flow, place));
-    let mut found = place_in((*super::of(heap)).measures.now);
+    let index_in = |flow: *mut Flow| index_of((*flow).open.as_slice(), mark).map(|index| (flow, index));
+    let mut found = index_in((*super::of(heap)).measures.now);
     if found.is_none() {
-        scope::each_stack(heap, |stack| found = found.or(place_in(&raw mut (*stack).flow)));
+        scope::each_stack(heap, |stack| found = found.or(index_in(&raw mut (*stack).flow)));
     }
     found
 }
@@ -488,9 +488,9 @@ unsafe fn find(heap: *mut Heap, mark: u64) -> Option<(*mut Flow, usize)> {
 /// # Safety
 /// - As [everywhere](crate).
 pub unsafe fn so_far(heap: *mut Heap, mark: u64) -> Option<(*const c_char, Measured)> {
-    let (flow, place) = find(heap, mark)?;
-    let measured = (*super::of(heap)).measure(flow, place)?;
-    (*flow).open.get(place).map(|open| (open.name, measured))
+    let (flow, index) = find(heap, mark)?;
+    let measured = (*super::of(heap)).measure(flow, index)?;
+    (*flow).open.get(index).map(|open| (open.name, measured))
 }
 
 /// Why a function was not measured.
@@ -553,8 +553,8 @@ unsafe fn so_far_empty(heap: *mut Heap, mark: u64) -> Option<Measured> {
 /// # Safety
 /// - As [everywhere](crate).
 pub unsafe fn expect_clean(heap: *mut Heap, mark: u64) -> bool {
-    let Some((flow, place)) = find(heap, mark) else { return false };
-    let open = (*flow).open.get_mut(place);
+    let Some((flow, index)) = find(heap, mark) else { return false };
+    let open = (*flow).open.get_mut(index);
     open.map(|open| open.clean = true).is_some()
 }
 
@@ -590,8 +590,8 @@ unsafe fn report_survivors(heap: *mut Heap, flow: *mut Flow, open: &Open, measur
     );
     let named = found.as_slice().iter().take(NAMED_SITES).filter(|entry| entry.1 != 0);
     for (index, (id, count)) in named.enumerate() {
-        if let Some(place) = site::place(*id) {
-            let _ = write!(line, "{} {count} from {place}", if index == 0 { ":" } else { "," });
+        if let Some(location) = site::location(*id) {
+            let _ = write!(line, "{} {count} from {location}", if index == 0 { ":" } else { "," });
         }
     }
     found.end();

@@ -309,7 +309,7 @@ unsafe fn set_watched(ty: *mut Type, flags: u32) {
         (false, false) => None,
     };
     (*ty).header = (*ty).header.with(Flags::SIDE, flags & SITES != 0);
-    (*(*ty).books()).profiled = Profiled::default();
+    (*(*ty).rare()).profiled = Profiled::default();
 }
 
 /// Whoever is told what happens in the heap: the profile of it.

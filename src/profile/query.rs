@@ -2,7 +2,7 @@
 //! the counters stay as they are.
 
 use super::book::Counters;
-use super::site::{self, Place};
+use super::site::{self, Location};
 use super::Profile;
 use crate::base::list::List;
 use crate::base::sort;
@@ -65,7 +65,7 @@ pub struct Row {
     /// Sites in the row.
     pub sites: u32,
     /// Where it is; what the group does not say is null, or 0.
-    pub place: Place,
+    pub location: Location,
     /// The name of the type of what was made there; null when there are several, or the type has ended.
     pub type_name: *const c_char,
     /// The sums. Peaks of a group are at most this.
@@ -150,9 +150,9 @@ pub fn glob(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 unsafe fn row_of(id: u32, counters: &Counters) -> Option<Row> {
-    let place = site::place(id)?;
+    let location = site::location(id)?;
     let type_name = counters.ty().as_ref().map_or(ptr::null(), |ty| ty.name().0);
-    Some(Row { site: id, sites: 1, place, type_name, counters: *counters })
+    Some(Row { site: id, sites: 1, location, type_name, counters: *counters })
 }
 
 /// Collects the rows. None for out of memory; the caller ends what it got.
@@ -165,9 +165,9 @@ pub unsafe fn rows(heap: *mut Heap, query: &Query) -> Option<List<Row>> {
     let mut enough = true;
     profile.book.each(|id, counters| {
         let Some(row) = row_of(id, counters) else { return };
-        let wanted = fits(query.file, row.place.file)
-            && (query.exclude_file.is_null() || !fits(query.exclude_file, row.place.file))
-            && fits(query.function, row.place.function)
+        let wanted = fits(query.file, row.location.file)
+            && (query.exclude_file.is_null() || !fits(query.exclude_file, row.location.file))
+            && fits(query.function, row.location.function)
             && fits(query.type_name, row.type_name);
         if wanted {
             enough &= rows.push(row);
@@ -189,19 +189,19 @@ pub unsafe fn rows(heap: *mut Heap, query: &Query) -> Option<List<Row>> {
 
 fn put_together(rows: &mut List<Row>, group: Group) {
     for row in rows.as_mut_slice() {
-        if !row.place.file.is_null() {
-            row.place.line = 0;
+        if !row.location.file.is_null() {
+            row.location.line = 0;
             if group == Group::File {
-                row.place.function = ptr::null();
+                row.location.function = ptr::null();
             }
         }
     }
-    sort::sort_by(rows.as_mut_slice(), |left, right| order(&left.place, &right.place));
+    sort::sort_by(rows.as_mut_slice(), |left, right| order(&left.location, &right.location));
     let mut kept = 0;
     for index in 1..rows.len() {
         let Some(row) = rows.get(index) else { break };
         match rows.get_mut(kept) {
-            Some(last) if order(&last.place, &row.place) == Ordering::Equal => last.add(&row),
+            Some(last) if order(&last.location, &row.location) == Ordering::Equal => last.add(&row),
             _ => {
                 kept += 1;
                 rows.set(kept, row);
@@ -214,7 +214,7 @@ fn put_together(rows: &mut List<Row>, group: Group) {
 }
 
 /// Places by file, function, line.
-pub fn order(left: &Place, right: &Place) -> Ordering {
+pub fn order(left: &Location, right: &Location) -> Ordering {
     let text = |text: *const c_char| match text.is_null() {
         true => c"",
         // SAFETY: the list's texts are C strings.

@@ -43,7 +43,7 @@ pub unsafe fn new_at(ty: *mut Type, site: *const Site) -> *mut c_void {
     let profile = super::of(heap);
     let stride = (*ty).stride as u64;
     let id = match site.is_null() {
-        true => (*(*ty).books()).profiled.site,
+        true => (*(*ty).rare()).profiled.site,
         false => (*site).known_number(),
     };
     // As often as a ration would be granted, somebody must look: at the type's peak, the clock, the ticks.
@@ -64,7 +64,7 @@ pub unsafe fn new_at(ty: *mut Type, site: *const Site) -> *mut c_void {
     (*ty).granted += 1;
     (*heap).budget -= stride as i64;
     (*(*profile).book.at(id)).made(stride, (*ty).index);
-    *record::place_committed((*ty).run.page, obj) = (*profile).enter(stride, id);
+    *record::entry_committed((*ty).run.page, obj) = (*profile).enter(stride, id);
     header::store(obj, (*ty).header);
     if stride == 32 {
         *(obj as *mut u128) = 0;
@@ -104,12 +104,12 @@ pub unsafe fn release_last(obj: *mut c_void) {
         }
     }
     let page = range::page_of(obj as usize);
-    let place = record::place(page, obj);
-    if place.is_null() || (*place).is_sampled() {
+    let entry = record::entry(page, obj);
+    if entry.is_null() || (*entry).is_sampled() {
         return death::release_rest(obj, (*ty).simple_count as usize);
     }
-    let record = *place;
-    *place = Record::NONE;
+    let record = *entry;
+    *entry = Record::NONE;
     (*super::of(heap)).leave((*ty).stride as u64, record);
     (*ty).freed += 1;
     header::set_count_word(obj, (*ty).dead_word);

@@ -175,24 +175,24 @@ pub unsafe fn is_committed(page: *const Page) -> bool {
     ((*page).index() as usize) < TABLE.committed_pages.load(Ordering::Acquire)
 }
 
-/// The place of an object's record; null when it was never committed.
+/// Where an object's record is; null when it was never committed.
 ///
 /// # Safety
 /// - A heap is profiled; `obj` is an object of `page`.
 #[inline(always)]
-pub unsafe fn place(page: *const Page, obj: *mut c_void) -> *mut Record {
+pub unsafe fn entry(page: *const Page, obj: *mut c_void) -> *mut Record {
     match is_committed(page) {
-        true => place_committed(page, obj),
+        true => entry_committed(page, obj),
         false => ptr::null_mut(),
     }
 }
 
-/// As [`place`], of a page whose records can be written.
+/// As [`entry`], of a page whose records can be written.
 ///
 /// # Safety
-/// - As [`place`].
+/// - As [`entry`].
 #[inline(always)]
-pub unsafe fn place_committed(page: *const Page, obj: *mut c_void) -> *mut Record {
+pub unsafe fn entry_committed(page: *const Page, obj: *mut c_void) -> *mut Record {
     promised!(is_committed(page));
     promised!(ptr::eq(range::page_of(obj as usize), page));
     let offset = (obj as usize - (*page).start) as u64 - FIRST_OFFSET as u64;
@@ -202,29 +202,29 @@ pub unsafe fn place_committed(page: *const Page, obj: *mut c_void) -> *mut Recor
     TABLE.base.load(Ordering::Relaxed).wrapping_add(index * PAGE_RECORDS + number)
 }
 
-/// As [`place`], for an object that is being made: makes the place if there is room for it.
+/// As [`entry`], for an object that is being made: makes the record if there is room for it.
 ///
 /// # Safety
-/// - As [`place`].
+/// - As [`entry`].
 #[inline(always)]
-pub unsafe fn place_new(page: *const Page, obj: *mut c_void) -> *mut Record {
-    let found = place(page, obj);
+pub unsafe fn entry_new(page: *const Page, obj: *mut c_void) -> *mut Record {
+    let found = entry(page, obj);
     if !found.is_null() || !commit((*page).index() as usize + 1) {
         return found;
     }
-    place(page, obj)
+    entry(page, obj)
 }
 
 /// The record of an object.
 ///
 /// # Safety
-/// - As [`place`].
+/// - As [`entry`].
 pub unsafe fn get(page: *const Page, obj: *mut c_void) -> Record {
-    let place = place(page, obj);
-    if place.is_null() {
+    let entry = entry(page, obj);
+    if entry.is_null() {
         Record::NONE
     } else {
-        *place
+        *entry
     }
 }
 

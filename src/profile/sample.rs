@@ -168,7 +168,7 @@ impl Samples {
     /// # Safety
     /// - The type is one of the heap's.
     pub unsafe fn forget_type(&mut self, ty: &Type) {
-        let mut number = (*ty.books()).profiled.bucket;
+        let mut number = (*ty.rare()).profiled.bucket;
         while let Some(bucket) = self.buckets.get_mut((number as usize).wrapping_sub(1)) {
             bucket.type_index = NO_TYPE;
             number = bucket.before;
@@ -184,8 +184,8 @@ impl Samples {
     fn objects_left(&mut self, ty: &Type) -> u64 {
         let mean = self.options.mean;
         let objects = (self.random.gap(mean) / ty.stride as f64) as u64;
-        // SAFETY: a live type has its books.
-        let next = unsafe { &mut (*ty.books()).profiled.next };
+        // SAFETY: a live type has its rare part.
+        let next = unsafe { &mut (*ty.rare()).profiled.next };
         if *next == 0 {
             *next = ty.allocated() + objects.min(1 << 62) + 1;
         }
@@ -195,8 +195,8 @@ impl Samples {
     /// Whether a point falls into an object of a type whose objects differ in size.
     fn falls_into(&mut self, ty: &Type, bytes: u64) -> bool {
         let gap = self.random.gap(self.options.mean) as u64 + 1;
-        // SAFETY: a live type has its books.
-        let left = unsafe { &mut (*ty.books()).profiled.next };
+        // SAFETY: a live type has its rare part.
+        let left = unsafe { &mut (*ty.rare()).profiled.next };
         if *left == 0 {
             *left = gap;
         }
@@ -250,8 +250,8 @@ impl Samples {
         if !bucket_index.enter(hash, number, hash_of) {
             return None;
         }
-        // SAFETY: a live type has its books.
-        let before = unsafe { core::mem::replace(&mut (*ty.books()).profiled.bucket, number + 1) };
+        // SAFETY: a live type has its rare part.
+        let before = unsafe { core::mem::replace(&mut (*ty.rare()).profiled.bucket, number + 1) };
         drop_bool(self.buckets.push(Bucket {
             stack,
             name,
@@ -307,7 +307,7 @@ impl Samples {
         (granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.live_capacity - 1)
     }
 
-    unsafe fn place_of(&self, granule: u64) -> usize {
+    unsafe fn index_of(&self, granule: u64) -> usize {
         let mut at = self.home(granule);
         loop {
             let found = (*self.live.add(at)).granule;
@@ -324,7 +324,7 @@ impl Samples {
         }
         // SAFETY: there is a free place.
         unsafe {
-            let at = self.place_of(live.granule);
+            let at = self.index_of(live.granule);
             *self.live.add(at) = live;
         }
         self.live_len += 1;
@@ -344,7 +344,7 @@ impl Samples {
             unsafe {
                 let entry = *old.add(index);
                 if entry.granule != 0 {
-                    let at = self.place_of(entry.granule);
+                    let at = self.index_of(entry.granule);
                     *self.live.add(at) = entry;
                 }
             }
@@ -360,7 +360,7 @@ impl Samples {
         }
         // SAFETY: places are below the capacity.
         unsafe {
-            let mut hole = self.place_of(granule);
+            let mut hole = self.index_of(granule);
             let found = *self.live.add(hole);
             if found.granule != granule {
                 return None;
@@ -393,7 +393,7 @@ impl Samples {
             return None;
         }
         let granule = range::granule_of(obj);
-        let found = *self.live.add(self.place_of(granule));
+        let found = *self.live.add(self.index_of(granule));
         (found.granule == granule).then_some(found)
     }
 
@@ -541,7 +541,7 @@ unsafe fn enter(ty: *mut Type, obj: *mut c_void, frames: &Frames) {
         let gap = samples.random.gap(samples.options.mean) as u64 + 1;
         (*profile).due_bytes = (*profile).allocated_bytes + gap;
     } else {
-        (*(*ty).books()).profiled.next = 0;
+        (*(*ty).rare()).profiled.next = 0;
     }
     if obj.is_null() {
         return;

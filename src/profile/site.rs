@@ -50,7 +50,7 @@ pub const SITE_COUNT_MAX: usize = 1 << 23;
 
 /// One site of the list.
 #[derive(Clone, Copy)]
-pub struct Place {
+pub struct Location {
     /// Null for a site that is no place: then `function` says what it is.
     pub file: *const c_char,
     /// The function; of objects made by plain `rc_new`, the name of their type.
@@ -61,7 +61,7 @@ pub struct Place {
 }
 
 struct Sites {
-    places: List<Place>,
+    locations: List<Location>,
     /// Open addressing by hash, 0 is free, else the number + 1.
     index: *mut u32,
     /// A power of two, or 0.
@@ -74,7 +74,7 @@ struct Shared(UnsafeCell<Sites>);
 unsafe impl Sync for Shared {}
 
 static LIST: Shared =
-    Shared(UnsafeCell::new(Sites { places: List::new(), index: ptr::null_mut(), capacity: 0 }));
+    Shared(UnsafeCell::new(Sites { locations: List::new(), index: ptr::null_mut(), capacity: 0 }));
 
 /// Makes the two sites that are no places. False for out of memory.
 pub fn begin() -> bool {
@@ -83,7 +83,7 @@ pub fn begin() -> bool {
     unsafe {
         let list = &mut *LIST.0.get();
         for (number, what) in [(BEFORE, c"(made before the profile began)"), (OTHER, c"(other sites)")] {
-            if list.places.len() == number as usize && list.add(ptr::null(), what.as_ptr(), 0).is_none() {
+            if list.locations.len() == number as usize && list.add(ptr::null(), what.as_ptr(), 0).is_none() {
                 return false;
             }
         }
@@ -171,10 +171,10 @@ unsafe fn number_of(file: *const c_char, function: *const c_char, line: u32) -> 
 }
 
 /// The place of a number.
-pub fn place(id: u32) -> Option<Place> {
+pub fn location(id: u32) -> Option<Location> {
     let _guard = lock::SITES.lock();
     // SAFETY: under the lock.
-    unsafe { (*LIST.0.get()).places.get(id as usize) }
+    unsafe { (*LIST.0.get()).locations.get(id as usize) }
 }
 
 /// The library goes: gives the list's memory back.
@@ -184,10 +184,10 @@ pub fn place(id: u32) -> Option<Place> {
 pub unsafe fn end() {
     let _guard = lock::SITES.lock();
     let list = &mut *LIST.0.get();
-    for place in list.places.as_slice() {
-        sys::free(place.function as *mut u8);
+    for location in list.locations.as_slice() {
+        sys::free(location.function as *mut u8);
     }
-    list.places.end();
+    list.locations.end();
     COUNT.store(0, Ordering::Relaxed);
     sys::free(core::mem::replace(&mut list.index, ptr::null_mut()) as *mut u8);
     list.capacity = 0;
@@ -212,11 +212,11 @@ impl Sites {
             loop {
                 let found = *self.index.add(at);
                 let Some(number) = found.checked_sub(1) else { break };
-                let place = self.places.get(number as usize)?;
-                let same = place.hash == hash
-                    && place.line == line
-                    && same_text(place.file, file)
-                    && same_text(place.function, function);
+                let location = self.locations.get(number as usize)?;
+                let same = location.hash == hash
+                    && location.line == line
+                    && same_text(location.file, file)
+                    && same_text(location.function, function);
                 if same {
                     return Some(number);
                 }
@@ -227,17 +227,17 @@ impl Sites {
     }
 
     unsafe fn add(&mut self, file: *const c_char, function: *const c_char, line: u32) -> Option<u32> {
-        let number = self.places.len();
-        if number >= SITE_COUNT_MAX || !self.make_room() || !self.places.reserve(1) {
+        let number = self.locations.len();
+        if number >= SITE_COUNT_MAX || !self.make_room() || !self.locations.reserve(1) {
             return None;
         }
         let copy = copy_texts(file, function)?;
-        let place = Place { line, hash: hash_of(file, function, line), ..copy };
-        if !self.places.push(place) {
+        let location = Location { line, hash: hash_of(file, function, line), ..copy };
+        if !self.locations.push(location) {
             sys::free(copy.function as *mut u8);
             return None;
         }
-        self.enter(place.hash, number as u32);
+        self.enter(location.hash, number as u32);
         COUNT.store(number as u32 + 1, Ordering::Relaxed);
         Some(number as u32)
     }
@@ -252,7 +252,7 @@ impl Sites {
 
     /// Makes sure that one more fits the index, at most half full.
     unsafe fn make_room(&mut self) -> bool {
-        if (self.places.len() + 1) * 2 <= self.capacity {
+        if (self.locations.len() + 1) * 2 <= self.capacity {
             return true;
         }
         let capacity = (self.capacity * 2).max(64);
@@ -263,9 +263,9 @@ impl Sites {
         sys::free(self.index as *mut u8);
         self.index = index;
         self.capacity = capacity;
-        for number in 0..self.places.len() {
-            if let Some(place) = self.places.get(number) {
-                self.enter(place.hash, number as u32);
+        for number in 0..self.locations.len() {
+            if let Some(location) = self.locations.get(number) {
+                self.enter(location.hash, number as u32);
             }
         }
         true
@@ -273,7 +273,7 @@ impl Sites {
 }
 
 /// Copies of the texts in one block, whose address is the function's.
-unsafe fn copy_texts(file: *const c_char, function: *const c_char) -> Option<Place> {
+unsafe fn copy_texts(file: *const c_char, function: *const c_char) -> Option<Location> {
     let function = if function.is_null() { c"(no function)".as_ptr() } else { function };
     let name = CStr::from_ptr(function).to_bytes_with_nul();
     let path = if file.is_null() { &[] } else { CStr::from_ptr(file).to_bytes_with_nul() };
@@ -284,7 +284,7 @@ unsafe fn copy_texts(file: *const c_char, function: *const c_char) -> Option<Pla
     ptr::copy_nonoverlapping(name.as_ptr(), block, name.len());
     ptr::copy_nonoverlapping(path.as_ptr(), block.add(name.len()), path.len());
     let file = if file.is_null() { ptr::null() } else { block.add(name.len()) as *const c_char };
-    Some(Place { file, function: block as *const c_char, line: 0, hash: 0 })
+    Some(Location { file, function: block as *const c_char, line: 0, hash: 0 })
 }
 
 unsafe fn hash_of(file: *const c_char, function: *const c_char, line: u32) -> u32 {
@@ -300,7 +300,7 @@ unsafe fn hash_of(file: *const c_char, function: *const c_char, line: u32) -> u3
     (hash ^ hash >> 32) as u32
 }
 
-impl core::fmt::Display for Place {
+impl core::fmt::Display for Location {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         if !self.file.is_null() {
             return write!(out, "{}:{} ({})", CText(self.file), self.line, CText(self.function));
@@ -334,11 +334,11 @@ mod tests {
             for line in 3..500 {
                 let site = make(c"f", line);
                 assert_eq!(number("test", &site), number("test", &make(c"f", line)));
-                assert_eq!(place(number("test", &site)).map(|place| place.line), Some(line));
+                assert_eq!(location(number("test", &site)).map(|location| location.line), Some(line));
             }
-            assert_eq!(format!("{}", place(numbers[0]).unwrap()), "a.c:1 (f)");
+            assert_eq!(format!("{}", location(numbers[0]).unwrap()), "a.c:1 (f)");
             assert_eq!(
-                format!("{}", place(number_of_type(c"Node".as_ptr())).unwrap()),
+                format!("{}", location(number_of_type(c"Node".as_ptr())).unwrap()),
                 "unknown site of Node"
             );
         }

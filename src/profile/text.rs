@@ -206,7 +206,7 @@ fn write_sites(options: &Options, rows: &[query::Row], out: &mut dyn Write) -> f
             bytes(counters.peak_bytes),
             counters.allocated_objects,
             counters.reclaimed_objects,
-            row.place
+            row.location
         )?;
     }
     match rows.len().saturating_sub(options.limit) {

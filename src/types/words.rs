@@ -14,7 +14,7 @@
 //! Types with references elsewhere too (vectors, tails, a `traverse`), or with more than [`WORDS_MAX`] words, have none
 //! of this: their entries are walked one by one.
 
-use super::{Place, SlotKind, Slots, Type};
+use super::{SlotKind, SlotPlace, Slots, Type};
 
 /// Most words of one type: as many as a sweep puts into its batch at once.
 pub const WORDS_MAX: usize = 16;
@@ -97,10 +97,10 @@ impl Word {
 }
 
 /// How many words a type with these entries may need: 0 when the entries must be walked one by one.
-pub fn room_for<'a>(entries: impl Iterator<Item = (Place, usize)> + 'a, has_traverse: bool) -> usize {
+pub fn room_for<'a>(entries: impl Iterator<Item = (SlotPlace, usize)> + 'a, has_traverse: bool) -> usize {
     let mut count = 0usize;
     for (place, slots) in entries {
-        if place != Place::Struct {
+        if place != SlotPlace::Struct {
             return 0;
         }
         count = count.saturating_add(slots);
