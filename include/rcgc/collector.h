@@ -87,7 +87,7 @@ typedef struct gc_generation_stats {
   uint64_t pauses[GC_PAUSE_BUCKETS];
 } gc_generation_stats;
 
-/* The books of a heap. Start from `GC_STATS_INIT`. */
+/* The statistics of a heap. Start from `GC_STATS_INIT`. */
 typedef struct gc_stats {
   /* `sizeof(gc_stats)` as the host was compiled. */
   size_t struct_size;
@@ -95,7 +95,7 @@ typedef struct gc_stats {
   uint64_t live_objects;
   /* Bytes of live objects, with headers and rounding. */
   uint64_t live_bytes;
-  /* Bytes told by `rc_add_external_bytes` and `gc_add_external_bytes`. */
+  /* Bytes counted by `rc_add_external_bytes` and `gc_add_external_bytes`. */
   uint64_t external_bytes;
   /* Memory taken for objects and not given back, in bytes: pages of 64 KiB that hold some, and
    * free ones that are kept for what is made next. */
@@ -163,8 +163,9 @@ RCGC_API bool gc_is_tracked(void *RCGC_NONNULL obj);
  *   `destroy` of what ends, and the callbacks of `gc_add_callback`.
  * Fails: 0, and counted in the statistics, where none may run (inside a callback of a
  *   collection, `traverse`, `clear`) and when memory for judging is not to be had.
- *   `gc_last_status` tells these from a heap without garbage: RC_ERR_REFUSED, RC_ERR_NO_MEMORY;
- *   RC_ERR_TRAVERSE where the collection ran, and a count did not fit the edges.
+ *   `gc_last_status` distinguishes these from a heap without garbage: RC_ERR_REFUSED,
+ *   RC_ERR_NO_MEMORY; RC_ERR_TRAVERSE where the collection ran, and a count did not fit the
+ *   edges.
  */
 RCGC_API size_t gc_collect(gc_heap *heap);
 
@@ -175,7 +176,7 @@ RCGC_API size_t gc_collect(gc_heap *heap);
  * May collect: yes.
  * Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and
  *   `destroy` of what ends, and the callbacks of `gc_add_callback`.
- * Fails: as `gc_collect`; `gc_last_status` tells.
+ * Fails: as `gc_collect`; `gc_last_status` says how.
  */
 RCGC_API size_t gc_collect_young(gc_heap *heap);
 
@@ -215,14 +216,14 @@ RCGC_API bool gc_is_enabled(gc_heap *heap);
  */
 RCGC_API rc_status gc_set_policy(gc_heap *heap, const gc_policy *RCGC_NONNULL policy);
 
-/* Tells the engine of `bytes` more (or fewer) that belong to the heap as a whole: what a runtime
- * allocates by itself, tables and buffers of whichever objects. They count for the triggers of
- * automatic collection and in the statistics, as those that `rc_add_external_bytes` counts for
- * one object do, but no object's death takes them off the books: the host does, as it frees.
+/* Counts `bytes` more (or fewer) that belong to the heap as a whole: what a runtime allocates by
+ * itself, tables and buffers of whichever objects. They count for the triggers of automatic
+ * collection and in the statistics, as those that `rc_add_external_bytes` counts for one object
+ * do, but no object's death takes them off: the host does, as it frees.
  *
  * May collect: no; a trigger that this crosses takes effect at the next `rc_new` or
  *   `gc_safepoint`.
- * Fails: RC_ERR_INVALID when what was told for the heap would fall below 0, or all external
+ * Fails: RC_ERR_INVALID when what was counted for the heap would fall below 0, or all external
  *   bytes together leave 63 bits: then nothing changed.
  */
 RCGC_API rc_status gc_add_external_bytes(gc_heap *heap, ptrdiff_t bytes);
@@ -233,7 +234,7 @@ RCGC_API rc_status gc_add_external_bytes(gc_heap *heap, ptrdiff_t bytes);
  */
 RCGC_API rc_status gc_get_policy(gc_heap *heap, gc_policy *RCGC_NONNULL out_policy);
 
-/* Writes the books of the heap; `struct_size` must be set.
+/* Writes the statistics of the heap; `struct_size` must be set.
  *
  * Fails: RC_ERR_INVALID for a bad size.
  */
@@ -330,7 +331,7 @@ RCGC_API void gc_garbage_clear(gc_heap *heap);
 /* A full collection: all that is tracked, but for what is frozen. */
 #define GC_GENERATION_FULL 1
 
-/* What a callback is told of a collection. The library fills it. */
+/* What a callback learns of a collection. The library fills it. */
 typedef struct gc_event {
   /* `sizeof(gc_event)` as the library was compiled. */
   size_t struct_size;
@@ -355,8 +356,8 @@ typedef struct gc_event {
 /* An initialiser: all defaults. */
 #define GC_EVENT_INIT { sizeof(gc_event), 0, 0, 0, 0, 0, 0, 0, 0 }
 
-/* Is told when a collection begins and ends. It may do anything but collect, and may remove
- * itself. */
+/* Called when a collection begins and when it ends. It may do anything but collect, and may
+ * remove itself. */
 typedef void (*gc_callback_fn)(gc_heap *heap, const gc_event *event, void *ctx);
 
 /* Adds a callback to the heap's collections; several are called in the order in which they were
@@ -384,7 +385,7 @@ RCGC_API rc_status gc_remove_callback(gc_heap *heap, gc_callback_fn callback, vo
  *
  * Exactly those objects are judged whose finalizers ran, and those that a collection found dead
  * together with them. It is no collection: other garbage is left alone, the callbacks of
- * `gc_add_callback` are not told, and the time it takes is that of these objects and their
+ * `gc_add_callback` are not called, and the time it takes is that of these objects and their
  * references, not of what else they refer to. In the statistics they are `examined` and
  * `reclaimed` of `full`, without a run.
  *

@@ -80,7 +80,7 @@ typedef struct gc_object_facts {
   size_t length;
   /* Bytes that the object takes in the heap. */
   size_t block_bytes;
-  /* Bytes that it keeps elsewhere, as told by `rc_add_external_bytes`. */
+  /* Bytes that it keeps elsewhere, as counted by `rc_add_external_bytes`. */
   uint64_t external_bytes;
   /* References, as `rc_count`; of a dying object without the engine's own. */
   uint32_t count;
@@ -236,7 +236,7 @@ RCGC_API rc_status gc_most_common_types(gc_heap *heap, uint32_t order, gc_type_f
 /* The mark knows how many objects of each type there were. */
 #define GC_MARK_TYPES 0
 /* Objects are marked too, so that a walk can give those made since. Only the latest such mark of
- * a heap tells them. */
+ * a heap knows them. */
 #define GC_MARK_OBJECTS 1
 
 /* Compares with the numbers at the mark. */

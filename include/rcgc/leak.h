@@ -150,7 +150,7 @@ typedef struct gc_leak_result {
  * Runs host code: the function, what a collection runs, and what `gc_run_finalizers` runs.
  * Fails: RC_ERR_INVALID for a null function, no runs and a bad size; RC_ERR_REFUSED inside a
  *   callback; RC_ERR_NO_MEMORY when a collection was given up, so that garbage is among what is
- *   left. A leak is `RC_OK`: `leaks` tells.
+ *   left. A leak is `RC_OK`: `leaks` says so.
  */
 RCGC_API rc_status gc_leak_check(gc_heap *heap, gc_run_fn function, void *ctx, uint32_t warm_ups,
                                  uint32_t runs, gc_leak_result *RCGC_NONNULL out_result);

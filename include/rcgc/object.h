@@ -51,7 +51,7 @@ RCGC_API size_t rc_length(void *RCGC_NONNULL obj);
  * As long as its block has room (`rc_room`) the object stays where it is, also where it shrinks.
  * Else it moves to a larger block, and the slot has its new address: weak handles, weak maps
  * whose key it is, external bytes, tracking and what a profile knows of it follow, and no
- * callback runs for the old place; it is young again, not frozen any more, and in the books one
+ * callback runs for the old place; it is young again, not frozen any more, and counts as one
  * object made and one ended. No other pointer to it, borrowed, interior or unreported, may be
  * used any more.
  *
@@ -96,7 +96,7 @@ RCGC_API gc_heap *rc_heap_of(void *RCGC_NONNULL obj);
 
 /* The live object that an address lies in, its header's bytes included; null where there is
  * none. For any address, in constant time: a runtime that was given a pointer into an object, or
- * that looks through words which may be pointers. `gc_object_info` tells more of it.
+ * that looks through words which may be pointers. `gc_object_info` has more of it.
  *
  * Ownership: borrowed.
  * Fails: null for an address outside all heaps, one in free memory, and one in an object that is
@@ -131,9 +131,9 @@ RCGC_API size_t rc_size_of(void *RCGC_NONNULL obj);
  */
 RCGC_API void rc_immortalize(void *RCGC_NONNULL obj);
 
-/* Tells the engine of `bytes` more (or fewer) that the object keeps elsewhere: an image, a
- * buffer, a file mapping. They count for the triggers of automatic collection and in reports,
- * and leave the books when the object dies.
+/* Counts `bytes` more (or fewer) that the object keeps elsewhere: an image, a buffer, a file
+ * mapping. They count for the triggers of automatic collection and in reports, and count no more
+ * when the object dies.
  *
  * May collect: no; a trigger that this crosses takes effect at the next `rc_new`.
  * Fails: RC_ERR_INVALID when an object's total would fall below 0 or leave 63 bits,

@@ -304,7 +304,7 @@ typedef struct gc_site_stats {
   uint64_t peak_objects;
   /* The most bytes that lived at once. Of a group the sum of its sites' peaks. */
   uint64_t peak_bytes;
-  /* Bytes that its live objects keep elsewhere, as told by `rc_add_external_bytes` since the
+  /* Bytes that its live objects keep elsewhere, as counted by `rc_add_external_bytes` since the
    * profile began. */
   int64_t external_bytes;
   /* How old objects were when they ended. */

@@ -162,13 +162,13 @@ RCGC_API rc_status gc_verify(gc_heap *heap, gc_finding_fn report, void *ctx,
  * What dies in something else that runs inside them is not counted: in other callbacks, in
  * collections, what a weak map, the garbage list or the queue of finalizers lets go of,
  * temporaries. But a reference that `clear` or `destroy` releases for somebody else, a variable
- * of the host's or another object's slot, cannot be told from one that was forgotten.
+ * of the host's or another object's slot, cannot be distinguished from one that was forgotten.
  *
  * Deaths of objects of such types take longer by what their edges lead to, up to 256 objects;
  * those that lead to more, or into another heap, are not judged.
  *
  * Runs host code: no; later, in deaths, `traverse`.
- * Fails: RC_ERR_REFUSED inside a callback of the heap, also in the log where it tells of such a
+ * Fails: RC_ERR_REFUSED inside a callback of the heap, also in the log where it names such a
  *   type; RC_ERR_NO_MEMORY.
  */
 RCGC_API rc_status gc_watch_traverse(gc_heap *heap, bool on);

@@ -57,14 +57,14 @@ RCGC_API size_t gc_profile_stacks(gc_heap *heap, gc_stack_stats *out_rows, size_
 typedef struct gc_frame {
   /* `sizeof(gc_frame)` as the host was compiled. */
   size_t struct_size;
-  /* The return address; 0: the frame is one that the host told. */
+  /* The return address; 0: the frame is one that the host gave. */
   uint64_t address;
-  /* The function: as the host told; of an address the nearest name that the dynamic linker
+  /* The function: as the host gave it; of an address the nearest name that the dynamic linker
    * knows, or null. */
   const char *function;
-  /* The file that the host told; of an address the program or library it lies in, or null. */
+  /* The file that the host gave; of an address the program or library it lies in, or null. */
   const char *file;
-  /* The line that the host told; 0 of an address. */
+  /* The line that the host gave; 0 of an address. */
   uint32_t line;
   /* 0. */
   uint32_t reserved;

@@ -32,7 +32,7 @@ typedef struct rc_type rc_type;
 #define RC_TYPE_CTX 16
 /* The host knows the length of each object's trailing array: nothing is stored for it, which
  * saves 8 bytes an object, and `rc_length` is refused. Nothing in the array is a reference that
- * a field declares. Where sizes are told, it is what the object's block has (`rc_room`). */
+ * a field declares. Where sizes are reported, it is what the object's block has (`rc_room`). */
 #define RC_TYPE_HOST_LENGTH 32
 /* The trailing array is not zeroed: whatever was in the memory is in a new object. The struct
  * before it is zeroed. Nothing in the array is a reference that a field declares; a `traverse`
@@ -208,7 +208,7 @@ RCGC_API uint64_t rc_type_live(rc_type *RCGC_NONNULL type);
 #define RC_NO_INDEX SIZE_MAX
 
 /* For use in a `traverse`: passes `reference` to `visit` under a name, which reports show as the
- * name of the edge; `index` tells edges of one name apart (`RC_NO_INDEX`: there is only one).
+ * name of the edge; `index` distinguishes edges of one name (`RC_NO_INDEX`: there is only one).
  *
  * Ownership: nothing; the name must be static or live as long as the type.
  * Threads: the heap's, inside `traverse`.

@@ -54,7 +54,7 @@ RCGC_API rc_status rc_weakmap_set(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNU
  */
 RCGC_API RCGC_MUST_USE void *rc_weakmap_get(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key);
 
-/* Takes a key's entry out and releases its value, last. `rc_weakmap_take` also tells whether
+/* Takes a key's entry out and releases its value, last. `rc_weakmap_take` also says whether
  * there was one.
  *
  * Ownership: releases the map's reference to the value.

@@ -84,7 +84,7 @@ pub struct gc_generation_stats {
     pub pauses: [u64; GC_PAUSE_BUCKETS],
 }
 
-/// The books of a heap. Start from `GC_STATS_INIT`.
+/// The statistics of a heap. Start from `GC_STATS_INIT`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct gc_stats {
@@ -94,7 +94,7 @@ pub struct gc_stats {
     pub live_objects: u64,
     /// Bytes of live objects, with headers and rounding.
     pub live_bytes: u64,
-    /// Bytes told by `rc_add_external_bytes` and `gc_add_external_bytes`.
+    /// Bytes counted by `rc_add_external_bytes` and `gc_add_external_bytes`.
     pub external_bytes: u64,
     /// Memory taken for objects and not given back, in bytes: pages of 64 KiB that hold some, and free ones that are kept
     /// for what is made next.
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn gc_is_tracked(obj: NonNull<c_void>) -> bool {
 /// May collect: yes.
 /// Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and `destroy` of what ends, and the callbacks of `gc_add_callback`.
 /// Fails: 0, and counted in the statistics, where none may run (inside a callback of a collection,
-/// `traverse`, `clear`) and when memory for judging is not to be had. `gc_last_status` tells these from a heap without
+/// `traverse`, `clear`) and when memory for judging is not to be had. `gc_last_status` distinguishes these from a heap without
 /// garbage: RC_ERR_REFUSED, RC_ERR_NO_MEMORY; RC_ERR_TRAVERSE where the collection ran, and a count did not fit the edges.
 #[no_mangle]
 pub unsafe extern "C" fn gc_collect(heap: *mut gc_heap) -> usize {
@@ -193,7 +193,7 @@ pub unsafe extern "C" fn gc_collect(heap: *mut gc_heap) -> usize {
 /// Ownership: ends what is dead.
 /// May collect: yes.
 /// Runs host code: `traverse` of callback types, finalizers, weak callbacks, `clear` and `destroy` of what ends, and the callbacks of `gc_add_callback`.
-/// Fails: as `gc_collect`; `gc_last_status` tells.
+/// Fails: as `gc_collect`; `gc_last_status` says how.
 #[no_mangle]
 pub unsafe extern "C" fn gc_collect_young(heap: *mut gc_heap) -> usize {
     with_outcome("gc_collect_young", heap, |heap| cycle::collect(heap, Kind::Young))
@@ -279,13 +279,13 @@ pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_pol
     })
 }
 
-/// Tells the engine of `bytes` more (or fewer) that belong to the heap as a whole: what a runtime allocates by itself, tables
+/// Counts `bytes` more (or fewer) that belong to the heap as a whole: what a runtime allocates by itself, tables
 /// and buffers of whichever objects. They count for the triggers of automatic collection and in the statistics, as those that
-/// `rc_add_external_bytes` counts for one object do, but no object's death takes them off the books: the host does, as it
+/// `rc_add_external_bytes` counts for one object do, but no object's death takes them off: the host does, as it
 /// frees.
 ///
 /// May collect: no; a trigger that this crosses takes effect at the next `rc_new` or `gc_safepoint`.
-/// Fails: RC_ERR_INVALID when what was told for the heap would fall below 0, or all external bytes together leave 63 bits:
+/// Fails: RC_ERR_INVALID when what was counted for the heap would fall below 0, or all external bytes together leave 63 bits:
 /// then nothing changed.
 #[no_mangle]
 pub unsafe extern "C" fn gc_add_external_bytes(heap: *mut gc_heap, bytes: isize) -> rc_status {
@@ -326,7 +326,7 @@ pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<g
     })
 }
 
-/// Writes the books of the heap; `struct_size` must be set.
+/// Writes the statistics of the heap; `struct_size` must be set.
 ///
 /// Fails: RC_ERR_INVALID for a bad size.
 #[no_mangle]

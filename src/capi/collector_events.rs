@@ -101,7 +101,7 @@ pub const GC_GENERATION_YOUNG: u32 = 0;
 /// A full collection: all that is tracked, but for what is frozen.
 pub const GC_GENERATION_FULL: u32 = 1;
 
-/// What a callback is told of a collection. The library fills it.
+/// What a callback learns of a collection. The library fills it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct gc_event {
@@ -125,7 +125,7 @@ pub struct gc_event {
     pub duration_ns: u64,
 }
 
-/// Is told when a collection begins and ends. It may do anything but collect, and may remove itself.
+/// Called when a collection begins and when it ends. It may do anything but collect, and may remove itself.
 pub type gc_callback_fn =
     Option<unsafe extern "C" fn(heap: *mut gc_heap, event: *const gc_event, ctx: *mut c_void)>;
 
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn gc_remove_callback(
 /// ever due.
 ///
 /// Exactly those objects are judged whose finalizers ran, and those that a collection found dead together with them. It is
-/// no collection: other garbage is left alone, the callbacks of `gc_add_callback` are not told, and the time it takes is
+/// no collection: other garbage is left alone, the callbacks of `gc_add_callback` are not called, and the time it takes is
 /// that of these objects and their references, not of what else they refer to. In the statistics they are `examined` and
 /// `reclaimed` of `full`, without a run.
 ///

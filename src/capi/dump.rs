@@ -1,5 +1,5 @@
 //! `rcgc/dump.h`: a heap at one moment, as a file: objects, types, counts, edges with their names, and the
-//! books. The `rcgc` tool reads it and answers what is alive, why, and what grew. docs/dump-format.md says
+//! statistics. The `rcgc` tool reads it and answers what is alive, why, and what grew. docs/dump-format.md says
 //! what is in it; what objects hold is not.
 //!
 //! **A path** that the library writes to names a file of the process's user that nobody else may read. One that is not

@@ -85,7 +85,7 @@ pub struct gc_object_facts {
     pub length: usize,
     /// Bytes that the object takes in the heap.
     pub block_bytes: usize,
-    /// Bytes that it keeps elsewhere, as told by `rc_add_external_bytes`.
+    /// Bytes that it keeps elsewhere, as counted by `rc_add_external_bytes`.
     pub external_bytes: u64,
     /// References, as `rc_count`; of a dying object without the engine's own.
     pub count: u32,
@@ -287,7 +287,7 @@ pub unsafe extern "C" fn gc_most_common_types(
 
 /// The mark knows how many objects of each type there were.
 pub const GC_MARK_TYPES: u32 = 0;
-/// Objects are marked too, so that a walk can give those made since. Only the latest such mark of a heap tells them.
+/// Objects are marked too, so that a walk can give those made since. Only the latest such mark of a heap knows them.
 pub const GC_MARK_OBJECTS: u32 = 1;
 
 /// Compares with the numbers at the mark.

@@ -195,7 +195,7 @@ pub struct gc_leak_result {
 /// May collect: yes.
 /// Runs host code: the function, what a collection runs, and what `gc_run_finalizers` runs.
 /// Fails: RC_ERR_INVALID for a null function, no runs and a bad size; RC_ERR_REFUSED inside a callback;
-/// RC_ERR_NO_MEMORY when a collection was given up, so that garbage is among what is left. A leak is `RC_OK`: `leaks` tells.
+/// RC_ERR_NO_MEMORY when a collection was given up, so that garbage is among what is left. A leak is `RC_OK`: `leaks` says so.
 #[no_mangle]
 pub unsafe extern "C" fn gc_leak_check(
     heap: *mut gc_heap,

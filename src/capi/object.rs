@@ -68,7 +68,7 @@ pub unsafe extern "C" fn rc_length(obj: NonNull<c_void>) -> usize {
 ///
 /// As long as its block has room (`rc_room`) the object stays where it is, also where it shrinks. Else it moves to a larger
 /// block, and the slot has its new address: weak handles, weak maps whose key it is, external bytes, tracking and what a
-/// profile knows of it follow, and no callback runs for the old place; it is young again, not frozen any more, and in the books one
+/// profile knows of it follow, and no callback runs for the old place; it is young again, not frozen any more, and counts as one
 /// object made and one ended. No other pointer to it, borrowed, interior or unreported, may be used any more.
 ///
 /// Elements that are new are zero (but for `RC_TYPE_UNINIT`); they are counted from where a declared field of the trailing array
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn rc_heap_of(obj: NonNull<c_void>) -> *mut gc_heap {
 
 /// The live object that an address lies in, its header's bytes included; null where there is none. For any address, in
 /// constant time: a runtime that was given a pointer into an object, or that looks through words which may be pointers.
-/// `gc_object_info` tells more of it.
+/// `gc_object_info` has more of it.
 ///
 /// Ownership: borrowed.
 /// Fails: null for an address outside all heaps, one in free memory, and one in an object that is dying (`rc_is_dying`).
@@ -208,8 +208,8 @@ pub unsafe extern "C" fn rc_immortalize(obj: NonNull<c_void>) {
     object::immortalize(obj.0)
 }
 
-/// Tells the engine of `bytes` more (or fewer) that the object keeps elsewhere: an image, a buffer, a file
-/// mapping. They count for the triggers of automatic collection and in reports, and leave the books when
+/// Counts `bytes` more (or fewer) that the object keeps elsewhere: an image, a buffer, a file
+/// mapping. They count for the triggers of automatic collection and in reports, and count no more when
 /// the object dies.
 ///
 /// May collect: no; a trigger that this crosses takes effect at the next `rc_new`.

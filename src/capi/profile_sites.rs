@@ -99,7 +99,7 @@ pub struct gc_site_stats {
     pub peak_objects: u64,
     /// The most bytes that lived at once. Of a group the sum of its sites' peaks.
     pub peak_bytes: u64,
-    /// Bytes that its live objects keep elsewhere, as told by `rc_add_external_bytes` since the profile began.
+    /// Bytes that its live objects keep elsewhere, as counted by `rc_add_external_bytes` since the profile began.
     pub external_bytes: i64,
     /// How old objects were when they ended.
     pub ages: [u64; GC_AGE_BUCKETS],

@@ -72,13 +72,13 @@ pub unsafe extern "C" fn gc_profile_stacks(
 pub struct gc_frame {
     /// `sizeof(gc_frame)` as the host was compiled.
     pub struct_size: usize,
-    /// The return address; 0: the frame is one that the host told.
+    /// The return address; 0: the frame is one that the host gave.
     pub address: u64,
-    /// The function: as the host told; of an address the nearest name that the dynamic linker knows, or null.
+    /// The function: as the host gave it; of an address the nearest name that the dynamic linker knows, or null.
     pub function: *const c_char,
-    /// The file that the host told; of an address the program or library it lies in, or null.
+    /// The file that the host gave; of an address the program or library it lies in, or null.
     pub file: *const c_char,
-    /// The line that the host told; 0 of an address.
+    /// The line that the host gave; 0 of an address.
     pub line: u32,
     /// 0.
     pub reserved: u32,

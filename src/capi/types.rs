@@ -25,7 +25,7 @@ pub const RC_TYPE_SHARED: u32 = 8;
 /// names end in `_ctx` (`clear_ctx`, ...); the members without it must be null.
 pub const RC_TYPE_CTX: u32 = 16;
 /// The host knows the length of each object's trailing array: nothing is stored for it, which saves 8 bytes an object, and
-/// `rc_length` is refused. Nothing in the array is a reference that a field declares. Where sizes are told, it is what the
+/// `rc_length` is refused. Nothing in the array is a reference that a field declares. Where sizes are reported, it is what the
 /// object's block has (`rc_room`).
 pub const RC_TYPE_HOST_LENGTH: u32 = 32;
 /// The trailing array is not zeroed: whatever was in the memory is in a new object. The struct before it is zeroed. Nothing in
@@ -268,7 +268,7 @@ pub unsafe extern "C" fn rc_type_live(type_: NonNull<rc_type>) -> u64 {
 }
 
 /// For use in a `traverse`: passes `reference` to `visit` under a name, which reports show as the name of
-/// the edge; `index` tells edges of one name apart (`RC_NO_INDEX`: there is only one).
+/// the edge; `index` distinguishes edges of one name (`RC_NO_INDEX`: there is only one).
 ///
 /// Ownership: nothing; the name must be static or live as long as the type.
 /// Threads: the heap's, inside `traverse`.

@@ -83,7 +83,7 @@ pub unsafe extern "C" fn rc_weakmap_get(map: NonNull<rc_weakmap>, key: NonNull<c
     weakmap::get(map.0, key.0)
 }
 
-/// Takes a key's entry out and releases its value, last. `rc_weakmap_take` also tells whether there was one.
+/// Takes a key's entry out and releases its value, last. `rc_weakmap_take` also says whether there was one.
 ///
 /// Ownership: releases the map's reference to the value.
 /// Runs host code: what the death of the value runs.
