@@ -1,6 +1,6 @@
 //! Another length for an object with a trailing array that one reference alone leads to.
 //!
-//! It stays where it is as long as its block has room, which [`room`] tells. Else a block is made for it as for a new
+//! It stays where it is as long as its block has room, which [`room`] knows. Else a block is made for it as for a new
 //! object of its type, and all that is known of the old one by its address follows, in this order:
 //!
 //! | what | where it is kept |

@@ -1,4 +1,4 @@
-//! What is written by itself: a dump, a text, or both, of a heap when it ends, when the process exits, when memory runs
+//! What is written without a call: a dump, a text, or both, of a heap when it ends, when the process exits, when memory runs
 //! out, when a signal comes. As the host asks, or the variable `RCGC_PROFILE` of the environment, which every heap looks
 //! at when it is made, so that a program is profiled without a change of its source.
 //!

@@ -113,7 +113,7 @@ unsafe fn show(text: *const c_char, most: usize, out: &mut fmt::Formatter<'_>) -
     }
 }
 
-/// The ending of a word of which there are so many.
+/// The "s" of a plural: empty for one.
 pub fn s(count: u64) -> &'static str {
     if count == 1 {
         ""

@@ -212,7 +212,7 @@ unsafe fn release_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> u64 
 unsafe fn free_dead(obj: *mut c_void, ty: *mut Type) -> u64 {
     let tracked = header::has_flags(obj, Flags::TRACKED) as u64;
     if header::high_word(obj) & header::SIDE_FLAGS != 0 {
-        // While its working count still tells that it was found dead.
+        // While its working count still says that it was found dead.
         block::drop_side_entries((*ty).heap, obj);
         header::clear_flags(obj, Flags::SIDE | Flags::WEAK);
     }

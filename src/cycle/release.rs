@@ -5,7 +5,7 @@
 //!
 //! - **All plain, without weak handles**: one sweep. Each object's edges that leave the dead set are
 //!   released (edges inside it need no counting, both ends go), and its block is freed. Working counts stay
-//!   until the sweep is over: they still tell who was dead.
+//!   until the sweep is over: they still say who was dead.
 //! - **Else**: every member is condemned, which is held (count + 1) and marked as such, so that no callback
 //!   can make one die in the middle; then each step of the table is done for the whole set before the next
 //!   begins. After finalizers, and after weak callbacks, the set is judged again, without the holds: what
@@ -366,7 +366,7 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
         let mut obj = ptr::null_mut();
         table.each_suspect(page, |dead, work| {
             if header::high_word(dead) & header::SIDE_FLAGS != 0 {
-                // While its working count still tells that it was found dead.
+                // While its working count still says that it was found dead.
                 block::drop_side_entries(heap::of_page(page), dead);
                 header::clear_flags(dead, Flags::SIDE | Flags::WEAK);
             }

@@ -203,7 +203,7 @@ pub unsafe fn ended(heap: *mut Heap, obj: *mut c_void, external: u64) {
     if record.is_sampled() {
         sample::ended(profile, obj);
     }
-    // The table of working counts tells the dead of a collection from what dies in consequence.
+    // The table of working counts separates the dead of a collection from what dies in consequence.
     if (*heap).phase() != Phase::Idle && *RANGE.work.add(range::granule_of(obj) as usize) != 0 {
         profile.book.reclaimed(record.site());
     }

@@ -1,4 +1,4 @@
-//! Where code lies: the programs and libraries of the process, as the loader tells them, and those that were unloaded
+//! Where code lies: the programs and libraries of the process, as the loader lists them, and those that were unloaded
 //! since, for the stacks that were taken while they were there.
 //!
 //! The loader counts what it loads and unloads, so that looking again costs nothing while that is the same. What found

@@ -2,7 +2,7 @@
 //! outlived it.
 //!
 //! Every scope that is entered while its heap is profiled is measured. An object belongs to a measure if its
-//! serial number was given inside, so one comparison tells; an end is booked to the innermost measure that the
+//! serial number was given inside, so one comparison decides; an end is booked to the innermost measure that the
 //! object belongs to, and handed to the measure around when that one is left.
 //!
 //! **Flows.** A scope measures what happens while its stack of scopes is the current one (`scope/stacks.rs`): each

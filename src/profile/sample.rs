@@ -441,7 +441,7 @@ pub unsafe fn make(ty: *mut Type, length: usize) -> *mut c_void {
 unsafe fn objects_left(ty: *mut Type) -> u64 {
     let samples = (*super::of((*ty).heap)).samples;
     match (*samples).asking {
-        // What the host allocates while it tells its frames is not sampled.
+        // What the host allocates while it gives its frames is not sampled.
         true => u64::MAX,
         false => (*samples).objects_left(&*ty),
     }
@@ -547,7 +547,7 @@ unsafe fn enter(ty: *mut Type, obj: *mut c_void, frames: &Frames) {
         return;
     }
     let bytes = (*range::page_of(obj as usize)).block_bytes() as u64;
-    // With exact counters the record tells at the end that there is a sample.
+    // With exact counters the record says at the end that there is a sample.
     if (exact && !birth::can_be_marked(obj)) || !samples.enter(obj, bytes, frames.as_slice()) {
         samples.lost += 1;
         return;
