@@ -132,6 +132,19 @@ RCGC_STATIC_ASSERT(RCGC_COUNT_ONE_LOCAL == RCGC_COUNT_LOCAL_BIT + 1, "the first 
 RCGC_STATIC_ASSERT(RCGC_COUNT_IMMORTAL == RCGC_COUNT_LOCAL_BIT * 2, "overflow arrives at immortal");
 RCGC_STATIC_ASSERT(sizeof(rc_status) == 4, "statuses are 32 bits");
 
+/* rc_static, and what lies before a static constant (rcgc/static.h). */
+AT(rc_static, struct_size, 0);
+AT(rc_static, object, 8);
+AT(rc_static, size, 16);
+AT(rc_static, type_name, 24);
+AT(rc_static, name, 32);
+AT(rc_static, next, 40);
+SIZE(rc_static, 48);
+#ifdef RC_STATIC
+AT(rcgc_static_header, count, 8);
+SIZE(rcgc_static_header, 16);
+#endif
+
 /* What the steps of scopes work on (rcgc/steps.h). */
 #ifndef RCGC_NO_INLINE
 AT(rcgc_heap_head, stack, 8);

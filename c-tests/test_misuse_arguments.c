@@ -81,6 +81,10 @@ static void setref_nowhere(void *arg) {
   rc_setref(arg, NULL);
 }
 
+static void static_of(void *arg) {
+  rc_static_add(arg);
+}
+
 static void resize_nowhere(void *arg) {
   give_status(rc_resize(arg, 1));
 }
@@ -169,6 +173,7 @@ static void table_of_other_arguments(void) {
       {{"rc_visit_named(visit)", visit_null, NULL}, "null", "null", NULL, node},
       {{"rc_setref(slot)", setref_nowhere, NULL}, "null", "slot", NULL, NULL},
       {{"rc_clear(slot)", clear_nowhere, NULL}, "null", "slot", NULL, NULL},
+      {{"rc_static_add(constant)", static_of, NULL}, "null", "constant is null", NULL, NULL},
       {{"rc_resize(slot)", resize_nowhere, NULL}, "null", "slot", NULL, NULL},
       {{"rc_resize(*slot)", resize_of, NULL}, "no trailing array", NULL, "RC_ERR_INVALID", node},
       {{"rc_resize(*slot)", resize_shared, NULL}, "another reference", NULL, "RC_ERR_IN_USE", array},

@@ -5,6 +5,7 @@
 pub mod edges;
 pub mod epitaph;
 pub mod slots;
+pub mod statics;
 
 use crate::base::promised;
 use crate::base::report;
@@ -21,6 +22,8 @@ pub enum NotAnObject {
     Null,
     /// Not from any heap.
     Foreign,
+    /// A static constant of the host's: see `statics.rs`.
+    Static,
     /// Inside an object, or unaligned.
     Interior,
     /// Of an object that died.
@@ -38,7 +41,7 @@ pub unsafe fn check(obj: *mut c_void) -> Result<Header, NotAnObject> {
     if obj.is_null() {
         return Err(NotAnObject::Null);
     }
-    let Some(offset) = range::committed_offset(obj as usize) else { return Err(NotAnObject::Foreign) };
+    let Some(offset) = range::committed_offset(obj as usize) else { return Err(elsewhere(obj)) };
     let page = range::page_at(offset);
     match (*page).kind {
         Kind::Free => Err(NotAnObject::Dead),
@@ -57,6 +60,71 @@ pub unsafe fn check(obj: *mut c_void) -> Result<Header, NotAnObject> {
             None if obj as usize % GRANULE_BYTES == 0 => Err(NotAnObject::Dead),
             None => Err(NotAnObject::Interior),
         },
+    }
+}
+
+/// What an address outside all heaps is.
+#[cold]
+#[inline(never)]
+fn elsewhere(obj: *mut c_void) -> NotAnObject {
+    match statics::find(obj) {
+        Some(_) => NotAnObject::Static,
+        None => NotAnObject::Foreign,
+    }
+}
+
+/// As [`check`], also for static constants: whether an address is what slots may hold.
+///
+/// # Safety
+/// - As [`check`].
+pub unsafe fn check_held(obj: *mut c_void) -> Result<Header, NotAnObject> {
+    match check(obj) {
+        Err(NotAnObject::Static) => Ok(statics::HEADER),
+        checked => checked,
+    }
+}
+
+/// As [`checked`], also for static constants: they are immortal, and of no type.
+///
+/// # Safety
+/// - As [`check`].
+#[inline(always)]
+pub unsafe fn checked_held(call: &str, obj: *mut c_void) -> Header {
+    match check(obj) {
+        Ok(header) => header,
+        Err(why) => held_elsewhere(call, obj, why),
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn held_elsewhere(call: &str, obj: *mut c_void, why: NotAnObject) -> Header {
+    match why {
+        NotAnObject::Static => statics::HEADER,
+        _ => misuse(call, obj, why),
+    }
+}
+
+/// Whether an address is a static constant's.
+pub fn is_static(obj: *mut c_void) -> bool {
+    !range::contains(obj as usize) && statics::find(obj).is_some()
+}
+
+/// What a static constant is, for messages.
+pub struct StaticText(pub *mut c_void);
+
+impl core::fmt::Display for StaticText {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match statics::find(self.0) {
+            Some(entry) => write!(
+                out,
+                "{:p} is the static constant {} (RC_STATIC of {}), which is of no heap",
+                self.0,
+                report::CText(entry.name),
+                report::CText(entry.type_name)
+            ),
+            None => write!(out, "{:p} is of no heap", self.0),
+        }
     }
 }
 
@@ -83,6 +151,7 @@ pub unsafe fn misuse(call: &str, obj: *mut c_void, why: NotAnObject) -> ! {
         NotAnObject::Foreign => report::fatal(format_args!(
             "{call}: {obj:p} is not an object: no heap of this process has that address"
         )),
+        NotAnObject::Static => report::fatal(format_args!("{call}: {}", StaticText(obj))),
         NotAnObject::Interior => report::fatal(format_args!(
             "{call}: {obj:p} is not an object: it points into one, or is not aligned to {GRANULE_BYTES}"
         )),

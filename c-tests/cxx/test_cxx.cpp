@@ -184,11 +184,29 @@ void scopes() {
   CHECK(gc_heap_free(heap) == 0);
 }
 
+RC_STATIC(Node, nothing) = {};
+RC_STATIC(long, answer) = {42};
+
+void static_constants() {
+  gc_heap *heap = make_heap("statics");
+  rc_type *type = make_type(heap, "Node", sizeof(Node), node_fields);
+  void *const constants[] = {&nothing, &answer};
+  for (void *constant : constants) {
+    CHECK(rc_is_immortal(constant) && rc_type_of(constant) == nullptr);
+    void *obj = rc_new(type);
+    std::memcpy(obj, &constant, sizeof constant); // its first slot
+    CHECK(gc_collect(heap) == 0);
+    rc_decref(obj);
+  }
+  CHECK(rc_size_of(&answer) == sizeof(long) && answer == 42);
+  CHECK(gc_heap_free(heap) == 0);
+}
+
 } // namespace
 
 int main() {
   void (*const tests[])() = {rings_of_structs, every_field_macro, initialisers_and_books, held_in_a_vector,
-                                       sites, scopes};
+                                       sites, scopes, static_constants};
   unsigned passed = 0, failed = 0;
   for (auto test : tests) {
     failures = 0;

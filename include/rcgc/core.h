@@ -7,7 +7,7 @@
  *   rcgc/type.h       types and their callbacks           rcgc/weak.h       weak handles
  *   rcgc/fields.h     the RC_FIELD macros                 rcgc/weakmap.h    ephemeron tables
  *   rcgc/object.h     making objects, asking about them   rcgc/scope.h      scopes
- *                                                         rcgc/steps.h      their steps, inline
+ *   rcgc/static.h     static constants in slots           rcgc/steps.h      their steps, inline
  *                                                         rcgc/auto.h       RC_SCOPE and RC_AUTO
  *
  * Labels of a function that are not said: "Ownership: nothing", "Threads: the heap's", "May collect:
@@ -28,6 +28,7 @@
 #include <rcgc/weak.h>
 #include <rcgc/weakmap.h>
 #include <rcgc/scope.h>
+#include <rcgc/static.h>
 #include <rcgc/steps.h>
 #include <rcgc/auto.h>
 

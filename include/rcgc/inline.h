@@ -68,7 +68,22 @@ RCGC_INLINE rcgc_count_word *rcgc_count_of(void *obj_) {
   return RCGC_CAST(rcgc_count_word *, header_);
 }
 
-RCGC_INLINE uint32_t rcgc_count_load(void *obj_) {
+/* What lies before a static constant (rcgc/static.h) is outside the variable: GCC would warn of that, and a sanitizer that
+ * knows the sizes of variables would stop the program. */
+#if defined(__has_attribute)
+#if __has_attribute(__no_sanitize__)
+#define RCGC_BEFORE_OBJECT __attribute__((__no_sanitize__("object-size")))
+#endif
+#endif
+#ifndef RCGC_BEFORE_OBJECT
+#define RCGC_BEFORE_OBJECT
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Warray-bounds"
+#endif
+
+RCGC_INLINE RCGC_BEFORE_OBJECT uint32_t rcgc_count_load(void *obj_) {
 #ifdef RCGC_COUNT_ATOMIC
   return __atomic_load_n(rcgc_count_of(obj_), __ATOMIC_RELAXED);
 #else
@@ -76,13 +91,17 @@ RCGC_INLINE uint32_t rcgc_count_load(void *obj_) {
 #endif
 }
 
-RCGC_INLINE void rcgc_count_store(void *obj_, uint32_t word_) {
+RCGC_INLINE RCGC_BEFORE_OBJECT void rcgc_count_store(void *obj_, uint32_t word_) {
 #ifdef RCGC_COUNT_ATOMIC
   __atomic_store_n(rcgc_count_of(obj_), word_, __ATOMIC_RELAXED);
 #else
   *rcgc_count_of(obj_) = word_;
 #endif
 }
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 /* Adds a reference. See rcgc/count.h. */
 RCGC_INLINE void rc_incref(void *RCGC_NONNULL obj_) {

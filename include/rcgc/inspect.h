@@ -24,6 +24,8 @@ typedef struct gc_mark gc_mark;
 #define GC_ADDRESS_LIVE 2
 /* The address is in an object whose end has begun. */
 #define GC_ADDRESS_DYING 3
+/* The address is a static constant's (rcgc/static.h): in no heap, and of no type. */
+#define GC_ADDRESS_STATIC 4
 
 /* The collector looks at the object. */
 #define GC_OBJECT_TRACKED 1

@@ -66,9 +66,10 @@ RCGC_API size_t rc_length(void *RCGC_NONNULL obj);
  * Runs host code: what a collection runs, and the death of what is shrunk off.
  * Fails: RC_ERR_NO_MEMORY, also for a length that no heap can hold; RC_ERR_IN_USE when there are
  *   other references to the object, it is immortal, or a callback that ran took a reference or
- *   changed the slot; RC_ERR_INVALID when its type has no trailing array; RC_ERR_REFUSED when it
- *   is dying, and where host code may only look (rcgc/heap.h): then the object is as it was.
- *   Fatal for a null slot and for one that does not hold a live object.
+ *   changed the slot; RC_ERR_INVALID when its type has no trailing array, RC_ERR_UNSUPPORTED for
+ *   a static constant; RC_ERR_REFUSED when it is dying, and where host code may only look
+ *   (rcgc/heap.h): then the object is as it was. Fatal for a null slot and for one that does not
+ *   hold a live object.
  */
 RCGC_API RCGC_MUST_USE rc_status rc_resize(void *RCGC_NONNULL slot, size_t n);
 
@@ -80,14 +81,14 @@ RCGC_API RCGC_MUST_USE rc_status rc_resize(void *RCGC_NONNULL slot, size_t n);
  */
 RCGC_API size_t rc_room(void *RCGC_NONNULL obj);
 
-/* The object's type.
+/* The object's type; null for a static constant (rcgc/static.h).
  *
  * Ownership: borrowed.
  * Fails: fatal for what is not a live object.
  */
 RCGC_API rc_type *rc_type_of(void *RCGC_NONNULL obj);
 
-/* The object's heap.
+/* The object's heap; null for a static constant.
  *
  * Ownership: borrowed.
  * Fails: fatal for what is not a live object.
@@ -114,6 +115,47 @@ RCGC_API void *rc_object_of(const void *address);
  */
 RCGC_API bool rc_is_dying(void *RCGC_NONNULL obj);
 
+/* A static constant: made, and told to the library, by `RC_STATIC` (rcgc/static.h). For hosts in
+ * other languages: the 8 bytes before the object are its header, the count word 2^31 and zeros
+ * above it. */
+typedef struct rc_static {
+  /* `sizeof(rc_static)` as the host was compiled. */
+  size_t struct_size;
+  /* The constant, aligned to 16 bytes. */
+  void *object;
+  /* Its bytes. */
+  size_t size;
+  /* The name of its type, for messages. */
+  const char *type_name;
+  /* Its own name. */
+  const char *name;
+  /* The library's. */
+  void *next;
+} rc_static;
+
+/* An initialiser: all defaults. */
+#define RC_STATIC_INIT { sizeof(rc_static), RCGC_NULL, 0, RCGC_NULL, RCGC_NULL, RCGC_NULL }
+
+/* Tells the library of a static constant; `RC_STATIC` does, before main begins. Twice does
+ * nothing more.
+ *
+ * Ownership: the constant and what describes it must be static, and stay until
+ *   `rc_static_remove`.
+ * Threads: any.
+ * Fails: fatal for one that is not aligned to 16 bytes, and for one without its header before
+ *   it.
+ */
+RCGC_API void rc_static_add(rc_static *RCGC_NONNULL constant);
+
+/* The library forgets a static constant, whose shared object is unloaded. One that it does not
+ * know is nothing.
+ *
+ * Ownership: nothing may hold the constant any more.
+ * Threads: any, and no other is in a heap whose objects held it.
+ * Fails: never.
+ */
+RCGC_API void rc_static_remove(rc_static *RCGC_NONNULL constant);
+
 /* The bytes the host asked for: the struct and its trailing elements, without header and
  * rounding. With `RC_TYPE_HOST_LENGTH` those that there are, `rc_room`.
  *
@@ -137,7 +179,8 @@ RCGC_API void rc_immortalize(void *RCGC_NONNULL obj);
  *
  * May collect: no; a trigger that this crosses takes effect at the next `rc_new`.
  * Fails: RC_ERR_INVALID when an object's total would fall below 0 or leave 63 bits,
- *   RC_ERR_NO_MEMORY; fatal for what is not a live object.
+ *   RC_ERR_NO_MEMORY, RC_ERR_UNSUPPORTED for a static constant; fatal for what is not a live
+ *   object.
  */
 RCGC_API rc_status rc_add_external_bytes(void *RCGC_NONNULL obj, ptrdiff_t bytes);
 

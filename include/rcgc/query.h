@@ -112,7 +112,7 @@ typedef struct gc_step {
   size_t struct_size;
   /* The object. */
   void *object;
-  /* The object's type. */
+  /* The object's type; null of a static constant. */
   rc_type *type;
   /* The name of the edge: of the declared field, what `rc_visit_named` was given, or "entry" of
    * a weak map. Null when it has none. It lives as long as the type. */

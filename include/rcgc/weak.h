@@ -26,7 +26,8 @@ typedef void (*rc_weak_fn)(rc_weak *handle, void *ctx);
  *
  * Ownership: the caller owns the handle, not the object; `rc_weak_free` ends it, or the death of
  *   the object whose `RC_FIELD_WEAK` holds it.
- * Fails: null for out of memory; fatal for what is not an object.
+ * Fails: null for out of memory, and for a static constant, which no handle can outlive; fatal
+ *   for what is not an object.
  */
 RCGC_API RCGC_MUST_USE rc_weak *rc_weak_new(void *RCGC_NONNULL obj, rc_weak_fn callback, void *ctx);
 

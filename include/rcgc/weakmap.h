@@ -41,8 +41,9 @@ RCGC_API RCGC_MUST_USE rc_weakmap *rc_weakmap_new(gc_heap *heap);
  * Ownership: the map adds its own reference to the value.
  * Runs host code: what the death of an old value runs.
  * Fails: RC_ERR_INVALID for a null value, a dying map and a key of another heap,
- *   RC_ERR_NO_MEMORY, RC_ERR_REFUSED for a key that is dying and where host code may only look
- *   (rcgc/heap.h); then nothing changed. Fatal for what is not an object or not a weak map.
+ *   RC_ERR_NO_MEMORY, RC_ERR_UNSUPPORTED for a key that is a static constant, RC_ERR_REFUSED for
+ *   a key that is dying and where host code may only look (rcgc/heap.h); then nothing changed.
+ *   Fatal for what is not an object or not a weak map.
  */
 RCGC_API rc_status rc_weakmap_set(rc_weakmap *RCGC_NONNULL map, void *RCGC_NONNULL key,
                                   void *value);

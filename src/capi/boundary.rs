@@ -15,7 +15,7 @@ use crate::base::report::{self, CText, Line};
 use crate::header::Header;
 use crate::heap::{self, Heap, Phase};
 use crate::memory::range;
-use crate::object::checked;
+use crate::object::{self, checked, NotAnObject, StaticText};
 use crate::types::Type;
 use core::ffi::c_void;
 use core::fmt::Display;
@@ -72,6 +72,16 @@ impl Call {
     pub(super) unsafe fn of_object(name: &'static str, obj: NonNull<c_void>) -> (Call, Header) {
         let header = checked(name, obj.0);
         (Call { name, heap: (*range::type_at(header.type_index())).heap }, header)
+    }
+
+    /// As [`Call::of_object`], where a static constant is refused with a status: it can have nothing that a heap keeps.
+    #[inline(always)]
+    pub(super) unsafe fn of_heap_object(name: &'static str, obj: NonNull<c_void>) -> Answer<(Call, Header)> {
+        match object::check(obj.0) {
+            Ok(header) => Ok((Call { name, heap: (*range::type_at(header.type_index())).heap }, header)),
+            Err(NotAnObject::Static) => Call::nowhere(name).refuse(RC_ERR_UNSUPPORTED, StaticText(obj.0)),
+            Err(why) => object::misuse(name, obj.0, why),
+        }
     }
 
     /// Keeps the sentence for `gc_error_message`.

@@ -8,7 +8,7 @@ use crate::cycle::{self, pace, Kind};
 use crate::header::{self, Flags};
 use crate::heap::Heap as gc_heap;
 use crate::host::Pin;
-use crate::object::{self, checked};
+use crate::object::{self, checked_held};
 use crate::types::TypeFlags;
 use core::ffi::c_void;
 use static_assertions::const_assert_eq;
@@ -129,7 +129,7 @@ pub struct gc_stats {
 #[no_mangle]
 pub unsafe extern "C" fn gc_track(obj: NonNull<c_void>) -> rc_status {
     status(|| {
-        let (call, header) = Call::of_object("gc_track", obj);
+        let (call, header) = Call::of_heap_object("gc_track", obj)?;
         let ty = object::type_of(obj.0);
         let flags = (*ty).flags;
         if !flags.contains(TypeFlags::REFERS) || flags.contains(TypeFlags::ACYCLIC) {
@@ -151,7 +151,7 @@ pub unsafe extern "C" fn gc_track(obj: NonNull<c_void>) -> rc_status {
 #[no_mangle]
 pub unsafe extern "C" fn gc_untrack(obj: NonNull<c_void>) -> rc_status {
     status(|| {
-        let (call, header) = Call::of_object("gc_untrack", obj);
+        let (call, header) = Call::of_heap_object("gc_untrack", obj)?;
         if !object::is_settled(header) {
             return is_dying(call, obj);
         }
@@ -165,7 +165,7 @@ pub unsafe extern "C" fn gc_untrack(obj: NonNull<c_void>) -> rc_status {
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn gc_is_tracked(obj: NonNull<c_void>) -> bool {
-    checked("gc_is_tracked", obj.0).has(Flags::TRACKED)
+    checked_held("gc_is_tracked", obj.0).has(Flags::TRACKED)
 }
 
 /// Finds and ends all rings of the heap that nothing outside them refers to, and returns how many tracked
@@ -344,7 +344,7 @@ pub unsafe extern "C" fn gc_get_stats(heap: *mut gc_heap, out_stats: NonNull<gc_
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn gc_is_finalized(obj: NonNull<c_void>) -> bool {
-    checked("gc_is_finalized", obj.0).has(Flags::FINALIZED)
+    checked_held("gc_is_finalized", obj.0).has(Flags::FINALIZED)
 }
 
 /// Takes all objects that live now out of collections, without writing to them: what they refer to counts

@@ -6,7 +6,7 @@ use super::boundary::NonNull;
 use crate::base::report;
 use crate::header::{IMMORTAL, LOCAL};
 use crate::life::count;
-use crate::object::{self, checked};
+use crate::object::{self, checked_held};
 use core::ffi::c_void;
 
 /// Adds a reference.
@@ -20,7 +20,7 @@ use core::ffi::c_void;
 /// foreign pointers, and those into an object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_incref(obj: NonNull<c_void>) {
-    count::incref(counted("rc_incref", obj.0))
+    incref("rc_incref", obj.0)
 }
 
 /// Releases a reference. With the last one the object, and all that only it kept alive, dies before this
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn rc_incref(obj: NonNull<c_void>) {
 /// too many on a dying one; here also for null and foreign pointers, and those into an object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_decref(obj: NonNull<c_void>) {
-    count::decref(counted("rc_decref", obj.0))
+    decref("rc_decref", obj.0)
 }
 
 /// As `rc_incref`; null does nothing.
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn rc_decref(obj: NonNull<c_void>) {
 #[no_mangle]
 pub unsafe extern "C" fn rc_xincref(obj: *mut c_void) {
     if !obj.is_null() {
-        count::incref(counted("rc_xincref", obj))
+        incref("rc_xincref", obj)
     }
 }
 
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn rc_xincref(obj: *mut c_void) {
 #[no_mangle]
 pub unsafe extern "C" fn rc_xdecref(obj: *mut c_void) {
     if !obj.is_null() {
-        count::decref(counted("rc_xdecref", obj))
+        decref("rc_xdecref", obj)
     }
 }
 
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn rc_xdecref(obj: *mut c_void) {
 /// Fails: as `rc_incref`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_newref(obj: NonNull<c_void>) -> *mut c_void {
-    count::incref(counted("rc_newref", obj.0));
+    incref("rc_newref", obj.0);
     obj.0
 }
 
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn rc_setref(slot: NonNull<c_void>, obj: *mut c_void) {
         report::fatal(format_args!("rc_setref: the slot is null"));
     }
     if !obj.is_null() {
-        checked("rc_setref", obj);
+        checked_held("rc_setref", obj);
     }
     let old = (slot.0 as *mut *mut c_void).read_unaligned();
     (slot.0 as *mut *mut c_void).write_unaligned(obj);
@@ -104,7 +104,7 @@ pub unsafe extern "C" fn rc_clear(slot: NonNull<c_void>) {
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_count(obj: NonNull<c_void>) -> u32 {
-    match checked("rc_count", obj.0).count_word() {
+    match checked_held("rc_count", obj.0).count_word() {
         IMMORTAL => u32::MAX,
         word if word & LOCAL != 0 => word - LOCAL,
         _ => count::count_slow(obj.0),
@@ -130,16 +130,25 @@ pub unsafe extern "C" fn rc_is_immortal(obj: NonNull<c_void>) -> bool {
 /// The exported twins look whether a block begins at the address, so that null, foreign and interior pointers are
 /// reported instead of followed; the dead are found by their count words.
 #[inline(always)]
-unsafe fn counted(call: &'static str, obj: *mut c_void) -> *mut c_void {
+unsafe fn incref(call: &'static str, obj: *mut c_void) {
     if !object::is_block(obj) {
-        not_a_block(call, obj);
+        return not_a_block(call, obj);
     }
-    obj
+    count::incref(obj)
 }
 
+/// As [`incref`].
+#[inline(always)]
+unsafe fn decref(call: &'static str, obj: *mut c_void) {
+    if !object::is_block(obj) {
+        return not_a_block(call, obj);
+    }
+    count::decref(obj)
+}
+
+/// It is a static constant, which nobody counts, or fatal.
 #[cold]
 #[inline(never)]
-unsafe fn not_a_block(call: &'static str, obj: *mut c_void) -> ! {
-    checked(call, obj);
-    report::fatal(format_args!("{call}: {obj:p} is not an object"))
+unsafe fn not_a_block(call: &'static str, obj: *mut c_void) {
+    checked_held(call, obj);
 }

@@ -27,6 +27,8 @@ pub const GC_ADDRESS_FREE: u32 = 1;
 pub const GC_ADDRESS_LIVE: u32 = 2;
 /// The address is in an object whose end has begun.
 pub const GC_ADDRESS_DYING: u32 = 3;
+/// The address is a static constant's (rcgc/static.h): in no heap, and of no type.
+pub const GC_ADDRESS_STATIC: u32 = 4;
 
 /// The collector looks at the object.
 pub const GC_OBJECT_TRACKED: u32 = 1;

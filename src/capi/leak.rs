@@ -36,7 +36,7 @@ pub const GC_HOLD_NONE: gc_hold = 0;
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn gc_hold_at(obj: NonNull<c_void>, tag: *const c_char, site: *mut rc_site) -> gc_hold {
-    let (call, _) = Call::of_object("gc_hold_at", obj);
+    let Ok((call, _)) = Call::of_heap_object("gc_hold_at", obj) else { return GC_HOLD_NONE };
     if call.may_change().is_err() {
         return GC_HOLD_NONE;
     }
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn gc_holds(heap: *mut gc_heap, out_rows: *mut gc_hold_inf
 #[no_mangle]
 pub unsafe extern "C" fn gc_expect_dead(obj: NonNull<c_void>, why: *const c_char) -> rc_status {
     status(|| {
-        let (call, _) = Call::of_object("gc_expect_dead", obj);
+        let (call, _) = Call::of_heap_object("gc_expect_dead", obj)?;
         if !expected::expect(obj.0, why) {
             return call.no_memory();
         }

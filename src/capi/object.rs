@@ -3,16 +3,17 @@
 use super::boundary::{looks_live, status, type_checked, type_for_new, Call, NonNull};
 use super::status::*;
 use crate::alloc::{self, resize};
-use crate::base::report;
+use crate::base::report::{self, CText};
 use crate::header::{self, Flags, IMMORTAL, LOCAL_ONE};
 use crate::heap::Heap as gc_heap;
 use crate::host::Pin;
 use crate::life::external::Refused;
 use crate::memory::range;
-use crate::object::{self, checked, slots};
+use crate::object::statics::{Static, Wrong};
+use crate::object::{self, checked, checked_held, slots, statics};
 use crate::profile::{self, birth};
 use crate::types::{Type as rc_type, TypeFlags};
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
 
 /// Makes an object: zeroed, 16-byte aligned, count 1.
 ///
@@ -52,7 +53,10 @@ pub unsafe extern "C" fn rc_new_array(type_: NonNull<rc_type>, n: usize) -> *mut
 /// Fails: fatal for what is not a live object, and for one of a type with `RC_TYPE_HOST_LENGTH`.
 #[no_mangle]
 pub unsafe extern "C" fn rc_length(obj: NonNull<c_void>) -> usize {
-    let header = checked("rc_length", obj.0);
+    let header = checked_held("rc_length", obj.0);
+    if header.type_index() == 0 {
+        return 0;
+    }
     let ty = range::type_at(header.type_index());
     if (*ty).flags.contains(TypeFlags::TAIL) {
         slots::tail_length(obj.0)
@@ -79,7 +83,7 @@ pub unsafe extern "C" fn rc_length(obj: NonNull<c_void>) -> usize {
 /// May collect: yes, where the object moves, under the policy `GC_POLICY_ALLOCATION`.
 /// Runs host code: what a collection runs, and the death of what is shrunk off.
 /// Fails: RC_ERR_NO_MEMORY, also for a length that no heap can hold; RC_ERR_IN_USE when there are other references to the object,
-/// it is immortal, or a callback that ran took a reference or changed the slot; RC_ERR_INVALID when its type has no trailing array;
+/// it is immortal, or a callback that ran took a reference or changed the slot; RC_ERR_INVALID when its type has no trailing array, RC_ERR_UNSUPPORTED for a static constant;
 /// RC_ERR_REFUSED when it is dying, and where host code may only look (rcgc/heap.h): then the object is as it was. Fatal for a null
 /// slot and for one that does not hold a live object.
 #[no_mangle]
@@ -90,10 +94,10 @@ pub unsafe extern "C" fn rc_resize(slot: NonNull<c_void>, n: usize) -> rc_status
     }
     let slot = slot.0 as *mut *mut c_void;
     let obj = slot.read_unaligned();
-    let (call, header) = Call::of_object("rc_resize", NonNull(obj));
-    let ty = object::type_of(obj);
-    let name = (*ty).name();
     status(|| {
+        let (call, header) = Call::of_heap_object("rc_resize", NonNull(obj))?;
+        let ty = object::type_of(obj);
+        let name = (*ty).name();
         call.may_change()?;
         if (*ty).tail_size == 0 {
             return call.invalid(format_args!("type {name} has no trailing array (tail_size is 0)"));
@@ -135,22 +139,28 @@ pub unsafe extern "C" fn rc_room(obj: NonNull<c_void>) -> usize {
     resize::room(obj.0)
 }
 
-/// The object's type.
+/// The object's type; null for a static constant (rcgc/static.h).
 ///
 /// Ownership: borrowed.
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_type_of(obj: NonNull<c_void>) -> *mut rc_type {
-    range::type_at(checked("rc_type_of", obj.0).type_index())
+    match checked_held("rc_type_of", obj.0).type_index() {
+        0 => core::ptr::null_mut(),
+        index => range::type_at(index),
+    }
 }
 
-/// The object's heap.
+/// The object's heap; null for a static constant.
 ///
 /// Ownership: borrowed.
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_heap_of(obj: NonNull<c_void>) -> *mut gc_heap {
-    (*range::type_at(checked("rc_heap_of", obj.0).type_index())).heap
+    match checked_held("rc_heap_of", obj.0).type_index() {
+        0 => core::ptr::null_mut(),
+        index => (*range::type_at(index)).heap,
+    }
 }
 
 /// The live object that an address lies in, its header's bytes included; null where there is none. For any address, in
@@ -175,7 +185,59 @@ pub unsafe extern "C" fn rc_object_of(address: *const c_void) -> *mut c_void {
 /// Fails: fatal for what is not an object, live or dying.
 #[no_mangle]
 pub unsafe extern "C" fn rc_is_dying(obj: NonNull<c_void>) -> bool {
-    !object::is_settled(checked("rc_is_dying", obj.0))
+    !object::is_settled(checked_held("rc_is_dying", obj.0))
+}
+
+/// A static constant: made, and told to the library, by `RC_STATIC` (rcgc/static.h). For hosts in other languages: the 8 bytes
+/// before the object are its header, the count word 2^31 and zeros above it.
+#[repr(C)]
+pub struct rc_static {
+    /// `sizeof(rc_static)` as the host was compiled.
+    pub struct_size: usize,
+    /// The constant, aligned to 16 bytes.
+    pub object: *mut c_void,
+    /// Its bytes.
+    pub size: usize,
+    /// The name of its type, for messages.
+    pub type_name: *const c_char,
+    /// Its own name.
+    pub name: *const c_char,
+    /// The library's.
+    pub next: *mut c_void,
+}
+
+/// Tells the library of a static constant; `RC_STATIC` does, before main begins. Twice does nothing more.
+///
+/// Ownership: the constant and what describes it must be static, and stay until `rc_static_remove`.
+/// Threads: any.
+/// Fails: fatal for one that is not aligned to 16 bytes, and for one without its header before it.
+#[no_mangle]
+pub unsafe extern "C" fn rc_static_add(constant: NonNull<rc_static>) {
+    const CALL: &str = "rc_static_add";
+    if constant.0.is_null() {
+        report::fatal(format_args!("{CALL}: the constant is null"));
+    }
+    if let Err(wrong) = statics::add(constant.0 as *mut Static) {
+        let (name, object) = (CText((*constant.0).name), (*constant.0).object);
+        match wrong {
+            Wrong::Unaligned => {
+                report::fatal(format_args!("{CALL}: {name} at {object:p} is not aligned to 16 bytes"))
+            }
+            Wrong::NoHeader => report::fatal(format_args!(
+                "{CALL}: what lies before {name} at {object:p} is not its header: the compiler or the linker moved one of them"
+            )),
+        }
+    }
+}
+
+/// The library forgets a static constant, whose shared object is unloaded. One that it does not know is nothing.
+///
+/// Ownership: nothing may hold the constant any more.
+/// Threads: any, and no other is in a heap whose objects held it.
+/// Fails: never.
+#[no_mangle]
+pub unsafe extern "C" fn rc_static_remove(constant: NonNull<rc_static>) {
+    statics::remove(constant.0 as *mut Static)
 }
 
 /// The bytes the host asked for: the struct and its trailing elements, without header and rounding. With
@@ -184,8 +246,10 @@ pub unsafe extern "C" fn rc_is_dying(obj: NonNull<c_void>) -> bool {
 /// Fails: fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_size_of(obj: NonNull<c_void>) -> usize {
-    checked("rc_size_of", obj.0);
-    object::size_of_object(obj.0)
+    match checked_held("rc_size_of", obj.0).type_index() {
+        0 => statics::find(obj.0).map_or(0, |entry| entry.size),
+        _ => object::size_of_object(obj.0),
+    }
 }
 
 /// Makes the object immortal: it never dies by count nor by collection, is a root of its heap, and counting
@@ -196,6 +260,9 @@ pub unsafe extern "C" fn rc_size_of(obj: NonNull<c_void>) -> usize {
 /// Fails: fatal for what is not a live object, for one that is dying, and where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn rc_immortalize(obj: NonNull<c_void>) {
+    if object::is_static(obj.0) {
+        return;
+    }
     let (call, header) = Call::of_object("rc_immortalize", obj);
     if !object::is_settled(header) {
         report::fatal(format_args!(
@@ -213,12 +280,12 @@ pub unsafe extern "C" fn rc_immortalize(obj: NonNull<c_void>) {
 /// the object dies.
 ///
 /// May collect: no; a trigger that this crosses takes effect at the next `rc_new`.
-/// Fails: RC_ERR_INVALID when an object's total would fall below 0 or leave 63 bits, RC_ERR_NO_MEMORY;
-/// fatal for what is not a live object.
+/// Fails: RC_ERR_INVALID when an object's total would fall below 0 or leave 63 bits, RC_ERR_NO_MEMORY,
+/// RC_ERR_UNSUPPORTED for a static constant; fatal for what is not a live object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_add_external_bytes(obj: NonNull<c_void>, bytes: isize) -> rc_status {
     status(|| {
-        let (call, _) = Call::of_object("rc_add_external_bytes", obj);
+        let (call, _) = Call::of_heap_object("rc_add_external_bytes", obj)?;
         let heap = &mut *call.heap;
         match heap.external.add(range::granule_of(obj.0), bytes as i64) {
             Ok(0) if profile::of(heap).is_null() => header::clear_flags(obj.0, Flags::SIDE),

@@ -283,7 +283,7 @@ pub struct gc_origin {
 #[no_mangle]
 pub unsafe extern "C" fn gc_object_site(obj: NonNull<c_void>, out_origin: NonNull<gc_origin>) -> rc_status {
     status(|| {
-        let (call, _) = Call::of_object("gc_object_site", obj);
+        let (call, _) = Call::of_heap_object("gc_object_site", obj)?;
         let profile = profile::exact(call.heap);
         if profile.is_null() {
             let name = CText((*call.heap).name());

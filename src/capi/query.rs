@@ -15,7 +15,7 @@ use crate::inspect::query::Failure;
 /// `gc_query_end`, also after the heap. It is used where its heap may be.
 use crate::inspect::query::Query as gc_query;
 use crate::inspect::registry::{self, Purpose, Ticket};
-use crate::object::{self, epitaph, NotAnObject};
+use crate::object::{self, epitaph, NotAnObject, StaticText};
 use crate::types::Type as rc_type;
 use core::ffi::{c_char, c_int, c_void};
 
@@ -179,7 +179,7 @@ pub struct gc_step {
     pub struct_size: usize,
     /// The object.
     pub object: *mut c_void,
-    /// The object's type.
+    /// The object's type; null of a static constant.
     pub type_: *mut rc_type,
     /// The name of the edge: of the declared field, what `rc_visit_named` was given, or "entry" of a weak map. Null
     /// when it has none. It lives as long as the type.
@@ -318,6 +318,7 @@ pub(super) unsafe fn any_object(call: Call, obj: *const c_void) -> Answer<*mut c
         Ok(_) => return Ok(obj),
         Err(NotAnObject::Null) => "the object is null",
         Err(NotAnObject::Foreign) => "no heap of this process has that address",
+        Err(NotAnObject::Static) => return call.invalid(StaticText(obj)),
         Err(NotAnObject::Interior) => "it points into an object, or is not aligned",
         Err(NotAnObject::Dead) => {
             return call.invalid(format_args!("{obj:p} is a dead {}", epitaph::of(obj)));

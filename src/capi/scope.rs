@@ -16,7 +16,7 @@ use crate::life::count;
 /// `rc_scope_stack_free`, or the end of its heap does. It is used where its heap may be.
 use crate::life::scope::ScopeStack as rc_scope_stack;
 use crate::life::scope::{self, Refused};
-use crate::object::checked;
+use crate::object::checked_held;
 use core::ffi::{c_char, c_void};
 
 /// Where a scope began: what `rc_scope_leave` goes back to. A value to be kept and handed back, no more.
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn rc_scope_leave_with(
     if obj.is_null() {
         return of_mark(CALL, heap, mark, scope::leave);
     }
-    checked(CALL, obj);
+    checked_held(CALL, obj);
     status(|| {
         let call = Call::on(CALL, heap)?;
         let _pin = Pin::on(call.heap);
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn rc_scope_keep(heap: *mut gc_heap, obj: *mut c_void) -> 
     if obj.is_null() {
         return obj;
     }
-    checked("rc_scope_keep", obj);
+    checked_held("rc_scope_keep", obj);
     if let Ok(call) = Call::on("rc_scope_keep", heap) {
         let is_open = scope::is_open(call.heap);
         if is_open && scope::keep(call.heap, obj) {

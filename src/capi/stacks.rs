@@ -116,7 +116,7 @@ pub unsafe extern "C" fn gc_stack_frames(
 #[no_mangle]
 pub unsafe extern "C" fn gc_object_stack(obj: NonNull<c_void>, out_stack: NonNull<u32>) -> rc_status {
     status(|| {
-        let (call, _) = Call::of_object("gc_object_stack", obj);
+        let (call, _) = Call::of_heap_object("gc_object_stack", obj)?;
         let samples = &*samples_of(call)?;
         call.needs(!out_stack.0.is_null(), "out_stack is null")?;
         let live = samples.of_object(obj.0);

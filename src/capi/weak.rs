@@ -7,6 +7,7 @@ use crate::life::weak;
 /// made it ends it with `rc_weak_free`, also after the heap; one in a slot of `RC_FIELD_WEAK` the engine ends with its
 /// holder. It is used where the heap of its object may be.
 use crate::life::weak::Weak as rc_weak;
+use crate::object::checked_held;
 use core::ffi::c_void;
 
 /// Called once when the handle's target has died, after every handle of everything that dies with it reads
@@ -21,7 +22,7 @@ pub type rc_weak_fn = Option<unsafe extern "C" fn(handle: *mut rc_weak, ctx: *mu
 ///
 /// Ownership: the caller owns the handle, not the object; `rc_weak_free` ends it, or the death of the
 /// object whose `RC_FIELD_WEAK` holds it.
-/// Fails: null for out of memory; fatal for what is not an object.
+/// Fails: null for out of memory, and for a static constant, which no handle can outlive; fatal for what is not an object.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn rc_weak_new(
@@ -29,7 +30,7 @@ pub unsafe extern "C" fn rc_weak_new(
     callback: rc_weak_fn,
     ctx: *mut c_void,
 ) -> *mut rc_weak {
-    let (call, _) = Call::of_object("rc_weak_new", obj);
+    let Ok((call, _)) = Call::of_heap_object("rc_weak_new", obj) else { return core::ptr::null_mut() };
     let handle = weak::new(obj.0, callback, ctx);
     if handle.is_null() {
         call.say(format_args!(
@@ -80,8 +81,10 @@ pub unsafe extern "C" fn rc_weak_free(handle: *mut rc_weak) {
 /// Fails: fatal for what is not an object.
 #[no_mangle]
 pub unsafe extern "C" fn rc_weak_count(obj: NonNull<c_void>) -> u32 {
-    Call::of_object("rc_weak_count", obj);
-    weak::count_of(obj.0)
+    match checked_held("rc_weak_count", obj.0).type_index() {
+        0 => 0,
+        _ => weak::count_of(obj.0),
+    }
 }
 
 #[inline(always)]

@@ -2,7 +2,7 @@
 //! by other ways (ephemerons).
 
 use super::boundary::{status, Call, NonNull};
-use super::status::{rc_status, RC_ERR_REFUSED};
+use super::status::*;
 use crate::alloc;
 use crate::base::report;
 use crate::header::Header;
@@ -11,7 +11,7 @@ use crate::life::weakmap;
 /// A weak map: an object of its heap like any other, which is counted, tracked, and released with `rc_decref`. It is used
 /// where its heap may be.
 use crate::life::weakmap::WeakMap as rc_weakmap;
-use crate::object::{self, checked};
+use crate::object::{self, checked_held, StaticText};
 use core::ffi::c_void;
 
 /// Makes an empty weak map (null heap: the default heap).
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn rc_weakmap_new(heap: *mut gc_heap) -> *mut rc_weakmap {
 /// Ownership: the map adds its own reference to the value.
 /// Runs host code: what the death of an old value runs.
 /// Fails: RC_ERR_INVALID for a null value, a dying map and a key of another heap, RC_ERR_NO_MEMORY,
-/// RC_ERR_REFUSED for a key that is dying and where host code may only look (rcgc/heap.h); then nothing changed. Fatal for
+/// RC_ERR_UNSUPPORTED for a key that is a static constant, RC_ERR_REFUSED for a key that is dying and where host code may only look (rcgc/heap.h); then nothing changed. Fatal for
 /// what is not an object or not a weak map.
 #[no_mangle]
 pub unsafe extern "C" fn rc_weakmap_set(
@@ -55,11 +55,14 @@ pub unsafe extern "C" fn rc_weakmap_set(
 ) -> rc_status {
     status(|| {
         let (call, map_header) = of_map("rc_weakmap_set", map);
-        let key_header = checked(call.name, key.0);
+        let key_header = checked_held(call.name, key.0);
+        if object::is_static(key.0) {
+            return call.refuse(RC_ERR_UNSUPPORTED, StaticText(key.0));
+        }
         call.needs(!value.is_null(), "the value is null")?;
         call.needs((*object::type_of(key.0)).heap == call.heap, "the key is of another heap")?;
         call.needs(object::is_settled(map_header), "the map is dying")?;
-        checked(call.name, value);
+        checked_held(call.name, value);
         call.may_change()?;
         if !object::is_settled(key_header) {
             return call.refuse(RC_ERR_REFUSED, "the key is dying");
@@ -79,7 +82,10 @@ pub unsafe extern "C" fn rc_weakmap_set(
 #[must_use]
 pub unsafe extern "C" fn rc_weakmap_get(map: NonNull<rc_weakmap>, key: NonNull<c_void>) -> *mut c_void {
     let (call, _) = of_map("rc_weakmap_get", map);
-    checked(call.name, key.0);
+    checked_held(call.name, key.0);
+    if object::is_static(key.0) {
+        return core::ptr::null_mut();
+    }
     weakmap::get(map.0, key.0)
 }
 
@@ -93,8 +99,11 @@ pub unsafe extern "C" fn rc_weakmap_get(map: NonNull<rc_weakmap>, key: NonNull<c
 pub unsafe extern "C" fn rc_weakmap_remove(map: NonNull<rc_weakmap>, key: NonNull<c_void>) -> rc_status {
     status(|| {
         let (call, _) = of_map("rc_weakmap_remove", map);
-        checked(call.name, key.0);
+        checked_held(call.name, key.0);
         call.may_change()?;
+        if object::is_static(key.0) {
+            return Ok(());
+        }
         let value = weakmap::take(map.0, key.0);
         if !value.is_null() {
             weakmap::release(value);
@@ -112,8 +121,9 @@ pub unsafe extern "C" fn rc_weakmap_remove(map: NonNull<rc_weakmap>, key: NonNul
 #[must_use]
 pub unsafe extern "C" fn rc_weakmap_take(map: NonNull<rc_weakmap>, key: NonNull<c_void>) -> *mut c_void {
     let (call, _) = of_map("rc_weakmap_take", map);
-    checked(call.name, key.0);
+    checked_held(call.name, key.0);
     match call.may_change() {
+        Ok(()) if object::is_static(key.0) => core::ptr::null_mut(),
         Ok(()) => weakmap::take(map.0, key.0),
         Err(_) => core::ptr::null_mut(),
     }

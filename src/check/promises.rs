@@ -59,7 +59,7 @@ unsafe fn edges_hash(obj: *mut c_void, ty: *mut Type) -> u64 {
 }
 
 unsafe fn leads_nowhere(target: *mut c_void) -> bool {
-    object::check(target).is_err()
+    object::check_held(target).is_err()
 }
 
 /// Why an address is no object, for a sentence.

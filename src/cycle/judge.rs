@@ -577,7 +577,7 @@ impl Judge {
     #[cold]
     #[inline(never)]
     unsafe fn check_reported(&mut self, target: *mut c_void) {
-        let Err(why) = object::check(target) else { return };
+        let Err(why) = object::check_held(target) else { return };
         if self.ending && why != NotAnObject::Dead {
             return; // The collection before has said so.
         }

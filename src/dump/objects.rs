@@ -335,7 +335,7 @@ unsafe fn flags_of(page: &Page, obj: *mut c_void, header: Header) -> u64 {
 #[inline(never)]
 unsafe fn elsewhere(address: usize) -> u64 {
     // It may be an object of another heap that is at work: its header may be looked at (`header.rs`).
-    if object::check(address as *mut c_void).is_ok() {
+    if object::check_held(address as *mut c_void).is_ok() {
         slot::OTHER_HEAP
     } else {
         slot::NO_OBJECT

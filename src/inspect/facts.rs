@@ -24,6 +24,8 @@ pub enum Address {
     Live = 2,
     /// In an object whose end has begun.
     Dying = 3,
+    /// A static constant of the host's, in no heap.
+    Static = 4,
 }
 
 /// How far an object is with its finalizer; the numbers of `GC_FINALIZER_*`.
@@ -127,6 +129,15 @@ pub unsafe fn of(address: usize) -> Facts {
     let (page, obj) = object::around(address);
     if let Some(obj) = obj {
         return of_object(page, obj);
+    }
+    if let Some(entry) = object::statics::find(address as *const c_void) {
+        return Facts {
+            object: entry.object,
+            size: entry.size,
+            count: u32::MAX,
+            traits: Traits::IMMORTAL,
+            ..Facts::none(Address::Static, ptr::null_mut())
+        };
     }
     let heap = if page.is_null() { ptr::null_mut() } else { heap::of_page(page) };
     Facts::none(if heap.is_null() { Address::Foreign } else { Address::Free }, heap)

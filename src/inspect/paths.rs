@@ -10,8 +10,8 @@ use crate::heap::Heap;
 use crate::host;
 use crate::life::weakmap;
 use crate::memory::range;
-use crate::object;
 use crate::object::edges::{Edge, NO_INDEX};
+use crate::object::{self, NotAnObject};
 use crate::types::{Type, TypeFlags};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
@@ -435,7 +435,7 @@ pub unsafe fn each_referrer(
     })
 }
 
-/// Calls `each` with every edge of an object: where it leads to, and the edge. Objects of other heaps are among those.
+/// Calls `each` with every edge of an object: where it leads to, and the edge. Objects of other heaps and static constants are among those.
 ///
 /// # Safety
 /// - The session is fresh and at rest.
@@ -446,10 +446,12 @@ pub unsafe fn each_referent(
 ) -> Result<(), Failure> {
     query.quietly(|query| {
         let obj = query.places.address(place);
-        query.each_edge(obj, |edge, _| {
-            if object::check(edge.target).is_ok() {
-                each(Step::new(edge.target, &edge));
+        query.each_edge(obj, |edge, _| match object::check(edge.target) {
+            Ok(_) => each(Step::new(edge.target, &edge)),
+            Err(NotAnObject::Static) => {
+                each(Step { object: edge.target, ty: ptr::null_mut(), name: edge.name, index: edge.index })
             }
+            Err(_) => {}
         });
     })
 }

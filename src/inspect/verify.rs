@@ -94,8 +94,8 @@ unsafe fn verify_targets(query: &Query, tell: &mut dyn FnMut(&Finding<'_>)) -> u
                 return;
             }
             let (wrong, what) = match object::check(edge.target) {
-                // Another heap's, or one whose end has begun.
-                Ok(_) => return,
+                // Another heap's, one whose end has begun, or a static constant.
+                Ok(_) | Err(NotAnObject::Static) => return,
                 Err(NotAnObject::Dead) => {
                     let dead = epitaph::of(edge.target);
                     (

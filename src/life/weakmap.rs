@@ -27,7 +27,7 @@ use crate::life::count;
 use crate::life::death::Queue;
 use crate::life::weak::{self, Cell};
 use crate::memory::pool;
-use crate::memory::range::{LOCK, RANGE};
+use crate::memory::range::{self, LOCK, RANGE};
 use crate::object;
 use crate::sys;
 use crate::types::{self, Spec, Type, TypeFlags};
@@ -240,6 +240,9 @@ pub unsafe fn take(map: *mut WeakMap, key: *mut c_void) -> *mut c_void {
 /// # Safety
 /// - `value` was owned.
 pub unsafe fn release(value: *mut c_void) {
+    if !range::contains(value as usize) {
+        return; // A static constant: nobody counts those.
+    }
     host::aside((*object::type_of(value)).heap, || count::decref(value));
 }
 

@@ -45,8 +45,10 @@ pub static FILES: Lock = Lock::new();
 pub static RANGE: Lock = Lock::new();
 /// The sentence behind the last failing status that belongs to no heap.
 pub static ERROR: Lock = Lock::new();
+/// The list of static constants.
+pub static STATICS: Lock = Lock::new();
 
-static ALL: [&Lock; 8] = [&SIGNALS, &SERIES, &SITES, &RECORDS, &TICKETS, &FILES, &RANGE, &ERROR];
+static ALL: [&Lock; 9] = [&SIGNALS, &SERIES, &SITES, &RECORDS, &TICKETS, &FILES, &RANGE, &ERROR, &STATICS];
 
 /// Keeps a [`Lock`] closed, unless it is the thread that forks that went through.
 pub struct LockGuard<'a>(Option<&'a Lock>);
