@@ -439,16 +439,16 @@ impl Type {
     }
 }
 
-/// The name of an object's type, for messages about headers that may have been overwritten.
-///
-/// # Safety
-/// - None: any header may be asked.
-pub unsafe fn name_of(header: Header) -> CText {
+/// The name of an object's type, for messages about headers that may have been overwritten: any may be asked.
+pub fn name_of(header: Header) -> CText {
     let index = header.type_index();
-    if index != 0 && index < range::types_used() && (*range::type_at(index)).is_live() {
-        (*range::type_at(index)).name()
-    } else {
-        CText(c"object of unknown type".as_ptr())
+    // SAFETY: slots below `types_used` can be read, and say whether a type is in them.
+    unsafe {
+        if index != 0 && index < range::types_used() && (*range::type_at(index)).is_live() {
+            (*range::type_at(index)).name()
+        } else {
+            CText(c"object of unknown type".as_ptr())
+        }
     }
 }
 

@@ -163,7 +163,7 @@ impl Watches {
     /// Gives the memory back.
     fn end(&mut self) {
         for watch in self.all.as_slice() {
-            // SAFETY: ours.
+            // SAFETY: null, or a copy that `add` made with `sys`; the list goes with it.
             unsafe { sys::free(watch.path as *mut u8) };
         }
         self.all.end();

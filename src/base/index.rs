@@ -124,7 +124,7 @@ impl Index {
 
     /// From now on the numbers below `count`, no more than there were, and no other ones.
     pub fn refill(&mut self, count: u32, hash_of: impl Fn(u32) -> u32) {
-        // SAFETY: ours, of this size.
+        // SAFETY: there are so many places, and nobody else points to them.
         unsafe { ptr::write_bytes(self.places, 0, self.capacity) };
         (0..count).for_each(|number| self.put(hash_of(number), number));
         self.len = count as usize;

@@ -91,7 +91,7 @@ pub struct Sentence(pub *const c_char);
 
 impl fmt::Display for Sentence {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // SAFETY: as above.
+        // SAFETY: whoever makes a Sentence has a C string.
         unsafe { show(self.0, usize::MAX, out) }
     }
 }
@@ -145,7 +145,7 @@ unsafe impl Sync for ErrorText {}
 /// Keeps the sentence for [`process_error`].
 pub fn set_process_error(line: &Line) {
     let _guard = lock::ERROR.lock();
-    // SAFETY: under the lock.
+    // SAFETY: nobody else writes it, under the lock; who reads it meanwhile was told, see ErrorText.
     unsafe { *ERROR.0.get() = line.clone() };
 }
 

@@ -67,11 +67,11 @@ struct Why(*mut c_void);
 
 impl core::fmt::Display for Why {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        // SAFETY: the heap's thread shows it.
+        // SAFETY: any address may be asked by the heap's thread, and that alone shows this.
         match unsafe { object::check(self.0) } {
             Err(object::NotAnObject::Foreign) => out.write_str("no heap of this process has that address"),
             Err(object::NotAnObject::Interior) => out.write_str("it points into one, or is not aligned"),
-            // SAFETY: as above.
+            // SAFETY: `check` said that a dead object lies there.
             _ => write!(out, "a dead {}: released once too often, or never counted", unsafe {
                 epitaph::of(self.0)
             }),

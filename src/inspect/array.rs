@@ -8,13 +8,13 @@ use core::ptr;
 /// A number of which zeroed memory is the value 0.
 ///
 /// # Safety
-/// - It is.
+/// - All bits zero are a value of the type.
 pub unsafe trait Number: Copy {}
-// SAFETY: whole numbers are.
+// SAFETY: all bits zero are 0.
 unsafe impl Number for u8 {}
-// SAFETY: as above.
+// SAFETY: all bits zero are 0.
 unsafe impl Number for u32 {}
-// SAFETY: as above.
+// SAFETY: all bits zero are 0.
 unsafe impl Number for u64 {}
 
 /// Numbers in memory of their own; no memory when there are none.
@@ -111,7 +111,7 @@ impl<T: Number> Deref for Array<T> {
 impl<T: Number> DerefMut for Array<T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: as in deref.
+        // SAFETY: `len` numbers are there, written or zeroed, and `&mut self` is the only way to them.
         unsafe { core::slice::from_raw_parts_mut(self.start, self.len) }
     }
 }

@@ -207,7 +207,7 @@ impl<T: Copy> Rows<T> {
 
     /// A row by its number.
     pub fn get(&self, number: u32) -> Option<&T> {
-        // SAFETY: as in get_mut.
+        // SAFETY: a row below the length was written, aligned, and stays until the table ends or grows by `&mut`.
         ((number as usize) < self.len).then(|| unsafe { &*self.row(number) })
     }
 

@@ -126,7 +126,7 @@ impl Table {
 /// Puts a ticket in.
 ///
 /// # Safety
-/// - It is not in, and stays where it is until [`remove`].
+/// - The ticket is not in the table, and stays where it is until [`remove`].
 pub unsafe fn add(ticket: *mut Ticket) {
     let _guard = lock::TICKETS.lock();
     let table = &mut *TABLE.0.get();
@@ -140,7 +140,7 @@ pub unsafe fn add(ticket: *mut Ticket) {
 /// Takes a ticket out.
 ///
 /// # Safety
-/// - It is in.
+/// - The ticket is in the table.
 pub unsafe fn remove(ticket: *mut Ticket) {
     let _guard = lock::TICKETS.lock();
     let table = &mut *TABLE.0.get();
@@ -181,7 +181,7 @@ mod tests {
                 unsafe { add(address.wrapping_add(number)) };
             }
             for number in (0..5000).filter(|number| number % 3 != round) {
-                // SAFETY: it is in.
+                // SAFETY: it was added, and in no round before removed.
                 unsafe { remove(address.wrapping_add(number)) };
             }
             for number in 0..5001 {
@@ -189,11 +189,11 @@ mod tests {
                 assert_eq!(has(ticket, Purpose::Mark), stays && number % 2 == 0);
                 assert_eq!(has(ticket, Purpose::Query), stays && number % 2 == 1);
                 if stays {
-                    // SAFETY: it is in.
+                    // SAFETY: as was just asked, it is in the table.
                     unsafe { remove(ticket) };
                 }
             }
-            // SAFETY: read by one thread.
+            // SAFETY: no other test uses the table.
             assert_eq!(unsafe { ((*TABLE.0.get()).len, (*TABLE.0.get()).capacity) }, (0, 0));
         }
     }

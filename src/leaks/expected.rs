@@ -36,7 +36,7 @@ impl Expected {
     /// Gives the memory back.
     pub fn end(&mut self) {
         for entry in self.entries.as_slice() {
-            // SAFETY: both are ours.
+            // SAFETY: `expect` made the handle and the copy, and the list goes with them.
             unsafe {
                 weak::free(entry.weak);
                 sys::free(entry.why as *mut u8);

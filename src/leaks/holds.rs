@@ -112,7 +112,7 @@ impl Holds {
     /// Gives the memory back; references that are left are the host's, as they were.
     pub fn end(&mut self) {
         for hold in self.entries.as_slice() {
-            // SAFETY: our copies.
+            // SAFETY: null, or a copy that `take` made with `sys`; the list goes with it.
             unsafe { sys::free(hold.tag as *mut u8) };
         }
         self.entries.end();

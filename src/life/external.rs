@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn entries_survive_growth_and_removal_in_any_order() {
         let mut table = ExternalBytes { entries: ptr::null_mut(), capacity: 0, len: 0, of_heap: 0, total: 0 };
-        // SAFETY: one thread.
+        // SAFETY: the table is this thread's alone.
         unsafe {
             for granule in 1..2000u64 {
                 assert_eq!(table.add(granule * 7, granule as i64), Ok(granule));

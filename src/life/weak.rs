@@ -316,12 +316,10 @@ unsafe fn give_handle(weak: *mut Weak) {
     pool::give_slot(&raw mut RANGE.handles, weak);
 }
 
-/// Whether the pointer is a live handle.
-///
-/// # Safety
-/// - None: any address may be asked.
-pub unsafe fn is_handle(weak: *const Weak) -> bool {
-    pool::is_slot(&raw const RANGE.handles, weak) && (*weak).signature == weak as usize
+/// Whether the pointer is a live handle. Any address may be asked.
+pub fn is_handle(weak: *const Weak) -> bool {
+    // SAFETY: the pool has slots of handles, and a slot that was handed out can be read from then on.
+    unsafe { pool::is_slot(&raw const RANGE.handles, weak) && (*weak).signature == weak as usize }
 }
 
 /// The target, with a reference for the caller; null when it has died.

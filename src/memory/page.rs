@@ -135,7 +135,6 @@ impl Page {
 
     /// First byte of the memory of a page that holds nothing yet, whose `start` is not set.
     pub fn address(&self) -> usize {
-        // SAFETY: as in index.
         range::objects() + self.index() as usize * PAGE_BYTES
     }
 

@@ -346,7 +346,7 @@ fn lay_out(total: u64) -> Layout {
 pub fn ensure(wanted: u64) -> bool {
     let is_made = {
         let _guard = LOCK.lock();
-        // SAFETY: under the lock.
+        // SAFETY: `size` is written under the lock that is held.
         unsafe { RANGE.size != 0 }
     };
     if is_made {
@@ -566,7 +566,7 @@ pub fn each_heap(mut each: impl FnMut(*mut Heap)) {
 
 /// How many types the process can have.
 pub fn types_max() -> usize {
-    // SAFETY: as in heaps_max.
+    // SAFETY: reads a word that is written once, before the first type exists.
     unsafe { RANGE.type_count.saturating_sub(1) }
 }
 

@@ -93,7 +93,7 @@ impl Code {
             if !taken && room > 0 && self.mappings.push(Mapping { gone: true, ..*mapping }) {
                 room -= 1;
             } else {
-                // SAFETY: our copy.
+                // SAFETY: a copy that the reader made with `sys`, and that no list has any more.
                 unsafe { sys::free(mapping.path as *mut u8) };
             }
         }
@@ -131,7 +131,7 @@ impl Code {
     /// Gives the memory back.
     pub fn end(&mut self) {
         for mapping in self.mappings.as_slice() {
-            // SAFETY: our copy.
+            // SAFETY: a copy that the reader made with `sys`; the list goes with it.
             unsafe { sys::free(mapping.path as *mut u8) };
         }
         self.mappings.end();

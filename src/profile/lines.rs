@@ -150,7 +150,7 @@ pub unsafe fn sorted(heap: *mut Heap) -> Option<List<LineTotal>> {
 /// Writes the table of each function, of what [`sorted`] gave.
 ///
 /// # Safety
-/// - As there.
+/// - The heap that the lines are of is profiled: texts of its sites are there.
 pub unsafe fn write(lines: &[LineTotal], options: &Options, out: &mut dyn Write) -> fmt::Result {
     let mut rest = lines;
     while let Some(first) = rest.first().and_then(key) {

@@ -223,7 +223,7 @@ impl Measures {
         // SAFETY: names are C strings: the host's, alive until the scope is left, and our copies.
         let hash = index::hash_of_text(unsafe { CStr::from_ptr(name) }.to_bytes());
         let is = |number: u32| {
-            // SAFETY: as above.
+            // SAFETY: both names are C strings: the total's is our copy, the other the host's.
             let same = |total: Total| total.hash == hash && unsafe { site::same_text(total.name, name) };
             totals.get(number as usize).is_some_and(same)
         };
@@ -240,7 +240,7 @@ impl Measures {
         {
             return;
         }
-        // SAFETY: as above.
+        // SAFETY: the name is a C string of the host's, alive until the scope is left.
         let name = unsafe { copy_text(name) };
         if !name.is_null() {
             // There is room in both.
@@ -252,7 +252,7 @@ impl Measures {
     /// Gives the memory back.
     pub fn end(&mut self) {
         for total in self.totals.as_slice() {
-            // SAFETY: our copy.
+            // SAFETY: a copy that `add` made with `sys`; the list goes with it.
             unsafe { sys::free(total.name as *mut u8) };
         }
         self.totals.end();

@@ -168,7 +168,7 @@ impl Profile {
             + self.book.own_bytes()
             + self.measures.own_bytes()
             + self.lines.own_bytes()
-            // SAFETY: ours.
+            // SAFETY: null, or what `start` made and the profile frees when it ends.
             + unsafe { self.samples.as_ref() }.map_or(0, |samples| size_of::<Samples>() as u64 + samples.own_bytes())
     }
 }

@@ -171,7 +171,7 @@ pub unsafe fn forget(first: usize, count: usize) {
 /// - `page` is a page of the range.
 #[inline(always)]
 pub unsafe fn is_committed(page: *const Page) -> bool {
-    // ORDERING: with `commit`: who sees the number sees the pages as writable.
+    // ORDER: acquire, with the release in `commit`: who sees the number sees the pages as writable.
     ((*page).index() as usize) < TABLE.committed_pages.load(Ordering::Acquire)
 }
 
@@ -245,7 +245,7 @@ unsafe fn commit(pages: usize) -> bool {
     {
         return false;
     }
-    // ORDERING: with `place`.
+    // ORDER: release, with the acquire in `is_committed`.
     TABLE.committed_pages.store(ahead, Ordering::Release);
     true
 }

@@ -349,7 +349,7 @@ impl Samples {
                 }
             }
         }
-        // SAFETY: ours.
+        // SAFETY: it came from `sys::allocate`, is null at first, and nobody else points to it.
         unsafe { sys::free(old as *mut u8) };
         true
     }
@@ -405,7 +405,7 @@ impl Samples {
         self.stack_index.end();
         self.buckets.end();
         self.bucket_index.end();
-        // SAFETY: ours.
+        // SAFETY: it came from `sys::allocate`, or is null, and is forgotten in the next line.
         unsafe { sys::free(self.live as *mut u8) };
         (self.live, self.live_capacity, self.live_len) = (ptr::null_mut(), 0, 0);
     }

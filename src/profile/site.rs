@@ -173,7 +173,7 @@ unsafe fn number_of(file: *const c_char, function: *const c_char, line: u32) -> 
 /// The place of a number.
 pub fn location(id: u32) -> Option<Location> {
     let _guard = lock::SITES.lock();
-    // SAFETY: under the lock.
+    // SAFETY: the list is used under the lock alone, which is held.
     unsafe { (*LIST.0.get()).locations.get(id as usize) }
 }
 

@@ -132,7 +132,8 @@ impl Walker {
     /// from.
     ///
     /// # Safety
-    /// - None: all that is read through `frame` is checked to lie in this thread's stack.
+    /// - This thread runs on its own stack or on one of the host's: of `frame`, which may be any number, nothing is read but
+    ///   what lies within the bounds that the system says this thread's stack has.
     #[inline(never)]
     pub unsafe fn take(&mut self, frame: usize, back: usize, frames: &mut Frames) {
         if self.mode == Mode::None as u32 {
@@ -270,10 +271,10 @@ unsafe fn follows_call(back: usize) -> bool {
         || [2usize, 3, 4, 6, 7].iter().any(|&length| byte(length) == 0xff && byte(length - 1) >> 3 & 7 == 2)
 }
 
-/// As above.
+/// Whether the instruction before an address calls.
 ///
 /// # Safety
-/// - As above.
+/// - The 4 bytes before the address lie in code.
 #[cfg(target_arch = "aarch64")]
 unsafe fn follows_call(back: usize) -> bool {
     if back % 4 != 0 {

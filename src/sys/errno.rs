@@ -33,20 +33,20 @@ pub fn keep() -> Kept {
 impl Drop for Kept {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: as in keep; what is kept stays in its thread, since a pointer is not Send.
+        // SAFETY: the place is this thread's own: what is kept stays in its thread, since a pointer is not Send.
         unsafe { self.place.write_volatile(self.value) }
     }
 }
 
 /// The reason of the last refusal: to be asked at once, before what is kept goes.
 pub fn last() -> Errno {
-    // SAFETY: as in keep.
+    // SAFETY: the place is this thread's own, and there as long as the thread.
     unsafe { libc::__errno_location().read_volatile() }
 }
 
 /// Sets it, for the caller of the library.
 pub fn set(value: Errno) {
-    // SAFETY: as in keep.
+    // SAFETY: the place is this thread's own, and there as long as the thread.
     unsafe { libc::__errno_location().write_volatile(value) }
 }
 

@@ -150,7 +150,7 @@ impl Output {
     /// Closes it where a forked child goes on writing, which has the mark.
     pub fn leave(self) -> Result<(), Errno> {
         let _errno = errno::keep();
-        // SAFETY: as above.
+        // SAFETY: a number has no memory preconditions; the descriptor is this struct's, which ends here.
         match (unsafe { libc::close(self.fd) }, errno::last()) {
             // Whatever came in between, it is closed.
             (0, _) | (_, libc::EINTR) => Ok(()),

@@ -71,7 +71,7 @@ impl Lock {
 
     /// Whether somebody keeps the lock closed: what a caller promises who has to.
     pub fn is_closed(&self) -> bool {
-        // SAFETY: as in lock; what this thread closed itself it opens again.
+        // SAFETY: the mutex is a static; what this thread closed itself it opens again.
         unsafe {
             let refused = libc::pthread_mutex_trylock(self.0.get()) != 0;
             if !refused {
@@ -88,7 +88,7 @@ impl Lock {
             if STATE.load(Ordering::Relaxed) == FORKING {
                 return None;
             }
-            // SAFETY: as in lock.
+            // SAFETY: the mutex was statically initialised and is never moved: locks are statics.
             if unsafe { libc::pthread_mutex_trylock(self.0.get()) } == 0 {
                 return Some(LockGuard(Some(self)));
             }
@@ -219,7 +219,7 @@ fn register() {
         // Only from the first state to the second: a thread that came through may be forking already.
         let _ = STATE.compare_exchange(UNWATCHED, QUIET, Ordering::Relaxed, Ordering::Relaxed);
     }
-    // ORDER: see above.
+    // ORDER: releases to who acquires it above: that this one is done.
     BUSY.store(0, Ordering::Release);
 }
 
@@ -231,7 +231,7 @@ extern "C" fn before_fork() {
         return;
     }
     for lock in ALL {
-        // SAFETY: as in lock.
+        // SAFETY: the mutex is a static; this thread holds none of them, or it would be forking already.
         unsafe { libc::pthread_mutex_lock(lock.0.get()) };
     }
     FORKER.store(this_thread(), Ordering::Relaxed);

@@ -23,7 +23,7 @@ pub fn unwinder() -> Option<Unwinder> {
         );
     }
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: as above.
+    // SAFETY: reads one word that the linker or loader has filled.
     unsafe {
         core::arch::asm!(
             ".weak backtrace", "adrp {0}, :got:backtrace", "ldr {0}, [{0}, :got_lo12:backtrace]",

@@ -356,7 +356,7 @@ mod tests {
             // SAFETY: names are C strings.
             assert!(unsafe { check(&fields, &mut Reason(Line::new())) }.is_ok());
             fields.push(pointer(count / 2));
-            // SAFETY: as above.
+            // SAFETY: names are C strings.
             assert!(unsafe { check(&fields, &mut Reason(Line::new())) }.is_err());
         }
     }

@@ -245,12 +245,10 @@ pub fn most_stacks() -> Option<usize> {
     }
 }
 
-/// Whether the pointer is that of a live stack, other than a heap's own.
-///
-/// # Safety
-/// - None: any address may be asked.
-pub unsafe fn is_stack(stack: *const ScopeStack) -> bool {
-    pool::is_slot(&raw const RANGE.scope_stacks, stack) && (*stack).signature == stack as usize + 2
+/// Whether the pointer is that of a live stack, other than a heap's own. Any address may be asked.
+pub fn is_stack(stack: *const ScopeStack) -> bool {
+    // SAFETY: the pool has slots of stacks, and a slot that was handed out can be read from then on.
+    unsafe { pool::is_slot(&raw const RANGE.scope_stacks, stack) && (*stack).signature == stack as usize + 2 }
 }
 
 /// Makes a stack current; null: the heap's own. Returns the one that was, null for the heap's own.
