@@ -78,7 +78,8 @@ static void samples_are_the_books(void) {
 static void the_process_is_measured_apart(void) {
   gc_heap *heap = series_heap(GC_SERIES_PRIVATE, 16, 0);
   size_t bytes = (size_t)16 << 20;
-  char *memory = malloc(bytes);
+  static char *volatile memory; /* volatile, or compilers see that nobody reads it, and leave it out */
+  memory = malloc(bytes);
   REQUIRE(memory != NULL);
   memset(memory, 1, bytes);
   gc_series_tick(heap);
