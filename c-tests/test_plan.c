@@ -228,13 +228,19 @@ static void at_a_signal(void) {
   raise(SIGUSR2);
   (void)gc_collect(heap);
   CHECK(is_dump(in_folder("sig4-1.rcgc")));
+  /* A series that ends leaves what the signal asked for. */
+  CHECK_EQ(gc_series_start(heap, NULL), RC_OK);
+  raise(SIGUSR2);
+  gc_series_stop(heap);
+  allocate_a_little(type);
+  CHECK(is_dump(in_folder("sig5-1.rcgc")));
   /* Another signal cannot be had, another heap can listen to the same. */
   CHECK_EQ(gc_dump_on_signal(deaf, SIGUSR1, in_folder("x")), RC_ERR_IN_USE);
   CHECK_EQ(gc_dump_on_signal(deaf, SIGUSR2, in_folder("deaf%n.rcgc")), RC_OK);
   raise(SIGUSR2);
   gc_series_tick(deaf), gc_series_tick(heap);
   CHECK(is_dump(in_folder("deaf1.rcgc")));
-  CHECK(is_dump(in_folder("sig5-1.rcgc")));
+  CHECK(is_dump(in_folder("sig6-1.rcgc")));
   CHECK_EQ(gc_dump_on_signal(heap, 0, NULL), RC_OK);
   CHECK_EQ(gc_heap_free(deaf), 0);
   struct sigaction now;

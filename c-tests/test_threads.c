@@ -109,7 +109,17 @@ static void make_heaps_and_types(Worker *self) {
       CHECK_EQ(rc_type_free(ended), RC_OK);
       rc_decref(ring);
     }
+    gc_iter walk;
+    gc_mark *mark = NULL;
+    void *obj = NULL;
+    CHECK_EQ(gc_iter_begin(heap, NULL, &walk), RC_OK);
+    CHECK_EQ(gc_growth_mark(heap, GC_MARK_TYPES, &mark), RC_OK);
     CHECK_EQ(gc_heap_free(heap), 0);
+    /* Its slot may be another thread's heap by now. */
+    size_t count = 0;
+    CHECK(gc_iter_next(&walk, &obj) != RC_OK);
+    CHECK(gc_growth_since(mark, GC_SINCE_MARK, NULL, 0, &count) != RC_OK);
+    gc_growth_free(mark);
   }
 }
 
@@ -494,6 +504,49 @@ static void profiles_of_many_heaps(void) {
   in_threads(profile_and_hold, check_scale(5, 40, 400));
 }
 
+/* The table of records is there while any heap is profiled by sites. Heaps that are not, or only by stacks, or not any more, do
+ * not look into it: it may go at any time. */
+static void come_and_go_beside(Worker *self) {
+  gc_heap *heap = graph_heap("beside");
+  rc_type *type = graph_declared(heap);
+  gc_profile_options options = GC_PROFILE_OPTIONS_INIT;
+  if (self->number & 1) {
+    for (size_t round = 0; round < 10 * self->rounds; round++) {
+      REQUIRE(gc_profile_start(heap, NULL) == RC_OK);
+      rc_decref(graph_ring(type, 10));
+      gc_profile_stop(heap);
+    }
+    (void)gc_collect(heap);
+    CHECK_EQ(gc_heap_free(heap), 0);
+    return;
+  }
+  options.flags = GC_PROFILE_STACKS;
+  Node *ring = graph_ring(type, 100);
+  rc_weak *weak = rc_weak_new(ring, NULL, NULL);
+  for (size_t round = 0; round < self->rounds; round++) {
+    gc_iter_filter filter = GC_ITER_FILTER_INIT;
+    filter.serial_min = 1;
+    gc_iter walk;
+    REQUIRE(gc_profile_start(heap, NULL) == RC_OK);
+    REQUIRE(gc_iter_begin(heap, &filter, &walk) == RC_OK);
+    gc_profile_stop(heap);
+    void *obj = NULL;
+    CHECK_EQ(gc_iter_next(&walk, &obj), RC_OK);
+    CHECK(obj == NULL);
+    CHECK_EQ(gc_iter_end(&walk), RC_OK);
+    bool by_stacks = gc_profile_start(heap, &options) == RC_OK;
+    for (size_t i = 0; i < 10; i++) ask_everything(heap, type, ring);
+    if (by_stacks) gc_profile_stop(heap);
+  }
+  rc_weak_free(weak);
+  rc_decref(ring);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+static void records_go_with_the_last_profile(void) {
+  in_threads(come_and_go_beside, check_scale(5, 100, 500));
+}
+
 static void on_watch(gc_heap *heap, uint32_t watch, uint64_t value, void *ctx) {
   (void)heap;
   (void)watch;
@@ -606,6 +659,7 @@ static const check_test tests[] = {
     CHECK_TEST(maps_and_scopes_of_many_heaps),
     CHECK_TEST(inspection_of_many_heaps),
     CHECK_TEST(profiles_of_many_heaps),
+    CHECK_TEST(records_go_with_the_last_profile),
     CHECK_TEST(series_and_signals_of_many_heaps),
     CHECK_TEST(plans_of_many_heaps),
     CHECK_TEST(one_heap_in_turns),

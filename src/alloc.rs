@@ -150,6 +150,7 @@ pub unsafe fn new_array(ty: *mut Type, length: usize) -> *mut c_void {
     let heap = (*ty).heap;
     let class: *mut Class = (&raw mut (*heap).space.classes).cast::<Class>().add(number);
     let left = (*heap).budget - stride as i64;
+    // ORDER: relaxed: who finds it set acquires in `observe::attend`.
     if left < 0 || (*class).run.is_empty() || (*heap).attention.load(Ordering::Relaxed) {
         return new_sized_slow(ty, class, length, false);
     }
@@ -180,6 +181,7 @@ unsafe fn new_leaf(ty: *mut Type, length: usize) -> *mut c_void {
     let heap = (*ty).heap;
     let class: *mut Class = (&raw mut (*heap).space.classes).cast::<Class>().add(number);
     let left = (*heap).budget - stride as i64;
+    // ORDER: relaxed: who finds it set acquires in `observe::attend`.
     if left < 0 || (*class).run.is_empty() || (*heap).attention.load(Ordering::Relaxed) {
         return new_sized_slow(ty, class, length, false);
     }
@@ -438,6 +440,7 @@ unsafe fn make_memory(ty: *mut Type, trimmed: &mut bool, booked: bool) -> bool {
 pub unsafe fn charge(ty: *mut Type, bytes: usize, booked: bool) -> bool {
     let heap = (*ty).heap;
     (*heap).budget = (*heap).budget.saturating_sub(bytes as i64);
+    // ORDER: relaxed, as in `new_array`.
     if (*heap).phase() == Phase::Judging || (*heap).attention.load(Ordering::Relaxed) || (*heap).budget < 0 {
         return charge_slow(ty, booked);
     }
@@ -458,6 +461,7 @@ unsafe fn charge_slow(ty: *mut Type, booked: bool) -> bool {
         ));
     }
     while_pinned(ty, booked, |heap| {
+        // ORDER: relaxed, as in `new_array`.
         if (*heap).attention.load(Ordering::Relaxed) {
             observe::attend(heap);
         }

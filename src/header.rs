@@ -172,7 +172,7 @@ impl Header {
     }
 }
 
-// ORDER: of the stores and loads through these three: relaxed. The stores pair with the loads of `look` and
+// ORDER: of `whole`, `low` and `high`: relaxed. The stores pair with the loads of `look` and
 // `far_type_index`, in threads that were given the object by its heap's thread, after its type was written; of what changes
 // later they need only a whole word, of any age.
 

@@ -70,17 +70,18 @@ pub enum CutOff {
 /// One heap. Lives in a slot of the range that outlasts it, so that a pointer to an ended heap can be told.
 #[repr(C)]
 pub struct Heap {
+    /// This and the serial number are also read by threads that remember a heap that was in the slot: see [`Heap::is_still`].
     signature: u64,
     /// What inline code of hosts knows, and `pins`: their places are ABI (`include/rcgc/steps.h`).
     pub steps: Steps,
     /// Calls of the library under way that go on in the heap after host code: it cannot end. See [`Pin`](crate::host::Pin).
     pub pins: u32,
+    /// A number that no other heap of the process has or had.
+    pub serial: u64,
     /// Bytes that may be granted to types before it must be looked whether a collection is due.
     pub budget: i64,
     /// The slot's number, which segments carry as owner.
     pub index: u32,
-    /// A number that no other heap of the process has or had.
-    pub serial: u64,
     /// Who is told what happens here.
     pub observers: Observers,
     /// Serial of the growth mark whose objects are marked (`inspect/growth.rs`); 0: none. Of a free slot: the next one.
@@ -165,6 +166,33 @@ impl Heap {
         self.signature == SIGNATURE
     }
 
+    /// Whether the slot still has the heap with this serial number. For who was in that heap: another one may be in the slot
+    /// by now, and another thread in that.
+    ///
+    /// # Safety
+    /// - `heap` is the slot of a heap.
+    pub unsafe fn is_still(heap: *const Heap, serial: u64) -> bool {
+        // ORDER: acquires what `set_signature` released: the serial number. The end of the heap that is remembered has
+        // happened before in this thread, if it has: so the signature is not its own.
+        let signature =
+            AtomicU64::from_ptr((&raw const (*heap).signature).cast_mut()).load(Ordering::Acquire);
+        // ORDER: relaxed, behind the signature; 0 or a later number in a slot that was taken again.
+        let found = AtomicU64::from_ptr((&raw const (*heap).serial).cast_mut()).load(Ordering::Relaxed);
+        signature == SIGNATURE && found == serial
+    }
+
+    fn set_signature(&mut self, signature: u64) {
+        // SAFETY: a word of ours.
+        // ORDER: releases the serial number to who acquires in `is_still`.
+        unsafe { AtomicU64::from_ptr(&raw mut self.signature) }.store(signature, Ordering::Release);
+    }
+
+    fn set_serial(&mut self, serial: u64) {
+        // SAFETY: a word of ours.
+        // ORDER: relaxed, before the signature: see `is_still`.
+        unsafe { AtomicU64::from_ptr(&raw mut self.serial) }.store(serial, Ordering::Relaxed);
+    }
+
     /// Takes the slot, so that nobody else does; [`new`] fills it.
     ///
     /// # Safety
@@ -172,24 +200,28 @@ impl Heap {
     pub unsafe fn take(&mut self, index: usize) {
         promised!(range::LOCK.is_closed());
         promised!(self.signature == 0);
-        // All but the three that a signal handler may look at at this moment.
-        let (first, behind) =
-            (core::mem::offset_of!(Heap, attention), core::mem::offset_of!(Heap, last_status));
+        self.set_signature(TAKEN);
+        self.set_serial(0);
+        // All but these two, and the three that a signal handler may look at at this moment.
+        use core::mem::offset_of;
         let start = self as *mut Heap as *mut u8;
-        ptr::write_bytes(start, 0, first);
-        ptr::write_bytes(start.add(behind), 0, size_of::<Heap>() - behind);
+        for (begin, end) in [
+            (offset_of!(Heap, steps), offset_of!(Heap, serial)),
+            (offset_of!(Heap, budget), offset_of!(Heap, attention)),
+            (offset_of!(Heap, last_status), size_of::<Heap>()),
+        ] {
+            ptr::write_bytes(start.add(begin), 0, end - begin);
+        }
         for flag in [&self.attention, &self.dump_due, &self.on_signal] {
             // ORDER: relaxed: a handler that sets one all the same, of the heap before, asks for what is looked up and not found.
             flag.store(false, Ordering::Relaxed);
         }
-        self.signature = TAKEN;
         self.index = index as u32;
     }
 
     /// A signal that asks for dumps has come to whatever thread it came to; also for a slot that is nobody's.
     pub fn signalled(&self) {
-        // ORDER: relaxed, here and where they are read: the flags alone are handed over. `dump_due` may be seen after
-        // `attention`: the heap then looks around once for nothing, and not again. So it is set first, and read last.
+        // ORDER: relaxed: see `auto/plan.rs`, which sets `on_signal`, and reads `dump_due` behind `attention`.
         if self.on_signal.load(Ordering::Relaxed) {
             self.dump_due.store(true, Ordering::Relaxed);
             // ORDER: releases `dump_due` to who acquires in `observe::attend`.
@@ -203,7 +235,7 @@ impl Heap {
     /// - The range's lock is held; nobody uses the heap any more.
     pub unsafe fn give(&mut self, next: u32) {
         promised!(range::LOCK.is_closed());
-        self.signature = 0;
+        self.set_signature(0);
         self.mark_serial = next as u64;
     }
 
@@ -211,6 +243,10 @@ impl Heap {
     pub fn next_free(&self) -> u32 {
         self.mark_serial as u32
     }
+
+    // ORDER: of `callbacks_running`: relaxed. The heap's thread counts; `come_to_others` and `leave_others` set and clear
+    // NESTED from another thread, under the range's lock, and hand nothing over: what a heap does without the bit is right,
+    // and with it, too.
 
     /// A callback begins.
     #[inline(always)]
@@ -258,6 +294,7 @@ impl Heap {
         for (place, &byte) in self.error.iter_mut().zip(line.as_bytes()) {
             *place = byte;
         }
+        // ORDER: relaxed, as at `DEFAULT`.
         if ptr::eq(self, DEFAULT.load(core::sync::atomic::Ordering::Relaxed)) {
             crate::base::report::set_process_error(&line);
         }
@@ -383,6 +420,7 @@ unsafe fn come_to_others(heap: *mut Heap) {
     for heap in [alone, heap] {
         if !heap.is_null() {
             // A thread that counts a callback of the first at this moment may undo it: then the first goes on alone.
+            // ORDER: relaxed, as at `callback_begins`.
             (*heap).callbacks_running.fetch_or(NESTED, Ordering::Relaxed);
         }
     }
@@ -400,6 +438,7 @@ unsafe fn leave_others(heap: *mut Heap) {
         ALONE = ADDRESSES as *mut Heap;
         // Callbacks of it that are running are in its own count, too, and their ends put their thread's word back. A thread
         // that counts one at this moment may undo this: then it goes on asking.
+        // ORDER: relaxed, as at `callback_begins`.
         (*ALONE).callbacks_running.fetch_and(!NESTED, Ordering::Relaxed);
     }
 }
@@ -459,9 +498,10 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
     heap.pace.start();
     heap.budget = heap.pace.first_budget();
     static HEAPS_MADE: AtomicU64 = AtomicU64::new(0);
-    heap.serial = HEAPS_MADE.fetch_add(1, Ordering::Relaxed) + 1;
+    // ORDER: relaxed: whoever comes gets another number.
+    heap.set_serial(HEAPS_MADE.fetch_add(1, Ordering::Relaxed) + 1);
     come_to_others(slot);
-    heap.signature = SIGNATURE;
+    heap.set_signature(SIGNATURE);
     Ok(slot)
 }
 
@@ -487,6 +527,8 @@ pub unsafe fn end(heap: *mut Heap) {
     range::give_heap_slot(heap);
 }
 
+// ORDER: of `DEFAULT`: relaxed: who uses the heap is serialised by the host, who hands on with it what made it; others only
+// compare.
 /// The heap that a null heap parameter means, once made. `capi::heap` makes and forgets it; a failing call on it
 /// leaves its sentence for those who ask without a heap, too ([`Heap::set_error`]).
 pub static DEFAULT: core::sync::atomic::AtomicPtr<Heap> = core::sync::atomic::AtomicPtr::new(ptr::null_mut());

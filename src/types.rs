@@ -513,6 +513,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
         }
     };
     let ty = &mut *slot;
+    // ORDER: relaxed: whoever comes gets another number.
     static TYPES_MADE: AtomicU64 = AtomicU64::new(0);
     let serial = TYPES_MADE.fetch_add(1, Ordering::Relaxed) + 1;
     ty.extra = block as *mut Slots;

@@ -246,6 +246,8 @@ unsafe fn of(heap: *mut Heap) -> *mut Plan {
 
 unsafe fn hear(heap: *mut Heap, notice: Notice) {
     match notice {
+        // ORDER: relaxed: `Heap::signalled` set it before `attention`, which `observe::attend` has just acquired; what is seen
+        // earlier by chance is served earlier.
         Notice::Attend(_) if (*heap).dump_due.load(Ordering::Relaxed) => serve_signal(heap),
         Notice::Starved => out_of_memory(heap),
         Notice::Ending => write_out(heap),
@@ -268,6 +270,7 @@ unsafe fn write_at_end(heap: *mut Heap, wanted: &Wanted) -> bool {
     if wanted.oom && (*plan).aside.is_null() {
         (*plan).aside = sys::allocate_raw(ASIDE_BYTES);
     }
+    // ORDER: relaxed: only the one thread that finds it unset goes on; nothing else is handed over.
     static AT_EXIT: AtomicBool = AtomicBool::new(false);
     if !AT_EXIT.swap(true, Ordering::Relaxed) && libc::atexit(at_exit) != 0 {
         AT_EXIT.store(false, Ordering::Relaxed);
@@ -394,6 +397,10 @@ unsafe fn end(heap: *mut Heap) {
 
 // ---- signals ----
 
+// ORDER: of `SIGNAL`, `LISTENERS` and `on_signal`: relaxed, written under `lock::SIGNALS`, and read there but for `on_signal`,
+// which the handler reads (`Heap::signalled`): nothing is handed over by it, and a signal that comes while it changes is for
+// either.
+
 /// The signal that the process listens to; 0: none.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 /// Heaps that write a dump when it comes.
@@ -481,9 +488,11 @@ extern "C" fn handle(_signal: c_int) {
 /// A signal came: writes the dump, or waits until that may be done.
 unsafe fn serve_signal(heap: *mut Heap) {
     if !(*heap).is_idle() {
+        // ORDER: relaxed: by the heap's thread for itself, to `observe::attend`.
         (*heap).attention.store(true, Ordering::Relaxed);
         return;
     }
+    // ORDER: relaxed: a signal that comes from here on sets it again; one before is served by this dump.
     (*heap).dump_due.store(false, Ordering::Relaxed);
     let plan = of(heap);
     if !plan.is_null() && !(*plan).signalled.is_null() {

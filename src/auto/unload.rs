@@ -36,6 +36,9 @@ use crate::series;
 use crate::sys::thread::NEST;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+// ORDER: of `IS_WATCHED`, `IS_ENDING` and `IS_EXITING`: relaxed. The first goes from the thread that finds it unset to itself; the others are written and
+// read by the one thread that unloads or exits.
+
 /// [`leaving`] is registered.
 static IS_WATCHED: AtomicBool = AtomicBool::new(false);
 /// The object's `.fini_array` is being worked through.

@@ -34,6 +34,7 @@ pub unsafe fn text<'a>(name: &CStr) -> Option<&'a CStr> {
 #[inline(never)]
 pub fn refuse(name: &CStr, text: &CStr, why: fmt::Arguments<'_>) {
     // One word is enough for what two variables have: a heap that is made looks at both in the same order.
+    // ORDER: relaxed: the word is all there is; two threads at once may both say it.
     static SAID: AtomicU64 = AtomicU64::new(0);
     let both = name.to_bytes().iter().chain(text.to_bytes_with_nul());
     let hash = both.fold(1u64, |hash, &byte| (hash ^ byte as u64).wrapping_mul(0x100_0000_01b3));

@@ -158,8 +158,8 @@ pub fn process_error() -> *const c_char {
 type LogFn = unsafe extern "C" fn(u32, *const c_char, *mut c_void);
 type FatalFn = unsafe extern "C" fn(*const c_char, *mut c_void);
 
-// The four cells are set by the host while no other thread is in the library (contract of gc_set_log,
-// gc_set_fatal), so relaxed is enough; atomics only keep the accesses whole.
+// ORDER: of `LOG_FN`, `LOG_CTX`, `FATAL_FN` and `FATAL_CTX`: relaxed: the host sets them while no other thread is in the library (contract of gc_set_log,
+// gc_set_fatal), and hands that on by itself; atomics only keep the accesses whole.
 static LOG_FN: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 static LOG_CTX: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 static FATAL_FN: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
@@ -201,6 +201,7 @@ pub fn log(level: Level, text: fmt::Arguments<'_>) {
 }
 
 /// The thread whose fatal hook is running; 0: none.
+// ORDER: relaxed: a thread must only tell whether it is that one itself, and its own writes it sees in order.
 static FATAL_THREAD: AtomicUsize = AtomicUsize::new(0);
 
 /// Says what was done to memory, then aborts. What the hook itself does wrong goes to standard error: it is not called once

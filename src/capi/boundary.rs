@@ -284,10 +284,12 @@ unsafe fn heap_of(call: &str, heap: *mut Heap) -> *mut Heap {
 }
 
 /// What the last call came to that returns no status, on the default heap or on none.
+// ORDER: relaxed: the word is all there is; of threads at once, whichever came last.
 static PROCESS_STATUS: AtomicU32 = AtomicU32::new(RC_OK);
 
 /// Keeps what a call came to that returns no status. Null: it had no heap.
 pub(super) unsafe fn keep_status(heap: *mut Heap, status: rc_status) {
+    // ORDER: relaxed: compared only; as at `heap::DEFAULT`.
     if heap.is_null() || heap == heap::DEFAULT.load(Ordering::Relaxed) {
         PROCESS_STATUS.store(status, Ordering::Relaxed);
     }

@@ -142,6 +142,7 @@ pub unsafe extern "C" fn gc_heap_new(
 #[no_mangle]
 pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
     // Null is the default heap, as everywhere, but is not made only to be freed.
+    // ORDER: relaxed, as at `heap::DEFAULT`.
     let heap = if heap.is_null() { DEFAULT.load(Ordering::Relaxed) } else { heap };
     if heap.is_null() {
         return 0;
@@ -158,6 +159,7 @@ pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
     // For good: what runs from here on must not free it again.
     (*heap).pins += 1;
     let held = cycle::ending::end_heap(heap);
+    // ORDER: relaxed, as at `heap::DEFAULT`.
     if DEFAULT.load(Ordering::Relaxed) == heap {
         DEFAULT.store(core::ptr::null_mut(), Ordering::Relaxed);
     }
@@ -174,6 +176,7 @@ pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
 /// Fails: null when there is no memory for it, and when the process has as many heaps as it can.
 #[no_mangle]
 pub unsafe extern "C" fn gc_heap_default() -> *mut gc_heap {
+    // ORDER: relaxed, as at `heap::DEFAULT`.
     let heap = DEFAULT.load(Ordering::Relaxed);
     if !heap.is_null() {
         return heap;
@@ -181,6 +184,7 @@ pub unsafe extern "C" fn gc_heap_default() -> *mut gc_heap {
     let options = defaults(c"default heap".as_ptr());
     let made = heap::new(&options).or_else(|why| no_heap(Call::nowhere("gc_heap_default"), why));
     let Ok(heap) = made else { return core::ptr::null_mut() };
+    // ORDER: relaxed, as at `heap::DEFAULT`.
     DEFAULT.store(heap, Ordering::Relaxed);
     born(heap);
     heap

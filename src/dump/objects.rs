@@ -17,7 +17,6 @@ use crate::object;
 use crate::object::edges::{self, Edge};
 use crate::object::slots;
 use crate::out::{Buffer, Out};
-use crate::profile;
 use crate::profile::record::{self, Record};
 use crate::types::{SlotKind, SlotPlace, Type, TypeFlags, SIMPLE_MAX};
 use core::ffi::c_void;
@@ -168,8 +167,7 @@ impl<'a> Objects<'a> {
         let bytes = (*self.heap).external.get(range::granule_of(obj));
         let external = bytes != 0;
         let weak = header.has(Flags::WEAK);
-        let profiled = !profile::of(self.heap).is_null();
-        let record = if profiled { record::get(range::page_of(obj as usize), obj) } else { Record::NONE };
+        let record = record::of(self.heap, range::page_of(obj as usize), obj);
         let bit = |holds: bool, bits: u64| if holds { bits } else { 0 };
         self.buffer.put(
             bit(external, extra::EXTERNAL_BYTES)

@@ -105,6 +105,7 @@ unsafe fn baseline(ty: *mut Type) -> Baseline {
 
 /// Marks every object that lives, instead of those of an earlier mark. Returns the mark's number.
 unsafe fn mark_objects(heap: *mut Heap) -> u64 {
+    // ORDER: relaxed: whoever comes gets another number.
     static MARKS_MADE: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::new(0);
     // Blocks that wait in runs are free, which only their pages' lists can tell.
     (*heap).recall_runs();

@@ -70,7 +70,7 @@ impl Ticket {
     /// # Safety
     /// - As [everywhere](crate).
     pub unsafe fn heap(&self) -> Option<*mut Heap> {
-        ((*self.heap).is_live() && (*self.heap).serial == self.heap_serial).then_some(self.heap)
+        Heap::is_still(self.heap, self.heap_serial).then_some(self.heap)
     }
 }
 

@@ -143,7 +143,7 @@ impl Walk {
         if self.signature != SIGNATURE {
             return Err(Broken::NotBegun);
         }
-        if !(*self.heap).is_live() || (*self.heap).serial != self.heap_serial {
+        if !Heap::is_still(self.heap, self.heap_serial) {
             return Err(Broken::HeapEnded);
         }
         Ok(self.heap)
@@ -163,7 +163,7 @@ impl Walk {
             return Ok(core::ptr::null_mut());
         }
         while let Some(obj) = self.cursor.next(heap) {
-            if filter.takes(obj) {
+            if filter.takes(heap, obj) {
                 return Ok(obj);
             }
         }
@@ -190,7 +190,7 @@ impl Filter {
         !self.ty.is_null() && (!(*self.ty).is_live() || (*(*self.ty).rare()).serial != self.ty_serial)
     }
 
-    unsafe fn takes(&self, obj: *mut c_void) -> bool {
+    unsafe fn takes(&self, heap: *mut Heap, obj: *mut c_void) -> bool {
         if !self.ty.is_null() && object::type_of(obj) != self.ty {
             return false;
         }
@@ -199,7 +199,7 @@ impl Filter {
             return false;
         }
         if self.serial_max != 0 {
-            let serial = record::get(page, obj).serial();
+            let serial = record::of(heap, page, obj).serial();
             if serial < self.serial_min || serial > self.serial_max {
                 return false;
             }

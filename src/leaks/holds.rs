@@ -67,6 +67,7 @@ pub enum Wrong {
     OnlyLooking,
 }
 
+// ORDER: relaxed: whoever comes gets another number.
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 impl Holds {
@@ -136,6 +137,7 @@ pub unsafe fn take(obj: *mut c_void, tag: *const c_char, site: *const Site) -> u
         sys::free(tag as *mut u8);
         return 0;
     };
+    // ORDER: relaxed, as at `SERIAL`.
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed) + 1;
     let token = (serial & SERIAL_MASK) << (INDEX_BITS + HEAP_BITS)
         | (index as u64) << HEAP_BITS

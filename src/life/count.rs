@@ -73,10 +73,12 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
     if header::count_word(obj) != LOCAL_ONE {
         return decref_rest(obj);
     }
+    // ORDER: pairs with nothing: it keeps the compiler from making one condition of these.
     compiler_fence(Ordering::SeqCst);
     if !range::contains(obj as usize) {
         return decref_rest(obj);
     }
+    // ORDER: as the one above.
     compiler_fence(Ordering::SeqCst);
     // What was made after it often dies after it; as in `death.rs`.
     sys::prefetch_for_write::<1024>(obj as usize);

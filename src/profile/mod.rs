@@ -236,6 +236,7 @@ pub unsafe fn start(heap: *mut Heap, options: &Options) -> Result<(), Refused> {
     sit(heap, profile);
     (*heap).each_type(|ty| set_watched(ty, options.flags));
     // Once in a process, however many heaps there are.
+    // ORDER: relaxed: only the one thread that finds it unset says it.
     static SAID: AtomicBool = AtomicBool::new(false);
     let samples = (*profile).samples.as_ref();
     if samples.is_some_and(|samples| samples.walker().mode() == stack::WITHOUT_TABLES)

@@ -68,6 +68,8 @@ impl Record {
     }
 }
 
+// ORDER: of the table, but for `committed_pages`: relaxed: written under `lock::RECORDS`. Read without it, `base` behind
+// `committed_pages` by heaps that are profiled, whose profile keeps it as it is, and `users` by `forget`, which looks again.
 struct Table {
     /// Null when nobody is profiled.
     base: AtomicPtr<Record>,
@@ -92,6 +94,7 @@ static TABLE: Table = Table {
 /// - The range exists.
 pub unsafe fn begin() -> bool {
     let _guard = lock::RECORDS.lock();
+    // ORDER: relaxed, under the lock; as at `Table`.
     if TABLE.users.load(Ordering::Relaxed) == 0 {
         let mut pages = RANGE.size / PAGE_BYTES;
         let least = (range::committed() / PAGE_BYTES * 2).max(STEP_PAGES).min(pages);
@@ -115,6 +118,7 @@ pub unsafe fn begin() -> bool {
 /// - `begin` was called for it, and nobody uses a record of its objects.
 pub unsafe fn end(heap: *mut Heap) {
     let _guard = lock::RECORDS.lock();
+    // ORDER: relaxed, under the lock; as at `Table`.
     let base = TABLE.base.load(Ordering::Relaxed);
     if TABLE.users.fetch_sub(1, Ordering::Relaxed) == 1 {
         sys::unreserve(base as *mut u8, TABLE.reserved_pages.load(Ordering::Relaxed) * PAGE_RECORD_BYTES);
@@ -140,6 +144,7 @@ pub unsafe fn end(heap: *mut Heap) {
 /// - No thread is in the library.
 pub unsafe fn unmake() {
     let _guard = lock::RECORDS.lock();
+    // ORDER: relaxed, under the lock; as at `Table`.
     let base = TABLE.base.swap(ptr::null_mut(), Ordering::Relaxed);
     if !base.is_null() {
         sys::unreserve(base as *mut u8, TABLE.reserved_pages.load(Ordering::Relaxed) * PAGE_RECORD_BYTES);
@@ -153,6 +158,7 @@ pub unsafe fn unmake() {
 /// # Safety
 /// - The pages are one heap's, and hold nothing.
 pub unsafe fn forget(first: usize, count: usize) {
+    // ORDER: relaxed: a profile that begins at this moment has no record in pages of this heap; as at `Table`.
     if TABLE.users.load(Ordering::Relaxed) == 0 {
         return;
     }
@@ -171,14 +177,14 @@ pub unsafe fn forget(first: usize, count: usize) {
 /// - `page` is a page of the range.
 #[inline(always)]
 pub unsafe fn is_committed(page: *const Page) -> bool {
-    // ORDER: acquire, with the release in `commit`: who sees the number sees the pages as writable.
+    // ORDER: acquires what `commit` released: who sees the number sees the pages as writable, and where they lie.
     ((*page).index() as usize) < TABLE.committed_pages.load(Ordering::Acquire)
 }
 
 /// Where an object's record is; null when it was never committed.
 ///
 /// # Safety
-/// - A heap is profiled; `obj` is an object of `page`.
+/// - The page's heap is profiled by sites: the table stays for as long. `obj` is an object of `page`.
 #[inline(always)]
 pub unsafe fn entry(page: *const Page, obj: *mut c_void) -> *mut Record {
     match is_committed(page) {
@@ -199,6 +205,7 @@ pub unsafe fn entry_committed(page: *const Page, obj: *mut c_void) -> *mut Recor
     // The one block of a large page has offset 0.
     let number = ((offset * (*page).reciprocal as u64) >> 32) as usize;
     let index = (*page).index() as usize;
+    // ORDER: relaxed, behind `is_committed`; as at `Table`.
     TABLE.base.load(Ordering::Relaxed).wrapping_add(index * PAGE_RECORDS + number)
 }
 
@@ -213,6 +220,18 @@ pub unsafe fn entry_new(page: *const Page, obj: *mut c_void) -> *mut Record {
         return found;
     }
     entry(page, obj)
+}
+
+/// The record of an object of a heap that may not be profiled: then the table may go at any time, with the profile of
+/// another heap in another thread.
+///
+/// # Safety
+/// - `obj` is an object of `page`, which is the heap's.
+pub unsafe fn of(heap: *mut Heap, page: *const Page, obj: *mut c_void) -> Record {
+    match super::exact(heap).is_null() {
+        true => Record::NONE,
+        false => get(page, obj),
+    }
 }
 
 /// The record of an object.
@@ -233,6 +252,7 @@ pub unsafe fn get(page: *const Page, obj: *mut c_void) -> Record {
 #[inline(never)]
 unsafe fn commit(pages: usize) -> bool {
     let _guard = lock::RECORDS.lock();
+    // ORDER: relaxed, under the lock; as at `Table`.
     let committed = TABLE.committed_pages.load(Ordering::Relaxed);
     let reserved = TABLE.reserved_pages.load(Ordering::Relaxed);
     if pages <= committed {
@@ -245,7 +265,7 @@ unsafe fn commit(pages: usize) -> bool {
     {
         return false;
     }
-    // ORDER: release, with the acquire in `is_committed`.
+    // ORDER: releases the pages to who acquires in `is_committed`.
     TABLE.committed_pages.store(ahead, Ordering::Release);
     true
 }

@@ -37,6 +37,8 @@ impl Site {
     /// The number, or one that no site has.
     #[inline(always)]
     pub fn known_number(&self) -> u32 {
+        // ORDER: relaxed, written by `number_new`: threads that come at once write the same; the site's texts are read
+        // under the lock.
         self.id.load(Ordering::Relaxed).wrapping_sub(NUMBERED_FROM)
     }
 }
@@ -99,6 +101,7 @@ pub fn begin() -> bool {
 #[inline(always)]
 pub unsafe fn number(call: &'static str, site: *const Site) -> u32 {
     match (*site).known_number() {
+        // ORDER: relaxed, as at `COUNT`.
         id if id < COUNT.load(Ordering::Relaxed) => id,
         _ => number_new(call, site),
     }
@@ -110,17 +113,21 @@ pub unsafe fn number(call: &'static str, site: *const Site) -> u32 {
 /// - As [`number`].
 pub unsafe fn number_of_constant(call: &'static str, site: *const Site) -> u32 {
     match (*site).known_number() {
+        // ORDER: relaxed, as at `COUNT`.
         id if id < COUNT.load(Ordering::Relaxed) => id,
         _ => look_up(call, site),
     }
 }
 
 /// Sites in the list.
+// ORDER: relaxed: written under `lock::SITES`. It only rises while the library is loaded: a thread that has a number, and
+// does not see the count above it yet, looks it up.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 #[cold]
 #[inline(never)]
 unsafe fn look_up(call: &'static str, site: *const Site) -> u32 {
+    // ORDER: relaxed, as in `known_number`.
     let found = (*site).id.load(Ordering::Relaxed);
     // A number that the list does not have is from before the library was unloaded, and loaded again.
     if found != 0 && (*site).known_number() as usize >= SITE_COUNT_MAX {
@@ -138,6 +145,7 @@ unsafe fn look_up(call: &'static str, site: *const Site) -> u32 {
 unsafe fn number_new(call: &'static str, site: *const Site) -> u32 {
     let id = look_up(call, site);
     if id != OTHER {
+        // ORDER: relaxed, read by `known_number`.
         (*site).id.store(NUMBERED_FROM + id, Ordering::Relaxed);
     }
     id
@@ -188,6 +196,7 @@ pub unsafe fn end() {
         sys::free(location.function as *mut u8);
     }
     list.locations.end();
+    // ORDER: relaxed, as at `COUNT`.
     COUNT.store(0, Ordering::Relaxed);
     sys::free(core::mem::replace(&mut list.index, ptr::null_mut()) as *mut u8);
     list.capacity = 0;
@@ -238,6 +247,7 @@ impl Sites {
             return None;
         }
         self.enter(location.hash, number as u32);
+        // ORDER: relaxed, as at `COUNT`.
         COUNT.store(number as u32 + 1, Ordering::Relaxed);
         Some(number as u32)
     }

@@ -251,7 +251,6 @@ pub unsafe fn stop(heap: *mut Heap) {
     Ticker::stop(ptr::addr_of_mut!((*series).ticker));
     (*heap).observers.leave(Seat::Series);
     scope::publish(heap);
-    (*heap).attention.store(false, Ordering::Relaxed);
     (*series).samples.end();
     (*series).happenings.end();
     sys::free(series as *mut u8);
@@ -283,6 +282,8 @@ pub unsafe fn tick(heap: *mut Heap) {
 unsafe fn tick_from_thread(arg: *mut c_void) {
     let heap = arg as *mut Heap;
     let series = of(heap);
+    // ORDER: relaxed: that a tick is due is all that is handed to `observe::attend`; what a signal released before goes on
+    // being released, this being one operation.
     if !(*heap).attention.swap(true, Ordering::Relaxed) {
         return;
     }

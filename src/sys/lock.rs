@@ -61,6 +61,7 @@ impl Lock {
     /// Closes the lock until the guard goes.
     #[inline]
     pub fn lock(&self) -> LockGuard<'_> {
+        // ORDER: relaxed, as at `STATE`.
         if STATE.load(Ordering::Relaxed) != QUIET && goes_through() {
             return LockGuard(None);
         }
@@ -85,6 +86,7 @@ impl Lock {
     /// thread, in a handler of the host that ends a series, with all locks closed.
     pub fn lock_between_forks(&self) -> Option<LockGuard<'_>> {
         loop {
+            // ORDER: relaxed, as at `STATE`: who does not see it yet does not get the lock either, and looks again.
             if STATE.load(Ordering::Relaxed) == FORKING {
                 return None;
             }
@@ -117,9 +119,12 @@ const QUIET: u32 = 1;
 /// The thread of [`FORKER`] forks, and has closed all locks.
 const FORKING: u32 = 2;
 
+// ORDER: of all that is below, but for `BUSY`: relaxed. `STATE`, `FORKER` and `FORKS` are written by the thread that forks,
+// with all locks closed, and a thread must only tell whether it is that one itself: its own writes it sees in order. What is
+// guarded is handed over by the mutexes. In the child there is one thread.
+
 static STATE: AtomicU32 = AtomicU32::new(UNWATCHED);
-/// The thread that forks. Relaxed is enough: a thread must only tell whether it is that one itself, and its own writes
-/// it sees in order.
+/// The thread that forks.
 static FORKER: AtomicUsize = AtomicUsize::new(0);
 /// How many forks it is in the middle of: a handler of the host's may fork.
 static FORKS: AtomicU32 = AtomicU32::new(0);
@@ -143,8 +148,8 @@ extern "C" {
 /// process: a handler of the host that runs in a child before the library's finds it as it stays.
 pub fn process() -> u64 {
     let own = own_number();
-    let mut seen = PROCESS.load(Ordering::Relaxed);
     // ORDER: relaxed: the word is all there is, and it changes at most once in a process.
+    let mut seen = PROCESS.load(Ordering::Relaxed);
     while seen as u32 != own {
         match PROCESS.compare_exchange(seen, next_process(seen, own), Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => return next_process(seen, own),
@@ -167,6 +172,7 @@ fn own_number() -> u32 {
 /// new namespace.
 fn note_child() {
     let own = own_number();
+    // ORDER: relaxed: this process has one thread.
     let seen = PROCESS.load(Ordering::Relaxed);
     if seen as u32 == own && PARENT.load(Ordering::Relaxed) == own {
         PROCESS.store(next_process(seen, own), Ordering::Relaxed);
@@ -182,6 +188,7 @@ fn this_thread() -> usize {
 }
 
 fn is_forking() -> bool {
+    // ORDER: relaxed, as at `STATE`.
     STATE.load(Ordering::Relaxed) == FORKING && FORKER.load(Ordering::Relaxed) == this_thread()
 }
 
@@ -189,6 +196,7 @@ fn is_forking() -> bool {
 #[cold]
 #[inline(never)]
 fn goes_through() -> bool {
+    // ORDER: relaxed: `register` looks again.
     if STATE.load(Ordering::Relaxed) == UNWATCHED {
         register();
     }
@@ -219,12 +227,13 @@ fn register() {
         // Only from the first state to the second: a thread that came through may be forking already.
         let _ = STATE.compare_exchange(UNWATCHED, QUIET, Ordering::Relaxed, Ordering::Relaxed);
     }
-    // ORDER: releases to who acquires it above: that this one is done.
+    // ORDER: releases what was done to the next one, which acquires it above.
     BUSY.store(0, Ordering::Release);
 }
 
 extern "C" fn before_fork() {
     process();
+    // ORDER: relaxed, here and below, as at `STATE`.
     PARENT.store(own_number(), Ordering::Relaxed);
     if is_forking() {
         FORKS.fetch_add(1, Ordering::Relaxed);
@@ -242,6 +251,7 @@ extern "C" fn before_fork() {
 /// The fork is over for this process: whether the locks are to be opened.
 fn is_over() -> bool {
     // Handlers that were registered in the middle of a fork were not called before it.
+    // ORDER: relaxed, here and below, as at `STATE`.
     if !is_forking() || FORKS.fetch_sub(1, Ordering::Relaxed) > 1 {
         return false;
     }
@@ -251,6 +261,7 @@ fn is_over() -> bool {
 }
 
 extern "C" fn after_in_parent() {
+    // ORDER: relaxed, as at `STATE`.
     PARENT.store(0, Ordering::Relaxed);
     open_all();
 }

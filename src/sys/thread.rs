@@ -11,6 +11,8 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// where the system has no more of them, all threads read 0.
 pub struct OwnWord {
     /// The system's key and 1 more; 0: there is none.
+    // ORDER: of all its operations: relaxed: the number is all there is, and what it names is the system's, which every
+    // thread may ask from the moment that `ensure` has it.
     key: AtomicU64,
 }
 
@@ -89,6 +91,8 @@ pub struct Ticker {
     thread: libc::pthread_t,
     mutex: UnsafeCell<libc::pthread_mutex_t>,
     wake: UnsafeCell<libc::pthread_cond_t>,
+    // ORDER: of `stopping` and `running`: relaxed: the first is read and written under the mutex, the second by who starts and
+    // stops the thread.
     stopping: AtomicBool,
     running: AtomicBool,
     interval_ns: u64,
