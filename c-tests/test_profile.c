@@ -254,6 +254,33 @@ static void sites_of_the_host(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* A script that is loaded again, and whose descriptors went with it meanwhile: its places have their numbers still. */
+static void sites_of_a_script_that_goes(void) {
+  gc_heap *heap = profiled_heap();
+  rc_type *type = graph_declared(heap);
+  Node *nodes[3];
+  uint32_t number = 0;
+  for (size_t i = 0; i < 3; i++) {
+    struct {
+      char file[16], function[8];
+      rc_site site;
+    } *line = malloc(sizeof *line);
+    REQUIRE(line);
+    strcpy(line->file, "shop.script"), strcpy(line->function, "cart");
+    line->site = (rc_site){line->file, line->function, 7, 0};
+    nodes[i] = rc_new_at(type, &line->site);
+    memset(line, 0, sizeof *line);
+    free(line);
+    gc_origin origin = GC_ORIGIN_INIT;
+    CHECK_EQ(gc_object_site(nodes[i], &origin), RC_OK);
+    CHECK(strcmp(origin.file, "shop.script") == 0 && strcmp(origin.function, "cart") == 0 && origin.line == 7);
+    CHECK(number == 0 || number == origin.site);
+    number = origin.site;
+  }
+  for (size_t i = 0; i < 3; i++) rc_decref(nodes[i]);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 /* Off, on, off: what lives from before and from an earlier profile is told from what is made now. */
 static void started_and_stopped(void) {
   gc_heap *heap = graph_heap("twice");
@@ -771,6 +798,7 @@ static const check_test tests[] = {
     CHECK_TEST(in_consequence_is_not_by_the_collector),
     CHECK_TEST(where_an_object_comes_from),
     CHECK_TEST(sites_of_the_host),
+    CHECK_TEST(sites_of_a_script_that_goes),
     CHECK_TEST(started_and_stopped),
     CHECK_TEST(two_heaps),
     CHECK_TEST(external_bytes_of_sites),

@@ -170,8 +170,8 @@ RCGC_API rc_status gc_profile_get(gc_heap *heap, gc_profile_stats *RCGC_NONNULL 
 /* As `rc_new`, with the place that asks, which is counted while the heap is profiled.
  * `RC_NEW(type)` calls it.
  *
- * Ownership: the caller owns the one reference. The site must live until the program ends, or
- *   until its library is unloaded; its texts are copied when it is numbered.
+ * Ownership: the caller owns the one reference. The site must live as long as somebody allocates
+ *   with it; its texts are copied when it is numbered.
  * May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
  * Runs host code: what a collection runs.
  * Fails: as `rc_new`. A null site is that of plain `rc_new`.

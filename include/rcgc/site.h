@@ -20,6 +20,20 @@
  *     GC_RELEASE(hold);
  *
  * Compilers without statement expressions get the plain functions.
+ *
+ * **A runtime's own places.** An interpreter makes all objects in one helper, which is what RC_NEW would name. It has better
+ * places: file, function and line of the script. It makes an rc_site for each, beside what it keeps of that line,
+ * and gives that of the line it is running to rc_new_at and rc_new_array_at. Then reports, dumps, `rcgc why` and the
+ * leaks at a heap's end name lines of the script:
+ *
+ *     typedef struct Line { ...; rc_site site; } Line;     // {"shop.script", "checkout", 12, 0}
+ *
+ *     void *obj = rc_new_at(type, &vm->line->site);         // the same cost as RC_NEW
+ *
+ * The last member begins with 0 and is the library's. Equal places are one site, however many descriptors they have, so a
+ * script that is loaded again goes on with its numbers; the texts are copied when a profile meets the site first, and the
+ * descriptor may go when nobody allocates with it any more. Whole stacks of a script's calls: `frames` of
+ * gc_profile_options. examples/runtime.c does it.
  */
 #ifndef RCGC_SITE_H
 #define RCGC_SITE_H

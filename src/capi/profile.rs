@@ -212,8 +212,8 @@ pub unsafe extern "C" fn gc_profile_get(
 
 /// As `rc_new`, with the place that asks, which is counted while the heap is profiled. `RC_NEW(type)` calls it.
 ///
-/// Ownership: the caller owns the one reference. The site must live until the program ends, or until its library
-/// is unloaded; its texts are copied when it is numbered.
+/// Ownership: the caller owns the one reference. The site must live as long as somebody allocates with it; its texts are
+/// copied when it is numbered.
 /// May collect: yes, under the policy `GC_POLICY_ALLOCATION`.
 /// Runs host code: what a collection runs.
 /// Fails: as `rc_new`. A null site is that of plain `rc_new`.
