@@ -22,6 +22,10 @@ typedef struct Holder {
   rc_weak *weak;
 } Holder;
 
+#ifdef RC_STATIC
+RC_STATIC(Node, constant) = {NULL, NULL, 7};
+#endif
+
 static pthread_barrier_t all_here;
 
 static void *worker_main(void *arg) {
@@ -167,6 +171,10 @@ static void ask_about_addresses(Worker *self) {
     uintptr_t wild = (uintptr_t)(check_random(&self->seed) | 1ull << 63);
     CHECK_EQ(gc_object_info((void *)wild, &facts), RC_OK);
     CHECK_EQ(facts.place, GC_ADDRESS_FOREIGN);
+#ifdef RC_STATIC
+    rc_decref(rc_newref(&constant));
+    CHECK(rc_is_immortal(&constant));
+#endif
   }
 }
 
@@ -236,6 +244,9 @@ static void count_and_refer(Worker *self) {
   for (size_t round = 0; round < self->rounds; round++) {
     Node *ring = graph_ring(types[round & 1], 50), *node = ring;
     for (size_t i = 0; i < 50; i++, node = node->a) node->b = rc_newref(common[check_below(&self->seed, 64)]);
+#ifdef RC_STATIC
+    node->b = rc_newref(&constant);
+#endif
     (void)gc_collect(heap);
     gc_query *query = NULL;
     REQUIRE(gc_query_begin(heap, &query) == RC_OK);

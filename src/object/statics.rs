@@ -30,6 +30,9 @@ pub struct Static {
 /// The header of all of them.
 pub const HEADER: Header = Header(IMMORTAL as u64);
 
+/// First of the list.
+// ORDER: of `FIRST`: written under `lock::STATICS`, where relaxed loads will do; released by `add` and `remove` to `find`, which
+// acquires it without the lock, and with it the entries.
 static FIRST: AtomicPtr<Static> = AtomicPtr::new(ptr::null_mut());
 
 /// What is wrong with one.
