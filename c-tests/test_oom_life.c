@@ -98,6 +98,64 @@ static void weak_handles(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+typedef struct Row {
+  uint64_t number;
+  struct Row *cells[];
+} Row;
+
+/* Each object has its old length and all that was known of it, or its new one and the same; also under a profile, whose
+ * records may have no room for the new place. */
+static void resized_objects(void) {
+  enum { COUNT = 60 };
+  static const rc_field fields[] = {RC_FIELD_TAIL(Row, cells)};
+  static Row *rows[COUNT];
+  static rc_weak *handles[COUNT];
+  gc_heap *heap = graph_heap("resize");
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Row", spec.size = sizeof(Row), spec.tail_size = sizeof(Row *), spec.fields = fields, spec.field_count = 1;
+  rc_type *type = graph_type(heap, &spec);
+  for (size_t i = 0; i < COUNT; i++) {
+    if (i == COUNT / 2) CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
+    rows[i] = rc_new_array(type, 1);
+    REQUIRE(rows[i]);
+    rows[i]->number = i;
+    rows[i]->cells[0] = rc_new_array(type, 0);
+    handles[i] = rc_weak_new(rows[i], NULL, NULL);
+    CHECK_EQ(rc_add_external_bytes(rows[i], 10), RC_OK);
+  }
+  arm();
+  for (size_t i = 0; i < COUNT; i++) {
+    size_t wanted = (size_t)1 << i % 20;
+    Row *before = rows[i];
+    rc_status status = rc_resize(&rows[i], wanted);
+    CHECK(status == RC_OK || status == RC_ERR_NO_MEMORY);
+    CHECK_EQ(rc_length(rows[i]), status == RC_OK ? wanted : 1);
+    CHECK(status == RC_OK || rows[i] == before);
+    CHECK(rows[i]->number == i && rows[i]->cells[0] != NULL);
+    CHECK_EQ(rc_resize(&rows[i], 0), RC_OK); /* shrinking needs no memory */
+  }
+  disarm();
+  CHECK_EQ(graph_live(heap), COUNT);
+  CHECK_EQ(graph_stats(heap).external_bytes, 10 * COUNT);
+  for (size_t i = 0; i < COUNT; i++) {
+    Row *row = rc_weak_get(handles[i]);
+    CHECK(row == rows[i]);
+    rc_xdecref(row);
+    rc_decref(rows[i]);
+    CHECK(rc_weak_get(handles[i]) == NULL);
+    rc_weak_free(handles[i]);
+  }
+  gc_profile_stats stats = GC_PROFILE_STATS_INIT;
+  CHECK_EQ(gc_profile_get(heap, &stats), RC_OK);
+  CHECK_EQ(stats.live_objects, 0);
+  CHECK_EQ(stats.live_bytes, 0);
+  gc_profile_stop(heap);
+  CHECK_EQ(graph_stats(heap).external_bytes, 0);
+  CHECK_EQ(graph_live(heap), 0);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 static void weak_maps(void) {
   enum { COUNT = 300 };
   static Node *keys[COUNT];
@@ -461,6 +519,7 @@ static void deaths_with_callbacks(void) {
 
 SWEPT(weak_handles)
 SWEPT(weak_maps)
+SWEPT(resized_objects)
 SWEPT(scopes)
 SWEPT(scope_stacks)
 SWEPT(collection_callbacks)
@@ -475,6 +534,7 @@ SWEPT(deaths_with_callbacks)
 
 static const check_test tests[] = {
     CHECK_TEST(weak_handles_swept),          CHECK_TEST(weak_maps_swept),
+    CHECK_TEST(resized_objects_swept),
     CHECK_TEST(scope_stacks_swept),
     CHECK_TEST(scopes_swept),                CHECK_TEST(collection_callbacks_swept),
     CHECK_TEST(collect_with_callbacks_swept), CHECK_TEST(queued_finalizers_swept),

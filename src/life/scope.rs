@@ -185,8 +185,10 @@ pub unsafe fn unwind(heap: *mut Heap, mark: u64) -> Result<(), Refused> {
 pub unsafe fn reset(heap: *mut Heap, mark: u64) -> Result<(), Refused> {
     let stack = current(heap);
     let open = innermost(heap, mark)?;
+    let depth = (*stack).open.len();
     (*stack).set_busy(true);
     empty_to(stack, open.start);
+    close_left_open(heap, stack, depth);
     (*stack).set_busy(false);
     Ok(())
 }
@@ -297,13 +299,35 @@ unsafe fn empty_to(stack: *mut ScopeStack, start: usize) {
 
 unsafe fn close_innermost(heap: *mut Heap, stack: *mut ScopeStack) {
     let Some(open) = (*stack).top() else { return };
+    let depth = (*stack).open.len();
     (*stack).set_busy(true);
     // The scope stays open while it is emptied: what a death keeps meanwhile is released too.
     empty_to(stack, open.start);
+    close_left_open(heap, stack, depth);
     let _ = (*stack).open.pop();
     if !open.is(State::OVER) {
         tell_left(heap, stack, &open, true);
     }
+}
+
+/// Closes what was entered above a depth while a scope was emptied, and not left: in callbacks of another heap's objects, whose
+/// borders are not this heap's. What it kept is released already.
+unsafe fn close_left_open(heap: *mut Heap, stack: *mut ScopeStack, depth: usize) {
+    while (*stack).open.len() > depth {
+        let Some(open) = (*stack).open.pop() else { return };
+        if !open.is(State::OVER) {
+            tell_left(heap, stack, &open, true);
+            say_left_open(&open);
+        }
+    }
+}
+
+/// Says in the log that a scope was left open where that cannot be.
+unsafe fn say_left_open(open: &Open) {
+    report::log(
+        Level::Warning,
+        format_args!("scope {} was left open in a callback; it was closed there", Name(open.name)),
+    );
 }
 
 /// Tells that a scope of a stack was left: see [`Left::released`].
@@ -334,7 +358,8 @@ unsafe fn close_over(heap: *mut Heap, stack: *mut ScopeStack) {
 /// - As [`leave`].
 pub unsafe fn leave_rest(heap: *mut Heap, mark: u64) {
     if let Some((stack, depth)) = find(heap, mark) {
-        close_to(heap, stack, depth);
+        close_left_open(heap, stack, depth + 1);
+        close_innermost(heap, stack);
         close_over(heap, stack);
     }
 }

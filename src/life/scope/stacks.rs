@@ -350,10 +350,7 @@ unsafe fn put_right(heap: *mut Heap, border: Now) {
             return;
         }
         if !open.is(State::OVER) {
-            report::log(
-                Level::Warning,
-                format_args!("scope {} was left open in a callback; it was closed there", Name(open.name)),
-            );
+            say_left_open(&open);
             if find(heap, open.mark).is_none() {
                 // Whoever reads the log left it, or freed its stack.
                 return;
