@@ -13,6 +13,10 @@ typedef struct Subject {
   uint64_t id;
 } Subject;
 
+typedef struct Row {
+  void *cells[2]; /* as far as the trailing array goes */
+} Row;
+
 static struct world {
   gc_heap *heap, *other;
   /* With all callbacks; without any; of which no object lives; of which one is just being made. */
@@ -28,6 +32,7 @@ static struct world {
   gc_hold hold;
   gc_iter iter;
   Node *key, *value, *held;
+  Row *row; /* of another length each time */
   Subject *living;
   void (*end)(void);
   bool armed;      /* the next callback of the wanted kind ends something */
@@ -145,6 +150,11 @@ static void end_entry(void) {
   give_status(rc_weakmap_remove(world.map, world.key));
 }
 
+/* Ends the place where an object was. */
+static void end_place(void) {
+  give_status(rc_resize(&world.row, 2 * rc_length(world.row) + 100));
+}
+
 static void end_hold(void) {
   rc_status status = gc_release_hold(world.hold, NULL);
   give_status(status);
@@ -221,6 +231,7 @@ static const ending endings[] = {
     {"rc_weak_free", end_weak, {NOTHING, NOTHING, NOTHING, NOTHING}},
     {"rc_decref(a map)", end_map, {FATAL, NOTHING, NOTHING, NOTHING}},
     {"rc_weakmap_remove", end_entry, {REFUSED, OK, OK, OK}},
+    {"rc_resize", end_place, {REFUSED, OK, OK, OK}},
     {"gc_release_hold", end_hold, {REFUSED, OK, OK, OK}},
     {"gc_remove_callback", end_callback, {OK, OK, OK, OK}},
     {"gc_iter_end", end_walk, {OK, OK, OK, OK}},
@@ -368,6 +379,11 @@ static void make_world(uint32_t how) {
   CHECK_EQ(gc_series_start(world.heap, NULL), RC_OK);
   world.key = graph_node(world.plain, 1), world.value = graph_node(world.plain, 2);
   world.held = graph_node(world.plain, 3);
+  static const rc_field cells[] = {RC_FIELD_TAIL(Row, cells)};
+  rc_type_spec rows = RC_TYPE_SPEC_INIT;
+  rows.name = "Row", rows.tail_size = sizeof(void *), rows.fields = cells, rows.field_count = 1;
+  world.row = rc_new_array(graph_type(world.heap, &rows), 1);
+  REQUIRE(world.row);
   world.living = rc_new(world.subject);
   world.map = rc_weakmap_new(world.heap);
   REQUIRE(world.living && world.map);
@@ -413,6 +429,7 @@ static void end_world(void) {
   }
   rc_xdecref(world.map);
   rc_decref(world.key), rc_decref(world.value), rc_decref(world.held), rc_decref(world.living);
+  rc_decref(world.row);
   (void)gc_run_finalizers(world.heap);
   (void)gc_collect(world.heap);
   CHECK_EQ(graph_live(world.heap), 0);

@@ -187,6 +187,15 @@ static void leave_scope(uint32_t kind) {
   CHECK_EQ(rc_scope_leave(world.heap, mark), RC_OK);
 }
 
+static void shrink_array(uint32_t kind) {
+  Row *row = rc_new_array(rc_type_of(world.row), 2);
+  REQUIRE(row);
+  row->cells[0] = foreign(), row->cells[1] = foreign();
+  arm(kind);
+  CHECK_EQ(rc_resize(&row, 0), RC_OK);
+  rc_decref(row);
+}
+
 static void clear_garbage(uint32_t kind) {
   Node *node = graph_node(world.plain, 4);
   node->a = rc_newref(node), node->b = foreign();
@@ -256,6 +265,7 @@ static const way ways[] = {
     {"function of gc_leak_check", check_for_leaks, FUNCTION, CALL, 0},
     {"function of gc_measure", measure, FUNCTION, CALL, 0},
     {"destroy of another heap in rc_scope_leave", leave_scope, FOREIGN, CALL, 0},
+    {"destroy of another heap in rc_resize", shrink_array, FOREIGN, CALL, 0},
     {"destroy of another heap in gc_garbage_clear", clear_garbage, FOREIGN, CALL, 0},
     {"destroy of another heap in gc_run_finalizers", run_finalizers, FOREIGN, CALL, QUEUED},
 };

@@ -28,7 +28,7 @@
 //! | host code | the engine goes on with | kept by |
 //! |---|---|---|
 //! | `finalize`, `clear`, `destroy`, weak callbacks of a death by count | the object, its type, the heap | the object is counted as alive until its block is freed; [`Heap::running_callbacks`] |
-//! | the same, of another heap: a scope, the garbage list or the queue of finalizers lets go of its objects | the heap, its current stack of scopes | [`Pin`]; a stack whose scope is being left is busy |
+//! | the same, of another heap: a scope (also inline, `steps.h`), an array that is shrunk, the garbage list or the queue of finalizers lets go of its objects | the heap, its current stack of scopes | [`Pin`]; a stack whose scope is being left is busy |
 //! | the same in a collection, callbacks of collections | everything | the phase is not `Idle` |
 //! | `traverse` | everything; the session | the phase is `Judging`; `Query::busy` |
 //! | `write`, `report` | everything; tables of profiles that host code may lengthen there are read one row at a time, or are copies | the phase is `Judging` |
