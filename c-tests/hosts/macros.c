@@ -65,6 +65,9 @@ static const rc_field words_fields[] = {RC_FIELD(Words, first), RC_FIELD_TAGGED_
 static const rc_field values_fields[] = {RC_FIELD(Values, first),
                                          RC_FIELD_VARIANT_TAIL(Values, values, payload, tag, 255, 1)};
 
+RC_STATIC(Value, absent) = {0, NOTHING};
+RC_STATIC(size_t, answer) = 42;
+
 /* Globals of a host whose names inline code could hide. */
 extern int obj, heap, name, slot, word, old, mark, guard, variable, header, number, site;
 int obj, heap, name, slot, word, old, mark, guard, variable, header, number, site;

@@ -40,41 +40,47 @@ typedef struct rcgc_static_header {
 #define RCGC_IN_ORDER __section__("rcgc_statics"), __aligned__(16), __used__, __no_reorder__
 #endif
 
-/* Where it will be: C can say so before the variable is defined, so that the library can compare. */
-#if defined(__cplusplus)
+/* Where it will be. GCC may be told in C before the variable is defined, so that the library can compare; in C++ that is an
+ * error, and Clang, which keeps the order of the source by itself, would warn. */
+#if defined(__cplusplus) || defined(__clang__)
 #define RCGC_STATIC_DECLARED(T, name)
 #define RCGC_STATIC_ADDRESS(name) (&rcgc_header_of_##name + 1)
-#define RCGC_STATIC_HEADER                                                                         \
-  { 0, 0x80000000u, 0 }
 #else
 #define RCGC_STATIC_DECLARED(T, name) static T name __attribute__((RCGC_IN_ORDER));
 #define RCGC_STATIC_ADDRESS(name) (&name)
-#define RCGC_STATIC_HEADER                                                                         \
-  { 0, RCGC_COUNT_IMMORTAL, 0 }
+#endif
+
+/* That something runs before main is what the macro says. */
+#if defined(__clang__)
+#define RCGC_STATIC_RUNS(...)                                                                      \
+  _Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wglobal-constructors\"")   \
+  __VA_ARGS__ _Pragma("clang diagnostic pop")
+#else
+#define RCGC_STATIC_RUNS(...) __VA_ARGS__
 #endif
 
 /* Constants of a shared object go with it; those of a program never do. */
 #if defined(__PIC__) && !defined(__PIE__)
 #define RCGC_STATIC_ENDS(name)                                                                     \
-  __attribute__((__destructor__, __used__)) static void rcgc_end_of_##name(void) {                 \
+  RCGC_STATIC_RUNS(__attribute__((__destructor__, __used__)) static void rcgc_end_of_##name(void) { \
     rc_static_remove(&rcgc_static_of_##name);                                                      \
-  }
+  })
 #else
 #define RCGC_STATIC_ENDS(name)
 #endif
 
 #define RC_STATIC(T, name)                                                                         \
   RCGC_STATIC_ASSERT(__alignof__(T) <= 16, "RC_STATIC: an object is aligned to 16 bytes");          \
-  static rcgc_static_header rcgc_header_of_##name __attribute__((RCGC_IN_ORDER)) =                 \
-      RCGC_STATIC_HEADER;                                                                          \
+  static rcgc_static_header rcgc_header_of_##name __attribute__((RCGC_IN_ORDER)) = {               \
+      0, 0x80000000u /* RCGC_COUNT_IMMORTAL */, 0};                                                \
   RCGC_STATIC_DECLARED(T, name)                                                                    \
   static rc_static rcgc_static_of_##name = {sizeof(rc_static), RCGC_STATIC_ADDRESS(name),          \
                                             sizeof(T), #T, #name, RCGC_NULL};                      \
-  __attribute__((__constructor__, __used__)) static void rcgc_begin_of_##name(void) {              \
+  RCGC_STATIC_RUNS(__attribute__((__constructor__, __used__)) static void rcgc_begin_of_##name(void) { \
     rc_static_add(&rcgc_static_of_##name);                                                         \
-  }                                                                                                \
+  })                                                                                               \
   RCGC_STATIC_ENDS(name)                                                                           \
-  static T name __attribute__((RCGC_IN_ORDER))
+  __extension__ static T name __attribute__((RCGC_IN_ORDER))
 
 #endif
 
