@@ -157,6 +157,20 @@ def test_attributes():
                    run(*command_line, "-DLESS", "-DRCGC_ALWAYS_INLINE="))
 
 
+def test_many_counts(folder):
+    """A runtime counts in a thousand places of one file: compilers stop to inline there what they are not made to."""
+    source, binary = folder / "many.c", folder / "many.o"
+    uses = "".join(f"rc_incref(from[{i}]); rc_decref(from[{i + 1}]); rc_scope_keep(heap, from[{i}]);" for i in range(8))
+    source.write_text("#include <rcgc.h>\n" + "".join(
+        f"void f{i}(gc_heap *heap, void **from); void f{i}(gc_heap *heap, void **from) {{ {uses} }}\n" for i in range(150)))
+    for name, language, command in compilers():
+        for variant in ["-O1", "-O2", "-O3"]:
+            error = run(command, "-x", language, variant, "-I", INCLUDE, "-c", source, "-o", binary)
+            symbols = "" if error else subprocess.run(["nm", binary], capture_output=True, text=True, check=True).stdout
+            own = [line for line in symbols.splitlines() if re.search(r" [tTwWvV] .*(rc_incref|rc_decref|rcgc_)", line)]
+            report(f"counts in many places are inline: {name} {language} {variant}", error or "\n".join(own))
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -164,6 +178,7 @@ def main():
         test_foreign_names(folder)
         test_hidden(folder)
         test_module(folder)
+        test_many_counts(folder)
     test_attributes()
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
