@@ -75,11 +75,17 @@ impl Index {
         if !self.reserve(hash_of) {
             return false;
         }
-        self.put(hash, number);
-        self.len += 1;
+        self.enter_reserved(hash, number);
         true
     }
 
+    /// As [`Index::enter`], behind [`Index::reserve`].
+    pub fn enter_reserved(&mut self, hash: u32, number: u32) {
+        self.put(hash, number);
+        self.len += 1;
+    }
+
+    #[inline(never)]
     fn put(&mut self, hash: u32, number: u32) {
         let mut at = hash as usize & (self.capacity - 1);
         // SAFETY: below the capacity, and there is a free place.
@@ -106,7 +112,7 @@ impl Index {
                 }
                 hole = self.after(hole);
             }
-            // Whoever probed past the hole moves into it, as in `life/external.rs`.
+            // Whoever probed past the hole moves into it, as in `table.rs`.
             let mut at = hole;
             loop {
                 at = self.after(at);

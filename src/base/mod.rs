@@ -6,6 +6,7 @@
 //! | `index` | numbers of entries by their hashes |
 //! | `list` | a growing array |
 //! | `sort` | rows in order |
+//! | `table` | entries by their numbers, mostly granules |
 //! | `stack` | a growing stack, for inline code |
 //! | `string` | texts that are kept |
 //! | `report` | log lines, fatal lines, errors in words |
@@ -19,6 +20,7 @@ pub mod report;
 pub mod sort;
 pub mod stack;
 pub mod string;
+pub mod table;
 
 /// Holds a condition of a `# Safety` section, where it can be checked: in unit tests and in builds with the feature `check`,
 /// not in what ships. A broken promise is an engine bug, told with its line.

@@ -12,8 +12,7 @@
 //! looked up once in 32,766 subtractions.
 
 use crate::base::promised;
-use crate::sys;
-use core::ptr;
+use crate::base::table::{Entry, Table};
 
 /// Not suspected.
 pub const CLEAR: u16 = 0;
@@ -31,35 +30,35 @@ pub const SMALL_MAX: u32 = 0x7fff;
 const LARGE_ZERO: u16 = 0x8001;
 const LARGE_STEP: u32 = 0x7ffe;
 
-/// The high parts of counts above [`SMALL_MAX`]: a hash table with a free quarter, sized before judging
-/// begins.
+/// The high parts of counts above [`SMALL_MAX`]: a table that is sized before
+/// judging begins.
 pub struct Large {
-    entries: *mut (u64, u32),
-    capacity: usize,
+    entries: Table<High>,
+}
+
+/// The high part of one count.
+#[derive(Clone, Copy)]
+struct High {
+    granule: u64,
+    steps: u32,
+}
+
+impl Entry for High {
+    fn key(&self) -> u64 {
+        self.granule
+    }
 }
 
 impl Large {
     /// No table, for a collection without large counts.
     pub const fn none() -> Self {
-        Large { entries: ptr::null_mut(), capacity: 0 }
+        Large { entries: Table::new() }
     }
 
     /// Room for `count` objects. None for out of memory.
     pub fn with_room(count: usize) -> Option<Self> {
-        let capacity = (count + count / 3 + 1).next_power_of_two();
-        let entries = sys::allocate(capacity * size_of::<(u64, u32)>()) as *mut (u64, u32);
-        (!entries.is_null()).then_some(Large { entries, capacity })
-    }
-
-    unsafe fn entry(&self, granule: u64) -> *mut (u64, u32) {
-        let mut at = (granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.capacity - 1);
-        loop {
-            let entry = self.entries.add(at);
-            if (*entry).0 == granule || (*entry).0 == 0 {
-                return entry;
-            }
-            at = (at + 1) & (self.capacity - 1);
-        }
+        let mut entries = Table::new();
+        entries.reserve(count).then_some(Large { entries })
     }
 
     /// Enters a count above [`SMALL_MAX`] and gives its working count.
@@ -67,19 +66,20 @@ impl Large {
     /// # Safety
     /// - There is room, and the granule has no entry.
     pub unsafe fn enter(&mut self, granule: u64, count: u32) -> u16 {
-        *self.entry(granule) = (granule, count / LARGE_STEP);
+        let fits = self.entries.put(High { granule, steps: count / LARGE_STEP });
+        promised!(fits);
         LARGE_ZERO + (count % LARGE_STEP) as u16
     }
 
     /// Takes one from a working count whose low part is used up.
     unsafe fn borrow(&mut self, granule: u64) -> u16 {
-        let entry = self.entry(granule);
-        (*entry).1 -= 1;
-        if (*entry).1 == 0 {
+        match self.entries.get_mut(granule) {
+            Some(entry) if entry.steps > 1 => {
+                entry.steps -= 1;
+                LARGE_ZERO + (LARGE_STEP - 1) as u16
+            }
             // LARGE_STEP - 1 is left, which is small.
-            LARGE_STEP as u16
-        } else {
-            LARGE_ZERO + (LARGE_STEP - 1) as u16
+            _ => LARGE_STEP as u16,
         }
     }
 
@@ -92,15 +92,15 @@ impl Large {
         if value < LARGE_ZERO {
             value as u32 - 1
         } else {
-            (*self.entry(granule)).1 * LARGE_STEP + (value - LARGE_ZERO) as u32
+            self.entries.get(granule).map_or(0, |entry| entry.steps) * LARGE_STEP
+                + (value - LARGE_ZERO) as u32
         }
     }
 }
 
 impl Drop for Large {
     fn drop(&mut self) {
-        // SAFETY: ours, and nobody has a pointer to it.
-        unsafe { sys::free(self.entries as *mut u8) }
+        self.entries.end();
     }
 }
 

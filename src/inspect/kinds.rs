@@ -5,6 +5,7 @@
 //! answers for those that were seen before.
 
 use super::array::Array;
+use crate::base::index::{self, mix};
 use crate::types::Type;
 use core::ffi::{c_char, CStr};
 use core::ptr;
@@ -56,16 +57,9 @@ impl Kind {
     }
 }
 
-/// Mixes a number into a hash.
-pub fn mix(hash: u64, number: u64) -> u64 {
-    let mixed = (hash ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed ^ mixed >> 29
-}
-
-/// Numbers from 0 for things that are found by a hash: an open table with a free quarter at least.
+/// Numbers from 0 for things that are found by a hash.
 pub struct Index {
-    /// Number + 1; 0: free.
-    slots: Array<u32>,
+    numbers: index::Index,
     /// By number.
     hashes: Array<u64>,
 }
@@ -76,7 +70,7 @@ pub struct NoMemory;
 impl Index {
     /// An empty table.
     pub const fn new() -> Self {
-        Index { slots: Array::empty(), hashes: Array::empty() }
+        Index { numbers: index::Index::new(), hashes: Array::empty() }
     }
 
     /// How many numbers there are.
@@ -86,46 +80,38 @@ impl Index {
 
     /// The number with this hash that `is` accepts, or else a new one, which is then `len() - 1`.
     pub fn find_or_add(&mut self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Result<u32, NoMemory> {
-        if (self.len() + 1) * 4 > self.slots.len() * 3 {
-            self.enlarge()?;
+        let Index { numbers, hashes } = self;
+        if let Some(found) = numbers.find(short(hash), |number| hashes[number as usize] == hash && is(number))
+        {
+            return Ok(found);
         }
-        let mask = self.slots.len() - 1;
-        let mut at = (hash >> 20) as usize & mask;
-        while self.slots[at] != 0 {
-            let number = self.slots[at] - 1;
-            if self.hashes[number as usize] == hash && is(number) {
-                return Ok(number);
-            }
-            at = (at + 1) & mask;
-        }
-        if !self.hashes.push(hash) {
+        let number = hashes.len() as u32;
+        if !numbers.reserve(|number| short(hashes[number as usize])) || !hashes.push(hash) {
             return Err(NoMemory);
         }
-        self.slots[at] = self.len() as u32;
-        Ok(self.len() as u32 - 1)
+        numbers.enter_reserved(short(hash), number);
+        Ok(number)
     }
 
-    /// Takes the number that was added last out again. Nobody was added behind it, so nobody looks past its place.
+    /// Takes the number that was added last out again.
     pub fn forget_last(&mut self) {
-        let number = self.len() as u32;
-        if let Some(place) = self.slots.iter_mut().find(|place| **place == number && number != 0) {
-            *place = 0;
-            self.hashes.pop();
+        let Index { numbers, hashes } = self;
+        if let Some(&hash) = hashes.last() {
+            let number = hashes.len() as u32 - 1;
+            numbers.remove(short(hash), number, |number| short(hashes[number as usize]));
+            hashes.pop();
         }
     }
+}
 
-    fn enlarge(&mut self) -> Result<(), NoMemory> {
-        let mut slots = Array::<u32>::zeros((self.slots.len() * 2).max(64)).ok_or(NoMemory)?;
-        let mask = slots.len() - 1;
-        for (number, &hash) in self.hashes.iter().enumerate() {
-            let mut at = (hash >> 20) as usize & mask;
-            while slots[at] != 0 {
-                at = (at + 1) & mask;
-            }
-            slots[at] = number as u32 + 1;
-        }
-        self.slots = slots;
-        Ok(())
+/// The part of a hash that decides where the search begins.
+fn short(hash: u64) -> u32 {
+    (hash >> 20) as u32
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        self.numbers.end();
     }
 }
 

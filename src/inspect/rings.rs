@@ -15,10 +15,11 @@
 //! Step 3 costs as much as the edges, times the kinds: no more than [`TRIALS_MAX`] kinds are tried in one ring.
 
 use super::array::Array;
-use super::kinds::{mix, Index, Kind, Kinds, NoMemory, Rows};
+use super::kinds::{Index, Kind, Kinds, NoMemory, Rows};
 use super::query::{Failure, Query};
 use super::retained::bytes_of;
 use super::text::{EdgeText, Number, Text};
+use crate::base::index::mix;
 use crate::base::sort;
 use crate::object::edges::NO_INDEX;
 use core::ffi::{c_char, c_void};

@@ -1,36 +1,34 @@
 //! External bytes: what objects keep elsewhere, in a table beside the heap, since few objects have any.
 //!
-//! Open addressing with linear probing, at most three quarters full, keys are granules (0 is no object's).
 //! An object that has an entry has [`crate::header::Flags::SIDE`]; its death removes both. Beside them the heap has bytes
 //! of its own, which its host counts for all that belongs to no object.
 
-use crate::sys;
-use core::ptr;
+use crate::base::promised;
+use crate::base::table::{Entry, Table};
 
 /// One object's bytes.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct Entry {
-    /// 0: free.
+struct Amount {
     granule: u64,
     bytes: u64,
+}
+
+impl Entry for Amount {
+    fn key(&self) -> u64 {
+        self.granule
+    }
 }
 
 /// The table of one heap. Zeroed memory is an empty table.
 #[repr(C)]
 pub struct ExternalBytes {
-    entries: *mut Entry,
-    /// A power of two, or 0.
-    capacity: usize,
-    len: usize,
+    entries: Table<Amount>,
     /// What the host counts for the heap as a whole.
     pub of_heap: u64,
     /// Sum over all entries, and `of_heap`.
     pub total: u64,
 }
-
-/// The least capacity of a table that has something.
-const CAPACITY_MIN: usize = 16;
 
 /// Why an amount could not be changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,42 +40,17 @@ pub enum Refused {
 }
 
 impl ExternalBytes {
-    fn home(&self, granule: u64) -> usize {
-        // Fibonacci hashing: the high bits of the product are well mixed.
-        (granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.capacity - 1)
-    }
-
-    /// The place of a granule's entry, or the free place where it would be.
-    unsafe fn index_of(&self, granule: u64) -> usize {
-        let mut at = self.home(granule);
-        loop {
-            let found = (*self.entries.add(at)).granule;
-            if found == granule || found == 0 {
-                return at;
-            }
-            at = (at + 1) & (self.capacity - 1);
-        }
-    }
-
     /// An object's bytes.
     ///
     /// # Safety
     /// - As [everywhere](crate).
     pub unsafe fn get(&self, granule: u64) -> u64 {
-        if self.capacity == 0 {
-            return 0;
-        }
-        let entry = *self.entries.add(self.index_of(granule));
-        if entry.granule == granule {
-            entry.bytes
-        } else {
-            0
-        }
+        self.entries.get(granule).map_or(0, |entry| entry.bytes)
     }
 
     /// Whether any object has bytes.
     pub fn has_entries(&self) -> bool {
-        self.len != 0
+        self.entries.len() != 0
     }
 
     /// Adds to the heap's own bytes.
@@ -108,14 +81,11 @@ impl ExternalBytes {
             self.remove(granule);
             return Ok(0);
         }
-        if old == 0 && !self.make_room() {
+        if let Some(entry) = self.entries.get_mut(granule) {
+            entry.bytes = new;
+        } else if !self.entries.put(Amount { granule, bytes: new }) {
             return Err(Refused::NoMemory);
         }
-        let entry = self.entries.add(self.index_of(granule));
-        if old == 0 {
-            self.len += 1;
-        }
-        *entry = Entry { granule, bytes: new };
         self.total = total;
         Ok(new)
     }
@@ -127,8 +97,8 @@ impl ExternalBytes {
     pub unsafe fn move_to(&mut self, from: u64, to: u64) {
         let bytes = self.remove(from);
         if bytes != 0 {
-            *self.entries.add(self.index_of(to)) = Entry { granule: to, bytes };
-            self.len += 1;
+            let fits = self.entries.put(Amount { granule: to, bytes });
+            promised!(fits);
             self.total += bytes;
         }
     }
@@ -138,59 +108,9 @@ impl ExternalBytes {
     /// # Safety
     /// - As [`ExternalBytes::get`].
     pub unsafe fn remove(&mut self, granule: u64) -> u64 {
-        if self.capacity == 0 {
-            return 0;
-        }
-        let mut hole = self.index_of(granule);
-        let entry = *self.entries.add(hole);
-        if entry.granule != granule {
-            return 0;
-        }
-        self.total -= entry.bytes;
-        self.len -= 1;
-        // Backward shift: whoever probed past the hole moves into it, so that no tombstones are needed.
-        let mut at = hole;
-        loop {
-            at = (at + 1) & (self.capacity - 1);
-            let next = *self.entries.add(at);
-            if next.granule == 0 {
-                break;
-            }
-            let from_home = at.wrapping_sub(self.home(next.granule)) & (self.capacity - 1);
-            let from_hole = at.wrapping_sub(hole) & (self.capacity - 1);
-            if from_home >= from_hole {
-                *self.entries.add(hole) = next;
-                hole = at;
-            }
-        }
-        *self.entries.add(hole) = Entry { granule: 0, bytes: 0 };
-        entry.bytes
-    }
-
-    /// Makes sure that one more entry fits.
-    unsafe fn make_room(&mut self) -> bool {
-        if self.capacity != 0 && (self.len + 1) * 4 <= self.capacity * 3 {
-            return true;
-        }
-        self.resize((self.capacity * 2).max(CAPACITY_MIN))
-    }
-
-    /// Another capacity, a power of two, more than there are entries. False for out of memory.
-    unsafe fn resize(&mut self, capacity: usize) -> bool {
-        let entries = sys::allocate(capacity * size_of::<Entry>()) as *mut Entry;
-        if entries.is_null() {
-            return false;
-        }
-        let old = ptr::replace(&mut self.entries, entries);
-        let old_capacity = core::mem::replace(&mut self.capacity, capacity);
-        for index in 0..old_capacity {
-            let entry = *old.add(index);
-            if entry.granule != 0 {
-                *self.entries.add(self.index_of(entry.granule)) = entry;
-            }
-        }
-        sys::free(old as *mut u8);
-        true
+        let bytes = self.entries.take(granule).map_or(0, |entry| entry.bytes);
+        self.total -= bytes;
+        bytes
     }
 
     /// Gives memory back that is much more than what is needed.
@@ -198,12 +118,7 @@ impl ExternalBytes {
     /// # Safety
     /// - As [`ExternalBytes::get`].
     pub unsafe fn trim(&mut self) {
-        if self.len == 0 {
-            self.end();
-        } else if self.capacity > 8 * self.len.max(CAPACITY_MIN / 4) {
-            // Without memory it stays as it is.
-            let _ = self.resize((2 * self.len).next_power_of_two().max(CAPACITY_MIN));
-        }
+        self.entries.trim();
     }
 
     /// Forgets all objects.
@@ -211,8 +126,7 @@ impl ExternalBytes {
     /// # Safety
     /// - As [`ExternalBytes::get`].
     pub unsafe fn end(&mut self) {
-        sys::free(self.entries as *mut u8);
-        (self.entries, self.capacity, self.len) = (ptr::null_mut(), 0, 0);
+        self.entries.end();
         self.total = self.of_heap;
     }
 }
@@ -223,7 +137,7 @@ mod tests {
 
     #[test]
     fn entries_survive_growth_and_removal_in_any_order() {
-        let mut table = ExternalBytes { entries: ptr::null_mut(), capacity: 0, len: 0, of_heap: 0, total: 0 };
+        let mut table = ExternalBytes { entries: Table::new(), of_heap: 0, total: 0 };
         // SAFETY: the table is this thread's alone.
         unsafe {
             for granule in 1..2000u64 {

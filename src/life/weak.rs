@@ -196,7 +196,7 @@ impl WeakTable {
         }
     }
 
-    /// Takes a target's cell out; backward shift, as in `heap/external.rs`.
+    /// Takes a target's cell out; backward shift, as in `base/table.rs`.
     unsafe fn remove(&mut self, cell: *mut Cell) {
         let home = |number: u32| self.home(range::granule_of((*cell_at(number)).target));
         let mut hole = self.entry(range::granule_of((*cell).target)).offset_from(self.numbers) as usize;

@@ -8,10 +8,12 @@
 //! | `space` | the memory of one heap |
 //! | `segment` | what a heap owns of it; which pages are free |
 //! | `trim` | what goes back to the system, and when |
+//! | `bits` | tables of one bit a granule |
 //! | `page` | one page of blocks, or of a large object |
 //! | `class` | size classes, and the runs of blocks that allocators take from them |
 //! | `places` | working counts of objects by number |
 
+pub mod bits;
 pub mod class;
 pub mod page;
 pub mod places;

@@ -30,6 +30,7 @@
 
 use crate::base::promised;
 use crate::header;
+use crate::memory::bits::{Bits, PAGE_GRANULES};
 use crate::memory::class::Class;
 use crate::memory::range::{self, GRANULE_BYTES, RANGE};
 use crate::memory::space::Space;
@@ -136,6 +137,11 @@ impl Page {
     /// First byte of the memory of a page that holds nothing yet, whose `start` is not set.
     pub fn address(&self) -> usize {
         range::objects() + self.index() as usize * PAGE_BYTES
+    }
+
+    /// Number of the first granule of a page that holds blocks.
+    fn first_granule(&self) -> usize {
+        (self.start - range::objects()) / GRANULE_BYTES
     }
 
     /// How many blocks a page of this stride has.
@@ -326,7 +332,7 @@ pub unsafe fn is_old(page: *const Page, obj: *mut c_void) -> bool {
     promised!(core::ptr::eq(range::page_of(obj as usize), page));
     let offset = obj as usize - (*page).start;
     let granule = range::granule_of(obj) as usize;
-    offset < (*page).old_end as usize && *RANGE.renewed.add(granule / 64) & (1 << (granule % 64)) == 0
+    offset < (*page).old_end as usize && !RANGE.renewed.has(granule)
 }
 
 /// A block of a page with old or marked objects became free: what is allocated there next is neither, and
@@ -359,11 +365,11 @@ unsafe fn forget_old(page: &mut Page) {
 #[inline(always)]
 unsafe fn mark_young(page: *const Page, obj: *mut c_void) {
     let granule = range::granule_of(obj) as usize;
-    *RANGE.renewed.add(granule / 64) |= 1 << (granule % 64);
+    RANGE.renewed.set(granule);
     if (*page).flags.intersects(PageFlags::FROZEN.union(PageFlags::MARKED)) {
         // The bits of a page without the flag mean nothing.
-        *RANGE.thawed.add(granule / 64) |= 1 << (granule % 64);
-        *RANGE.changed.add(granule / 64) |= 1 << (granule % 64);
+        RANGE.thawed.set(granule);
+        RANGE.changed.set(granule);
     }
 }
 
@@ -374,18 +380,19 @@ unsafe fn mark_young(page: *const Page, obj: *mut c_void) {
 /// - The page holds blocks.
 pub unsafe fn mark(page: &mut Page) {
     promised!(page.holds_blocks());
-    page.flags.remove(PageFlags::MARKED);
-    let first = (page.start - range::objects()) / GRANULE_BYTES;
-    let changed = RANGE.changed.add(first / 64);
-    core::ptr::write_bytes(changed, 0, PAGE_BYTES / GRANULE_BYTES / 64);
-    page.flags.insert(PageFlags::MARKED);
+    note_living(page, RANGE.changed, PageFlags::MARKED);
     // So that what becomes free is renewed.
     page.old_end = page.old_end.max(1);
+}
+
+/// Sets a page's flag, and of its bits those of what does not live in it now: of free blocks, and behind the frontier.
+unsafe fn note_living(page: &mut Page, bits: Bits, flag: PageFlags) {
+    let first = page.first_granule();
+    bits.clear_page(first);
+    page.flags.insert(flag);
     if page.kind == Kind::Small {
         page.each_free(u32::MAX, |obj| mark_young(page, obj));
-        for granule in page.end as usize / GRANULE_BYTES..PAGE_BYTES / GRANULE_BYTES {
-            *changed.add(granule / 64) |= 1 << (granule % 64);
-        }
+        bits.set_all(first + page.end as usize / GRANULE_BYTES..first + PAGE_GRANULES);
     }
 }
 
@@ -396,8 +403,7 @@ pub unsafe fn mark(page: &mut Page) {
 pub unsafe fn is_new(page: *const Page, obj: *mut c_void) -> bool {
     promised!(core::ptr::eq(range::page_of(obj as usize), page));
     let granule = range::granule_of(obj) as usize;
-    !(*page).flags.contains(PageFlags::MARKED)
-        || *RANGE.changed.add(granule / 64) & (1 << (granule % 64)) != 0
+    !(*page).flags.contains(PageFlags::MARKED) || RANGE.changed.has(granule)
 }
 
 /// Whether an object of a page with frozen objects is one of them.
@@ -408,7 +414,7 @@ pub unsafe fn is_new(page: *const Page, obj: *mut c_void) -> bool {
 pub unsafe fn is_frozen(obj: *mut c_void) -> bool {
     promised!((*range::page_of(obj as usize)).flags.contains(PageFlags::FROZEN));
     let granule = range::granule_of(obj) as usize;
-    *RANGE.thawed.add(granule / 64) & (1 << (granule % 64)) == 0
+    !RANGE.thawed.has(granule)
 }
 
 /// Freezes every object that lives in a page, without touching it, and makes it old.
@@ -419,16 +425,7 @@ pub unsafe fn freeze(page: &mut Page) {
     promised!(page.holds_blocks());
     page.flags.remove(PageFlags::FROZEN);
     age(page);
-    let first = (page.start - range::objects()) / GRANULE_BYTES;
-    let thawed = RANGE.thawed.add(first / 64);
-    core::ptr::write_bytes(thawed, 0, PAGE_BYTES / GRANULE_BYTES / 64);
-    page.flags.insert(PageFlags::FROZEN);
-    if page.kind == Kind::Small {
-        page.each_free(u32::MAX, |obj| mark_young(page, obj));
-        for granule in page.end as usize / GRANULE_BYTES..PAGE_BYTES / GRANULE_BYTES {
-            *thawed.add(granule / 64) |= 1 << (granule % 64);
-        }
-    }
+    note_living(page, RANGE.thawed, PageFlags::FROZEN);
 }
 
 /// Every object that lives in a page becomes old. At the cost of the page's free blocks, not of its objects.
@@ -437,8 +434,7 @@ pub unsafe fn freeze(page: &mut Page) {
 /// - The page holds blocks.
 pub unsafe fn age(page: &mut Page) {
     promised!(page.holds_blocks());
-    let first = (page.start - range::objects()) / GRANULE_BYTES / 64;
-    core::ptr::write_bytes(RANGE.renewed.add(first), 0, PAGE_BYTES / GRANULE_BYTES / 64);
+    RANGE.renewed.clear_page(page.first_granule());
     page.old_end = page.end;
     if page.kind == Kind::Small {
         let mut free = 0;

@@ -30,6 +30,7 @@ use crate::base::environment;
 use crate::base::promised;
 use crate::header::{LINK_GRANULES, TYPE_COUNT_MAX};
 use crate::heap::{Heap, HEAP_SLOT_BYTES};
+use crate::memory::bits::Bits;
 use crate::memory::page::{Page, PAGE_BYTES};
 use crate::memory::pool::Pool;
 use crate::memory::segment::{Segment, SEGMENT_BYTES, SEGMENT_PAGES};
@@ -66,7 +67,7 @@ pub struct Range {
     /// One per 64 KiB page.
     pub pages: *mut Page,
     /// One bit a granule: the block that begins there became free since its page's objects last became old.
-    pub renewed: *mut u64,
+    pub renewed: Bits,
     /// One per granule: see `cycle/working.rs`.
     pub work: *mut u16,
     /// One per 1 MiB segment.
@@ -92,9 +93,9 @@ pub struct Range {
     /// Of each pair of segments below this one, which is the first of a pair, one is taken at least.
     pub first_free_pair: usize,
     /// One bit a granule: the block that begins there became free since its page's objects were frozen.
-    pub thawed: *mut u64,
+    pub thawed: Bits,
     /// One bit a granule: the block that begins there became free since its page was marked.
-    pub changed: *mut u64,
+    pub changed: Bits,
     /// See there.
     shared: Shared,
     /// First of the slots of types that were given back; 0: none.
@@ -111,7 +112,7 @@ impl Range {
             bytes: 0,
             size: 0,
             pages: ptr::null_mut(),
-            renewed: ptr::null_mut(),
+            renewed: Bits::NONE,
             work: ptr::null_mut(),
             segments: ptr::null_mut(),
             types: ptr::null_mut(),
@@ -124,8 +125,8 @@ impl Range {
             scope_stacks: Pool::none(),
             first_free: 0,
             first_free_pair: 0,
-            thawed: ptr::null_mut(),
-            changed: ptr::null_mut(),
+            thawed: Bits::NONE,
+            changed: Bits::NONE,
             shared: Shared {
                 objects: AtomicUsize::new(0),
                 committed: AtomicUsize::new(0),
@@ -417,9 +418,9 @@ unsafe fn begin(base: *mut u8, layout: &Layout) {
     RANGE.type_count = layout.types;
     RANGE.segments = base.add(segments) as *mut Segment;
     RANGE.pages = base.add(pages) as *mut Page;
-    RANGE.renewed = base.add(renewed) as *mut u64;
-    RANGE.thawed = base.add(thawed) as *mut u64;
-    RANGE.changed = base.add(changed) as *mut u64;
+    RANGE.renewed = Bits(base.add(renewed) as *mut u64);
+    RANGE.thawed = Bits(base.add(thawed) as *mut u64);
+    RANGE.changed = Bits(base.add(changed) as *mut u64);
     RANGE.cells = Pool::new(base.add(cells), layout.pools[0]);
     RANGE.handles = Pool::new(base.add(handles), layout.pools[1]);
     RANGE.entries = Pool::new(base.add(entries), layout.pools[2]);
@@ -470,10 +471,10 @@ unsafe fn commit_tables(from: usize, to: usize) -> bool {
     };
     part(RANGE.segments as *mut u8, size_of::<Segment>())
         && part(RANGE.pages as *mut u8, SEGMENT_BYTES / PAGE_BYTES * size_of::<Page>())
-        && part(RANGE.renewed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
+        && part(RANGE.renewed.0 as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
         && part(RANGE.work as *mut u8, SEGMENT_BYTES / GRANULE_BYTES * 2)
-        && part(RANGE.thawed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
-        && part(RANGE.changed as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
+        && part(RANGE.thawed.0 as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
+        && part(RANGE.changed.0 as *mut u8, SEGMENT_BYTES / GRANULE_BYTES / 8)
         && part(objects() as *mut u8, SEGMENT_BYTES)
 }
 

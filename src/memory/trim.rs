@@ -148,7 +148,7 @@ impl Space {
         // Nobody needs what these tables have: a refusal costs memory only.
         give_part(RANGE.work as *mut u8, WORK_BYTES, run);
         for bits in [RANGE.renewed, RANGE.thawed, RANGE.changed] {
-            give_part(bits as *mut u8, BITS_BYTES, run);
+            give_part(bits.0 as *mut u8, BITS_BYTES, run);
         }
         if let Some(trimmed) = self.trimmed {
             trimmed(self, first as usize * SEGMENT_PAGES, count * SEGMENT_PAGES);

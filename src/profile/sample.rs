@@ -21,6 +21,7 @@ use crate::alloc;
 use crate::base::index::{mix, Index};
 use crate::base::list::List;
 use crate::base::promised;
+use crate::base::table::{Entry, Table};
 use crate::header::{self, Flags};
 use crate::host;
 use crate::memory::range;
@@ -99,7 +100,7 @@ pub struct Bucket {
     pub variance: f64,
 }
 
-/// An object that was sampled and lives. A free place has granule 0.
+/// An object that was sampled and lives.
 #[derive(Clone, Copy)]
 pub struct Live {
     /// The object.
@@ -108,6 +109,12 @@ pub struct Live {
     pub bytes: u64,
     /// Its bucket.
     pub bucket: u32,
+}
+
+impl Entry for Live {
+    fn key(&self) -> u64 {
+        self.granule
+    }
 }
 
 /// The samples of one heap. Zeroed memory, then [`Samples::begin`].
@@ -124,9 +131,8 @@ pub struct Samples {
     /// Stack and type.
     pub buckets: List<Bucket>,
     bucket_index: Index,
-    live: *mut Live,
-    live_capacity: usize,
-    live_len: usize,
+    /// The sampled objects that live.
+    live: Table<Live>,
     /// Samples that found no memory.
     pub lost: u64,
     /// The host is telling its frames.
@@ -154,13 +160,12 @@ impl Samples {
 
     /// Bytes of all this.
     pub fn own_bytes(&self) -> u64 {
-        let live = (self.live_capacity * size_of::<Live>()) as u64;
         self.frames.own_bytes()
             + self.stacks.own_bytes()
             + self.buckets.own_bytes()
             + self.stack_index.own_bytes()
             + self.bucket_index.own_bytes()
-            + live
+            + self.live.own_bytes()
     }
 
     /// A type ends; another one may get its index.
@@ -285,7 +290,7 @@ impl Samples {
         let Some(stack) = self.stack_number(frames) else { return false };
         let Some(number) = self.bucket_number(stack, name, ty) else { return false };
         let live = Live { granule: range::granule_of(obj), bytes, bucket: number };
-        if !self.put_live(live) {
+        if !self.live.put(live) {
             return false;
         }
         let (units, weighted, variance) = self.weight(bytes);
@@ -301,100 +306,12 @@ impl Samples {
         true
     }
 
-    // ---- the table of live samples: as in `life/external.rs` ----
-
-    fn home(&self, granule: u64) -> usize {
-        (granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.live_capacity - 1)
-    }
-
-    unsafe fn index_of(&self, granule: u64) -> usize {
-        let mut at = self.home(granule);
-        loop {
-            let found = (*self.live.add(at)).granule;
-            if found == granule || found == 0 {
-                return at;
-            }
-            at = (at + 1) & (self.live_capacity - 1);
-        }
-    }
-
-    fn put_live(&mut self, live: Live) -> bool {
-        if (self.live_len + 1) * 4 > self.live_capacity * 3 && !self.grow_live() {
-            return false;
-        }
-        // SAFETY: there is a free place.
-        unsafe {
-            let at = self.index_of(live.granule);
-            *self.live.add(at) = live;
-        }
-        self.live_len += 1;
-        true
-    }
-
-    fn grow_live(&mut self) -> bool {
-        let capacity = (self.live_capacity * 2).max(64);
-        let live = sys::allocate(capacity * size_of::<Live>()) as *mut Live;
-        if live.is_null() {
-            return false;
-        }
-        let old = core::mem::replace(&mut self.live, live);
-        let old_capacity = core::mem::replace(&mut self.live_capacity, capacity);
-        for index in 0..old_capacity {
-            // SAFETY: below the old capacity, and the new table has room.
-            unsafe {
-                let entry = *old.add(index);
-                if entry.granule != 0 {
-                    let at = self.index_of(entry.granule);
-                    *self.live.add(at) = entry;
-                }
-            }
-        }
-        // SAFETY: it came from `sys::allocate`, is null at first, and nobody else points to it.
-        unsafe { sys::free(old as *mut u8) };
-        true
-    }
-
-    fn take_live(&mut self, granule: u64) -> Option<Live> {
-        if self.live_capacity == 0 {
-            return None;
-        }
-        // SAFETY: places are below the capacity.
-        unsafe {
-            let mut hole = self.index_of(granule);
-            let found = *self.live.add(hole);
-            if found.granule != granule {
-                return None;
-            }
-            self.live_len -= 1;
-            let mut at = hole;
-            loop {
-                at = (at + 1) & (self.live_capacity - 1);
-                let next = *self.live.add(at);
-                if next.granule == 0 {
-                    break;
-                }
-                let mask = self.live_capacity - 1;
-                if at.wrapping_sub(self.home(next.granule)) & mask >= at.wrapping_sub(hole) & mask {
-                    *self.live.add(hole) = next;
-                    hole = at;
-                }
-            }
-            (*self.live.add(hole)).granule = 0;
-            Some(found)
-        }
-    }
-
     /// The sample of an object, if it was sampled and lives.
     ///
     /// # Safety
     /// - `obj` lies in the range.
     pub unsafe fn of_object(&self, obj: *mut c_void) -> Option<Live> {
-        if self.live_capacity == 0 {
-            return None;
-        }
-        let granule = range::granule_of(obj);
-        let found = *self.live.add(self.index_of(granule));
-        (found.granule == granule).then_some(found)
+        self.live.get(range::granule_of(obj))
     }
 
     /// Gives the memory back.
@@ -405,9 +322,7 @@ impl Samples {
         self.stack_index.end();
         self.buckets.end();
         self.bucket_index.end();
-        // SAFETY: it came from `sys::allocate`, or is null, and is forgotten in the next line.
-        unsafe { sys::free(self.live as *mut u8) };
-        (self.live, self.live_capacity, self.live_len) = (ptr::null_mut(), 0, 0);
+        self.live.end();
     }
 }
 
@@ -566,7 +481,7 @@ unsafe fn enter(ty: *mut Type, obj: *mut c_void, frames: &Frames) {
 #[inline(never)]
 pub unsafe fn ended(profile: &mut Profile, obj: *mut c_void) {
     let samples = &mut *profile.samples;
-    let Some(live) = samples.take_live(range::granule_of(obj)) else { return };
+    let Some(live) = samples.live.take(range::granule_of(obj)) else { return };
     let (units, weighted, _) = samples.weight(live.bytes);
     if let Some(bucket) = samples.buckets.get_mut(live.bucket as usize) {
         bucket.live_samples -= 1;
@@ -581,9 +496,9 @@ pub unsafe fn ended(profile: &mut Profile, obj: *mut c_void) {
 /// - As [`ended`].
 pub unsafe fn moved(profile: &mut Profile, from: *mut c_void, to: *mut c_void) {
     let samples = &mut *profile.samples;
-    if let Some(live) = samples.take_live(range::granule_of(from)) {
+    if let Some(live) = samples.live.take(range::granule_of(from)) {
         // There is room: one was just taken.
-        drop_bool(samples.put_live(Live { granule: range::granule_of(to), ..live }));
+        drop_bool(samples.live.put(Live { granule: range::granule_of(to), ..live }));
     }
 }
 

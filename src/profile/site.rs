@@ -8,6 +8,7 @@
 //! The list keeps its own copies of the texts, and equal places are one site however many descriptors they
 //! have (a function in a header has one in each object file).
 
+use crate::base::index::Index;
 use crate::base::list::List;
 use crate::base::report::{self, CText};
 use crate::sys::{self, lock};
@@ -64,10 +65,8 @@ pub struct Location {
 
 struct Sites {
     locations: List<Location>,
-    /// Open addressing by hash, 0 is free, else the number + 1.
-    index: *mut u32,
-    /// A power of two, or 0.
-    capacity: usize,
+    /// By hash: a location's number.
+    index: Index,
 }
 
 struct Shared(UnsafeCell<Sites>);
@@ -75,8 +74,7 @@ struct Shared(UnsafeCell<Sites>);
 // SAFETY: the list is read and written under the lock.
 unsafe impl Sync for Shared {}
 
-static LIST: Shared =
-    Shared(UnsafeCell::new(Sites { locations: List::new(), index: ptr::null_mut(), capacity: 0 }));
+static LIST: Shared = Shared(UnsafeCell::new(Sites { locations: List::new(), index: Index::new() }));
 
 /// Makes the two sites that are no places. False for out of memory.
 pub fn begin() -> bool {
@@ -198,8 +196,7 @@ pub unsafe fn end() {
     list.locations.end();
     // ORDER: relaxed, as at `COUNT`.
     COUNT.store(0, Ordering::Relaxed);
-    sys::free(core::mem::replace(&mut list.index, ptr::null_mut()) as *mut u8);
-    list.capacity = 0;
+    list.index.end();
 }
 
 /// Whether two texts are the same; null is only null.
@@ -216,28 +213,26 @@ pub unsafe fn same_text(left: *const c_char, right: *const c_char) -> bool {
 impl Sites {
     unsafe fn find_or_add(&mut self, file: *const c_char, function: *const c_char, line: u32) -> Option<u32> {
         let hash = hash_of(file, function, line);
-        if self.capacity != 0 {
-            let mut at = hash as usize & (self.capacity - 1);
-            loop {
-                let found = *self.index.add(at);
-                let Some(number) = found.checked_sub(1) else { break };
-                let location = self.locations.get(number as usize)?;
-                let same = location.hash == hash
+        let Sites { locations, index } = self;
+        let is = |number: u32| {
+            locations.get(number as usize).is_some_and(|location| {
+                location.hash == hash
                     && location.line == line
-                    && same_text(location.file, file)
-                    && same_text(location.function, function);
-                if same {
-                    return Some(number);
-                }
-                at = (at + 1) & (self.capacity - 1);
-            }
+                    // SAFETY: of a location of the list, and what the caller gave.
+                    && unsafe { same_text(location.file, file) && same_text(location.function, function) }
+            })
+        };
+        if let Some(number) = index.find(hash, is) {
+            return Some(number);
         }
         self.add(file, function, line)
     }
 
     unsafe fn add(&mut self, file: *const c_char, function: *const c_char, line: u32) -> Option<u32> {
         let number = self.locations.len();
-        if number >= SITE_COUNT_MAX || !self.make_room() || !self.locations.reserve(1) {
+        let Sites { locations, index } = self;
+        let hash_of_number = |number: u32| locations.get(number as usize).map_or(0, |location| location.hash);
+        if number >= SITE_COUNT_MAX || !index.reserve(hash_of_number) || !locations.reserve(1) {
             return None;
         }
         let copy = copy_texts(file, function)?;
@@ -246,39 +241,10 @@ impl Sites {
             sys::free(copy.function as *mut u8);
             return None;
         }
-        self.enter(location.hash, number as u32);
+        self.index.enter_reserved(location.hash, number as u32);
         // ORDER: relaxed, as at `COUNT`.
         COUNT.store(number as u32 + 1, Ordering::Relaxed);
         Some(number as u32)
-    }
-
-    unsafe fn enter(&mut self, hash: u32, number: u32) {
-        let mut at = hash as usize & (self.capacity - 1);
-        while *self.index.add(at) != 0 {
-            at = (at + 1) & (self.capacity - 1);
-        }
-        *self.index.add(at) = number + 1;
-    }
-
-    /// Makes sure that one more fits the index, at most half full.
-    unsafe fn make_room(&mut self) -> bool {
-        if (self.locations.len() + 1) * 2 <= self.capacity {
-            return true;
-        }
-        let capacity = (self.capacity * 2).max(64);
-        let index = sys::allocate(capacity * size_of::<u32>()) as *mut u32;
-        if index.is_null() {
-            return false;
-        }
-        sys::free(self.index as *mut u8);
-        self.index = index;
-        self.capacity = capacity;
-        for number in 0..self.locations.len() {
-            if let Some(location) = self.locations.get(number) {
-                self.enter(location.hash, number as u32);
-            }
-        }
-        true
     }
 }
 
