@@ -483,7 +483,6 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
     heap.put_offs_left = u64::MAX;
     heap.cut_off = CutOff::Nothing;
     heap.finalizers.queued = options.queued_finalizers;
-    heap.phase = Phase::Idle;
     Space::begin(&raw mut heap.space, heap.index, trimmed);
     let mut line = Line::new();
     // A cut name is still a name.

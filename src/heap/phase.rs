@@ -22,8 +22,8 @@ use crate::sys::errno;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Phase {
-    /// Nothing.
-    Idle,
+    /// Nothing. What zeroed memory says, so a new heap.
+    Idle = 0,
     /// The heap may only be looked at: a collection counts, subtracts or marks, or somebody walks. Only `traverse` runs, and
     /// what gives the host what was found.
     Judging,

@@ -110,7 +110,7 @@ pub fn nobodys() -> *mut ScopeStack {
 /// Called whenever one of these changes.
 ///
 /// # Safety
-/// - Only the heap's thread is in the heap.
+/// - As [everywhere](crate).
 pub unsafe fn publish(heap: *mut Heap) {
     let stack = current(heap);
     let inline = (*stack).open.has_memory() && !(*heap).observers.want(Wants::SCOPES);
