@@ -95,6 +95,15 @@ ANCHORS = [
      "if (unlikely(ar->n_used_blocks == 0 && !port_keeps_block(rt))) {", 1),
     ("js_arena_malloc", "ar->n_used_blocks++;", "if (unlikely(ar->n_used_blocks++ == 0)) port_block_used(rt);", 1),
     ("arena_new", "ar->n_used_blocks = 0;", "ar->n_used_blocks = 0;\n    rt->port.empty_blocks++;", 1),
+    # Names for profiles (names.c): where the script is, is known wherever something is made.
+    ("JS_CallInternal", "*sp++ = JS_NewObject(ctx);", "sf->cur_pc = pc; *sp++ = JS_NewObject(ctx);", 1),
+    ("JS_CallInternal", "*sp++ = js_closure(ctx, ", "sf->cur_pc = pc; *sp++ = js_closure(ctx, ", 2),
+    ("JS_CallInternal", "ret_val = JS_NewArrayFrom(ctx, ", "sf->cur_pc = pc; ret_val = JS_NewArrayFrom(ctx, ", 1),
+    ("js_closure", "func_obj = JS_NewObjectClass(", "ctx->rt->port.function_name = b->func_name;\n    func_obj = JS_NewObjectClass(", 1),
+    ("JS_FreeAtomStruct", "rt->atom_free_index = i;", "rt->atom_free_index = i;\n    port_atom_gone(rt, i);", 1),
+    ("JS_NewContextRaw", "ctx->rt = rt;", "ctx->rt = rt;\n    port_context_made(ctx);", 1),
+    ("JS_FreeRuntime", "rt->in_free = true;", "if (port_leaves(rt)) return;\n    rt->in_free = true;", 1),
+    ("JS_DetectModule", "rt = JS_NewRuntime();", "rt = JS_NewRuntime();\n    port_is_helper(rt);", 1),
     # Reports.
     ("JS_ComputeMemoryUsage", *WALK, 1),
     ("JS_ComputeMemoryUsage", *WALK_ENTRY, 1),

@@ -20,6 +20,7 @@
 #define PORT_RT (((PortType *)type_ctx)->rt)
 
 static void js_async_function_terminate(JSRuntime *rt, JSAsyncFunctionData *s);
+static int find_line_num(JSContext *ctx, JSFunctionBytecode *b, uint32_t pc_value, int *col);
 static void free_bytecode_atoms(JSRuntime *rt, const uint8_t *bc_buf, int bc_len, bool use_short_opcodes);
 
 /* Edges. */
@@ -33,12 +34,19 @@ static inline bool port_is_edge(JSRuntime *rt, JSValueConst val)
     return unlikely(rt->port.all_edges) && JS_VALUE_HAS_REF_COUNT(val);
 }
 
+static const char *port_context_name(JSContext *ctx, JSGCObjectHeader *gp);
+static int port_named_traverse(JSRuntime *rt, JSObject *p, rc_visit_fn visit, void *visit_ctx);
+
 /* The JS_MarkFunc of all traversals. */
 static void port_mark(JSRuntime *rt, JSGCObjectHeader *gp)
 {
     Port *port = &rt->port;
 
-    if (!port->visited)
+    if (port->visited)
+        return;
+    if (unlikely(port->marked))
+        port->visited = rc_visit_named(port->visit, port->visit_ctx, gp, port_context_name(port->marked, gp), RC_NO_INDEX);
+    else
         port->visited = port->visit(gp, port->visit_ctx);
 }
 
@@ -113,6 +121,18 @@ static int port_weak_values_traverse(JSRuntime *rt, JSObject *p, rc_visit_fn vis
     return 0;
 }
 
+/* What the class's own gc_mark reports. */
+static int port_marked_traverse(JSRuntime *rt, JSObject *p, rc_visit_fn visit, void *visit_ctx)
+{
+    JSClassGCMark *gc_mark = rt->class_array[p->class_id].gc_mark;
+
+    if (!gc_mark)
+        return 0;
+    port_marks_begin(rt, visit, visit_ctx);
+    gc_mark(rt, JS_MKPTR(JS_TAG_OBJECT, p), port_mark);
+    return rt->port.visited;
+}
+
 static int port_object_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, PORT_CTX)
 {
     JSRuntime *rt = PORT_RT;
@@ -120,11 +140,12 @@ static int port_object_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, P
     JSShape *sh = p->shape;
     JSShapeProperty *prs;
     JSProperty *pr = p->prop;
-    JSClassGCMark *gc_mark;
     int i, stop;
 
     if (unlikely(!pr))
         return 0; /* not finished */
+    if (unlikely(rt->port.all_edges))
+        return port_named_traverse(rt, p, visit, visit_ctx);
     prs = get_shape_prop(sh);
     PORT_VISIT(sh);
     for (i = 0; i < sh->prop_count; i++, pr++, prs++) {
@@ -150,12 +171,7 @@ static int port_object_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, P
     case JS_CLASS_BYTECODE_FUNCTION:
         return port_closure_traverse(rt, p, visit, visit_ctx);
     }
-    gc_mark = rt->class_array[p->class_id].gc_mark;
-    if (!gc_mark)
-        return 0;
-    port_marks_begin(rt, visit, visit_ctx);
-    gc_mark(rt, JS_MKPTR(JS_TAG_OBJECT, p), port_mark);
-    return rt->port.visited;
+    return port_marked_traverse(rt, p, visit, visit_ctx);
 }
 
 static int port_bytecode_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, PORT_CTX)
@@ -195,7 +211,9 @@ static int port_context_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, 
     JSRuntime *rt = PORT_RT;
 
     port_marks_begin(rt, visit, visit_ctx);
+    rt->port.marked = rt->port.all_edges ? obj : NULL;
     JS_MarkContext(rt, obj, port_mark);
+    rt->port.marked = NULL;
     return rt->port.visited;
 }
 
@@ -214,6 +232,8 @@ static inline JSProperty *port_inline_props(JSObject *p)
 {
     return (JSProperty *)(p + 1);
 }
+
+static void port_places_forget(JSRuntime *rt);
 
 static void port_object_clear(void *obj, PORT_CTX)
 {
@@ -265,6 +285,8 @@ static void port_bytecode_clear(void *obj, PORT_CTX)
     JSRuntime *rt = PORT_RT;
     JSFunctionBytecode *b = obj;
     int i;
+
+    port_places_forget(rt);
 
     if (b->byte_code_buf)
         free_bytecode_atoms(rt, b->byte_code_buf, b->byte_code_len, true);
@@ -400,10 +422,14 @@ static bool port_has_room(JSRuntime *rt, size_t size)
     return rt->malloc_state.malloc_size <= rt->malloc_state.malloc_limit - 1;
 }
 
+static rc_site *port_site(JSRuntime *rt);
+
 static inline void *port_make(JSRuntime *rt, rc_type *type, size_t tail, size_t bytes)
 {
     if (unlikely(rt->port.limit) && !port_has_room(rt, bytes + tail))
         return NULL;
+    if (unlikely(rt->port.sites))
+        return tail ? rc_new_array_at(type, tail, port_site(rt)) : rc_new_at(type, port_site(rt));
     return tail ? rc_new_array(type, tail) : rc_new(type);
 }
 
@@ -500,11 +526,26 @@ static rc_type *port_type_new(Port *port, rc_type_spec spec)
     return rc_type_new(port->heap, &spec, &type) == RC_OK ? type : NULL;
 }
 
+static rc_type_spec port_object_spec(JSRuntime *rt, const char *name, int inside)
+{
+    rc_type_spec spec = RC_TYPE_SPEC_INIT;
+
+    spec.name = name[0] ? name : "(no name)";
+    spec.size = sizeof(JSObject) + inside * sizeof(JSProperty);
+    spec.flags = RC_TYPE_CTX | RC_TYPE_TRACK_ON_NEW;
+    spec.traverse_ctx = port_object_traverse;
+    spec.clear_ctx = port_object_clear;
+    spec.ctx = &rt->port.object_type;
+    return spec;
+}
+
+static rc_type *port_named_type(JSContext *ctx, int class_id, int inside, JSShape *sh);
+
 static rc_type *port_class_type(JSRuntime *rt, int class_id, int inside)
 {
     Port *port = &rt->port;
     char name[ATOM_GET_STR_BUF_SIZE];
-    rc_type_spec spec = RC_TYPE_SPEC_INIT;
+    rc_type_spec spec;
 
     if (class_id >= port->class_room) {
         int room = max_int(class_id + 16, JS_CLASS_INIT_COUNT + 16);
@@ -517,14 +558,7 @@ static rc_type *port_class_type(JSRuntime *rt, int class_id, int inside)
         port->class_room = room;
     }
     if (!port->classes[class_id][inside]) {
-        spec.name = JS_AtomGetStrRT(rt, name, sizeof(name), rt->class_array[class_id].class_name);
-        if (!spec.name[0])
-            spec.name = "(no name)";
-        spec.size = sizeof(JSObject) + inside * sizeof(JSProperty);
-        spec.flags = RC_TYPE_CTX | RC_TYPE_TRACK_ON_NEW;
-        spec.traverse_ctx = port_object_traverse;
-        spec.clear_ctx = port_object_clear;
-        spec.ctx = &port->object_type;
+        spec = port_object_spec(rt, JS_AtomGetStrRT(rt, name, sizeof(name), rt->class_array[class_id].class_name), inside);
         port->classes[class_id][inside] = port_type_new(port, spec);
     }
     return port->classes[class_id][inside];
@@ -545,6 +579,11 @@ static void *port_object_new(JSContext *ctx, int class_id, JSShape *sh)
         type = port_class_type(rt, class_id, inside);
         if (!type)
             return port_thrown(ctx, NULL);
+    }
+    if (unlikely(rt->port.sites)) {
+        rc_type *named = port_named_type(ctx, class_id, inside, sh);
+
+        type = named ? named : type;
     }
     p = port_make(rt, type, 0, sizeof(JSObject));
     if (unlikely(!p))
@@ -590,6 +629,8 @@ static void port_object_drop(void *obj)
     p->class_id = JS_CLASS_OBJECT;
     rc_decref(p);
 }
+
+#include "names.c"
 
 /* The runtime's heap. */
 
@@ -671,7 +712,6 @@ static int port_begin(JSRuntime *rt)
     if (gc_heap_new(&options, &port->heap) != RC_OK)
         return -1;
     port->object_type = (PortType){ rt, JS_GC_OBJ_TYPE_JS_OBJECT };
-    port->all_edges = gc_profile_flags(port->heap) != 0;
     port->collect_always = port_asked("QJS_COLLECT_ALWAYS");
     port->verify = port_asked("QJS_VERIFY");
     port->say_held = port_asked("QJS_HELD");
@@ -683,6 +723,7 @@ static int port_begin(JSRuntime *rt)
         gc_heap_free(port->heap);
         return -1;
     }
+    port_names_begin(rt);
     return 0;
 }
 

@@ -41,7 +41,16 @@ typedef struct Port {
     rc_visit_fn visit;
     void *visit_ctx;
     int visited;
+    /* Of names.c. */
     bool all_edges; /* a profile runs: strings are edges too, and edges have names */
+    bool leaves;    /* the heap is not freed, for the profile that is written at exit */
+    struct PortSites *sites;
+    char **names; /* by atom */
+    uint32_t name_room;
+    struct PortNamed *named[256];
+    int named_count;
+    JSAtom function_name; /* of the function that is being made */
+    JSContext *marked;    /* the context that is being traversed */
     int until_look; /* objects to be made before the next look at the triggers */
     size_t look_at; /* bytes of js_malloc at which to look sooner */
     int empty_blocks; /* of js_malloc, kept */
@@ -55,6 +64,10 @@ typedef struct Port {
 #define PORT_EACH_OBJECT(rt, gp)                                                                     \
     for (JSGCObjectHeader *gp = port_walk(rt, true); gp; gp = port_walk(rt, false))
 
+static void port_atom_gone(JSRuntime *rt, uint32_t atom);
+static void port_is_helper(JSRuntime *rt);
+static void port_context_made(JSContext *ctx);
+static bool port_leaves(JSRuntime *rt);
 static bool port_keeps_block(JSRuntime *rt);
 static void port_block_used(JSRuntime *rt);
 static void port_free_last(JSRuntime *rt, JSValue v);
