@@ -83,6 +83,9 @@ ANCHORS = [
     ("struct JSShape", "uint8_t is_hashed;", "uint8_t is_hashed;\n    uint8_t inline_hint;", 1),
     ("resize_properties", "js_realloc(ctx, p->prop, sizeof(new_prop[0]) * new_size);", "port_props_resize(ctx, p, new_size);", 1),
     ("compact_properties", "js_realloc(ctx, p->prop, sizeof(new_prop[0]) * new_size);", "port_props_resize(ctx, p, new_size);", 1),
+    # A shape on the way to a larger one would die with each object that passes it, and be made for the next.
+    ("add_property", "return &p->prop[p->shape->prop_count - 1];",
+     "port_shape_keep(ctx->rt, p->shape);\n    return &p->prop[p->shape->prop_count - 1];", 1),
     ("add_property", "js_realloc(ctx, p->prop, sizeof(p->prop[0]) *", "port_props_resize(ctx, p,", 1),
     ("JS_NewObjectFromShape", "js_free(ctx, p);", "port_object_drop(p);", 1),
     ("js_async_function_call", "s = js_mallocz(ctx, sizeof(*s));", "s = port_new(ctx, PORT_ASYNC_FRAME);", 1),

@@ -513,6 +513,26 @@ static void *port_shape_resize(JSContext *ctx, void *shape, size_t bytes)
     return port_resized(ctx, shape, bytes, bytes - sizeof(JSShape));
 }
 
+/* Holds a shape until as many others were kept, or everything is collected. Not one with many properties: it may be an
+ * object's that is used as a table, whose one shape grows in place while nobody else holds it. */
+static void port_shape_keep(JSRuntime *rt, JSShape *sh)
+{
+    JSShape **kept = &rt->port.kept_shapes[rt->port.next_kept];
+
+    if (!sh->is_hashed || sh->prop_count > PORT_KEPT_PROPS)
+        return;
+    rt->port.next_kept = (rt->port.next_kept + 1) & (PORT_KEPT_SHAPES - 1);
+    rc_setref(kept, rc_newref(sh));
+}
+
+static void port_shapes_forget(JSRuntime *rt)
+{
+    int i;
+
+    for (i = 0; i < PORT_KEPT_SHAPES; i++)
+        rc_clear(&rt->port.kept_shapes[i]);
+}
+
 static void *port_bytecode_new(JSContext *ctx, size_t bytes)
 {
     return port_thrown(ctx, port_make(ctx->rt, ctx->rt->port.kinds[PORT_BYTECODE], bytes - sizeof(JSFunctionBytecode),
@@ -701,11 +721,47 @@ static bool port_asked(const char *name)
     return value && *value && strcmp(value, "0") != 0;
 }
 
+/* Small heaps are collected soon, as QuickJS does it; what finds little is done less often, up to so many bytes. */
+#define PORT_PACE_MIN (512 * 1024)
+#define PORT_PACE_MAX (16 * 1024 * 1024)
+
+static bool port_pace(JSRuntime *rt)
+{
+    gc_policy policy = GC_POLICY_INIT;
+
+    policy.mode = GC_POLICY_SAFEPOINT;
+    policy.growth = 0.5;
+    policy.young_bytes = rt->port.pace;
+    policy.full_min_bytes = rt->port.pace;
+    return gc_set_policy(rt->port.heap, &policy) == RC_OK;
+}
+
+static void port_collected(gc_heap *heap, const gc_event *event, void *ctx)
+{
+    JSRuntime *rt = ctx;
+    uint64_t pace = rt->port.pace;
+
+    if (event->kind == GC_EVENT_START) {
+        if (event->generation == GC_GENERATION_FULL)
+            port_shapes_forget(rt);
+        return;
+    }
+    if (event->reason != GC_REASON_TRIGGER)
+        return;
+    if (event->reclaimed < event->examined / 8)
+        pace = pace < PORT_PACE_MAX ? pace * 2 : PORT_PACE_MAX;
+    else if (event->reclaimed > event->examined / 2)
+        pace = PORT_PACE_MIN;
+    if (pace != rt->port.pace) {
+        rt->port.pace = pace;
+        (void)port_pace(rt);
+    }
+}
+
 static int port_begin(JSRuntime *rt)
 {
     Port *port = &rt->port;
     gc_heap_options options = GC_HEAP_OPTIONS_INIT;
-    gc_policy policy = GC_POLICY_INIT;
 
     rt->malloc_gc_threshold = 256 * 1024;
     options.name = "QuickJS";
@@ -715,11 +771,8 @@ static int port_begin(JSRuntime *rt)
     port->collect_always = port_asked("QJS_COLLECT_ALWAYS");
     port->verify = port_asked("QJS_VERIFY");
     port->say_held = port_asked("QJS_HELD");
-    policy.mode = GC_POLICY_SAFEPOINT;
-    if (getenv("P_GROWTH")) policy.growth = atof(getenv("P_GROWTH"));
-    if (getenv("P_MIN")) policy.full_min_bytes = atoi(getenv("P_MIN")) * 1024;
-    if (getenv("P_YOUNG")) policy.young_bytes = atoi(getenv("P_YOUNG")) * 1024;
-    if (gc_set_policy(port->heap, &policy) != RC_OK || !port_kinds_begin(rt)) {
+    port->pace = PORT_PACE_MIN;
+    if (!port_pace(rt) || gc_add_callback(port->heap, port_collected, rt) != RC_OK || !port_kinds_begin(rt)) {
         gc_heap_free(port->heap);
         return -1;
     }
@@ -746,8 +799,16 @@ static bool port_end(JSRuntime *rt)
 
         fprintf(stderr, "qjs: verify: status %u, %zu findings\n", status, findings);
     }
+    port_shapes_forget(rt);
     while (gc_collect(port->heap) > 0)
         ;
+    if (port->say_held) {
+        gc_stats stats = GC_STATS_INIT;
+
+        (void)gc_get_stats(port->heap, &stats);
+        fprintf(stderr, "qjs: collections: %llu young, %.3f ms; %llu full, %.3f ms\n", (unsigned long long)stats.young.runs,
+                stats.young.pause_ns_total / 1e6, (unsigned long long)stats.full.runs, stats.full.pause_ns_total / 1e6);
+    }
     held = gc_heap_free(port->heap);
     port->heap = NULL;
     js_free_rt(rt, port->classes);

@@ -25,6 +25,10 @@ typedef enum {
 /* The most properties that lie inside their object; others are a block of js_malloc. */
 #define PORT_INLINE_MAX 8
 
+/* How many shapes are kept for the next object, and the most properties such a shape has. */
+#define PORT_KEPT_SHAPES 256
+#define PORT_KEPT_PROPS 8
+
 /* The `ctx` of a type. */
 typedef struct PortType {
     JSRuntime *rt;
@@ -41,6 +45,9 @@ typedef struct Port {
     rc_visit_fn visit;
     void *visit_ctx;
     int visited;
+    JSShape *kept_shapes[PORT_KEPT_SHAPES];
+    int next_kept;
+    uint64_t pace; /* bytes between collections, as they find much or little */
     /* Of names.c. */
     bool all_edges; /* a profile runs: strings are edges too, and edges have names */
     bool leaves;    /* the heap is not freed, for the profile that is written at exit */
@@ -92,6 +99,8 @@ static void *port_big_int_new(JSContext *ctx, int len);
 static void *port_big_int_resize(JSContext *ctx, void *obj, size_t bytes);
 static void *port_shape_new(JSContext *ctx, size_t bytes);
 static void *port_shape_resize(JSContext *ctx, void *shape, size_t bytes);
+static void port_shape_keep(JSRuntime *rt, JSShape *sh);
+static void port_shapes_forget(JSRuntime *rt);
 static void port_shape_drop(JSShape *sh);
 static void *port_bytecode_new(JSContext *ctx, size_t bytes);
 static void *port_object_new(JSContext *ctx, int class_id, JSShape *sh);

@@ -7,6 +7,13 @@ static void js_trigger_gc(JSRuntime *rt, size_t size)
         port_look(rt, size);
 }
 
+static inline JSValue js_dup(JSValueConst v)
+{
+    if (JS_VALUE_HAS_REF_COUNT(v))
+        rc_incref(JS_VALUE_GET_PTR(v));
+    return unsafe_unconst(v);
+}
+
 static JSString *js_alloc_string_rt(JSRuntime *rt, int max_len, int is_wide_char)
 {
     JSString *str;
@@ -103,6 +110,7 @@ void JS_MarkValue(JSRuntime *rt, JSValueConst val, JS_MarkFunc *mark_func)
 
 void JS_RunGC(JSRuntime *rt)
 {
+    port_shapes_forget(rt);
     gc_collect(rt->port.heap);
     port_after(rt);
 }
