@@ -86,6 +86,7 @@ ANCHORS = [
     # A shape on the way to a larger one would die with each object that passes it, and be made for the next.
     ("add_property", "return &p->prop[p->shape->prop_count - 1];",
      "port_shape_keep(ctx->rt, p->shape);\n    return &p->prop[p->shape->prop_count - 1];", 1),
+    ("JS_NewObjectProtoClass", "sh = js_new_shape(ctx, proto);", "sh = port_first_shape(ctx, proto);", 1),
     ("add_property", "js_realloc(ctx, p->prop, sizeof(p->prop[0]) *", "port_props_resize(ctx, p,", 1),
     ("JS_NewObjectFromShape", "js_free(ctx, p);", "port_object_drop(p);", 1),
     ("js_async_function_call", "s = js_mallocz(ctx, sizeof(*s));", "s = port_new(ctx, PORT_ASYNC_FRAME);", 1),

@@ -525,6 +525,16 @@ static void port_shape_keep(JSRuntime *rt, JSShape *sh)
     rc_setref(kept, rc_newref(sh));
 }
 
+/* The shape with which objects of a prototype begin, which knows how large they become. */
+static JSShape *port_first_shape(JSContext *ctx, JSObject *proto)
+{
+    JSShape *sh = js_new_shape(ctx, proto);
+
+    if (sh)
+        port_shape_keep(ctx->rt, sh);
+    return sh;
+}
+
 static void port_shapes_forget(JSRuntime *rt)
 {
     int i;

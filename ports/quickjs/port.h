@@ -99,6 +99,7 @@ static void *port_big_int_new(JSContext *ctx, int len);
 static void *port_big_int_resize(JSContext *ctx, void *obj, size_t bytes);
 static void *port_shape_new(JSContext *ctx, size_t bytes);
 static void *port_shape_resize(JSContext *ctx, void *shape, size_t bytes);
+static JSShape *port_first_shape(JSContext *ctx, JSObject *proto);
 static void port_shape_keep(JSRuntime *rt, JSShape *sh);
 static void port_shapes_forget(JSRuntime *rt);
 static void port_shape_drop(JSShape *sh);
