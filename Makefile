@@ -39,6 +39,13 @@ port-quickjs: build/lib/librcgc.a ## QuickJS-ng moved onto rcgc, as build/ports/
 	@scripts/need cargo cc python3
 	@ports/quickjs/build
 
+test-ports: port-quickjs tool ## QuickJS's own tests on rcgc and beside them the original, every kind of checking
+	@scripts/need python3 valgrind
+	@ports/quickjs/tests/run
+
+bench-ports: port-quickjs ## nine scripts, the port of QuickJS beside the original; into docs/ports.md with UPDATE=1
+	@ports/quickjs/bench/run $(if $(UPDATE),--update-docs)
+
 build/lib/librcgc.a:
 	@$(MAKE) lib
 
@@ -76,4 +83,4 @@ $(DEMO)/cargo_graph: examples/cargo_graph.c lib | $(DEMO)
 $(DEMO):
 	@mkdir -p $@
 
-.PHONY: help demo test test-full bench bench-peers port-quickjs lib tool install headers readme tool-manual misuse-table
+.PHONY: help demo test test-full bench bench-peers port-quickjs test-ports bench-ports lib tool install headers readme tool-manual misuse-table

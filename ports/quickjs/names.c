@@ -291,7 +291,7 @@ static int port_named_traverse(JSRuntime *rt, JSObject *p, rc_visit_fn visit, vo
     switch (p->class_id) {
     case JS_CLASS_ARRAY:
     case JS_CLASS_ARGUMENTS:
-        return port_named_values(rt, p->u.array.u.values, p->u.array.count, "[]", visit, visit_ctx);
+        return port_named_values(rt, p->u.array.u.values, p->u.array.count, "elements", visit, visit_ctx);
     case JS_CLASS_BYTECODE_FUNCTION:
     case JS_CLASS_GENERATOR_FUNCTION:
     case JS_CLASS_ASYNC_FUNCTION:
@@ -309,7 +309,9 @@ static const char *port_context_name(JSContext *ctx, JSGCObjectHeader *gp)
 {
     if ((void *)gp == JS_VALUE_GET_PTR(ctx->global_obj))
         return "globalThis";
-    return (void *)gp == JS_VALUE_GET_PTR(ctx->global_var_obj) ? "(let and const)" : NULL;
+    if ((void *)gp == JS_VALUE_GET_PTR(ctx->global_var_obj))
+        return "(let and const)";
+    return rc_type_of(gp) == ctx->rt->port.kinds[PORT_MODULE] ? "(module)" : "(intrinsic)";
 }
 
 /* Beginning and end. */

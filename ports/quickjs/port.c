@@ -44,8 +44,9 @@ static void port_mark(JSRuntime *rt, JSGCObjectHeader *gp)
 
     if (port->visited)
         return;
-    if (unlikely(port->marked))
-        port->visited = rc_visit_named(port->visit, port->visit_ctx, gp, port_context_name(port->marked, gp), RC_NO_INDEX);
+    if (unlikely(port->all_edges))
+        port->visited = rc_visit_named(port->visit, port->visit_ctx, gp,
+                                       port->marked ? port_context_name(port->marked, gp) : port->mark_name, RC_NO_INDEX);
     else
         port->visited = port->visit(gp, port->visit_ctx);
 }
@@ -186,6 +187,9 @@ static int port_var_ref_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, 
 {
     JSVarRef *var_ref = obj;
 
+    if (var_ref->is_detached && unlikely(PORT_RT->port.all_edges))
+        return JS_VALUE_HAS_REF_COUNT(var_ref->value) ?
+               rc_visit_named(visit, visit_ctx, JS_VALUE_GET_PTR(var_ref->value), "value", RC_NO_INDEX) : 0;
     if (var_ref->is_detached)
         return port_values_traverse(PORT_RT, &var_ref->value, 1, visit, visit_ctx);
     if (var_ref->is_coro)
@@ -222,7 +226,9 @@ static int port_module_traverse(void *obj, rc_visit_fn visit, void *visit_ctx, P
     JSRuntime *rt = PORT_RT;
 
     port_marks_begin(rt, visit, visit_ctx);
+    rt->port.mark_name = "(module's)";
     js_mark_module_def(rt, obj, port_mark);
+    rt->port.mark_name = NULL;
     return rt->port.visited;
 }
 
@@ -732,7 +738,7 @@ static bool port_asked(const char *name)
 }
 
 /* Small heaps are collected soon, as QuickJS does it; what finds little is done less often, up to so many bytes. */
-#define PORT_PACE_MIN (512 * 1024)
+#define PORT_PACE_MIN (384 * 1024)
 #define PORT_PACE_MAX (16 * 1024 * 1024)
 
 static bool port_pace(JSRuntime *rt)

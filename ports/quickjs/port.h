@@ -57,7 +57,8 @@ typedef struct Port {
     struct PortNamed *named[256];
     int named_count;
     JSAtom function_name; /* of the function that is being made */
-    JSContext *marked;    /* the context that is being traversed */
+    JSContext *marked;    /* the context that is being traversed, */
+    const char *mark_name; /* or the name of all edges of something else that is */
     int until_look; /* objects to be made before the next look at the triggers */
     size_t look_at; /* bytes of js_malloc at which to look sooner */
     int empty_blocks; /* of js_malloc, kept */
