@@ -155,7 +155,7 @@ AT(rcgc_stack, kept_end, 8);
 AT(rcgc_stack, kept_base, 16);
 AT(rcgc_stack, open, 24);
 AT(rcgc_stack, open_end, 32);
-AT(rcgc_stack, open_base, 40);
+AT(rcgc_stack, open_block, 40);
 AT(rcgc_open, mark, 0);
 AT(rcgc_open, start, 8);
 AT(rcgc_open, name, 16);

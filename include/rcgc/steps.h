@@ -9,7 +9,7 @@
  *
  * `stack` is what the engine shows of the heap's current stack of scopes. It may be one on which nothing fits and no mark is
  * found, which is how the engine sends everything out of line. Two growing arrays are at its beginning, with what is
- * behind their top, behind their last place, and their first place: the references that scopes keep, and the open
+ * behind their top, behind their last place, and their memory: the references that scopes keep, and the open
  * scopes. Below the first scope lies one that is never left inline.
  *
  * A heap must be live: the exported functions find out, these do not.
@@ -38,7 +38,7 @@ typedef struct rcgc_open {
 
 typedef struct rcgc_stack {
   void **kept, **kept_end, **kept_base;
-  rcgc_open *open, *open_end, *open_base;
+  rcgc_open *open, *open_end, *open_block;
 } rcgc_stack;
 
 typedef struct rcgc_heap_head {

@@ -1,14 +1,16 @@
 //! A growing stack of plain values whose top is an address, so that inline code of hosts can push and pop: the layout is
-//! theirs, too (`include/rcgc/steps.h`). Below the lowest value lies one that is none, [`Below::BELOW`], so that what is under the
-//! top can be read without asking whether there is anything.
+//! theirs, too (`include/rcgc/steps.h`). Below the lowest value there may lie one that is none, [`Below::BELOW`], so that what is
+//! under the top can be read without asking whether there is anything.
 
 use crate::sys;
 use core::ptr;
 
 /// A plain value of a stack.
 pub trait Below: Copy {
-    /// What lies below the lowest.
-    const BELOW: Self;
+    /// What lies below the lowest, if anything does.
+    const BELOW: Option<Self>;
+    /// How many places that takes.
+    const PLACES_BELOW: usize = if Self::BELOW.is_some() { 1 } else { 0 };
 }
 
 /// A growing stack of plain values. Zeroed memory is an empty one, without memory.
@@ -18,34 +20,42 @@ pub struct Stack<T> {
     top: *mut T,
     /// Behind the last place.
     end: *mut T,
-    /// The lowest place.
-    base: *mut T,
+    /// The memory: the lowest place, or what lies below it. As it was given, so that leak checkers of hosts see who has it.
+    block: *mut T,
 }
 
 impl<T: Below> Stack<T> {
-    /// One that never has a place, above a value that is none.
+    /// One that never has a place, above what is given.
     pub const fn of_nobody(below: *const T) -> Self {
-        let place = below.wrapping_add(1) as *mut T;
-        Stack { top: place, end: place, base: place }
+        let place = below.wrapping_add(T::PLACES_BELOW) as *mut T;
+        Stack { top: place, end: place, block: below as *mut T }
     }
 
     /// Whether it has memory, and with that something below its lowest place.
     pub fn has_memory(&self) -> bool {
-        !self.base.is_null()
+        !self.block.is_null()
+    }
+
+    /// The lowest place; none, and no value either, as long as there is no memory.
+    fn base(&self) -> *mut T {
+        match self.has_memory() {
+            true => self.block.wrapping_add(T::PLACES_BELOW),
+            false => self.top,
+        }
     }
 
     /// How many values there are.
     pub fn len(&self) -> usize {
-        (self.top as usize - self.base as usize) / size_of::<T>()
+        (self.top as usize - self.base() as usize) / size_of::<T>()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.top == self.base
+        self.top == self.base()
     }
 
     fn capacity(&self) -> usize {
-        (self.end as usize - self.base as usize) / size_of::<T>()
+        (self.end as usize - self.base() as usize) / size_of::<T>()
     }
 
     /// Makes sure that one more fits. False for out of memory.
@@ -55,20 +65,22 @@ impl<T: Below> Stack<T> {
 
     /// Another number of places, no fewer than there are values. False for out of memory.
     fn resize(&mut self, capacity: usize) -> bool {
-        let items = sys::allocate_raw((capacity + 1) * size_of::<T>()) as *mut T;
-        if items.is_null() {
+        let block = sys::allocate_raw((capacity + T::PLACES_BELOW) * size_of::<T>()) as *mut T;
+        if block.is_null() {
             return false;
         }
         let len = self.len();
-        // SAFETY: the new places are as many as the old values and one below them; the old memory is ours.
+        // SAFETY: the new places are as many as the old values, and what is below them; the old memory is ours.
         unsafe {
-            items.write(T::BELOW);
-            let base = items.add(1);
+            if let Some(below) = T::BELOW {
+                block.write(below);
+            }
+            let base = block.add(T::PLACES_BELOW);
             if len != 0 {
-                ptr::copy_nonoverlapping(self.base, base, len);
+                ptr::copy_nonoverlapping(self.base(), base, len);
             }
             self.end();
-            *self = Stack { top: base.add(len), end: base.add(capacity), base };
+            *self = Stack { top: base.add(len), end: base.add(capacity), block };
         }
         true
     }
@@ -106,7 +118,7 @@ impl<T: Below> Stack<T> {
     /// A value by its place from the bottom, to be changed.
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         // SAFETY: below the length.
-        (index < self.len()).then(|| unsafe { &mut *self.base.add(index) })
+        (index < self.len()).then(|| unsafe { &mut *self.base().add(index) })
     }
 
     /// All values, from the bottom.
@@ -114,7 +126,7 @@ impl<T: Below> Stack<T> {
         match self.len() {
             0 => &[],
             // SAFETY: so many were written.
-            len => unsafe { core::slice::from_raw_parts(self.base, len) },
+            len => unsafe { core::slice::from_raw_parts(self.base(), len) },
         }
     }
 
@@ -131,11 +143,9 @@ impl<T: Below> Stack<T> {
 
     /// Gives the memory back.
     pub fn end(&mut self) {
-        if self.has_memory() {
-            // SAFETY: ours, from one place below the base on.
-            unsafe { sys::free(self.base.sub(1) as *mut u8) };
-        }
-        *self = Stack { top: ptr::null_mut(), end: ptr::null_mut(), base: ptr::null_mut() };
+        // SAFETY: ours, or null.
+        unsafe { sys::free(self.block as *mut u8) };
+        *self = Stack { top: ptr::null_mut(), end: ptr::null_mut(), block: ptr::null_mut() };
     }
 }
 
@@ -144,7 +154,7 @@ mod tests {
     use super::*;
 
     impl Below for u64 {
-        const BELOW: u64 = u64::MAX;
+        const BELOW: Option<u64> = Some(u64::MAX);
     }
 
     #[test]
@@ -155,7 +165,7 @@ mod tests {
         for value in 0..1000 {
             assert!(stack.push(value));
             // SAFETY: it has memory.
-            assert_eq!(unsafe { *stack.base.sub(1) }, u64::MAX);
+            assert_eq!(unsafe { *stack.block }, u64::MAX);
         }
         for value in (10..1000).rev() {
             assert_eq!((stack.last(), stack.pop()), (Some(value), Some(value)));

@@ -70,13 +70,15 @@ impl Open {
     }
 }
 
+/// What lies below the first. No mark is 0, and a scope that is busy is not left inline.
+const NO_SCOPE: Open = Open { mark: 0, start: 0, name: ptr::null(), state: State::BUSY };
+
 impl Below for Open {
-    // No mark is 0, and a scope that is busy is not left inline.
-    const BELOW: Open = Open { mark: 0, start: 0, name: ptr::null(), state: State::BUSY };
+    const BELOW: Option<Open> = Some(NO_SCOPE);
 }
 
 impl Below for *mut c_void {
-    const BELOW: *mut c_void = ptr::null_mut();
+    const BELOW: Option<*mut c_void> = None;
 }
 
 /// Why a scope was not left.

@@ -84,7 +84,7 @@ unsafe impl Sync for Nobodys {}
 
 static NOBODYS: Nobodys = Nobodys(ScopeStack {
     kept: Stack::of_nobody(ptr::null()),
-    open: Stack::of_nobody(&raw const NO_SCOPE.0),
+    open: Stack::of_nobody(&raw const BELOW.0),
     signature: 0,
     heap: ptr::null_mut(),
     next: ptr::null_mut(),
@@ -99,7 +99,7 @@ struct NoScope(Open);
 // SAFETY: nobody writes to it.
 unsafe impl Sync for NoScope {}
 
-static NO_SCOPE: NoScope = NoScope(Open::BELOW);
+static BELOW: NoScope = NoScope(NO_SCOPE);
 
 /// The stack that inline code is shown where it shall do nothing.
 pub fn nobodys() -> *mut ScopeStack {
