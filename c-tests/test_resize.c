@@ -620,6 +620,124 @@ static void queued_finalizers_have_room(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* ---- at random ---- */
+
+enum { ROWS = 48, CELLS = 700 };
+
+/* What is known of one row; its cells as they should be. */
+typedef struct Known {
+  Row *row;
+  size_t length;
+  Row *cells[CELLS];
+  rc_weak *weak;
+  uint64_t external;
+} Known;
+
+static Known known[ROWS];
+
+static void check_known(gc_heap *heap) {
+  uint64_t external = 0;
+  for (size_t i = 0; i < ROWS; i++) {
+    Known *of = &known[i];
+    if (!CHECK_EQ(rc_length(of->row), of->length)) return;
+    for (size_t j = 0; j < of->length; j++)
+      if (!CHECK(of->row->cells[j] == of->cells[j])) return;
+    if (of->weak) {
+      Row *target = rc_weak_get(of->weak);
+      CHECK(target == of->row);
+      rc_xdecref(target);
+    }
+    gc_object_facts facts = GC_OBJECT_FACTS_INIT;
+    CHECK_EQ(gc_object_info(of->row, &facts), RC_OK);
+    CHECK_EQ(facts.external_bytes, of->external);
+    external += of->external;
+  }
+  CHECK(graph_stats(heap).external_bytes >= external); /* lost rings have some, too */
+  size_t findings = 1;
+  CHECK_EQ(gc_verify(heap, NULL, NULL, &findings), RC_OK);
+  CHECK_EQ(findings, 0);
+}
+
+static void renew(rc_type *type, Known *of, size_t length) {
+  rc_weak_free(of->weak);
+  if (of->row) rc_decref(of->row);
+  memset(of, 0, sizeof *of);
+  of->row = array_of(type, length), of->length = length;
+}
+
+static void resize_known(Known *of, size_t length) {
+  bool alone = rc_count(of->row) == 1;
+  CHECK_EQ(rc_resize(&of->row, length), alone ? RC_OK : RC_ERR_IN_USE);
+  if (!alone) return;
+  for (size_t i = of->length; i < length; i++) of->cells[i] = NULL;
+  of->length = length;
+}
+
+static void random_act(gc_heap *heap, rc_type *type, uint64_t *seed) {
+  Known *of = &known[check_below(seed, ROWS)], *other = &known[check_below(seed, ROWS)];
+  size_t length = check_below(seed, 8) ? check_below(seed, 20) : check_below(seed, CELLS);
+  switch (check_below(seed, 16)) {
+  case 0: renew(type, of, length); break;
+  case 1:
+    if (!of->weak) REQUIRE((of->weak = rc_weak_new(of->row, NULL, NULL)) != NULL);
+    break;
+  case 2: rc_weak_free(of->weak), of->weak = NULL; break;
+  case 3:
+    CHECK_EQ(rc_add_external_bytes(of->row, (ptrdiff_t)length), RC_OK);
+    of->external += length;
+    break;
+  case 4: (void)gc_collect_young(heap); break;
+  case 5:
+    if (check_below(seed, 8) == 0) (void)gc_collect(heap);
+    break;
+  case 6:
+    if (check_below(seed, 8)) break;
+    if (gc_profile_flags(heap)) gc_profile_stop(heap);
+    else CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
+    break;
+  case 7: case 8: case 9: case 10:
+    if (of->length) {
+      size_t cell = check_below(seed, of->length);
+      of->cells[cell] = check_below(seed, 3) ? NULL : other->row;
+      rc_setref(&of->row->cells[cell], of->cells[cell] ? rc_newref(other->row) : NULL);
+    }
+    break;
+  default: resize_known(of, length);
+  }
+}
+
+static void random_against_a_model(void) {
+  uint64_t seed = check_seed("random_against_a_model");
+  for (size_t round = 0; round < check_scale(2, 10, 100); round++) {
+    gc_heap *heap = graph_heap("random");
+    rc_type *type = row_type(heap);
+    gc_policy policy = GC_POLICY_INIT;
+    policy.full_min_bytes = 64 << 10;
+    CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
+    memset(known, 0, sizeof known);
+    for (size_t i = 0; i < ROWS; i++) renew(type, &known[i], check_below(&seed, 4));
+    for (size_t i = 0; i < 3000; i++) {
+      random_act(heap, type, &seed);
+      if (i % 100 == 0) check_known(heap);
+      if (check_failures) return;
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+      rc_weak_free(known[i].weak);
+      rc_decref(known[i].row);
+    }
+    (void)gc_collect(heap);
+    if (gc_profile_flags(heap)) {
+      gc_profile_stats stats = profile_of(heap);
+      CHECK_EQ(stats.live_objects, 0);
+      CHECK_EQ(stats.live_bytes, 0);
+    }
+    CHECK_EQ(graph_stats(heap).live_objects, 0);
+    CHECK_EQ(graph_stats(heap).live_bytes, 0);
+    CHECK_EQ(graph_stats(heap).external_bytes, 0);
+    CHECK_EQ(gc_heap_free(heap), 0);
+  }
+}
+
 int main(int argc, char **argv) {
   static const check_test tests[] = {
       CHECK_TEST(no_length_is_stored),
@@ -641,6 +759,7 @@ int main(int argc, char **argv) {
       CHECK_TEST(in_callbacks),
       CHECK_TEST(callbacks_in_the_middle),
       CHECK_TEST(queued_finalizers_have_room),
+      CHECK_TEST(random_against_a_model),
   };
   return check_run(tests, RC_COUNT_OF(tests), argc, argv);
 }

@@ -45,8 +45,9 @@
  *
  * WHAT THE HOST OWES at every call labelled "May collect: yes" (by default rc_new and rc_new_array)
  *
- *   - Each tracked object is walkable: slots are null or owned, up to the stated length; set the
- *     payload before the tag, the buffer before the length; one owned reference in one slot.
+ *   - Each tracked object is walkable: slots are null, owned, or a static constant (rcgc/static.h), up to
+ *     the stated length; set the payload before the tag, the buffer before the length; one owned
+ *     reference in one slot.
  *   - A borrowed pointer survives the call only if something held from outside holds its object.
  *
  * HEADERS
