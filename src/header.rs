@@ -83,6 +83,8 @@ bitflags::bitflags! {
         /// Was found dead together with one whose finalizer is due, and lives on only because that does. In the link's third
         /// bit.
         const KEPT = 1 << 26;
+        /// Is listed among the hints (`life/hints.rs`), or left out of the list for good. In the link's fourth bit.
+        const HINT = 1 << 27;
     }
 }
 
@@ -96,7 +98,7 @@ pub const HOLD_FLAGS: u32 = Flags::DYING.bits() | Flags::HELD.bits();
 pub const SIDE_FLAGS: u32 = Flags::SIDE.bits() | Flags::WEAK.bits();
 
 const_assert_eq!(TYPE_MASK & Flags::all().bits(), 0);
-const_assert_eq!(Flags::all().bits() >> LINK_HIGH_SHIFT, 7);
+const_assert_eq!(Flags::all().bits() >> LINK_HIGH_SHIFT, 15);
 
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 8;

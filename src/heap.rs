@@ -26,6 +26,7 @@ use crate::cycle::stats::GenerationStats;
 use crate::life::death::Queue;
 use crate::life::external::ExternalBytes;
 use crate::life::finalizers::Finalizers;
+use crate::life::hints::Hints;
 use crate::life::scope::{self, Scopes, Steps};
 use crate::life::weak::WeakTable;
 use crate::memory::class::{Run, CLASS_COUNT};
@@ -131,6 +132,8 @@ pub struct Heap {
     pub debug: u32,
     /// When automatic collections run.
     pub pace: Pace,
+    /// What dying objects let go of.
+    pub hints: Hints,
     /// What young collections did.
     pub young: GenerationStats,
     /// What full collections did.
@@ -518,6 +521,7 @@ pub unsafe fn end(heap: *mut Heap) {
     (*heap).external.end();
     (*heap).weak.end();
     (*heap).garbage.end();
+    (*heap).hints.end();
     scope::end_all(heap);
     (*heap).finalizers.end();
     (*heap).callbacks.end();

@@ -44,9 +44,9 @@
 //! The host's `traverse` runs in the second and third sweep; see `host.rs` for what stops it from doing
 //! more than visiting.
 
-mod listed;
-
 mod held;
+mod listed;
+mod reached;
 
 use super::events::{self, DEBUG_UNCOLLECTABLE};
 use super::table::Table;

@@ -13,6 +13,7 @@
 //! | `table` | from pointers to working counts |
 //! | `judge` | the verdict: count, subtract, mark, in address order; an example in its head |
 //! | `release` | the end of the dead, in the order of `lifetime.md` |
+//! | `near` | collections near a death: what hints reach, and how much of it |
 //! | `queued` | both for a list: what queued finalizers were for, when they have run |
 //! | `pace` | when automatic collections run, as inequalities |
 //! | `ending` | the end of a heap, and of all that is left in it |
@@ -48,7 +49,8 @@
 //!
 //! **Invariants** that hold in `Idle`, and which a change here must not break:
 //! - all working counts of the heap are clear;
-//! - an object is old if and only if it was alive when the last collection that examined its page began;
+//! - an object is old if and only if it was alive when the last collection that examined its page began, those near a
+//!   death left out;
 //! - counts of living objects are exactly what hosts and slots hold: judging never writes them, and
 //!   releasing writes only to the dead and to what they referred to.
 //!
@@ -57,6 +59,7 @@
 pub mod ending;
 pub mod events;
 pub mod judge;
+pub mod near;
 pub mod pace;
 pub mod queued;
 pub mod release;
@@ -91,6 +94,8 @@ use release::Released;
 pub enum Kind {
     /// What was allocated since the last collection began.
     Young,
+    /// What the hints reach: see `near.rs`.
+    Near,
     /// All.
     Full,
 }
@@ -121,6 +126,7 @@ pub unsafe fn collect_and_trim(heap: *mut Heap) -> (u64, Status) {
         (*heap).weak.trim();
         (*heap).external.trim();
         (*heap).garbage.trim();
+        (*heap).hints.list.trim();
         scope::trim(heap);
         finalizers::trim(heap);
         pool::trim();
@@ -143,7 +149,7 @@ unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
     let start = sys::now_ns();
     let ending = reason == Reason::HeapEnd;
     // Only a full collection makes up for one that was refused.
-    (*heap).pace.overdue &= kind == Kind::Young;
+    (*heap).pace.overdue &= kind != Kind::Full;
     (*heap).pace.asked = false;
     let releasing = InPhase::begin(heap, Phase::Releasing);
     events::notify(heap, &Event::start(kind, reason));
@@ -176,8 +182,11 @@ unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
             if judge.dead() != 0 {
                 observe::tell(heap, Notice::Verdict);
             }
-            let released =
-                if judge.dead() == 0 { Released::default() } else { release::release_dead(&mut judge) };
+            let released = match kind {
+                Kind::Near => near::release(&mut judge),
+                _ if judge.dead() == 0 => Released::default(),
+                _ => release::release_dead(&mut judge),
+            };
             Outcome {
                 status: if judge.anomalies == 0 { Status::Ok } else { Status::Traverse },
                 examined: judge.tracked(),
@@ -209,6 +218,13 @@ unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
 /// Puts pages under examination and judges them; afterwards what was examined is old, and the dead have a
 /// working count.
 unsafe fn judge(heap: *mut Heap, kind: Kind) -> Result<Judge, judge::NoMemory> {
+    if kind == Kind::Near {
+        (*heap).recall_runs();
+        return near::judge(heap);
+    }
+    if kind == Kind::Full {
+        near::forget(heap);
+    }
     let mut judge = Judge::new(heap, kind == Kind::Young)?;
     // What is allocated afterwards is young again, and from pages that are listed as such.
     (*heap).recall_runs();

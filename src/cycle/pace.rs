@@ -60,6 +60,10 @@
 //!   halved    after a young or a full one that found at least a tenth dead
 //! ```
 //!
+//! Collections near a death (`near.rs`) run where there are hints, `near_interval` bytes after the last one. That adapts
+//! likewise between [`NEAR_BYTES`] and [`NEAR_BYTES_MAX`], but for looks that cost next to nothing. They move none of the
+//! other triggers, and `in_use` only down.
+//!
 //! Where there is no cyclic garbage, most of what a young collection would have looked at has died by its
 //! count until it comes. Full collections count for the way back, because with an interval beyond the
 //! distance between full collections no young one would ever run to see that it is worth its while again.
@@ -71,6 +75,12 @@ use crate::heap::Heap;
 pub const YOUNG_BYTES: u64 = if cfg!(feature = "check") { 16 << 10 } else { 4 << 20 };
 /// And at most.
 pub const YOUNG_BYTES_MAX: u64 = 64 * YOUNG_BYTES;
+/// Bytes between collections near a death, in the beginning, and at least.
+pub const NEAR_BYTES: u64 = YOUNG_BYTES / 16;
+/// And at most.
+const NEAR_BYTES_MAX: u64 = 256 * NEAR_BYTES;
+/// One that looked at less than an object in so many bytes cost next to nothing, whatever it found.
+const NEAR_CHEAP_BYTES: u64 = 256;
 /// A collection was worth its while if it found at least one in so many dead.
 const WORTH_A_LOOK: u64 = 10;
 /// How far beyond its factor a heap may grow before a full collection by default, so that small heaps are left alone.
@@ -157,6 +167,12 @@ pub struct Pace {
     pub young_interval: u64,
     /// See the file's head.
     pub base: u64,
+    /// There are hints (`life/hints.rs`).
+    pub hinted: bool,
+    /// Bytes between collections near a death now.
+    pub near_interval: u64,
+    /// What was allocated since the last other collection when the last one near a death ran.
+    near_mark: u64,
     /// Somebody has watches, and wants to look at them every so many bytes; 0: nobody.
     pub look_bytes: u64,
     /// Bytes allocated since the last collection, without what is gone of the present budget.
@@ -172,6 +188,7 @@ impl Pace {
         self.growth = GROWTH;
         self.slack = FULL_SLACK;
         self.young_interval = YOUNG_BYTES;
+        self.near_interval = NEAR_BYTES;
     }
 
     /// The budget of a heap that has allocated nothing yet, under the defaults.
@@ -200,6 +217,8 @@ impl Pace {
     pub fn due(&self, in_use: u64, budget: i64) -> Option<Kind> {
         if in_use >= self.full_trigger() {
             Some(Kind::Full)
+        } else if self.hinted && self.near_left(budget) == 0 {
+            Some(Kind::Near)
         } else if self.allocated(budget) >= self.young_interval {
             Some(Kind::Young)
         } else {
@@ -220,9 +239,41 @@ impl Pace {
             (false, true) => 0,
             (false, false) => young.min(full.max(self.budget_min())),
         };
+        let next = match self.hinted && !waiting {
+            true => next.min(self.near_left(self.given).max(self.budget_min())),
+            false => next,
+        };
         let next = if self.look_bytes == 0 { next } else { next.min(self.look_bytes) };
         self.given = next as i64;
         self.given
+    }
+
+    /// Bytes to the next collection near a death, if there are hints.
+    fn near_left(&self, budget: i64) -> u64 {
+        self.near_interval.saturating_sub(self.allocated(budget).saturating_sub(self.near_mark))
+    }
+
+    /// There are hints: the budget becomes what is left to the collection near a death, if that is less.
+    pub fn bring_near(&mut self, budget: i64) -> i64 {
+        self.hinted = true;
+        let left = self.near_left(budget).max(self.budget_min()) as i64;
+        if left < budget {
+            self.given -= budget - left;
+            return left;
+        }
+        budget
+    }
+
+    /// A collection near a death has run.
+    fn ran_near(&mut self, budget: i64, examined: u64, dead: u64) {
+        self.allocated = self.allocated(budget);
+        (self.given, self.near_mark, self.hinted) = (budget, self.allocated, false);
+        if dead != 0 && dead.saturating_mul(WORTH_A_LOOK) >= examined {
+            self.near_interval = (self.near_interval / 2).max(NEAR_BYTES);
+        } else if examined.saturating_mul(NEAR_CHEAP_BYTES) >= self.near_interval {
+            let factor = if dead == 0 { 4 } else { 2 };
+            self.near_interval = (self.near_interval * factor).min(NEAR_BYTES_MAX);
+        }
     }
 
     /// A collection was asked for where none could run: it is due at the next allocation, which the budget
@@ -235,7 +286,10 @@ impl Pace {
 
     /// A collection has run.
     pub fn ran(&mut self, kind: Kind, in_use: u64, budget: i64, examined: u64, dead: u64) {
-        self.allocated = 0;
+        if kind == Kind::Near {
+            return self.ran_near(budget, examined, dead);
+        }
+        (self.allocated, self.near_mark) = (0, 0);
         self.given = budget;
         if kind == Kind::Full {
             self.base = in_use;
@@ -311,6 +365,9 @@ mod tests {
             young_bytes: 0,
             young_interval: 0,
             base: 0,
+            hinted: false,
+            near_interval: 0,
+            near_mark: 0,
             look_bytes: 0,
             allocated: 0,
             given: 0,

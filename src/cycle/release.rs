@@ -294,8 +294,11 @@ unsafe fn free_dead(heap: *mut Heap, outer: bool, queue: &mut Queue) -> u64 {
 }
 
 /// What a dead plain object refers to outside the dead set loses that reference.
+///
+/// # Safety
+/// - The working counts of exactly the dead are set; `obj` is one of them.
 #[inline(always)]
-unsafe fn release_outer_edges(obj: *mut c_void, ty: *mut Type, table: &Table, queue: &mut Queue) {
+pub unsafe fn release_outer_edges(obj: *mut c_void, ty: *mut Type, table: &Table, queue: &mut Queue) {
     slots::each_edge(obj, ty, |word| {
         let inside = table.work_of(word).is_some_and(|place| *place != CLEAR);
         if word != 0 && !inside {

@@ -86,7 +86,7 @@ impl Heap {
     /// The books of one kind of collection.
     pub fn generation(&mut self, kind: Kind) -> &mut GenerationStats {
         match kind {
-            Kind::Young => &mut self.young,
+            Kind::Young | Kind::Near => &mut self.young,
             Kind::Full => &mut self.full,
         }
     }

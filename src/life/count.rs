@@ -7,6 +7,7 @@
 use crate::base::report;
 use crate::header::{self, Flags, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
 use crate::life::death::{self, Queue};
+use crate::life::hints;
 use crate::memory::{page, range};
 use crate::object;
 use crate::sys;
@@ -95,7 +96,7 @@ pub unsafe fn decref_slow(obj: *mut c_void) {
             if !child.is_null() {
                 sys::seldom();
                 let word = header::count_word(child);
-                if word as i32 > LOCAL_ONE as i32 {
+                if word as i32 > LOCAL_ONE as i32 && !hints::is_news(child) {
                     header::set_count_word(child, word - 1);
                 } else if word as i32 >= 0 {
                     return death::release_rest(obj, index);
@@ -170,6 +171,7 @@ pub unsafe fn release_edge(target: *mut c_void, queue: &mut Queue) {
     let word = header::count_word(target);
     if word.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
         header::set_count_word(target, word - 1);
+        hints::let_go(target);
     } else if word as i32 >= 0 {
         release_edge_slow(target, queue);
     }

@@ -32,6 +32,7 @@ use crate::host::{self, DEATH_DEPTH_MAX};
 use crate::life::block;
 use crate::life::count;
 use crate::life::finalizers;
+use crate::life::hints;
 use crate::life::weak::Pending;
 use crate::life::weakmap::{self, Detached};
 use crate::memory::class::{Class, EMPTY_PAGE};
@@ -375,6 +376,7 @@ unsafe fn release_slot(
     sys::seldom();
     if word as i32 > LOCAL_ONE as i32 {
         header::set_count_word(child, word - 1);
+        hints::let_go(child);
     } else if word as i32 >= 0 {
         release_misused(obj, child);
     }
@@ -515,6 +517,7 @@ unsafe fn release_edge_of(holder: *mut c_void, word: usize, head: &mut u64) {
     let count = header::count_word(target);
     if count.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
         header::set_count_word(target, count - 1);
+        hints::let_go(target);
     } else if count as i32 >= 0 {
         sys::seldom();
         let alive = count == LOCAL_ONE && range::contains(word);

@@ -16,6 +16,7 @@ pub mod count;
 pub mod death;
 pub mod external;
 pub mod finalizers;
+pub mod hints;
 pub mod scope;
 pub mod weak;
 pub mod weakmap;

@@ -1,0 +1,177 @@
+//! Collections near a death: what the hints (`life/hints.rs`) reach is judged by itself, while it is warm and long before
+//! the heap has grown enough for a full collection.
+//!
+//! The set is a list: the hinted objects that are still there, then what they reach, breadth first, until it has
+//! [`bound`] objects. It need not be whole. What is not listed is outside, as for any collection: its references hold. So a
+//! walk that is cut off finds less and nothing wrong, and what is left is a full collection's.
+//!
+//! **Work** is bounded by what was allocated and by what died: one look in `Pace::near_interval` bytes, at most an object
+//! for each [`BYTES_AN_OBJECT`] of them or two for each hint, [`EDGES_AN_OBJECT`] edges each. Looks that find little
+//! become rare (`pace.rs`), so a live hub that is let go of all the time costs a few bounded tries.
+//!
+//! The judgement is that of `judge.rs`, and the end of the dead that of `release.rs`, over the list: the dead of one look
+//! may lie on many pages, and a look that went through these would cost more than a full collection's share of them.
+//! Where finalizers, weak handles or the garbage list are concerned it is done over the pages all the same, since there
+//! the dead are judged again. No object becomes old by a look. Hosts are told of it as of a young collection, whose books
+//! it enters.
+
+use super::events::DEBUG_SAVEALL;
+use super::judge::{Judge, NoMemory};
+use super::release::{self, Released};
+use super::table::Table;
+use super::working::CLEAR;
+use crate::base::list::List;
+use crate::header::{self, Flags, IMMORTAL, LOCAL};
+use crate::heap::{self, Heap};
+use crate::life::block;
+use crate::life::death::{self, Queue};
+use crate::life::hints::HINTS_MAX;
+use crate::memory::range::{self, RANGE};
+use crate::object;
+use crate::types::TypeFlags;
+use core::ffi::c_void;
+
+/// Bytes allocated for each object that may be looked at.
+const BYTES_AN_OBJECT: u64 = 16;
+/// Most objects of a look, but for its hints.
+const OBJECTS_MAX: u64 = 64 << 10;
+/// Edges for each object that may be looked at, on average.
+pub const EDGES_AN_OBJECT: usize = 16;
+
+/// How many objects a look may list that has so many hints.
+fn bound(interval: u64, hints: usize) -> usize {
+    ((interval / BYTES_AN_OBJECT).min(OBJECTS_MAX) as usize).max(2 * hints)
+}
+
+/// Judges what the hints reach: the dead have a working count afterwards, and pages under examination.
+///
+/// # Safety
+/// - As [`Judge::run`]; rations and runs were recalled.
+pub unsafe fn judge(heap: *mut Heap) -> Result<Judge, NoMemory> {
+    let mut list = core::mem::take(&mut (*heap).hints.list);
+    take_live(heap, &mut list);
+    let bound = bound((*heap).pace.near_interval, list.len());
+    (*heap).space.examine_nothing();
+    let verdict = Judge::of_reach(heap, bound).and_then(|mut judge| {
+        judge.run_reach(&mut list, bound)?;
+        Ok(judge)
+    });
+    // Of the dead from here on; nothing when judging had no memory.
+    list.retain(|&obj| *work(obj) != CLEAR);
+    (*heap).hints.dead = list;
+    verdict
+}
+
+/// Ends the dead. Returns what became of them.
+///
+/// # Safety
+/// - As [`release::release_dead`], for what [`judge`] found.
+pub unsafe fn release(judge: &mut Judge) -> Released {
+    let heap = judge.heap();
+    let mut list = core::mem::take(&mut (*heap).hints.dead);
+    let released = match over_pages(heap, &list) {
+        true => release::release_dead(judge),
+        false => {
+            let mut queue = Queue::new();
+            let reclaimed = release_listed(judge, &list, &mut queue);
+            death::end_all(&mut queue);
+            Released { reclaimed, resurrected: 0 }
+        }
+    };
+    list.truncate(0);
+    if (*heap).hints.list.is_empty() {
+        core::mem::swap(&mut (*heap).hints.list, &mut list);
+    }
+    list.end();
+    released
+}
+
+/// Whether the dead may have to be judged again, or are kept.
+unsafe fn over_pages(heap: *mut Heap, list: &List<*mut c_void>) -> bool {
+    let concerned = |&obj: &*mut c_void| {
+        header::high_word(obj) & Flags::WEAK.bits() != 0 || (*object::type_of(obj)).finalize.is_some()
+    };
+    (*heap).debug & DEBUG_SAVEALL != 0 || list.as_slice().iter().any(concerned)
+}
+
+/// Steps 3 to 7 for the list (`lifetime.md`). Returns how many objects it had.
+unsafe fn release_listed(judge: &Judge, list: &List<*mut c_void>, queue: &mut Queue) -> u64 {
+    let heap = judge.heap();
+    let list = list.as_slice();
+    if list.iter().all(|&obj| (*object::type_of(obj)).flags.contains(TypeFlags::PLAIN)) {
+        let table = &Table::of_examined(heap);
+        for &obj in list {
+            release::release_outer_edges(obj, object::type_of(obj), table, queue);
+        }
+    } else {
+        for &obj in list {
+            release::condemn_one(obj);
+            header::change_flags(obj, Flags::HELD, Flags::DYING);
+        }
+        list.iter().for_each(|&obj| death::empty(obj, object::type_of(obj), queue));
+        list.iter().for_each(|&obj| release::destroy_one(heap, obj, object::type_of(obj), queue));
+        for &obj in list {
+            if header::count_word(obj) != IMMORTAL {
+                death::check_hold(obj, object::type_of(obj));
+            }
+        }
+    }
+    for &obj in list {
+        let kind = object::type_of(obj);
+        if header::high_word(obj) & header::SIDE_FLAGS != 0 {
+            // While its working count still tells that it was found dead.
+            block::drop_side_entries(heap, obj);
+            header::clear_flags(obj, Flags::SIDE | Flags::WEAK);
+        }
+        *work(obj) = CLEAR;
+        (*kind).reclaimed = (*kind).reclaimed.wrapping_add(1);
+        block::free(obj, kind);
+    }
+    list.len() as u64
+}
+
+unsafe fn work(obj: *mut c_void) -> *mut u16 {
+    RANGE.work.add(range::granule_of(obj) as usize)
+}
+
+/// Forgets the hints: all is judged, or about to be.
+///
+/// # Safety
+/// - As [everywhere](crate).
+pub unsafe fn forget(heap: *mut Heap) {
+    let mut list = core::mem::take(&mut (*heap).hints.list);
+    take_live(heap, &mut list);
+    list.truncate(0);
+    (*heap).hints.list = list;
+    (*heap).pace.hinted = false;
+}
+
+/// Leaves in a list of hints what is still there, without the flag.
+unsafe fn take_live(heap: *mut Heap, list: &mut List<*mut c_void>) {
+    debug_assert!(list.len() <= HINTS_MAX);
+    let mut kept = 0;
+    for place in 0..list.len() {
+        let Some(obj) = list.get(place) else { break };
+        if is_hinted(heap, obj) {
+            header::clear_flags(obj, Flags::HINT);
+            list.set(kept, obj);
+            kept += 1;
+        }
+    }
+    list.truncate(kept);
+}
+
+/// Whether what was noted is there: the block may be free, or be of another object. One that is queued has a link where
+/// its flag was.
+unsafe fn is_hinted(heap: *mut Heap, obj: *mut c_void) -> bool {
+    is_of(heap, obj as usize)
+        && object::check(obj).is_ok_and(|header| header.count_word() >= LOCAL && header.has(Flags::HINT))
+}
+
+/// Whether an address lies in the heap's memory.
+///
+/// # Safety
+/// - As [everywhere](crate).
+pub unsafe fn is_of(heap: *mut Heap, word: usize) -> bool {
+    range::is_committed(word) && core::ptr::eq(heap::of_page(range::page_of(word)), heap)
+}
