@@ -64,6 +64,7 @@ AT(gc_policy, young_bytes, 24);
 AT(gc_policy, pause_budget_ns, 32);
 AT(gc_policy, limit_bytes, 40);
 AT(gc_policy, full_min_bytes, 48);
+AT(gc_policy, near_bytes, 56);
 SIZE(gc_policy, 56);
 
 /* gc_generation_stats */

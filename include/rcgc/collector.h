@@ -49,10 +49,16 @@ typedef struct gc_policy {
    * 0: 16 MiB, so that small heaps are left alone. Small runtimes set it low: with 256 KiB rings
    * are found, and their memory used again, before a program has taken much more than that. */
   uint64_t full_min_bytes;
+  /* What dying objects let go of, and what that reaches, is looked at after this many bytes were
+   * allocated: a ring whose owner has died is found there, long before the heap has grown. Such
+   * a collection looks at an object for each 16 of these bytes at most, or two for each that was
+   * let go of; it is told, counted and logged as a young one. 0: about 256 KiB, stretched while
+   * little is found. `UINT64_MAX`: never. */
+  uint64_t near_bytes;
 } gc_policy;
 
 /* An initialiser: all defaults. */
-#define GC_POLICY_INIT { sizeof(gc_policy), 0, 0, 0, 0, 0, 0, 0 }
+#define GC_POLICY_INIT { sizeof(gc_policy), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in
  * no bucket before; the last one also all longer ones. */

@@ -48,6 +48,11 @@ pub struct gc_policy {
     /// heaps are left alone. Small runtimes set it low: with 256 KiB rings are found, and their memory used again, before a
     /// program has taken much more than that.
     pub full_min_bytes: u64,
+    /// What dying objects let go of, and what that reaches, is looked at after this many bytes were allocated: a ring whose
+    /// owner has died is found there, long before the heap has grown. Such a collection looks at an object for each 16 of
+    /// these bytes at most, or two for each that was let go of; it is told, counted and logged as a young one. 0: about 256
+    /// KiB, stretched while little is found. `UINT64_MAX`: never.
+    pub near_bytes: u64,
 }
 
 /// Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in no bucket
@@ -271,6 +276,7 @@ pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_pol
         heap.pace.growth = if policy.growth == 0.0 { pace::GROWTH } else { policy.growth };
         heap.pace.set_young_bytes(policy.young_bytes.min(i64::MAX as u64));
         heap.pace.set_slack(policy.full_min_bytes);
+        heap.pace.set_near_bytes(policy.near_bytes);
         heap.space.limit_bytes = policy.limit_bytes;
         heap.starved = Default::default();
         heap.space.tight_classes = 0;
@@ -321,6 +327,7 @@ pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<g
             pause_budget_ns: 0,
             limit_bytes: heap.space.limit_bytes,
             full_min_bytes: heap.pace.slack,
+            near_bytes: heap.pace.near_interval,
         };
         call.put(out_policy.0, &policy, "")
     })

@@ -22,7 +22,7 @@ use super::table::Table;
 use super::working::CLEAR;
 use crate::base::list::List;
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
-use crate::heap::{self, Heap};
+use crate::heap::Heap;
 use crate::life::block;
 use crate::life::death::{self, Queue};
 use crate::life::hints::HINTS_MAX;
@@ -117,15 +117,15 @@ unsafe fn release_listed(judge: &Judge, list: &List<*mut c_void>, queue: &mut Qu
         }
     }
     for &obj in list {
-        let kind = object::type_of(obj);
+        let ty = object::type_of(obj);
         if header::high_word(obj) & header::SIDE_FLAGS != 0 {
             // While its working count still tells that it was found dead.
             block::drop_side_entries(heap, obj);
             header::clear_flags(obj, Flags::SIDE | Flags::WEAK);
         }
         *work(obj) = CLEAR;
-        (*kind).reclaimed = (*kind).reclaimed.wrapping_add(1);
-        block::free(obj, kind);
+        (*ty).reclaimed = (*ty).reclaimed.wrapping_add(1);
+        block::free(obj, ty);
     }
     list.len() as u64
 }
@@ -173,5 +173,5 @@ unsafe fn is_hinted(heap: *mut Heap, obj: *mut c_void) -> bool {
 /// # Safety
 /// - As [everywhere](crate).
 pub unsafe fn is_of(heap: *mut Heap, word: usize) -> bool {
-    range::is_committed(word) && core::ptr::eq(heap::of_page(range::page_of(word)), heap)
+    range::committed_offset(word).is_some() && (*range::segment_of(word)).owner() == (*heap).index
 }

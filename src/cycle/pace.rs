@@ -169,6 +169,8 @@ pub struct Pace {
     pub base: u64,
     /// There are hints (`life/hints.rs`).
     pub hinted: bool,
+    /// The policy's `near_bytes`; 0: left to the library.
+    near_bytes: u64,
     /// Bytes between collections near a death now.
     pub near_interval: u64,
     /// What was allocated since the last other collection when the last one near a death ran.
@@ -256,7 +258,7 @@ impl Pace {
     /// There are hints: the budget becomes what is left to the collection near a death, if that is less.
     pub fn bring_near(&mut self, budget: i64) -> i64 {
         self.hinted = true;
-        let left = self.near_left(budget).max(self.budget_min()) as i64;
+        let left = self.near_left(budget).max(self.budget_min()).min(i64::MAX as u64) as i64;
         if left < budget {
             self.given -= budget - left;
             return left;
@@ -268,6 +270,9 @@ impl Pace {
     fn ran_near(&mut self, budget: i64, examined: u64, dead: u64) {
         self.allocated = self.allocated(budget);
         (self.given, self.near_mark, self.hinted) = (budget, self.allocated, false);
+        if self.near_bytes != 0 {
+            return;
+        }
         if dead != 0 && dead.saturating_mul(WORTH_A_LOOK) >= examined {
             self.near_interval = (self.near_interval / 2).max(NEAR_BYTES);
         } else if examined.saturating_mul(NEAR_CHEAP_BYTES) >= self.near_interval {
@@ -309,6 +314,12 @@ impl Pace {
     /// The policy's least growth before a full collection was set; 0 leaves it to the library.
     pub fn set_slack(&mut self, bytes: u64) {
         self.slack = if bytes == 0 { FULL_SLACK } else { bytes };
+    }
+
+    /// The policy's distance between collections near a death was set; 0 leaves it to the library.
+    pub fn set_near_bytes(&mut self, bytes: u64) {
+        self.near_bytes = bytes;
+        self.near_interval = if bytes == 0 { NEAR_BYTES } else { bytes };
     }
 
     /// The policy's young size was set; 0 leaves it to the library.
@@ -366,6 +377,7 @@ mod tests {
             young_interval: 0,
             base: 0,
             hinted: false,
+            near_bytes: 0,
             near_interval: 0,
             near_mark: 0,
             look_bytes: 0,
