@@ -915,6 +915,9 @@ static void open_case(uint64_t seed) {
 
 static void open_heap(void) {
   m.heap = graph_heap("model");
+  gc_policy policy = GC_POLICY_INIT;
+  policy.near_bytes = UINT64_MAX; /* which objects those look at is test_near.c's */
+  EXPECT(gc_set_policy(m.heap, &policy) == RC_OK);
   for (int k = 0; k < KINDS; k++) m.types[k] = make_type((enum kind)k);
   asides_open(m.heap);
   EXPECT(gc_add_callback(m.heap, on_collection, NULL) == RC_OK);

@@ -290,6 +290,11 @@ unsafe fn run_due(heap: *mut Heap) {
         // Collections that are due nest through the heaps in whose callbacks there are allocations.
         Some(kind) if (*heap).is_idle() && !host::is_deep(heap) => {
             run(heap, kind, Reason::Trigger);
+            // A look was in place of none of the others.
+            let next = (*heap).pace.due((*heap).bytes_in_use(), (*heap).budget);
+            if let Some(next) = next.filter(|&next| kind == Kind::Near && next != Kind::Near) {
+                run(heap, next, Reason::Trigger);
+            }
         }
         Some(_) => (*heap).renew_budget(true),
         None => (*heap).renew_budget(false),

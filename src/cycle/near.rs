@@ -1,13 +1,14 @@
 //! Collections near a death: what the hints (`life/hints.rs`) reach is judged by itself, while it is warm and long before
 //! the heap has grown enough for a full collection.
 //!
-//! The set is a list: the hinted objects that are still there, then what they reach, breadth first, until it has
-//! [`bound`] objects. It need not be whole. What is not listed is outside, as for any collection: its references hold. So a
-//! walk that is cut off finds less and nothing wrong, and what is left is a full collection's.
+//! The set is a list: some hints that are still there and all that they reach, breadth first, then the next hints, until it
+//! has as many objects as a look may list. The last share may be cut off there; the hints behind it wait for the next look. The set need
+//! not be whole. What is not listed is outside, as for any collection: its references hold. So a walk that is cut off finds
+//! less and nothing wrong, and what it leaves is a full collection's.
 //!
-//! **Work** is bounded by what was allocated and by what died: one look in `Pace::near_interval` bytes, at most an object
-//! for each [`BYTES_AN_OBJECT`] of them or two for each hint, [`EDGES_AN_OBJECT`] edges each. Looks that find little
-//! become rare (`pace.rs`), so a live hub that is let go of all the time costs a few bounded tries.
+//! **Work** is bounded by what was allocated and by what died: one look in `Pace::near_interval` bytes, one object at most
+//! for each [`BYTES_AN_OBJECT`] of them, [`EDGES_AN_OBJECT`] edges for each object, and the hints read. Looks that find
+//! little become rare (`pace.rs`), so a live hub that is let go of all the time costs a few bounded tries.
 //!
 //! The judgement is that of `judge.rs`, and the end of the dead that of `release.rs`, over the list: the dead of one look
 //! may lie on many pages, and a look that went through these would cost more than a full collection's share of them.
@@ -25,7 +26,6 @@ use crate::header::{self, Flags, IMMORTAL, LOCAL};
 use crate::heap::Heap;
 use crate::life::block;
 use crate::life::death::{self, Queue};
-use crate::life::hints::HINTS_MAX;
 use crate::memory::range::{self, RANGE};
 use crate::object;
 use crate::types::TypeFlags;
@@ -33,33 +33,46 @@ use core::ffi::c_void;
 
 /// Bytes allocated for each object that may be looked at.
 const BYTES_AN_OBJECT: u64 = 16;
-/// Most objects of a look, but for its hints.
-const OBJECTS_MAX: u64 = 64 << 10;
+/// The least and the most objects of a look.
+const OBJECTS: (u64, u64) = if cfg!(feature = "check") { (16, 4096) } else { (256, 64 << 10) };
 /// Edges for each object that may be looked at, on average.
 pub const EDGES_AN_OBJECT: usize = 16;
-
-/// How many objects a look may list that has so many hints.
-fn bound(interval: u64, hints: usize) -> usize {
-    ((interval / BYTES_AN_OBJECT).min(OBJECTS_MAX) as usize).max(2 * hints)
-}
 
 /// Judges what the hints reach: the dead have a working count afterwards, and pages under examination.
 ///
 /// # Safety
 /// - As [`Judge::run`]; rations and runs were recalled.
 pub unsafe fn judge(heap: *mut Heap) -> Result<Judge, NoMemory> {
-    let mut list = core::mem::take(&mut (*heap).hints.list);
-    take_live(heap, &mut list);
-    let bound = bound((*heap).pace.near_interval, list.len());
+    let bound = ((*heap).pace.near_interval / BYTES_AN_OBJECT).clamp(OBJECTS.0, OBJECTS.1) as usize;
+    let mut list = core::mem::take(&mut (*heap).hints.dead);
+    let mut hints = core::mem::take(&mut (*heap).hints.list);
     (*heap).space.examine_nothing();
     let verdict = Judge::of_reach(heap, bound).and_then(|mut judge| {
-        judge.run_reach(&mut list, bound)?;
+        let mut read = 0;
+        let mut next = || {
+            read += 1;
+            hints.get(read - 1).map(|obj| take_hint(heap, obj))
+        };
+        judge.run_reach(&mut list, bound, &mut next)?;
+        hints.remove_first(read.min(hints.len()));
         Ok(judge)
     });
     // Of the dead from here on; nothing when judging had no memory.
     list.retain(|&obj| *work(obj) != CLEAR);
     (*heap).hints.dead = list;
+    // Nothing was noted meanwhile, since nothing died.
+    (*heap).pace.hinted = !hints.is_empty();
+    (*heap).hints.list = hints;
     verdict
+}
+
+/// A hint without its flag; null if what was noted is not there any more.
+unsafe fn take_hint(heap: *mut Heap, obj: *mut c_void) -> *mut c_void {
+    if !is_hinted(heap, obj) {
+        return core::ptr::null_mut();
+    }
+    header::clear_flags(obj, Flags::HINT);
+    obj
 }
 
 /// Ends the dead. Returns what became of them.
@@ -79,10 +92,12 @@ pub unsafe fn release(judge: &mut Judge) -> Released {
         }
     };
     list.truncate(0);
-    if (*heap).hints.list.is_empty() {
-        core::mem::swap(&mut (*heap).hints.list, &mut list);
+    // Kept for the next look, unless a callback's collection has made one.
+    if (*heap).hints.dead.room() == 0 {
+        (*heap).hints.dead = list;
+    } else {
+        list.end();
     }
-    list.end();
     released
 }
 
@@ -139,26 +154,13 @@ unsafe fn work(obj: *mut c_void) -> *mut u16 {
 /// # Safety
 /// - As [everywhere](crate).
 pub unsafe fn forget(heap: *mut Heap) {
-    let mut list = core::mem::take(&mut (*heap).hints.list);
-    take_live(heap, &mut list);
-    list.truncate(0);
-    (*heap).hints.list = list;
-    (*heap).pace.hinted = false;
-}
-
-/// Leaves in a list of hints what is still there, without the flag.
-unsafe fn take_live(heap: *mut Heap, list: &mut List<*mut c_void>) {
-    debug_assert!(list.len() <= HINTS_MAX);
-    let mut kept = 0;
-    for place in 0..list.len() {
-        let Some(obj) = list.get(place) else { break };
-        if is_hinted(heap, obj) {
-            header::clear_flags(obj, Flags::HINT);
-            list.set(kept, obj);
-            kept += 1;
+    for place in 0..(*heap).hints.list.len() {
+        if let Some(obj) = (*heap).hints.list.get(place) {
+            take_hint(heap, obj);
         }
     }
-    list.truncate(kept);
+    (*heap).hints.list.truncate(0);
+    (*heap).pace.hinted = false;
 }
 
 /// Whether what was noted is there: the block may be free, or be of another object. One that is queued has a link where

@@ -76,7 +76,7 @@ pub const YOUNG_BYTES: u64 = if cfg!(feature = "check") { 16 << 10 } else { 4 <<
 /// And at most.
 pub const YOUNG_BYTES_MAX: u64 = 64 * YOUNG_BYTES;
 /// Bytes between collections near a death, in the beginning, and at least.
-pub const NEAR_BYTES: u64 = YOUNG_BYTES / 16;
+pub const NEAR_BYTES: u64 = YOUNG_BYTES / 32;
 /// And at most.
 const NEAR_BYTES_MAX: u64 = 256 * NEAR_BYTES;
 /// One that looked at less than an object in so many bytes cost next to nothing, whatever it found.
@@ -173,6 +173,8 @@ pub struct Pace {
     near_bytes: u64,
     /// Bytes between collections near a death now.
     pub near_interval: u64,
+    /// The last collection near a death cost something and found little.
+    near_fruitless: bool,
     /// What was allocated since the last other collection when the last one near a death ran.
     near_mark: u64,
     /// Somebody has watches, and wants to look at them every so many bytes; 0: nobody.
@@ -242,7 +244,7 @@ impl Pace {
             (false, false) => young.min(full.max(self.budget_min())),
         };
         let next = match self.hinted && !waiting {
-            true => next.min(self.near_left(self.given).max(self.budget_min())),
+            true => next.min(self.near_left(self.given).max(BUDGET_LEAST)),
             false => next,
         };
         let next = if self.look_bytes == 0 { next } else { next.min(self.look_bytes) };
@@ -258,7 +260,7 @@ impl Pace {
     /// There are hints: the budget becomes what is left to the collection near a death, if that is less.
     pub fn bring_near(&mut self, budget: i64) -> i64 {
         self.hinted = true;
-        let left = self.near_left(budget).max(self.budget_min()).min(i64::MAX as u64) as i64;
+        let left = self.near_left(budget).clamp(BUDGET_LEAST, i64::MAX as u64) as i64;
         if left < budget {
             self.given -= budget - left;
             return left;
@@ -269,14 +271,22 @@ impl Pace {
     /// A collection near a death has run.
     fn ran_near(&mut self, budget: i64, examined: u64, dead: u64) {
         self.allocated = self.allocated(budget);
-        (self.given, self.near_mark, self.hinted) = (budget, self.allocated, false);
+        (self.given, self.near_mark) = (budget, self.allocated);
         if self.near_bytes != 0 {
             return;
         }
         if dead != 0 && dead.saturating_mul(WORTH_A_LOOK) >= examined {
             self.near_interval = (self.near_interval / 2).max(NEAR_BYTES);
+            self.near_fruitless = false;
         } else if examined.saturating_mul(NEAR_CHEAP_BYTES) >= self.near_interval {
-            let factor = if dead == 0 { 4 } else { 2 };
+            // One that finds little between two that find much is no news.
+            let factor = if !core::mem::replace(&mut self.near_fruitless, true) {
+                1
+            } else if dead == 0 {
+                4
+            } else {
+                2
+            };
             self.near_interval = (self.near_interval * factor).min(NEAR_BYTES_MAX);
         }
     }
@@ -379,6 +389,7 @@ mod tests {
             hinted: false,
             near_bytes: 0,
             near_interval: 0,
+            near_fruitless: false,
             near_mark: 0,
             look_bytes: 0,
             allocated: 0,

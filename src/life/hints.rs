@@ -36,13 +36,14 @@ impl Hints {
     }
 }
 
-/// Whether an object that was let go of and lives on is to be noted.
+/// Whether an object that was let go of and lives on is to be noted: not what the engine itself holds because it is on its
+/// way out.
 ///
 /// # Safety
 /// - `obj` is an object.
 #[inline(always)]
 pub unsafe fn is_news(obj: *mut c_void) -> bool {
-    const ASKED: u32 = Flags::TRACKED.bits() | Flags::HINT.bits();
+    const ASKED: u32 = Flags::TRACKED.bits() | Flags::HINT.bits() | header::HOLD_FLAGS;
     header::high_word(obj) & ASKED == Flags::TRACKED.bits()
 }
 

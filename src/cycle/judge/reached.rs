@@ -14,6 +14,29 @@ use crate::object::{self, edges};
 use crate::sys;
 use core::ffi::c_void;
 
+/// Hints are listed by this part of what a look may list, before what they reach.
+const CHUNKS: usize = 8;
+
+/// A list that becomes longer as it is read.
+struct Walk<'a> {
+    list: &'a mut List<*mut c_void>,
+    /// Most objects it may have.
+    bound: usize,
+    /// Objects of it whose edges were followed.
+    read: usize,
+    /// How many those were.
+    edges: usize,
+    /// Counts that are large.
+    large: usize,
+}
+
+impl Walk<'_> {
+    /// Nothing more may be listed.
+    fn is_full(&self) -> bool {
+        self.list.len() >= self.bound || self.edges > self.bound * EDGES_AN_OBJECT
+    }
+}
+
 impl Judge {
     /// For a list of at most so many objects.
     ///
@@ -23,21 +46,32 @@ impl Judge {
         Judge::with_room(heap, bound.clamp(16, 64 << 10), Table::of_examined(heap))
     }
 
-    /// Lists what the objects of a list reach until it has `bound`, and judges them: the dead have a working count
-    /// afterwards.
+    /// Lists what the objects that `next` gives reach, some after some, until the list has `bound`, and
+    /// judges them: the dead have a working count afterwards. `next` gives null for one that is not there.
     ///
     /// # Safety
-    /// - As [`Judge::run`], and no page is under examination; no object is listed twice.
-    pub unsafe fn run_reach(&mut self, list: &mut List<*mut c_void>, bound: usize) -> Result<(), NoMemory> {
-        let mut large = 0;
-        list.retain(|&obj| match self.enter_reached(obj) {
-            Some(is_large) => {
-                large += is_large as usize;
-                true
+    /// - As [`Judge::run`], and no page is under examination; the list is empty.
+    pub unsafe fn run_reach(
+        &mut self,
+        list: &mut List<*mut c_void>,
+        bound: usize,
+        next: &mut dyn FnMut() -> Option<*mut c_void>,
+    ) -> Result<(), NoMemory> {
+        let mut walk = Walk { list, bound, read: 0, edges: 0, large: 0 };
+        while !walk.is_full() {
+            // What was let go of together mostly lies in order, which what is reached does not.
+            let chunk = core::iter::from_fn(&mut *next).take(bound / CHUNKS);
+            let mut any = false;
+            for obj in chunk {
+                any = true;
+                self.list_new(&mut walk, obj as usize);
             }
-            None => false,
-        });
-        large += self.list_reached(list, bound);
+            if !any {
+                break;
+            }
+            self.list_reached(&mut walk);
+        }
+        let large = walk.large;
         self.examined = list.len() as u64;
         if self.make_large(large).is_err() {
             list.as_slice().iter().for_each(|&obj| *work(obj) = CLEAR);
@@ -73,49 +107,46 @@ impl Judge {
         }
     }
 
-    /// The walk. Returns how many large counts it met. Without memory for the list it ends where it is. What edges lead to
-    /// passes through a ring, so that its header is on its way into the cache when it is asked.
-    unsafe fn list_reached(&mut self, list: &mut List<*mut c_void>, bound: usize) -> usize {
+    /// Lists what is reached from the objects that were not read yet. What edges lead to passes through a ring, so that its
+    /// header is on its way into the cache when it is asked.
+    unsafe fn list_reached(&mut self, walk: &mut Walk) {
         let mut ring = [0usize; AHEAD];
-        let (mut next, mut edges, mut large) = (0, 0, 0);
         loop {
-            match list.get(next).filter(|_| edges <= bound * EDGES_AN_OBJECT && list.len() < bound) {
+            match walk.list.get(walk.read).filter(|_| !walk.is_full()) {
                 Some(obj) => {
-                    next += 1;
+                    walk.read += 1;
                     edges::each_target(obj, object::type_of(obj), |word| {
                         sys::prefetch_for_read::<0>(word.wrapping_sub(header::HEADER_BYTES));
-                        let due = core::mem::replace(&mut ring[edges % AHEAD], word);
-                        edges += 1;
-                        large += self.list_new(due, list, bound) as usize;
+                        let due = core::mem::replace(&mut ring[walk.edges % AHEAD], word);
+                        walk.edges += 1;
+                        self.list_new(walk, due);
                     });
                 }
                 None => {
-                    let listed = list.len();
+                    let listed = walk.list.len();
                     for due in &mut ring {
-                        large += self.list_new(core::mem::take(due), list, bound) as usize;
+                        self.list_new(walk, core::mem::take(due));
                     }
-                    if list.len() == listed {
-                        return large;
+                    if walk.list.len() == listed {
+                        return;
                     }
                 }
             }
         }
     }
 
-    /// Lists what a word leads to if it is an object that is to be judged and not listed. Whether its count is large.
+    /// Lists what a word leads to if it is an object that is to be judged and not listed. Without memory for the list it is
+    /// left out.
     #[inline(always)]
-    unsafe fn list_new(&mut self, word: usize, list: &mut List<*mut c_void>, bound: usize) -> bool {
-        if word == 0 || !self.is_new(word) || list.len() >= bound {
-            return false;
+    unsafe fn list_new(&mut self, walk: &mut Walk, word: usize) {
+        if word == 0 || !self.is_new(word) || walk.list.len() >= walk.bound {
+            return;
         }
         let obj = word as *mut c_void;
         match self.enter_reached(obj) {
-            Some(large) if list.push(obj) => large,
-            Some(_) => {
-                *work(obj) = CLEAR;
-                false
-            }
-            None => false,
+            Some(large) if walk.list.push(obj) => walk.large += large as usize,
+            Some(_) => *work(obj) = CLEAR,
+            None => {}
         }
     }
 
