@@ -143,6 +143,10 @@ static void only_where_the_policy_says(void) {
   CHECK_EQ(graph_stats(heap).young.runs, 0);
   gc_safepoint(heap);
   CHECK(graph_stats(heap).young.runs > 0);
+  for (int looks = 0; looks < 20; looks++) { /* one look may not list them all */
+    for (int i = 0; i < 100; i++) go_on(type);
+    gc_safepoint(heap);
+  }
   CHECK_EQ(graph_live(heap), 0);
   CHECK_EQ(gc_heap_free(heap), 0);
 }

@@ -127,7 +127,7 @@ unsafe fn release_listed(judge: &Judge, list: &List<*mut c_void>, queue: &mut Qu
         list.iter().for_each(|&obj| release::destroy_one(heap, obj, object::type_of(obj), queue));
         for &obj in list {
             if header::count_word(obj) != IMMORTAL {
-                death::check_hold(obj, object::type_of(obj));
+                death::check_own(obj, object::type_of(obj));
             }
         }
     }

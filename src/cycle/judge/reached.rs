@@ -153,7 +153,7 @@ impl Judge {
     /// Whether a word leads to an object of the heap that is not listed.
     #[inline(always)]
     unsafe fn is_new(&self, word: usize) -> bool {
-        match self.table.place(word) {
+        match self.table.work_of(word) {
             Some(place) if *place != CLEAR => false,
             _ => near::is_of(self.heap, word) && object::check(word as *mut c_void).is_ok(),
         }
