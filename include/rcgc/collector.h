@@ -52,7 +52,7 @@ typedef struct gc_policy {
   /* What dying objects let go of, and what that reaches, is looked at after this many bytes were
    * allocated: a ring whose owner has died is found there, long before the heap has grown. Such
    * a collection looks at an object for each 16 of these bytes at most (at 256 at least, at
-   * 65,536 at most); it is told, counted and logged as a young one. 0: about 256 KiB, stretched
+   * 65,536 at most); it is told, counted and logged as a young one. 0: about 128 KiB, stretched
    * while little is found. `UINT64_MAX`: never. */
   uint64_t near_bytes;
 } gc_policy;

@@ -43,8 +43,9 @@ impl Hints {
 /// - `obj` is an object.
 #[inline(always)]
 pub unsafe fn is_news(obj: *mut c_void) -> bool {
-    const ASKED: u32 = Flags::TRACKED.bits() | Flags::HINT.bits() | header::HOLD_FLAGS;
-    header::high_word(obj) & ASKED == Flags::TRACKED.bits()
+    // Two tests, so that no constant takes a register in loops that seldom come here.
+    let high = header::high_word(obj);
+    high & Flags::TRACKED.bits() != 0 && high & (Flags::HINT.bits() | header::HOLD_FLAGS) == 0
 }
 
 /// A dying object let go of `obj`, which lives on.
