@@ -49,7 +49,8 @@ bitflags::bitflags! {
         const TYPE_MADE = 1;
         /// [`Notice::TypeEnded`].
         const TYPE_ENDED = 2;
-        /// [`Notice::ScopeEntered`], [`Notice::ScopeLeft`], and the turns of flows.
+        /// [`Notice::ScopeEntered`], [`Notice::ScopeLeft`], and the turns of flows. Scopes are entered and left inline as long as
+        /// nobody wants these: who begins to, or ceases to, calls `life::scope::publish`.
         const SCOPES = 4;
         /// [`Notice::Verdict`].
         const VERDICT = 8;
