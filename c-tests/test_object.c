@@ -262,7 +262,7 @@ static void the_object_around_an_address(void) {
 
 static void no_object_around_other_addresses(void) {
   static char data[64];
-  char local;
+  char local = 0;
   char *allocated = malloc(64);
   CHECK(rc_object_of(NULL) == NULL);
   CHECK(rc_object_of(data) == NULL);
