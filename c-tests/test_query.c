@@ -932,6 +932,37 @@ static void a_hub(void) {
   on_a_small_stack(wide);
 }
 
+/* What keeps a value that lies in two weak maps is the one whose key lives, whichever is come by first. */
+static void a_value_of_two_maps(void) {
+  for (int way = 0; way < 3; way++) {
+    gc_heap *heap = graph_heap("two maps");
+    rc_type *type = graph_declared(heap);
+    gc_disable(heap);
+    rc_weakmap *maps[] = {rc_weakmap_new(heap), rc_weakmap_new(heap)};
+    Node *value = graph_node(type, 1), *live = graph_node(type, 2), *dead = graph_ring(type, 1);
+    /* 0 and 1: the key of one of them is dead; 2: both keys live. */
+    for (int i = 0; i < 2; i++) {
+      CHECK_EQ(rc_weakmap_set(maps[i], way == 2 || way == i ? live : dead, value), RC_OK);
+    }
+    rc_decref(dead);
+    rc_decref(value);
+    gc_query *query = begin(heap);
+    gc_why why = GC_WHY_INIT;
+    gc_path path = GC_PATH_INIT;
+    gc_step steps[4] = {GC_STEP_INIT};
+    CHECK_EQ(gc_why_alive(query, value, &why, &path, 1, steps, 4), RC_OK);
+    CHECK_EQ(why.verdict, GC_WHY_REACHABLE);
+    CHECK(path.holder == (void *)maps[way % 2] || (way == 2 && path.holder == (void *)maps[1]));
+    end(query);
+    rc_decref(maps[0]);
+    rc_decref(maps[1]);
+    rc_decref(live);
+    (void)gc_collect(heap);
+    CHECK_EQ(graph_live(heap), 0);
+    CHECK_EQ(gc_heap_free(heap), 0);
+  }
+}
+
 static const check_test tests[] = {
     CHECK_TEST(every_edge_has_its_name),
     CHECK_TEST(random_graphs_against_a_model),
@@ -950,5 +981,6 @@ static const check_test tests[] = {
     CHECK_TEST(bad_arguments),
     CHECK_TEST(deep_and_wide),
     CHECK_TEST(a_hub),
+    CHECK_TEST(a_value_of_two_maps),
 };
 CHECK_MAIN(tests)

@@ -16,7 +16,13 @@ typedef struct Node {
   uint64_t number;
 } Node;
 
+typedef struct Array {
+  size_t used;
+  Node *items[];
+} Array;
+
 static const rc_field fields[] = {RC_FIELD(Node, next)};
+static const rc_field array_fields[] = {RC_FIELD_TAIL(Array, items)};
 
 /* What a workload has prepared. */
 static size_t size;
@@ -332,6 +338,41 @@ static void expected(void) {
   must(gc_check_expected(heap) == 0, "gc_check_expected");
 }
 
+/* Values of one weak map, whose keys are dead and not collected: all lead to one object, and something behind the map does to
+ * them. Why is it alive? */
+static void prepare_entries(void) {
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  rc_type *array;
+  spec.name = "Array", spec.size = sizeof(Array), spec.tail_size = sizeof(Node *);
+  spec.fields = array_fields, spec.field_count = 1;
+  must(rc_type_new(heap, &spec, &array) == RC_OK, "rc_type_new");
+  gc_disable(heap);
+  rc_weakmap *map = rc_weakmap_new(heap);
+  objects = table(sizeof *objects);
+  Array *behind = rc_new_array(array, size);
+  Node *asked = rc_new(type), *root = rc_new(type);
+  for (size_t i = 0; i < size; i++) {
+    Node *value = rc_new(type), *key = rc_new(type);
+    value->next = rc_newref(asked);
+    behind->items[i] = rc_newref(value);
+    must(rc_weakmap_set(map, key, value) == RC_OK, "rc_weakmap_set");
+    rc_decref(value);
+    key->next = key;
+  }
+  root->next = (Node *)behind;
+  rc_decref(asked);
+  objects[0] = asked;
+}
+
+static void why_alive(void) {
+  gc_query *query;
+  gc_why why = GC_WHY_INIT;
+  must(gc_query_begin(heap, &query) == RC_OK, "gc_query_begin");
+  must(gc_why_alive(query, objects[0], &why, NULL, 0, NULL, 0) == RC_OK, "gc_why_alive");
+  must(why.verdict == GC_WHY_REACHABLE, "reachable");
+  must(gc_query_end(query) == RC_OK, "gc_query_end");
+}
+
 static const struct workload {
   const char *name;
   void (*prepare)(void), (*run)(void);
@@ -356,6 +397,7 @@ static const struct workload {
     {"listeners", prepare_listeners, listeners},
     {"watches", types_new, watches},
     {"expected", prepare_expected, expected},
+    {"entries", prepare_entries, why_alive},
 };
 
 BENCH_NOINLINE static void measured(const struct workload *workload) {

@@ -336,6 +336,7 @@ unsafe fn search(
         query.reached()?;
     }
     query.prepare_search()?;
+    let mut kept = Kept::for_objects(if maps { query.places.count } else { 0 }).ok_or(Failure::NoMemory)?;
     let mut came_from = core::mem::take(&mut query.came_from);
     let mut queue = core::mem::take(&mut query.queue);
     let mut holders = Array::<u32>::empty();
@@ -344,7 +345,7 @@ unsafe fn search(
     breadth_first(
         query.turned(),
         &[target],
-        |to, from| !maps || keeps(query, &reached, from, to),
+        |to, from| !maps || keeps(query, &reached, &mut kept, from, to),
         |place| {
             if own_verdict(query, place, view).0 != Verdict::Garbage {
                 failed |= !holders.push(place);
@@ -366,9 +367,26 @@ unsafe fn search(
     given
 }
 
+/// What weak maps keep, as far as a search has come by them: each is walked once, however many of its values are asked about.
+struct Kept {
+    /// By number: the map has been walked.
+    walked: Array<u8>,
+    /// By number: the map with a live key that keeps it, and 1 more; 0: none that was walked; [`BY_SEVERAL`].
+    by: Array<u32>,
+}
+
+const BY_SEVERAL: u32 = u32::MAX;
+
+impl Kept {
+    /// For so many objects. None for out of memory.
+    fn for_objects(count: usize) -> Option<Self> {
+        Some(Kept { walked: Array::zeros(count)?, by: Array::zeros(count)? })
+    }
+}
+
 /// Whether a reference from an object keeps another alive: the first must be alive itself, and the key of a weak map's
 /// entry, too.
-unsafe fn keeps(query: &Query, reached: &[u8], from: u32, to: u32) -> bool {
+unsafe fn keeps(query: &Query, reached: &[u8], kept: &mut Kept, from: u32, to: u32) -> bool {
     if reached[from as usize] == 0 {
         return false;
     }
@@ -376,13 +394,29 @@ unsafe fn keeps(query: &Query, reached: &[u8], from: u32, to: u32) -> bool {
     if !weakmap::is_map(holder) {
         return true;
     }
-    let value = query.places.address(to);
-    let mut found = false;
-    weakmap::each_of_map(holder, |entry| {
-        let key = query.places.find(entry.key() as usize);
-        found |= entry.value == value && key.is_some_and(|key| reached[key as usize] != 0);
-    });
-    found
+    let each_value = |each: &mut dyn FnMut(u32)| {
+        weakmap::each_of_map(holder, |entry| {
+            let key = query.places.find(entry.key() as usize);
+            if key.is_some_and(|key| reached[key as usize] != 0) {
+                query.places.find(entry.value as usize).into_iter().for_each(&mut *each);
+            }
+        })
+    };
+    if kept.walked[from as usize] == 0 {
+        kept.walked[from as usize] = 1;
+        each_value(&mut |value| {
+            let by = &mut kept.by[value as usize];
+            *by = if [0, from + 1].contains(by) { from + 1 } else { BY_SEVERAL };
+        });
+    }
+    match kept.by[to as usize] {
+        BY_SEVERAL => {
+            let mut found = false;
+            each_value(&mut |value| found |= value == to);
+            found
+        }
+        by => by == from + 1,
+    }
 }
 
 unsafe fn give_paths(
