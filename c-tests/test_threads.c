@@ -182,6 +182,37 @@ static void addresses_are_asked_before_the_first_heap(void) {
   in_threads(ask_about_addresses, check_scale(20, 100, 1000));
 }
 
+/* Constants as shared objects have them, which are loaded and unloaded: what described one is gone when it has been removed. */
+static void load_and_unload(Worker *self) {
+  Node outside;
+  memset(&outside, 0, sizeof outside);
+  for (size_t round = 0; round < 50 * self->rounds; round++) {
+    if (self->number & 1) {
+      char *memory = aligned_alloc(16, 64);
+      rc_static *entry = calloc(1, sizeof *entry);
+      REQUIRE(memory && entry);
+      memset(memory, 0, 64);
+      uint64_t header = UINT64_C(1) << 31; /* immortal, of no type */
+      memcpy(memory + 8, &header, sizeof header);
+      *entry = (rc_static){sizeof *entry, memory + 16, sizeof(Node), "Node", "loaded", NULL};
+      rc_static_add(entry);
+      CHECK(rc_is_immortal(memory + 16));
+      for (volatile int i = 0; i < 2000; i++) continue; /* it is there for a while */
+      rc_static_remove(entry);
+      free(entry);
+      free(memory);
+    } else {
+      gc_object_facts facts = GC_OBJECT_FACTS_INIT;
+      CHECK_EQ(gc_object_info(&outside, &facts), RC_OK);
+      CHECK_EQ(facts.place, GC_ADDRESS_FOREIGN);
+    }
+  }
+}
+
+static void constants_come_and_go(void) {
+  in_threads(load_and_unload, check_scale(300, 300, 1000));
+}
+
 /* ---- questions to one heap ---- */
 
 static int take_bytes(const void *bytes, size_t len, void *ctx) {
@@ -664,6 +695,7 @@ static const check_test tests[] = {
     CHECK_TEST(heaps_and_types_come_and_go),
     CHECK_TEST(segments_change_hands),
     CHECK_TEST(addresses_are_asked_before_the_first_heap),
+    CHECK_TEST(constants_come_and_go),
     CHECK_TEST(immortal_objects_are_everybodys),
     CHECK_TEST(edges_lead_to_a_heap_at_work),
     CHECK_TEST(weak_handles_of_many_heaps),

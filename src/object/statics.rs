@@ -6,9 +6,9 @@
 
 use crate::header::{self, Header, IMMORTAL};
 use crate::sys::lock;
+use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_void};
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
 
 /// One constant; the layout of `rc_static`.
 #[repr(C)]
@@ -30,10 +30,13 @@ pub struct Static {
 /// The header of all of them.
 pub const HEADER: Header = Header(IMMORTAL as u64);
 
+struct Shared(UnsafeCell<*mut Static>);
+
+// SAFETY: the list is read and written under the lock.
+unsafe impl Sync for Shared {}
+
 /// First of the list.
-// ORDER: of `FIRST`: written under `lock::STATICS`, where relaxed loads will do; released by `add` and `remove` to `find`, which
-// acquires it without the lock, and with it the entries.
-static FIRST: AtomicPtr<Static> = AtomicPtr::new(ptr::null_mut());
+static FIRST: Shared = Shared(UnsafeCell::new(ptr::null_mut()));
 
 /// What is wrong with one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,10 +60,10 @@ pub unsafe fn add(entry: *mut Static) -> Result<(), Wrong> {
         return Err(Wrong::NoHeader);
     }
     let _guard = lock::STATICS.lock();
-    if find(object).is_none() {
-        (*entry).next = FIRST.load(Ordering::Relaxed);
-        // ORDER: release, so that who finds the entry (`find`) finds it filled.
-        FIRST.store(entry, Ordering::Release);
+    let first = FIRST.0.get();
+    if find_from(*first, object).is_none() {
+        (*entry).next = *first;
+        *first = entry;
     }
     Ok(())
 }
@@ -71,31 +74,31 @@ pub unsafe fn add(entry: *mut Static) -> Result<(), Wrong> {
 /// - Nobody is looking for an address that may be in the entry.
 pub unsafe fn remove(entry: *mut Static) {
     let _guard = lock::STATICS.lock();
-    let mut before = ptr::null_mut::<Static>();
-    let mut at = FIRST.load(Ordering::Relaxed);
-    while !at.is_null() {
-        if at == entry {
-            match before.is_null() {
-                true => FIRST.store((*at).next, Ordering::Release),
-                false => (*before).next = (*at).next,
-            }
+    let mut link = FIRST.0.get();
+    while !(*link).is_null() {
+        if *link == entry {
+            *link = (*entry).next;
             return;
         }
-        (before, at) = (at, (*at).next);
+        link = &raw mut (**link).next;
     }
 }
 
-/// The constant at an address.
+/// The constant at an address. Under the lock, since others may go with their shared objects meanwhile; the one that is found
+/// stays for as long as anything may lead to it.
 pub fn find(object: *const c_void) -> Option<&'static Static> {
-    // ORDER: acquire, pairs with the release in `add`.
-    let mut at: *const Static = FIRST.load(Ordering::Acquire);
+    let _guard = lock::STATICS.lock();
+    // SAFETY: under the lock; entries in the list are there.
+    unsafe { find_from(*FIRST.0.get(), object) }
+}
+
+unsafe fn find_from(first: *const Static, object: *const c_void) -> Option<&'static Static> {
+    let mut at = first;
     while !at.is_null() {
-        // SAFETY: entries in the list are there.
-        let entry = unsafe { &*at };
-        if ptr::eq(entry.object, object) {
-            return Some(entry);
+        if ptr::eq((*at).object, object) {
+            return Some(&*at);
         }
-        at = entry.next;
+        at = (*at).next;
     }
     None
 }
