@@ -36,6 +36,8 @@ def functions_in(text):
         body = re.compile(r"\s*\{").match(mask, end)
         if body:
             found.append((head.group(1), text[head.start():closing(mask, body.end() - 1)]))
+    if len(found) != len(re.findall(r"^\}$", mask, re.M)):
+        raise Missing(f"a function is not understood: there are only {', '.join(name for name, _ in found)}")
     return found
 
 

@@ -816,8 +816,6 @@ static bool port_end(JSRuntime *rt)
         fprintf(stderr, "qjs: verify: status %u, %zu findings\n", status, findings);
     }
     port_shapes_forget(rt);
-    while (gc_collect(port->heap) > 0)
-        ;
     if (port->say_held) {
         gc_stats stats = GC_STATS_INIT;
 

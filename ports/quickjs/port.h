@@ -25,6 +25,9 @@ typedef enum {
 /* The most properties that lie inside their object; others are a block of js_malloc. */
 #define PORT_INLINE_MAX 8
 
+/* For what is a few instructions, everywhere. */
+#define port_inline inline __attribute__((always_inline))
+
 /* How many shapes are kept for the next object, and the most properties such a shape has. */
 #define PORT_KEPT_SHAPES 256
 #define PORT_KEPT_PROPS 8

@@ -7,7 +7,7 @@ static void js_trigger_gc(JSRuntime *rt, size_t size)
         port_look(rt, size);
 }
 
-static inline __attribute__((always_inline)) JSValue js_dup(JSValueConst v)
+static port_inline JSValue js_dup(JSValueConst v)
 {
     if (JS_VALUE_HAS_REF_COUNT(v))
         rc_incref(JS_VALUE_GET_PTR(v));
