@@ -739,15 +739,19 @@ static bool port_asked(const char *name)
 
 /* Small heaps are collected soon, as QuickJS does it; what finds little is done less often, up to so many bytes. */
 #define PORT_PACE_MIN (384 * 1024)
-#define PORT_PACE_MAX (16 * 1024 * 1024)
+#define PORT_PACE_MAX (24 * 1024 * 1024) /* 4 ^ 3 times that */
+/* So few objects say nothing: they are the runtime's own. */
+#define PORT_FEW 4000
+/* In a heap of less than this all is looked at each time: what is young there is most of it. */
+#define PORT_YOUNG_FROM (4 * 1024 * 1024)
 
 static bool port_pace(JSRuntime *rt)
 {
     gc_policy policy = GC_POLICY_INIT;
 
     policy.mode = GC_POLICY_SAFEPOINT;
-    policy.growth = 0.5;
-    policy.young_bytes = rt->port.pace;
+    policy.growth = rt->port.is_large ? 0.5 : 0.3;
+    policy.young_bytes = rt->port.is_large ? rt->port.pace : (uint64_t)1 << 40;
     policy.full_min_bytes = rt->port.pace;
     return gc_set_policy(rt->port.heap, &policy) == RC_OK;
 }
@@ -755,21 +759,25 @@ static bool port_pace(JSRuntime *rt)
 static void port_collected(gc_heap *heap, const gc_event *event, void *ctx)
 {
     JSRuntime *rt = ctx;
+    gc_stats stats = GC_STATS_INIT;
     uint64_t pace = rt->port.pace;
+    bool is_large;
 
     if (event->kind == GC_EVENT_START) {
         if (event->generation == GC_GENERATION_FULL)
             port_shapes_forget(rt);
         return;
     }
-    if (event->reason != GC_REASON_TRIGGER)
+    if (event->reason != GC_REASON_TRIGGER || gc_get_stats(heap, &stats) != RC_OK)
         return;
-    if (event->reclaimed < event->examined / 8)
-        pace = pace < PORT_PACE_MAX ? pace * 2 : PORT_PACE_MAX;
+    is_large = stats.live_bytes >= PORT_YOUNG_FROM;
+    if (event->reclaimed < event->examined / 8 && event->examined > PORT_FEW)
+        pace = pace < PORT_PACE_MAX ? pace * 4 : PORT_PACE_MAX;
     else if (event->reclaimed > event->examined / 2)
         pace = PORT_PACE_MIN;
-    if (pace != rt->port.pace) {
+    if (pace != rt->port.pace || is_large != rt->port.is_large) {
         rt->port.pace = pace;
+        rt->port.is_large = is_large;
         (void)port_pace(rt);
     }
 }

@@ -50,6 +50,7 @@ typedef struct Port {
     int visited;
     JSShape *kept_shapes[PORT_KEPT_SHAPES];
     int next_kept;
+    bool is_large; /* the heap */
     uint64_t pace; /* bytes between collections, as they find much or little */
     /* Of names.c. */
     bool all_edges; /* a profile runs: strings are edges too, and edges have names */
