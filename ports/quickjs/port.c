@@ -23,6 +23,13 @@ static void js_async_function_terminate(JSRuntime *rt, JSAsyncFunctionData *s);
 static int find_line_num(JSContext *ctx, JSFunctionBytecode *b, uint32_t pc_value, int *col);
 static void free_bytecode_atoms(JSRuntime *rt, const uint8_t *bc_buf, int bc_len, bool use_short_opcodes);
 
+/* Without what only uses the room that rcgc leaves (docs/ports.md), to measure what rcgc itself brings. */
+#ifdef PORT_PLAIN
+#define PORT_IS_PLAIN true
+#else
+#define PORT_IS_PLAIN false
+#endif
+
 /* Edges. */
 
 static inline bool port_is_edge(JSRuntime *rt, JSValueConst val)
@@ -525,7 +532,7 @@ static void port_shape_keep(JSRuntime *rt, JSShape *sh)
 {
     JSShape **kept = &rt->port.kept_shapes[rt->port.next_kept];
 
-    if (!sh->is_hashed || sh->prop_count > PORT_KEPT_PROPS)
+    if (!sh->is_hashed || sh->prop_count > PORT_KEPT_PROPS || PORT_IS_PLAIN)
         return;
     rt->port.next_kept = (rt->port.next_kept + 1) & (PORT_KEPT_SHAPES - 1);
     rc_setref(kept, rc_newref(sh));
@@ -608,7 +615,8 @@ static void *port_object_new(JSContext *ctx, int class_id, JSShape *sh)
     rc_type *type;
     JSObject *p;
 
-    if (inside > PORT_INLINE_MAX)
+    /* A shape of its own has what there is one of, a prototype: not worth a type. */
+    if (inside > PORT_INLINE_MAX || !sh->is_hashed || PORT_IS_PLAIN)
         inside = 0;
     type = likely(class_id < rt->port.class_room) ? rt->port.classes[class_id][inside] : NULL;
     if (unlikely(!type)) {
