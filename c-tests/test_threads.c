@@ -115,12 +115,16 @@ static void make_heaps_and_types(Worker *self) {
     }
     gc_iter walk;
     gc_mark *mark = NULL;
-    void *obj = NULL;
+    void *obj = graph_node(graph_declared(heap), 1);
+    gc_hold hold = GC_HOLD(obj, "released before the heap ends");
+    CHECK_EQ(GC_RELEASE(hold), RC_OK);
+    rc_decref(obj);
     CHECK_EQ(gc_iter_begin(heap, NULL, &walk), RC_OK);
     CHECK_EQ(gc_growth_mark(heap, GC_MARK_TYPES, &mark), RC_OK);
     CHECK_EQ(gc_heap_free(heap), 0);
     /* Its slot may be another thread's heap by now. */
     size_t count = 0;
+    CHECK_EQ(GC_RELEASE(hold), RC_ERR_INVALID);
     CHECK(gc_iter_next(&walk, &obj) != RC_OK);
     CHECK(gc_growth_since(mark, GC_SINCE_MARK, NULL, 0, &count) != RC_OK);
     gc_growth_free(mark);

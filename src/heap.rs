@@ -175,13 +175,22 @@ impl Heap {
     /// # Safety
     /// - `heap` is the slot of a heap.
     pub unsafe fn is_still(heap: *const Heap, serial: u64) -> bool {
+        Heap::serial_of(heap) == Some(serial)
+    }
+
+    /// The serial number of the heap that is in a slot, if one is; for who was in the one that was. It is a number of
+    /// [`next_number`]'s, by which that heap is told from what was numbered before it was made.
+    ///
+    /// # Safety
+    /// - `heap` is the slot of a heap.
+    pub unsafe fn serial_of(heap: *const Heap) -> Option<u64> {
         // ORDER: acquires what `set_signature` released: the serial number. The end of the heap that is remembered has
         // happened before in this thread, if it has: so the signature is not its own.
         let signature =
             AtomicU64::from_ptr((&raw const (*heap).signature).cast_mut()).load(Ordering::Acquire);
         // ORDER: relaxed, behind the signature; 0 or a later number in a slot that was taken again.
-        let found = AtomicU64::from_ptr((&raw const (*heap).serial).cast_mut()).load(Ordering::Relaxed);
-        signature == SIGNATURE && found == serial
+        let serial = AtomicU64::from_ptr((&raw const (*heap).serial).cast_mut()).load(Ordering::Relaxed);
+        (signature == SIGNATURE).then_some(serial)
     }
 
     fn set_signature(&mut self, signature: u64) {
@@ -470,6 +479,21 @@ unsafe fn trimmed(space: *mut Space, first: usize, count: usize) {
     observe::tell(of_space(space), Notice::Trimmed(first, count));
 }
 
+/// Heaps, and what is taken in them and remembered by tokens, in the order in which they came.
+static NUMBERED: AtomicU64 = AtomicU64::new(0);
+
+/// The next number, from 1.
+pub fn next_number() -> u64 {
+    // ORDER: relaxed: whoever comes gets another number, and in one thread they rise.
+    NUMBERED.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+/// The number that was given last.
+pub fn last_number() -> u64 {
+    // ORDER: relaxed, as in `next_number`.
+    NUMBERED.load(Ordering::Relaxed)
+}
+
 /// Makes a heap.
 ///
 /// # Safety
@@ -499,9 +523,7 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
     }
     heap.pace.start();
     heap.budget = heap.pace.first_budget();
-    static HEAPS_MADE: AtomicU64 = AtomicU64::new(0);
-    // ORDER: relaxed: whoever comes gets another number.
-    heap.set_serial(HEAPS_MADE.fetch_add(1, Ordering::Relaxed) + 1);
+    heap.set_serial(next_number());
     come_to_others(slot);
     heap.set_signature(SIGNATURE);
     Ok(slot)

@@ -9,7 +9,7 @@ use crate::base::list::List;
 use crate::base::promised;
 use crate::base::report::{self, CText, Level};
 use crate::base::string;
-use crate::heap::{Heap, Phase};
+use crate::heap::{self, Heap, Phase};
 use crate::life::count;
 use crate::memory::range;
 use crate::object;
@@ -17,7 +17,6 @@ use crate::profile::site::{self, Site};
 use crate::sys;
 use core::ffi::{c_char, c_void};
 use core::ptr;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 const INDEX_BITS: u32 = 20;
 const HEAP_BITS: u32 = 16;
@@ -66,9 +65,6 @@ pub enum Wrong {
     /// Host code is running that may only look at the heap.
     OnlyLooking,
 }
-
-// ORDER: relaxed: whoever comes gets another number.
-static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 impl Holds {
     /// The references that were taken and not released.
@@ -137,8 +133,7 @@ pub unsafe fn take(obj: *mut c_void, tag: *const c_char, site: *const Site) -> u
         sys::free(tag as *mut u8);
         return 0;
     };
-    // ORDER: relaxed, as at `SERIAL`.
-    let serial = SERIAL.fetch_add(1, Ordering::Relaxed) + 1;
+    let serial = heap::next_number();
     let token = (serial & SERIAL_MASK) << (INDEX_BITS + HEAP_BITS)
         | (index as u64) << HEAP_BITS
         | (*heap).index as u64;
@@ -172,13 +167,20 @@ unsafe fn number(call: &'static str, site: *const Site) -> u32 {
 /// - Only the heap's thread is in the heap of the token, if that lives; `site` is null or a descriptor.
 pub unsafe fn release(token: u64, site: *const Site) -> Result<(), Wrong> {
     let index = (token & ((1 << HEAP_BITS) - 1)) as usize;
-    if index == 0 || index >= range::heaps_used() || !(*range::heap_at(index)).is_live() {
+    if index == 0 || index >= range::heaps_used() {
         return Err(Wrong::Unknown);
     }
-    if (*range::heap_at(index)).phase() == Phase::Judging {
+    let heap = range::heap_at(index);
+    // A heap that was made after the token is not its own: another thread may be in it.
+    let now = heap::last_number();
+    let age = now.wrapping_sub(token >> (INDEX_BITS + HEAP_BITS)) & SERIAL_MASK;
+    if Heap::serial_of(heap).is_none_or(|born| now - born <= age) {
+        return Err(Wrong::Unknown);
+    }
+    if (*heap).phase() == Phase::Judging {
         return Err(Wrong::OnlyLooking);
     }
-    let leaks = super::of(range::heap_at(index));
+    let leaks = super::of(heap);
     if leaks.is_null() {
         return Err(Wrong::Unknown);
     }
