@@ -260,7 +260,8 @@ static void a_hub_costs_a_few_tries(void) {
   for (size_t i = 0; i < n; i++) rc_decref(own(owners, rc_newref(hub), NULL));
   uint64_t looked = graph_stats(heap).young.examined - before;
   printf("%zu objects let go of a hub of %zu: %llu looked at\n", n, n, (unsigned long long)looked);
-  if (!check_env("RCGC_TEST_CHECKED")) CHECK(looked <= n); /* whose looks never become that rare */
+  /* The first tries, and then what becomes rare; at the checking level it never becomes that rare. */
+  if (!check_env("RCGC_TEST_CHECKED")) CHECK(looked <= n / 2 + 100000);
   rc_decref(hub);
   CHECK_EQ(graph_live(heap), 0);
   CHECK_EQ(gc_heap_free(heap), 0);
