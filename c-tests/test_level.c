@@ -161,6 +161,44 @@ static void options_that_are_wrong(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* ---- who, and where made ---- */
+
+static void release_twice(void *level) {
+  gc_heap *heap = heap_at(*(uint32_t *)level);
+  rc_type *type = graph_declared(heap);
+  Node *node = rc_new(type), *other = rc_new(type);
+  (void)other; /* its page stays in use */
+  rc_decref(node);
+  rc_decref(node);
+}
+
+static void release_itself(void *obj) {
+  rc_decref(obj);
+}
+
+static void release_while_dying(void *level) {
+  gc_heap *heap = heap_at(*(uint32_t *)level);
+  CHECK_EQ(gc_profile_start(heap, NULL), RC_OK);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Sick", spec.size = sizeof(Node), spec.destroy = release_itself;
+  rc_type *type = graph_type(heap, &spec);
+  static rc_site site = {"sick_rooms.c", "admit", 4711, 0};
+  rc_decref(rc_new_at(type, &site));
+}
+
+/* At the checking level a line says which thread called, and of a profiled heap where the object was made. */
+static void lines_say_who_and_where(void) {
+  uint32_t level = GC_CHECK_CHECKED;
+  CHECK_FATAL(release_twice, &level, "dead object of type Declared", "(thread ");
+  CHECK_FATAL(release_while_dying, &level, "Sick", "is dying", "(made at sick_rooms.c:4711 in admit, thread ");
+  if (check_env("RCGC_TEST_CHECKED")) return; /* where every heap is at the level */
+  level = GC_CHECK_FAST;
+  char line[1024];
+  (void)check_in_child(release_twice, &level, line, sizeof line);
+  CHECK_STR(line, "dead object of type Declared");
+  CHECK(strstr(line, "thread") == NULL);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(a_traverse_that_changes_its_mind),
     CHECK_TEST(a_slot_that_leads_nowhere),
@@ -169,6 +207,7 @@ static const check_test tests[] = {
     CHECK_TEST(the_environment_says_the_default),
     CHECK_TEST(a_word_that_is_unknown_is_said),
     CHECK_TEST(options_that_are_wrong),
+    CHECK_TEST(lines_say_who_and_where),
 };
 
 CHECK_MAIN(tests)

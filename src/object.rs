@@ -4,6 +4,7 @@
 
 pub mod edges;
 pub mod epitaph;
+pub mod particulars;
 pub mod slots;
 pub mod statics;
 
@@ -153,11 +154,13 @@ pub unsafe fn misuse(call: &str, obj: *mut c_void, why: NotAnObject) -> ! {
         )),
         NotAnObject::Static => report::fatal(format_args!("{call}: {}", StaticText(obj))),
         NotAnObject::Interior => report::fatal(format_args!(
-            "{call}: {obj:p} is not an object: it points into one, or is not aligned to {GRANULE_BYTES}"
+            "{call}: {obj:p} is not an object: it points into one, or is not aligned to {GRANULE_BYTES}{}",
+            particulars::of(obj)
         )),
         NotAnObject::Dead => report::fatal(format_args!(
-            "{call}: {obj:p} is a dead {}: released once too often, or used after its last reference went",
-            epitaph::of(obj)
+            "{call}: {obj:p} is a dead {}: released once too often, or used after its last reference went{}",
+            epitaph::of(obj),
+            particulars::of(obj)
         )),
     }
 }

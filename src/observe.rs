@@ -177,6 +177,8 @@ pub type HearFn = unsafe fn(*mut Heap, Notice);
 pub type EndedFn = unsafe fn(*mut Heap, *mut c_void, u64);
 /// Told that an object with [`crate::header::Flags::SIDE`] has moved to a larger block: from where, and where it is.
 pub type MovedFn = unsafe fn(*mut Heap, *mut c_void, *mut c_void);
+/// Writes where a live object was made, and whether that is known.
+pub type OriginFn = unsafe fn(*mut c_void, &mut core::fmt::Formatter<'_>) -> Result<bool, core::fmt::Error>;
 /// Ends an object with [`crate::header::Flags::SIDE`] whose last reference went.
 pub type LastFn = unsafe fn(*mut c_void);
 
@@ -198,6 +200,8 @@ pub struct Observers {
     pub moved: Option<MovedFn>,
     /// See [`LastFn`].
     pub last: Option<LastFn>,
+    /// See [`OriginFn`].
+    pub origin: Option<OriginFn>,
     seats: [Taken; SEATS],
 }
 

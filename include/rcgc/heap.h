@@ -44,8 +44,9 @@ typedef struct gc_heap gc_heap;
 #define GC_CHECK_FAST 1
 /* Before each collection every reference of every tracked object must lead to a live object, and
  * a `traverse` asked twice must answer the same; after each phase all structures of the heap are
- * recounted. What does not hold is fatal and named: which object, which field, why. Collections
- * take several times as long, all else as long as ever. */
+ * recounted. What does not hold is fatal and named: which object, which field, why. Fatal lines
+ * about objects of the heap also say which thread called and, under a profile of sites, where
+ * the object was made. Collections take several times as long, all else as long as ever. */
 #define GC_CHECK_CHECKED 2
 
 /* A line of the log about something that the host must mend. */

@@ -266,9 +266,10 @@ pub unsafe extern "C" fn rc_immortalize(obj: NonNull<c_void>) {
     let (call, header) = Call::of_object("rc_immortalize", obj);
     if !object::is_settled(header) {
         report::fatal(format_args!(
-            "rc_immortalize: {} {:p} is dying",
+            "rc_immortalize: {} {:p} is dying{}",
             (*object::type_of(obj.0)).name(),
-            obj.0
+            obj.0,
+            object::particulars::of(obj.0)
         ));
     }
     call.must_not_look();
@@ -324,8 +325,9 @@ unsafe fn new_checked(ty: *mut rc_type) -> *mut c_void {
 #[inline(never)]
 unsafe fn length_is_the_hosts(obj: *mut c_void, ty: *mut rc_type) -> ! {
     report::fatal(format_args!(
-        "rc_length: the length of {} {obj:p} is known to its host alone (RC_TYPE_HOST_LENGTH)",
-        (*ty).name()
+        "rc_length: the length of {} {obj:p} is known to its host alone (RC_TYPE_HOST_LENGTH){}",
+        (*ty).name(),
+        object::particulars::of(obj)
     ))
 }
 

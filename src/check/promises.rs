@@ -32,8 +32,9 @@ unsafe fn ask_one(obj: *mut c_void, ty: *mut Type) {
     let first = edges_hash(obj, ty);
     if (*ty).traverse.is_some() && edges_hash(obj, ty) != first {
         report::fatal(format_args!(
-            "check failed: traverse of {} {obj:p} reports other references when it is asked again",
-            (*ty).name()
+            "check failed: traverse of {} {obj:p} reports other references when it is asked again{}",
+            (*ty).name(),
+            object::particulars::of(obj)
         ));
     }
 }
@@ -47,11 +48,12 @@ unsafe fn edges_hash(obj: *mut c_void, ty: *mut Type) -> u64 {
         hash = hash.wrapping_add(mixed ^ mixed >> 29);
         if leads_nowhere(edge.target) {
             report::fatal(format_args!(
-                "check failed: {} {obj:p} holds {:p} in {}, which is no object: {}",
+                "check failed: {} {obj:p} holds {:p} in {}, which is no object: {}{}",
                 (*ty).name(),
                 edge.target,
                 Name(&edge),
-                Why(edge.target)
+                Why(edge.target),
+                object::particulars::of(obj)
             ));
         }
     });

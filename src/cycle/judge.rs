@@ -586,10 +586,11 @@ impl Judge {
         let edge = CText(edge.as_ptr());
         if why == NotAnObject::Dead {
             report::fatal(format_args!(
-                "traverse of {} {:p} reported {target:p}{edge}, a dead {}: it was released without being taken out of the object that refers to it",
+                "traverse of {} {:p} reported {target:p}{edge}, a dead {}: it was released without being taken out of the object that refers to it{}",
                 ty.name(),
                 self.source,
-                epitaph::of(target)
+                epitaph::of(target),
+                object::particulars::of(self.source)
             ));
         }
         self.anomalies += 1;

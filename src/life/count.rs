@@ -9,7 +9,7 @@ use crate::header::{self, Flags, IMMORTAL, LOCAL, LOCAL_ONE, QUEUED, SHARED};
 use crate::life::death::{self, Queue};
 use crate::life::hints;
 use crate::memory::{page, range};
-use crate::object;
+use crate::object::{self, particulars};
 use crate::sys;
 use crate::types;
 use core::ffi::c_void;
@@ -201,8 +201,9 @@ pub unsafe fn release_edge_slow(target: *mut c_void, queue: &mut Queue) {
 #[inline(never)]
 pub unsafe fn over_release(obj: *mut c_void) -> ! {
     report::fatal(format_args!(
-        "rc_decref: {} {obj:p} is dying and was released once too often: by one of its callbacks, by something it refers to, or by a slot that refers to it without having counted",
-        types::name_of(header::load(obj))
+        "rc_decref: {} {obj:p} is dying and was released once too often: by one of its callbacks, by something it refers to, or by a slot that refers to it without having counted{}",
+        types::name_of(header::load(obj)),
+        particulars::of(obj)
     ))
 }
 
@@ -228,13 +229,18 @@ unsafe fn misuse(call: &str, obj: *mut c_void) -> ! {
     let name = types::name_of(header);
     if word & !(2 * QUEUED - 1) == 0 && word & QUEUED != 0 {
         report::fatal(format_args!(
-            "{call}: {name} {obj:p} has lost its last reference and waits for its end; a borrowed pointer to it was used"
+            "{call}: {name} {obj:p} has lost its last reference and waits for its end; a borrowed pointer to it was used{}",
+            particulars::of(obj)
         ));
     }
     if word & SHARED != 0 && word < LOCAL {
         report::fatal(format_args!(
-            "{call}: {name} {obj:p} is marked shared, which this version has not; its header was overwritten"
+            "{call}: {name} {obj:p} is marked shared, which this version has not; its header was overwritten{}",
+            particulars::of(obj)
         ));
     }
-    report::fatal(format_args!("{call}: the header of {obj:p} was overwritten (count word {word:#x})"))
+    report::fatal(format_args!(
+        "{call}: the header of {obj:p} was overwritten (count word {word:#x}){}",
+        particulars::of(obj)
+    ))
 }

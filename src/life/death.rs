@@ -38,8 +38,8 @@ use crate::life::weakmap::{self, Detached};
 use crate::memory::class::{Class, EMPTY_PAGE};
 use crate::memory::page::{self, Page, PAGE_BYTES};
 use crate::memory::range;
-use crate::object;
 use crate::object::slots;
+use crate::object::{self, particulars};
 use crate::observe::Around;
 use crate::sys;
 use crate::types::{Type, TypeFlags, NO_HIGH, SIMPLE_MAX};
@@ -141,8 +141,9 @@ pub unsafe fn release_rest(obj: *mut c_void, released: usize) {
 #[inline(never)]
 unsafe fn released_in_traverse(obj: *mut c_void, ty: *mut Type) -> ! {
     report::fatal(format_args!(
-        "rc_decref: the last reference of {} {obj:p} was released inside a traverse or the write of a dump, which may only look",
-        (*ty).name()
+        "rc_decref: the last reference of {} {obj:p} was released inside a traverse or the write of a dump, which may only look{}",
+        (*ty).name(),
+        particulars::of(obj)
     ))
 }
 
@@ -674,9 +675,10 @@ pub unsafe fn check_own(obj: *mut c_void, ty: *mut Type) {
     let word = header::count_word(obj);
     if word != LOCAL_ONE {
         report::fatal(format_args!(
-            "{} {obj:p} was stored in clear or destroy, or is still referred to from outside: {} references are left at its end",
+            "{} {obj:p} was stored in clear or destroy, or is still referred to from outside: {} references are left at its end{}",
             (*ty).name(),
-            (word & !header::LOCAL).wrapping_sub(1)
+            (word & !header::LOCAL).wrapping_sub(1),
+            particulars::of(obj)
         ));
     }
 }

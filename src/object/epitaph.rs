@@ -64,7 +64,10 @@ unsafe fn has_header(page: *const Page, address: usize) -> bool {
 }
 
 /// The heap that has a page, or whose segment it went back to; null: nobody's.
-unsafe fn heap_of(page: *const Page) -> *mut Heap {
+///
+/// # Safety
+/// - `page` is the page of an address in a committed segment.
+pub unsafe fn heap_of(page: *const Page) -> *mut Heap {
     if !(*page).space.is_null() {
         return heap::of_page(page);
     }

@@ -320,6 +320,7 @@ unsafe fn sit(heap: *mut Heap, profile: *mut Profile) {
     scope::publish(heap);
     (*heap).observers.ended = Some(birth::ended);
     (*heap).observers.moved = Some(birth::moved);
+    (*heap).observers.origin = Some(site::write_origin);
     (*heap).observers.last = Some(quick::release_last);
 }
 
@@ -366,6 +367,7 @@ pub unsafe fn stop(heap: *mut Heap) {
     scope::publish(heap);
     (*heap).observers.ended = None;
     (*heap).observers.moved = None;
+    (*heap).observers.origin = None;
     (*heap).observers.last = None;
     (*heap).recall_runs();
     (*heap).each_type(|ty| set_watched(ty, 0));

@@ -8,12 +8,17 @@
 //! The list keeps its own copies of the texts, and equal places are one site however many descriptors they
 //! have (a function in a header has one in each object file).
 
+use super::record;
 use crate::base::index::Index;
 use crate::base::list::List;
 use crate::base::report::{self, CText};
+use crate::header;
+use crate::heap;
+use crate::memory::range;
 use crate::sys::{self, lock};
 use core::cell::UnsafeCell;
-use core::ffi::{c_char, CStr};
+use core::ffi::{c_char, c_void, CStr};
+use core::fmt;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -181,6 +186,22 @@ pub fn location(id: u32) -> Option<Location> {
     let _guard = lock::SITES.lock();
     // SAFETY: the list is used under the lock alone, which is held.
     unsafe { (*LIST.0.get()).locations.get(id as usize) }
+}
+
+/// Writes where an object was made, as [`observe::OriginFn`](crate::observe::OriginFn).
+///
+/// # Safety
+/// - `obj` is an address in a page of a profiled heap, before which a header lies.
+pub unsafe fn write_origin(obj: *mut c_void, out: &mut fmt::Formatter<'_>) -> Result<bool, fmt::Error> {
+    let page = range::page_of(obj as usize);
+    let heap = heap::of_page(page);
+    if heap.is_null() || super::exact(heap).is_null() || header::is_dead(obj) {
+        return Ok(false);
+    }
+    let found = location(record::get(page, obj).site()).filter(|location| !location.file.is_null());
+    let Some(Location { file, function, line, .. }) = found else { return Ok(false) };
+    write!(out, "made at {}:{line} in {}", CText(file), CText(function))?;
+    Ok(true)
 }
 
 /// The library goes: gives the list's memory back.

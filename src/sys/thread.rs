@@ -86,6 +86,12 @@ pub fn this() -> usize {
     unsafe { libc::pthread_self() as usize }
 }
 
+/// The number that the system and debuggers give the calling thread.
+pub fn number() -> u64 {
+    // SAFETY: takes nothing.
+    unsafe { libc::syscall(libc::SYS_gettid) as u64 }
+}
+
 /// A thread that calls a function at every interval until it is stopped. Must not move while it runs.
 pub struct Ticker {
     thread: libc::pthread_t,
