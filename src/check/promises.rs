@@ -28,7 +28,11 @@ pub unsafe fn ask(heap: *mut Heap) {
     });
 }
 
-unsafe fn ask_one(obj: *mut c_void, ty: *mut Type) {
+/// Asks one object.
+///
+/// # Safety
+/// - `obj` is an object of `ty` and walkable; the heap's phase is `Judging`.
+pub unsafe fn ask_one(obj: *mut c_void, ty: *mut Type) {
     let first = edges_hash(obj, ty);
     if (*ty).traverse.is_some() && edges_hash(obj, ty) != first {
         report::fatal(format_args!(

@@ -6,6 +6,7 @@ use super::super::table::Table;
 use super::super::working::{self, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
 use super::{is_member, Judge, NoMemory, AHEAD};
 use crate::base::list::List;
+use crate::check;
 use crate::header::{self, LOCAL};
 use crate::heap::Heap;
 use crate::memory::page::{is_frozen, PageFlags};
@@ -72,6 +73,9 @@ impl Judge {
             self.list_reached(&mut walk);
         }
         let large = walk.large;
+        if check::is_on(self.heap) {
+            list.as_slice().iter().for_each(|&obj| check::promises::ask_one(obj, object::type_of(obj)));
+        }
         self.examined = list.len() as u64;
         if self.make_large(large).is_err() {
             list.as_slice().iter().for_each(|&obj| *work(obj) = CLEAR);
