@@ -282,6 +282,64 @@ static void a_look_is_bounded(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* A table of all there is ends the walk, whether its slots are declared or reported: nobody goes through it each time. */
+typedef struct Table {
+  Node **rows;
+  uint64_t count;
+} Table;
+
+static size_t rows_visited;
+
+static int table_traverse(void *obj, rc_visit_fn visit, void *visit_ctx) {
+  Table *table = obj;
+  for (uint64_t i = 0; i < table->count; i++) {
+    int stop = visit(table->rows[i], visit_ctx);
+    if (stop) return stop;
+    rows_visited++;
+  }
+  return 0;
+}
+
+static void table_clear(void *obj) {
+  Table *table = obj;
+  for (uint64_t i = 0; i < table->count; i++) rc_clear(&table->rows[i]);
+}
+
+static void table_destroy(void *obj) {
+  free(((Table *)obj)->rows);
+}
+
+static void a_table_of_all_is_outside(void) {
+  static const rc_field fields[] = {RC_FIELD_VECTOR(Table, rows, count)};
+  for (int declared = 0; declared < 2; declared++) {
+    gc_heap *heap = graph_heap("table");
+    rc_type_spec spec = RC_TYPE_SPEC_INIT;
+    spec.name = "Table", spec.size = sizeof(Table), spec.destroy = table_destroy, spec.flags = RC_TYPE_TRACK_ON_NEW;
+    if (declared) spec.fields = fields, spec.field_count = 1;
+    else spec.traverse = table_traverse, spec.clear = table_clear;
+    rc_type *tables = graph_type(heap, &spec), *owners = owner_type(heap), *type = graph_declared(heap);
+    size_t n = check_scale(70000, 200000, 1000000);
+    Table *table = rc_new(tables);
+    table->rows = calloc(n, sizeof(Node *));
+    REQUIRE(table->rows != NULL);
+    for (size_t i = 0; i < n; i++) table->rows[i] = graph_node(type, i), table->count = i + 1;
+    table->rows[0]->a = rc_newref(table); /* a ring */
+    (void)gc_collect(heap);
+    gc_stats before = graph_stats(heap);
+    rows_visited = 0;
+    size_t lets = check_scale(20000, 500000, 1000000);
+    for (size_t i = 0; i < lets; i++) rc_decref(own(owners, rc_newref(table), rc_newref(table->rows[i % n])));
+    gc_stats after = graph_stats(heap);
+    uint64_t looks = after.young.runs - before.young.runs;
+    CHECK(looks > 0);
+    CHECK(rows_visited <= (looks + 2 * (after.full.runs - before.full.runs)) * 2 * n);
+    CHECK_EQ(after.live_objects, n + 1);
+    rc_decref(table);
+    CHECK_EQ(gc_collect(heap), n + 1);
+    CHECK_EQ(gc_heap_free(heap), 0);
+  }
+}
+
 /* ---- a random program ---- */
 
 enum { OBJECTS = 400, NOBODY = -1 };
@@ -433,6 +491,7 @@ static const check_test tests[] = {
     CHECK_TEST(hints_outlive_what_they_name),
     CHECK_TEST(a_hub_costs_a_few_tries),
     CHECK_TEST(a_look_is_bounded),
+    CHECK_TEST(a_table_of_all_is_outside),
     CHECK_TEST(random_programs_lose_nothing),
 };
 

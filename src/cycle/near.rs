@@ -7,7 +7,8 @@
 //! less and nothing wrong, and what it leaves is a full collection's.
 //!
 //! **Work** is bounded by what was allocated and by what died: one look in `Pace::near_interval` bytes, one object at most
-//! for each [`BYTES_AN_OBJECT`] of them, [`EDGES_AN_OBJECT`] edges for each object, and the hints read. Looks that find
+//! for each [`BYTES_AN_OBJECT`] of them, [`EDGES_AN_OBJECT`] edges for each object, and the hints read. An object that has
+//! more edges than the look may list objects, a table of the whole heap, is outside: what it refers to is held. Looks that find
 //! little become rare (`pace.rs`), so a live hub that is let go of all the time costs a few bounded tries.
 //!
 //! The judgement is that of `judge.rs`, and the end of the dead that of `release.rs`, over the list: the dead of one look

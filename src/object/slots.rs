@@ -270,6 +270,14 @@ pub unsafe fn each_slot(obj: *mut c_void, slots: &Slots, mut each: impl FnMut(us
     }
 }
 
+/// Whether an object has more declared slots than so many in one tail, vector or array.
+///
+/// # Safety
+/// - As [`each_edge`].
+pub unsafe fn has_more(obj: *mut c_void, ty: *const Type, count: usize) -> bool {
+    (0..(*ty).extra_count as usize).any(|index| elements(obj, &*(*ty).extra.add(index)).1 > count)
+}
+
 /// How many slots an entry has in an object now.
 ///
 /// # Safety

@@ -11,7 +11,7 @@ use crate::header::{self, LOCAL};
 use crate::heap::Heap;
 use crate::memory::page::{is_frozen, PageFlags};
 use crate::memory::range::{self, RANGE};
-use crate::object::{self, edges};
+use crate::object::{self, edges, slots};
 use crate::sys;
 use core::ffi::c_void;
 
@@ -29,12 +29,28 @@ struct Walk<'a> {
     edges: usize,
     /// Counts that are large.
     large: usize,
+    /// Objects with more edges than the list may have objects: they are outside, and what they refer to is held.
+    wide: [*mut c_void; WIDE_MAX],
+    wide_count: usize,
 }
+
+/// Wide objects that a walk meets before it ends.
+const WIDE_MAX: usize = 8;
 
 impl Walk<'_> {
     /// Nothing more may be listed.
     fn is_full(&self) -> bool {
-        self.list.len() >= self.bound || self.edges > self.bound * EDGES_AN_OBJECT
+        self.list.len() >= self.bound
+            || self.edges > self.bound * EDGES_AN_OBJECT
+            || self.wide_count == WIDE_MAX
+    }
+
+    /// An object is wide. It stays listed until the walk is over, so that it is met once.
+    fn leave_out(&mut self, obj: *mut c_void) {
+        if let Some(place) = self.wide.get_mut(self.wide_count) {
+            *place = obj;
+            self.wide_count += 1;
+        }
     }
 }
 
@@ -58,7 +74,9 @@ impl Judge {
         bound: usize,
         next: &mut dyn FnMut() -> Option<*mut c_void>,
     ) -> Result<(), NoMemory> {
-        let mut walk = Walk { list, bound, read: 0, edges: 0, large: 0 };
+        let none = core::ptr::null_mut();
+        let mut walk =
+            Walk { list, bound, read: 0, edges: 0, large: 0, wide: [none; WIDE_MAX], wide_count: 0 };
         while !walk.is_full() {
             // What was let go of together mostly lies in order, which what is reached does not.
             let chunk = core::iter::from_fn(&mut *next).take(bound / CHUNKS);
@@ -73,6 +91,12 @@ impl Judge {
             self.list_reached(&mut walk);
         }
         let large = walk.large;
+        for &obj in walk.wide.iter().take(walk.wide_count) {
+            *work(obj) = CLEAR;
+        }
+        if walk.wide_count != 0 {
+            list.retain(|&obj| *work(obj) != CLEAR);
+        }
         if check::is_on(self.heap) {
             list.as_slice().iter().for_each(|&obj| check::promises::ask_one(obj, object::type_of(obj)));
         }
@@ -119,12 +143,21 @@ impl Judge {
             match walk.list.get(walk.read).filter(|_| !walk.is_full()) {
                 Some(obj) => {
                     walk.read += 1;
-                    edges::each_target(obj, object::type_of(obj), |word| {
+                    let (ty, before) = (object::type_of(obj), walk.edges);
+                    if slots::has_more(obj, ty, walk.bound) {
+                        walk.leave_out(obj);
+                        continue;
+                    }
+                    edges::each_target(obj, ty, |word| {
                         sys::prefetch_for_read::<0>(word.wrapping_sub(header::HEADER_BYTES));
                         let due = core::mem::replace(&mut ring[walk.edges % AHEAD], word);
                         walk.edges += 1;
                         self.list_new(walk, due);
                     });
+                    // A `traverse` shows only when it runs how much it has.
+                    if walk.edges - before > walk.bound {
+                        walk.leave_out(obj);
+                    }
                 }
                 None => {
                     let listed = walk.list.len();
@@ -143,7 +176,7 @@ impl Judge {
     /// left out.
     #[inline(always)]
     unsafe fn list_new(&mut self, walk: &mut Walk, word: usize) {
-        if word == 0 || !self.is_new(word) || walk.list.len() >= walk.bound {
+        if word == 0 || walk.is_full() || !self.is_new(word) {
             return;
         }
         let obj = word as *mut c_void;
