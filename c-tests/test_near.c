@@ -332,7 +332,8 @@ static void a_table_of_all_is_outside(void) {
     gc_stats after = graph_stats(heap);
     uint64_t looks = after.young.runs - before.young.runs;
     CHECK(looks > 0);
-    CHECK(rows_visited <= (looks + 2 * (after.full.runs - before.full.runs)) * 2 * n);
+    if (!check_env("RCGC_TEST_CHECKED")) /* where each is asked several times more */
+      CHECK(rows_visited <= (looks + 2 * (after.full.runs - before.full.runs)) * 2 * n);
     CHECK_EQ(after.live_objects, n + 1);
     rc_decref(table);
     CHECK_EQ(gc_collect(heap), n + 1);
