@@ -211,7 +211,8 @@ static void steps_are_those_of_every_collection(void) {
   rc_decref(value);
   rc_decref(own(owners, key, NULL));
   go_on(other);
-  CHECK_EQ(gc_collect(heap), rc_weakmap_length(map) ? 2 : 0);
+  size_t left = rc_weakmap_length(map) ? 2 : 0; /* a look need not follow entries: then a collection does */
+  CHECK_EQ(gc_collect(heap), left);
   CHECK_EQ(rc_weakmap_length(map), 0);
   rc_decref(map);
   CHECK_EQ(gc_heap_free(heap), 0);
