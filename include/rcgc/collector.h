@@ -332,7 +332,8 @@ RCGC_API void gc_garbage_clear(gc_heap *heap);
 /* A collection runs because the heap ends. */
 #define GC_REASON_HEAP_END 4
 
-/* A young collection: what was allocated since the last one. */
+/* A young collection: what was allocated since the last one; or what dying objects let go of
+ * (`gc_policy.near_bytes`). */
 #define GC_GENERATION_YOUNG 0
 /* A full collection: all that is tracked, but for what is frozen. */
 #define GC_GENERATION_FULL 1

@@ -96,7 +96,7 @@ pub const GC_REASON_EMERGENCY: u32 = 3;
 /// A collection runs because the heap ends.
 pub const GC_REASON_HEAP_END: u32 = 4;
 
-/// A young collection: what was allocated since the last one.
+/// A young collection: what was allocated since the last one; or what dying objects let go of (`gc_policy.near_bytes`).
 pub const GC_GENERATION_YOUNG: u32 = 0;
 /// A full collection: all that is tracked, but for what is frozen.
 pub const GC_GENERATION_FULL: u32 = 1;

@@ -36,7 +36,7 @@ use super::events;
 use super::judge::Judge;
 use super::release;
 use super::table::Table;
-use super::working::{self, CLEAR, ZERO};
+use super::working::{self, work, CLEAR, ZERO};
 use super::{garbage_clear, run, Kind, Reason};
 use crate::base::promised;
 use crate::base::report::{self, CText, Level};
@@ -51,7 +51,7 @@ use crate::life::scope;
 use crate::life::weak::{self, Pending};
 use crate::life::weakmap::Detached;
 use crate::memory::page::{Page, PageFlags};
-use crate::memory::range::{self, RANGE};
+use crate::memory::range;
 use crate::object;
 use crate::observe::{self, Notice};
 use crate::sys::errno;
@@ -147,10 +147,6 @@ unsafe fn made(heap: *mut Heap) -> u64 {
 /// - `obj` is an object of a heap that tells [`Notice::Swept`].
 pub unsafe fn is_held(obj: *mut c_void) -> bool {
     header::count_word(obj) & LOCAL != 0 && *work(obj) == CLEAR
-}
-
-unsafe fn work(obj: *mut c_void) -> *mut u16 {
-    RANGE.work.add(range::granule_of(obj) as usize)
 }
 
 /// Says what is held. Returns how many objects that are. So many were made before the collection: those that were made in it

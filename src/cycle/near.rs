@@ -2,8 +2,8 @@
 //! the heap has grown enough for a full collection.
 //!
 //! The set is a list: some hints that are still there and all that they reach, breadth first, then the next hints, until it
-//! has as many objects as a look may list. The last share may be cut off there; the hints behind it wait for the next look. The set need
-//! not be whole. What is not listed is outside, as for any collection: its references hold. So a walk that is cut off finds
+//! has as many objects as a look may list. The last share may be cut off there; the hints behind it wait for the next look.
+//! The set need not be whole. What is not listed is outside, as for any collection: its references hold. So a walk that is cut off finds
 //! less and nothing wrong, and what it leaves is a full collection's.
 //!
 //! **Work** is bounded by what was allocated and by what died: one look in `Pace::near_interval` bytes, one object at most
@@ -21,13 +21,13 @@ use super::events::DEBUG_SAVEALL;
 use super::judge::{Judge, NoMemory};
 use super::release::{self, Released};
 use super::table::Table;
-use super::working::CLEAR;
+use super::working::{work, CLEAR};
 use crate::base::list::List;
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
 use crate::heap::Heap;
 use crate::life::block;
 use crate::life::death::{self, Queue};
-use crate::memory::range::{self, RANGE};
+use crate::memory::range;
 use crate::object;
 use crate::types::TypeFlags;
 use core::ffi::c_void;
@@ -144,10 +144,6 @@ unsafe fn release_listed(judge: &Judge, list: &List<*mut c_void>, queue: &mut Qu
         block::free(obj, ty);
     }
     list.len() as u64
-}
-
-unsafe fn work(obj: *mut c_void) -> *mut u16 {
-    RANGE.work.add(range::granule_of(obj) as usize)
 }
 
 /// Forgets the hints: all is judged, or about to be.

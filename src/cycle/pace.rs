@@ -428,6 +428,22 @@ mod tests {
     }
 
     #[test]
+    fn looks_that_find_little_twice_become_rare_and_come_back() {
+        let mut pace = pace();
+        pace.ran(Kind::Near, 0, 0, 1 << 16, 0);
+        assert_eq!(pace.near_interval, NEAR_BYTES, "one between two that find much is no news");
+        pace.ran(Kind::Near, 0, 0, 1 << 16, 0);
+        assert_eq!(pace.near_interval, 4 * NEAR_BYTES);
+        pace.ran(Kind::Near, 0, 0, 1, 0);
+        assert_eq!(pace.near_interval, 4 * NEAR_BYTES, "what cost nothing says nothing");
+        pace.ran(Kind::Near, 0, 0, 1000, 100);
+        assert_eq!(pace.near_interval, 2 * NEAR_BYTES);
+        pace.set_near_bytes(12345);
+        pace.ran(Kind::Near, 0, 0, 1 << 16, 0);
+        assert_eq!(pace.near_interval, 12345, "what the host set stays");
+    }
+
+    #[test]
     fn full_collections_that_find_much_bring_young_ones_back() {
         let mut pace = pace();
         for _ in 0..10 {

@@ -21,7 +21,7 @@
 
 use super::events::DEBUG_SAVEALL;
 use super::judge::{self, Judge, NoMemory};
-use super::working::CLEAR;
+use super::working::{work, CLEAR};
 use crate::base::list::List;
 use crate::base::promised;
 use crate::base::report::{self, CText, Level};
@@ -35,7 +35,7 @@ use crate::life::block;
 use crate::life::count;
 use crate::life::death::{self, Queue};
 use crate::life::weakmap::{self, Detached};
-use crate::memory::range::{self, RANGE};
+use crate::memory::range;
 use crate::object;
 use crate::object::edges;
 use crate::observe::Around;
@@ -265,9 +265,4 @@ unsafe fn each(
             _ => {}
         }
     }
-}
-
-/// An object's working count.
-unsafe fn work(obj: *mut c_void) -> *mut u16 {
-    RANGE.work.add(range::granule_of(obj) as usize)
 }

@@ -13,6 +13,8 @@
 
 use crate::base::promised;
 use crate::base::table::{Entry, Table};
+use crate::memory::range::{self, RANGE};
+use core::ffi::c_void;
 
 /// Not suspected.
 pub const CLEAR: u16 = 0;
@@ -24,6 +26,15 @@ pub const AGAIN: u16 = 2;
 pub const BELOW_ZERO: u16 = 0xffff;
 /// Stands for a large count until [`Large`] has been made.
 pub const TO_BE_LARGE: u16 = 0xfffe;
+
+/// Where an object's working count is.
+///
+/// # Safety
+/// - `obj` is a block of the range.
+#[inline(always)]
+pub unsafe fn work(obj: *mut c_void) -> *mut u16 {
+    RANGE.work.add(range::granule_of(obj) as usize)
+}
 
 /// The largest count without an entry in [`Large`].
 pub const SMALL_MAX: u32 = 0x7fff;

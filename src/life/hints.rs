@@ -6,8 +6,8 @@
 //! (`cycle/near.rs`) judges what they reach. What dies with its owner is never listed, so trees and chains pay nothing.
 //!
 //! The list holds no references: an entry may be dead by the time it is read, or its block be another object's, so
-//! whoever reads it asks again. Beyond [`HINTS_MAX`] entries objects get the flag alone, which spares further questions
-//! until a full collection that they are left to. (Suspects are an idea of Bacon and Rajan, ECOOP 2001; theirs are all
+//! whoever reads it asks again. Beyond [`HINTS_MAX`] entries, and without memory for the list, objects get the flag
+//! alone, for good: it spares further questions, and what they come to is left to full collections. (Suspects are an idea of Bacon and Rajan, ECOOP 2001; theirs are all
 //! decremented objects.)
 
 use crate::base::list::List;

@@ -5,13 +5,13 @@
 //! the collection before; on those every working count is clear, which reads "not in the set".
 
 use super::super::table::Table;
-use super::super::working::{self, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
+use super::super::working::{self, work, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
 use super::{is_member, Judge, NoMemory};
 use crate::header::{self, LOCAL};
 use crate::heap::Heap;
 use crate::life::weakmap;
 use crate::memory::page::{is_frozen, PageFlags};
-use crate::memory::range::{self, RANGE};
+use crate::memory::range;
 use crate::object;
 use core::ffi::c_void;
 
@@ -102,8 +102,4 @@ unsafe fn each_suspect(list: Parts, suspect: &mut dyn FnMut(*mut c_void)) {
 /// The count of an object without the reference of the list.
 unsafe fn held_count(obj: *mut c_void) -> u32 {
     header::count_word(obj) - LOCAL - 1
-}
-
-unsafe fn work(obj: *mut c_void) -> *mut u16 {
-    RANGE.work.add(range::granule_of(obj) as usize)
 }

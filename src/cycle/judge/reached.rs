@@ -3,14 +3,14 @@
 
 use super::super::near::{self, EDGES_AN_OBJECT};
 use super::super::table::Table;
-use super::super::working::{self, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
+use super::super::working::{self, work, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
 use super::{is_member, Judge, NoMemory, AHEAD};
 use crate::base::list::List;
 use crate::check;
 use crate::header::{self, LOCAL};
 use crate::heap::Heap;
 use crate::memory::page::{is_frozen, PageFlags};
-use crate::memory::range::{self, RANGE};
+use crate::memory::range;
 use crate::object::{self, edges, slots};
 use crate::sys;
 use core::ffi::c_void;
@@ -221,8 +221,4 @@ impl Judge {
         self.expand(&table, obj);
         self.drain();
     }
-}
-
-unsafe fn work(obj: *mut c_void) -> *mut u16 {
-    RANGE.work.add(range::granule_of(obj) as usize)
 }
