@@ -19,7 +19,7 @@
 
 use super::events::DEBUG_SAVEALL;
 use super::judge::{Judge, NoMemory};
-use super::release::{self, Released};
+use super::release::{self, Outgoing, Released};
 use super::table::Table;
 use super::working::{work, CLEAR};
 use crate::base::list::List;
@@ -116,9 +116,11 @@ unsafe fn release_listed(judge: &Judge, list: &List<*mut c_void>, queue: &mut Qu
     let list = list.as_slice();
     if list.iter().all(|&obj| (*object::type_of(obj)).flags.contains(TypeFlags::PLAIN)) {
         let table = &Table::of_examined(heap);
+        let mut outgoing = Outgoing::new();
         for &obj in list {
-            release::release_outer_edges(obj, object::type_of(obj), table, queue);
+            outgoing.take_edges(obj, object::type_of(obj), table, queue);
         }
+        outgoing.end(queue);
     } else {
         for &obj in list {
             release::condemn_one(obj);
