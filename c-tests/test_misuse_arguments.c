@@ -50,6 +50,11 @@ static void debug_set(void *arg) {
   give_status(gc_set_debug(NULL, (uint32_t)1 << 30));
 }
 
+static void pressure_level(void *arg) {
+  (void)arg;
+  give_status(gc_memory_pressure(NULL, 99));
+}
+
 static void garbage_past_the_end(void *arg) {
   (void)arg;
   give_pointer(gc_garbage_get(NULL, 0));
@@ -165,6 +170,7 @@ static void table_of_other_arguments(void) {
       {{"gc_get_policy(out_policy)", policy_get, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &policy},
       {{"gc_get_stats(out_stats)", stats_get, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_get_stats(out_stats)", stats_get, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &stats},
+      {{"gc_memory_pressure(level)", pressure_level, NULL}, "no level", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_set_debug(flags)", debug_set, NULL}, "not a flag", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_garbage_get(index)", garbage_past_the_end, NULL}, "past the end", NULL, "null", NULL},
       {{"gc_add_callback(callback)", callback_null, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},

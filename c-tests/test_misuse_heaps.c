@@ -112,6 +112,7 @@ static void heap_watch(void *heap) {
   X(collect, "gc_collect(heap)", IS_LEGAL, (void)gc_collect(arg))                                            \
   X(collect_young, "gc_collect_young(heap)", IS_LEGAL, (void)gc_collect_young(arg))                          \
   X(safepoint, "gc_safepoint(heap)", IS_LEGAL, gc_safepoint(arg))                                            \
+  X(pressure, "gc_memory_pressure(heap)", IS_LEGAL, (void)gc_memory_pressure(arg, GC_PRESSURE_HIGH))           \
   X(enable, "gc_enable(heap)", IS_LEGAL, gc_enable(arg))                                                     \
   X(disable, "gc_disable(heap)", IS_LEGAL, gc_disable(arg))                                                  \
   X(is_enabled, "gc_is_enabled(heap)", IS_LEGAL, (void)gc_is_enabled(arg))                                   \

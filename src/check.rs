@@ -15,7 +15,7 @@
 //! | page | old objects that live = those it counts |
 //! | page | countdown = alive + in runs (partial); = threshold - free (full); = never - free (current) |
 //! | type | objects made - ended = blocks alive with its index |
-//! | segment | free pages are free, pages in use are the heap's; the heap's segments stand in order; their free pages that were used before are what it keeps |
+//! | segment | free pages are free, pages in use are the heap's; the heap's segments stand in order; their free pages that were used before are what it keeps, the holes of the others are those it counts |
 //! | working counts | all clear, when no collection is judging or releasing |
 //! | external bytes | the objects with the flag are the entries of the table |
 
@@ -27,6 +27,7 @@ use crate::memory::class::Run;
 use crate::memory::page::{self, Kind, Page, PageFlags, COUNTDOWN_NEVER, FIRST_OFFSET, PAGE_BYTES};
 use crate::memory::range::{self, RANGE};
 use crate::memory::segment::SEGMENT_PAGES;
+use crate::sys;
 use crate::types::Found;
 
 pub mod promises;
@@ -218,7 +219,7 @@ unsafe fn note_runs(heap: *mut Heap, known: bool) {
 }
 
 unsafe fn validate_segments(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Arguments<'_>)) {
-    let (mut kept, mut empty, mut used, mut next) = (0, 0, 0, 0);
+    let (mut kept, mut empty, mut used, mut next, mut holes) = (0, 0, 0, 0, 0);
     for &index in (*heap).space.own.as_slice() {
         let segment = &*RANGE.segments.add(index as usize);
         let (free, dirty) = (segment.free_pages, segment.dirty_pages);
@@ -227,6 +228,7 @@ unsafe fn validate_segments(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Ar
         for number in 0..SEGMENT_PAGES {
             let page = &*RANGE.pages.add(index as usize * SEGMENT_PAGES + number);
             let (is_free, is_dirty) = (free >> number & 1 != 0, dirty >> number & 1 != 0);
+            holes += page.holes as u64 * sys::os_page_bytes() as u64;
             right &= is_free == (page.kind == Kind::Free);
             right &= !is_free || is_dirty == page.flags.contains(PageFlags::DIRTY);
         }
@@ -236,6 +238,12 @@ unsafe fn validate_segments(heap: *mut Heap, wrong: &mut dyn FnMut(core::fmt::Ar
         empty += (used_pages(free) == 0) as usize;
     }
     let heap = &*heap;
+    holds!(
+        wrong,
+        holes == heap.space.hole_bytes,
+        "{holes} bytes are holes; the heap counts {}",
+        heap.space.hole_bytes
+    );
     holds!(
         wrong,
         (used, kept, empty) == (heap.space.page_bytes, heap.space.kept_bytes, heap.space.empty_segments),

@@ -108,6 +108,8 @@ pub struct Heap {
     pub space: Space,
     /// What is known of collections for want of memory.
     pub starved: Starved,
+    /// What [`Heap::give_back`] is at.
+    giving: Giving,
     /// First of the heap's types.
     pub first_type: *mut Type,
     /// Objects of ended types that were made.
@@ -367,6 +369,35 @@ impl Heap {
         Space::trim_idle(&raw mut (*heap).space);
     }
 
+    /// Gives back a piece of the memory that holds no object, also from between objects: see [`Space::give_back`]. True when
+    /// all is done, or was, and nothing was made or ended since.
+    ///
+    /// # Safety
+    /// - As [everywhere](crate), and no collection of the heap is under way.
+    pub unsafe fn give_back(heap: *mut Heap, short: bool) -> bool {
+        (*heap).recall_rations();
+        let changes = (*heap).count_changes();
+        let giving = &mut (*heap).giving;
+        if !giving.under_way {
+            if giving.changes == changes && giving.short >= short {
+                return true;
+            }
+            *giving = Giving { under_way: true, short, changes };
+        }
+        giving.short &= short;
+        (*heap).recall_runs();
+        let done = Space::give_back(&raw mut (*heap).space, short);
+        (*heap).giving.under_way = !done;
+        done
+    }
+
+    /// A number that is another one whenever objects were made or ended meanwhile.
+    unsafe fn count_changes(&self) -> u64 {
+        let mut changes = self.ended_allocated.wrapping_mul(2);
+        self.each_type(|ty| changes = changes.wrapping_add((*ty).allocated()).wrapping_add((*ty).freed));
+        changes
+    }
+
     /// Sends allocation and the last release of all types the long way, or lets them take the leaf paths
     /// again.
     ///
@@ -396,6 +427,16 @@ impl Heap {
         self.each_type(|ty| objects += (*ty).live());
         objects
     }
+}
+
+/// A pass of [`Heap::give_back`] over a heap. Zeroed memory is one over a heap in which nothing ever was.
+struct Giving {
+    /// It is not at its end.
+    under_way: bool,
+    /// It gives back all that there is.
+    short: bool,
+    /// [`Heap::count_changes`] when it began.
+    changes: u64,
 }
 
 /// How a heap is made.

@@ -14,6 +14,7 @@
 //! | `count` | `rcgc/count.h` |
 //! | `count_slow` | declared by `rcgc/inline.h` |
 //! | `collector`, `collector_events` | `rcgc/collector.h` |
+//! | `memory` | `rcgc/memory.h` |
 //! | `weak` | `rcgc/weak.h` |
 //! | `weakmap` | `rcgc/weakmap.h` |
 //! | `scope` | `rcgc/scope.h` |
@@ -42,6 +43,7 @@ pub mod heap;
 pub mod inspect;
 pub mod leak;
 pub mod lines;
+pub mod memory;
 pub mod object;
 pub mod plan;
 pub mod profile;

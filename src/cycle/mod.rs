@@ -16,6 +16,7 @@
 //! | `near` | collections near a death: what hints reach, and how much of it |
 //! | `queued` | both for a list: what queued finalizers were for, when they have run |
 //! | `pace` | when automatic collections run, as inequalities |
+//! | `pressure` | what is given up where the system is short of memory |
 //! | `ending` | the end of a heap, and of all that is left in it |
 //! | `events` | who is told: callbacks, and the log under the debug flags |
 //!
@@ -61,12 +62,14 @@ pub mod events;
 pub mod judge;
 pub mod near;
 pub mod pace;
+pub mod pressure;
 pub mod queued;
 pub mod release;
 pub mod stats;
 pub mod table;
 pub mod working;
 
+use crate::base::promised;
 use crate::base::report::{self, CText, Level};
 use crate::check;
 use crate::cycle::stats::{Outcome, Status};
@@ -123,15 +126,24 @@ pub unsafe fn collect_and_trim(heap: *mut Heap) -> (u64, Status) {
     let result = collect(heap, Kind::Full);
     if (*heap).is_idle() {
         Heap::trim_idle(heap);
-        (*heap).weak.trim();
-        (*heap).external.trim();
-        (*heap).garbage.trim();
-        (*heap).hints.list.trim();
-        scope::trim(heap);
-        finalizers::trim(heap);
-        pool::trim();
+        trim_tables(heap);
     }
     result
+}
+
+/// Tables beside the objects shrink to what is in them.
+///
+/// # Safety
+/// - The heap is [idle](Heap::is_idle).
+pub unsafe fn trim_tables(heap: *mut Heap) {
+    promised!((*heap).is_idle());
+    (*heap).weak.trim();
+    (*heap).external.trim();
+    (*heap).garbage.trim();
+    (*heap).hints.list.trim();
+    scope::trim(heap);
+    finalizers::trim(heap);
+    pool::trim();
 }
 
 unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {

@@ -236,6 +236,7 @@ pub static EMPTY_PAGE: EmptyPage = EmptyPage(core::cell::UnsafeCell::new(Page {
     kind: Kind::Free,
     flags: PageFlags::empty(),
     class: 0,
+    holes: 0,
 }));
 
 /// A class without memory: every allocation from it takes the long way. Never written.
@@ -309,6 +310,9 @@ impl Class {
         let end = ((*page).start + (*page).end as usize) as *mut c_void;
         run.write(Run { next, end, page, linked: true, ..Run::EMPTY });
         (*page).free = (*page).end;
+        if (*page).holes != 0 {
+            (*self.space).fill_holes(page);
+        }
         (*self.space).list_young(page);
     }
 

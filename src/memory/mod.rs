@@ -8,6 +8,7 @@
 //! | `space` | the memory of one heap |
 //! | `segment` | what a heap owns of it; which pages are free |
 //! | `trim` | what goes back to the system, and when |
+//! | `holes` | what goes back from between objects |
 //! | `bits` | tables of one bit a granule |
 //! | `page` | one page of blocks, or of a large object |
 //! | `class` | size classes, and the runs of blocks that allocators take from them |
@@ -15,6 +16,7 @@
 
 pub mod bits;
 pub mod class;
+pub mod holes;
 pub mod page;
 pub mod places;
 pub mod pool;

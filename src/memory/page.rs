@@ -123,6 +123,8 @@ pub struct Page {
     pub flags: PageFlags,
     /// Index of its size class (small).
     pub class: u8,
+    /// How many holes it has, in pages of the system: see `holes.rs`.
+    pub holes: u8,
 }
 
 const_assert_eq!(size_of::<Page>(), 64);
@@ -168,6 +170,7 @@ impl Page {
             self.flags.remove(PageFlags::DEAD);
         }
         self.class = class;
+        self.holes = 0;
         self.kind = Kind::Small;
     }
 

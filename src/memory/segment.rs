@@ -114,7 +114,7 @@ impl Space {
         if !page.is_null() {
             self.page_bytes += bytes;
             self.tight_classes = 0;
-            if self.limit_bytes != 0 && self.heap_bytes() > self.limit_bytes {
+            if self.limit_bytes != 0 && self.page_bytes + self.kept_bytes > self.limit_bytes {
                 // What is kept for later counts, too.
                 self.give_free_pages();
             }
@@ -182,7 +182,7 @@ impl Space {
             }
             first
         };
-        let huge = self.own.len() >= HUGE_FROM_SEGMENTS;
+        let huge = self.wants_huge();
         let place = self.own.as_slice().partition_point(|&index| (index as usize) < first);
         self.own.insert(place, (first..first + count).map(|index| index as u32));
         for index in first..first + count {
@@ -192,7 +192,9 @@ impl Space {
         }
         self.empty_segments += count;
         self.note_borders();
-        if huge {
+        if self.is_sparse {
+            self.set_sparse(false);
+        } else if huge {
             sys::wish_huge_pages(
                 (range::objects() + first * SEGMENT_BYTES) as *mut u8,
                 count * SEGMENT_BYTES,
@@ -217,9 +219,15 @@ impl Space {
         self.segment_high = own.last().map_or(0, |&last| last as usize + 1);
     }
 
-    /// Memory that is taken from the system for objects: pages that hold some, and free ones that are kept.
+    /// Memory that is taken from the system for objects: pages that hold some, but for their holes, and free ones that are
+    /// kept.
     pub fn heap_bytes(&self) -> u64 {
-        self.page_bytes + self.kept_bytes
+        self.page_bytes - self.hole_bytes + self.kept_bytes
+    }
+
+    /// Whether the heap is large enough to ask for huge pages.
+    pub(super) fn wants_huge(&self) -> bool {
+        self.own.len() >= HUGE_FROM_SEGMENTS
     }
 
     /// Gives pages back. Their table entries become free.

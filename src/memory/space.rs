@@ -40,9 +40,17 @@ pub struct Space {
     pub page_bytes: u64,
     /// Bytes of free pages whose memory was used before and not given back.
     pub kept_bytes: u64,
-    /// The most that [`Space::page_bytes`] and [`Space::kept_bytes`] came to together.
+    /// Bytes of holes in pages in use: see `holes.rs`.
+    pub hole_bytes: u64,
+    /// Most of the heap is holes, and it asked for small pages.
+    pub(super) is_sparse: bool,
+    /// What [`Space::give_back`] has got to.
+    pub(super) giving: super::trim::Part,
+    /// The segment at which it goes on.
+    pub(super) giving_at: usize,
+    /// The most that [`Space::heap_bytes`] has been.
     pub heap_bytes_peak: u64,
-    /// The most they may come to together; 0: anything.
+    /// The most that pages in use, with their holes, and [`Space::kept_bytes`] may come to together; 0: anything.
     pub limit_bytes: u64,
     /// One bit a class: no page was to be had for it, and those it has list themselves at their first free block.
     pub tight_classes: u128,
@@ -136,6 +144,9 @@ impl Space {
     pub unsafe fn give_small(&mut self, page: *mut Page) {
         promised!((*page).kind == Kind::Small);
         self.small_pages -= 1;
+        if (*page).holes != 0 {
+            self.fill_holes(page);
+        }
         self.give_pages(page, 1);
     }
 }

@@ -5,7 +5,9 @@
 //!
 //! - when more segments are empty than a quarter of the heap: whole segments, pairs first, until it is a little less;
 //! - when `limit_bytes` would be passed: all of it;
-//! - when memory is short, and in `gc_collect`: all of it, but for what a large heap has between its pages in use.
+//! - when memory is short, and in `gc_collect`: all of it, but for what a large heap has between its pages in use;
+//! - where the host is idle or the system short of memory ([`Space::give_back`]): all of it, and what free blocks lie in
+//!   (`holes.rs`), in pieces that cost little, so that whoever is wanted can stop behind each.
 //!
 //! Segments that go back become nobody's, and take with them what the tables beside the objects have for them.
 
@@ -26,9 +28,25 @@ const WORK_KEPT_SEGMENTS: usize = 16;
 const EMPTY_KEPT: usize = 4;
 /// Free pages between pages in use stay where they are if they are no more than one in so many of those: giving them
 /// back takes huge pages apart.
-const GAPS_PART: u64 = 4;
+pub(super) const GAPS_PART: u64 = 4;
 /// Bytes of a segment in each of the tables of bits.
 const BITS_BYTES: usize = SEGMENT_BYTES / GRANULE_BYTES / 8;
+/// Segments that go back in one piece.
+const PIECE_SEGMENTS: usize = 2;
+/// Segments that are looked at for one piece.
+const PIECE_LOOKS: usize = 32;
+
+/// What [`Space::give_back`] is at; that of zeroed memory is the first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Part {
+    /// Empty segments.
+    Segments = 0,
+    /// Free pages, and working counts.
+    Pages = 1,
+    /// Free blocks.
+    Holes = 2,
+}
 
 impl Space {
     /// Gives back all memory that holds no object.
@@ -39,8 +57,49 @@ impl Space {
     #[inline(never)]
     pub unsafe fn trim_all(space: *mut Space) {
         (*space).empty_classes();
-        (*space).give_empty(|_| 0, true);
+        (*space).give_empty(|_| 0, true, usize::MAX);
         (*space).give_free_pages();
+    }
+
+    /// Gives back a piece of what holds no object: of all that there is where memory is `short`, else of what is worth it in
+    /// a heap that goes on later. A piece costs a few dozen microseconds; between two the heap may be used. True when that
+    /// was the last one, and the next call begins anew.
+    ///
+    /// # Safety
+    /// - As [`Space::trim_all`]; no run has blocks; no collection of the heap is under way.
+    pub unsafe fn give_back(space: *mut Space, short: bool) -> bool {
+        let space = &mut *space;
+        space.empty_classes();
+        let (next, done) = match space.giving {
+            Part::Segments => (Part::Pages, space.give_empty(|_| 0, true, PIECE_SEGMENTS)),
+            Part::Pages => {
+                let much = space.kept_bytes > space.page_bytes / GAPS_PART;
+                (Part::Holes, space.give_pages_on(short || much))
+            }
+            Part::Holes => (Part::Segments, space.give_holes(short)),
+        };
+        if done {
+            (space.giving, space.giving_at) = (next, 0);
+        }
+        done && next == Part::Segments
+    }
+
+    /// Free pages, if so, and the working counts, of the next segments. True at the end.
+    unsafe fn give_pages_on(&mut self, pages: bool) -> bool {
+        let kept = self.kept_bytes;
+        for _ in 0..PIECE_LOOKS {
+            let number = self.giving_at / SEGMENT_PAGES;
+            let Some(number) = self.segment_at_or_after(number) else { return true };
+            if pages {
+                self.give_free_pages_of(number as u32);
+            }
+            give_part(RANGE.work as *mut u8, WORK_BYTES, &Run { first: number as u32, count: 1 });
+            self.giving_at = (number + 1) * SEGMENT_PAGES;
+            if kept - self.kept_bytes >= SEGMENT_BYTES as u64 {
+                break;
+            }
+        }
+        false
     }
 
     /// Takes from classes what they keep for their next objects; from types it was taken before.
@@ -58,7 +117,7 @@ impl Space {
     #[inline(never)]
     pub unsafe fn trim_idle(space: *mut Space) {
         (*space).empty_classes();
-        (*space).give_empty(|_| 0, true);
+        (*space).give_empty(|_| 0, true, usize::MAX);
         if (*space).kept_bytes > (*space).page_bytes / GAPS_PART {
             (*space).give_free_pages();
         }
@@ -80,20 +139,23 @@ impl Space {
     #[cold]
     #[inline(never)]
     unsafe fn give_much(&mut self) {
-        self.give_empty(|segments| EMPTY_KEPT + segments / 4 - segments / 32, false);
+        self.give_empty(|segments| EMPTY_KEPT + segments / 4 - segments / 32, false, usize::MAX);
         // Halves of pairs whose other half is in use wait for it, but not very many.
-        self.give_empty(|segments| EMPTY_KEPT + segments / 2, true);
+        self.give_empty(|segments| EMPTY_KEPT + segments / 2, true, usize::MAX);
     }
 
     /// Gives empty segments back as long as there are more than a heap of so many segments keeps, from the last one
     /// down. Those whose pair is in use only with `halves`: a huge page that is given back by halves falls into small
-    /// ones, and stays so.
+    /// ones, and stays so. So many segments, or one more; whether that was all.
     #[inline(never)]
-    unsafe fn give_empty(&mut self, keep: fn(usize) -> usize, halves: bool) {
+    unsafe fn give_empty(&mut self, keep: fn(usize) -> usize, halves: bool, most: usize) -> bool {
         let mut run = Run { first: 0, count: 0 };
         let mut given = 0;
         let mut place = self.own.len();
         while place != 0 && self.empty_segments > keep(self.own.len() - given) {
+            if given >= most {
+                break;
+            }
             place -= 1;
             let Some(index) = self.own.get(place) else { break };
             if (*segment_at(index)).free_pages != ALL_FREE {
@@ -117,6 +179,7 @@ impl Space {
             self.own.retain(|&index| index != NO_SEGMENT);
             self.note_borders();
         }
+        given < most
     }
 
     /// Takes an empty segment out of the heap, but for its memory, which goes with that of its neighbours.
@@ -169,17 +232,22 @@ impl Space {
         let mut place = 0;
         while let (true, Some(index)) = (self.kept_bytes != 0, self.own.get(place)) {
             place += 1;
-            let mut rest = (*segment_at(index)).dirty_pages;
-            while rest != 0 {
-                let first = rest.trailing_zeros() as usize;
-                let count = (!(rest >> first)).trailing_zeros() as usize;
-                let set = (((1u64 << count) - 1) as u32) << first;
-                if give_pages_of(index, first, count) {
-                    forget_dirty(index, set);
-                    self.kept_bytes -= pages_bytes(set);
-                }
-                rest &= !set;
+            self.give_free_pages_of(index);
+        }
+    }
+
+    /// Gives the memory of a segment's free pages back.
+    unsafe fn give_free_pages_of(&mut self, index: u32) {
+        let mut rest = (*segment_at(index)).dirty_pages;
+        while rest != 0 {
+            let first = rest.trailing_zeros() as usize;
+            let count = (!(rest >> first)).trailing_zeros() as usize;
+            let set = (((1u64 << count) - 1) as u32) << first;
+            if give_pages_of(index, first, count) {
+                forget_dirty(index, set);
+                self.kept_bytes -= pages_bytes(set);
             }
+            rest &= !set;
         }
     }
 
@@ -223,6 +291,7 @@ impl Space {
                 (*page).flags = PageFlags::DIRTY;
                 (*page).space = core::ptr::null_mut();
                 (*page).end = 0;
+                (*page).holes = 0;
             }
             if used != 0 {
                 self.empty_segments += 1;
@@ -234,7 +303,8 @@ impl Space {
             (*segment).examined_pages = 0;
             (*segment).aging_pages = 0;
         }
-        self.give_empty(|_| 0, true);
+        self.hole_bytes = 0;
+        self.give_empty(|_| 0, true, usize::MAX);
         self.own.end();
         self.page_bytes = 0;
     }

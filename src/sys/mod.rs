@@ -157,6 +157,15 @@ pub unsafe fn wish_huge_pages(address: *mut u8, bytes: usize) {
     libc::madvise(address as *mut c_void, bytes, libc::MADV_HUGEPAGE);
 }
 
+/// Asks for no huge pages behind a committed range, nor for small ones to become some. As [`wish_huge_pages`].
+///
+/// # Safety
+/// - The range is committed.
+pub unsafe fn wish_small_pages(address: *mut u8, bytes: usize) {
+    let _errno = errno::keep();
+    libc::madvise(address as *mut c_void, bytes, libc::MADV_NOHUGEPAGE);
+}
+
 /// Puts memory behind a committed range at once, instead of by one fault a page. A wish: refusal changes
 /// nothing.
 ///
