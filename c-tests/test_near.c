@@ -20,12 +20,19 @@ static rc_type *owner_type(gc_heap *heap) {
 }
 
 /* A heap that looks after NEAR_BYTES, and where nothing else is due. */
-static gc_heap *near_heap(void) {
-  gc_heap *heap = graph_heap("near");
+static gc_heap *near_heap_of(uint32_t finalizers) {
+  gc_heap_options options = GC_HEAP_OPTIONS_INIT;
+  options.name = "near", options.finalizers = finalizers;
+  gc_heap *heap = NULL;
+  REQUIRE(gc_heap_new(&options, &heap) == RC_OK);
   gc_policy policy = GC_POLICY_INIT;
   policy.near_bytes = NEAR_BYTES, policy.young_bytes = policy.full_min_bytes = (uint64_t)1 << 40;
   CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
   return heap;
+}
+
+static gc_heap *near_heap(void) {
+  return near_heap_of(0);
 }
 
 /* Allocates until a look was due: types have rations of a few KiB. */
@@ -342,6 +349,84 @@ static void a_table_of_all_is_outside(void) {
   }
 }
 
+/* What replaced members of a living graph let go of is that graph; what tables let go of is garbage. The first wait, so that
+ * looks are at garbage, and come back when there is something to find. */
+static void types_whose_hints_are_for_nothing_wait(void) {
+  enum { LIVE = 100, DEAD = 10, ROUNDS = 600 };
+  gc_heap *heap = near_heap();
+  rc_type *tables = owner_type(heap), *replaced = owner_type(heap), *type = graph_declared(heap);
+  Node *ring = graph_ring(type, LIVE), *next = ring;
+  for (int round = 0; round < ROUNDS; round++) {
+    Owner *owner = own(replaced, NULL, NULL), *table = own(tables, NULL, NULL);
+    for (int i = 0; i < 4; i++) {
+      owner->kept[i] = rc_newref(next), next = next->a;
+      table->kept[i] = graph_ring(type, DEAD);
+    }
+    rc_decref(owner);
+    rc_decref(table);
+    if (round % 4 == 0) go_on(type);
+  }
+  for (int i = 0; i < 20; i++) go_on(type);
+  gc_stats stats = graph_stats(heap);
+  uint64_t dead = (uint64_t)ROUNDS * 4 * DEAD;
+  if (check_env("RCGC_TEST_CHECKED")) /* where few hints are listed, the rest is a full collection's */
+    (void)gc_collect(heap);
+  else
+    CHECK(stats.young.reclaimed >= dead * 9 / 10);
+  CHECK(stats.young.examined - stats.young.reclaimed <= stats.young.reclaimed / 2);
+  (void)gc_collect(heap);
+  CHECK_EQ(graph_live(heap), LIVE);
+  uint64_t before = graph_stats(heap).young.reclaimed;
+  for (int round = 0; round < ROUNDS; round++) { /* one that waits lets go of garbage now */
+    rc_decref(own(replaced, graph_ring(type, DEAD), graph_ring(type, DEAD)));
+    rc_decref(own(tables, graph_ring(type, 1), NULL)); /* so that there is a look */
+    if (round % 4 == 0) go_on(type);
+  }
+  CHECK(graph_stats(heap).young.reclaimed - before > ROUNDS * DEAD);
+  rc_decref(ring);
+  (void)gc_collect(heap);
+  CHECK_EQ(graph_live(heap), 0);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
+/* Rings of many kinds at the border of a look: what is cut off, and what a `traverse` reports, is subtracted, too. */
+static void what_the_walk_did_not_follow_is_counted(void) {
+  for (int kind = 0; kind < GRAPH_KINDS; kind++)
+    for (size_t n = NEAR_BYTES / 16 - 3; n <= NEAR_BYTES / 16 + 3; n++) {
+      gc_heap *heap = near_heap();
+      rc_type *owners = owner_type(heap), *type = graph_kinds[kind](heap), *other = graph_declared(heap);
+      Node *ring = graph_ring(type, n), *node = ring; /* and back, and to the first */
+      for (size_t i = 0; i < n; i++, node = node->a) node->b = rc_newref(i % 2 ? ring : node->a->a);
+      rc_decref(own(owners, ring, rc_newref(ring->a)));
+      go_on(other);
+      CHECK_EQ(graph_live(heap), n <= NEAR_BYTES / 16 ? 0 : n);
+      CHECK_EQ(graph_stats(heap).young.examined, n <= NEAR_BYTES / 16 ? n : NEAR_BYTES / 16);
+      CHECK_EQ(gc_collect(heap), n <= NEAR_BYTES / 16 ? 0 : n);
+      CHECK_EQ(gc_heap_free(heap), 0);
+    }
+}
+
+/* A child has the hints of its parent, and both look at them. */
+static void a_fork_leaves_hints_to_both(void) {
+  gc_heap *heap = near_heap();
+  rc_type *owners = owner_type(heap), *type = graph_declared(heap);
+  rc_decref(own(owners, graph_ring(type, 10), graph_ring(type, 1)));
+  CHECK_EQ(graph_live(heap), 11);
+  fflush(NULL);
+  pid_t child = fork();
+  REQUIRE(child >= 0);
+  go_on(type);
+  CHECK_EQ(graph_live(heap), 0);
+  CHECK_EQ(gc_heap_free(heap), 0);
+  if (child == 0) {
+    fflush(NULL);
+    _exit(check_failures != 0);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 /* ---- a random program ---- */
 
 enum { OBJECTS = 400, NOBODY = -1 };
@@ -440,9 +525,9 @@ static void model_drop(void) {
 
 static void random_programs_lose_nothing(void) {
   model_random = check_seed("random_programs_lose_nothing");
-  for (size_t round = 0; round < check_scale(10, 100, 2000); round++) {
+  for (size_t round = 0; round < check_scale(12, 120, 2000); round++) {
     memset(model, 0, sizeof model);
-    model_heap = near_heap();
+    model_heap = near_heap_of(round % 3 == 2 ? GC_FINALIZERS_QUEUED : 0);
     gc_policy policy = GC_POLICY_INIT;
     CHECK_EQ(gc_get_policy(model_heap, &policy), RC_OK);
     policy.near_bytes = 64 << check_below(&model_random, 8);
@@ -461,7 +546,7 @@ static void random_programs_lose_nothing(void) {
       if (choice < 40) model_make(types, round % 2 ? 3 : 2);
       else if (choice < 65) model_link();
       else if (choice < 98) model_drop();
-      else if (choice < 99) (void)gc_collect_young(model_heap);
+      else if (choice < 99) (void)(step % 2 ? gc_collect_young(model_heap) : gc_run_finalizers(model_heap));
       else if (step % 7 == 0) (void)gc_collect(model_heap);
     }
     gc_policy never = GC_POLICY_INIT;
@@ -471,6 +556,7 @@ static void random_programs_lose_nothing(void) {
       while (model[i].at && model[i].roots) model[i].roots--, rc_decref(model[i].at);
     for (int tries = 0; tries < 20 && graph_live(model_heap); tries++) {
       (void)gc_collect(model_heap);
+      (void)gc_run_finalizers(model_heap);
       for (int i = 0; i < OBJECTS; i++)
         while (model[i].at && model[i].roots) model[i].roots--, rc_decref(model[i].at);
     }
@@ -494,6 +580,9 @@ static const check_test tests[] = {
     CHECK_TEST(a_hub_costs_a_few_tries),
     CHECK_TEST(a_look_is_bounded),
     CHECK_TEST(a_table_of_all_is_outside),
+    CHECK_TEST(types_whose_hints_are_for_nothing_wait),
+    CHECK_TEST(what_the_walk_did_not_follow_is_counted),
+    CHECK_TEST(a_fork_leaves_hints_to_both),
     CHECK_TEST(random_programs_lose_nothing),
 };
 

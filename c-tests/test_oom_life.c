@@ -492,6 +492,50 @@ static void garbage_list(void) {
 }
 
 /* Deaths by count and the end of the heap need no memory. */
+/* A look without memory finds less, and loses nothing: what is held lives, the rest is found by a full collection. */
+static void looks_near_a_death(void) {
+  enum { RINGS = 40 };
+  typedef struct Holder { void *kept[RINGS]; } Holder;
+  static const rc_field fields[] = {RC_FIELD_ARRAY(Holder, kept)};
+  gc_heap *heap = graph_heap("looks");
+  gc_policy policy = GC_POLICY_INIT;
+  policy.near_bytes = 4096;
+  CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Holder", spec.size = sizeof(Holder), spec.fields = fields, spec.field_count = 1;
+  rc_type *holders = graph_type(heap, &spec), *types[] = {graph_declared(heap), graph_callback(heap)};
+  Node *held[RINGS];
+  arm();
+  Holder *holder = rc_new(holders);
+  for (size_t i = 0; holder && i < RINGS; i++) {
+    Node *first = rc_new(types[i % 2]), *second = first ? rc_new(types[i % 2]) : NULL;
+    if (first && second) first->a = second, second->a = rc_newref(first);
+    else if (first) rc_decref(first), first = NULL;
+    if (first && i % 2 && types[1] != types[0]) (void)gc_track(first), (void)gc_track(second);
+    holder->kept[i] = first;
+    held[i] = first && i % 4 < 2 ? rc_newref(first) : NULL;
+  }
+  uint64_t live = 0;
+  for (size_t i = 0; holder && i < RINGS; i++) live += held[i] ? 2 : 0;
+  size_t kept = holder ? RINGS : 0;
+  if (holder) rc_decref(holder);
+  for (size_t i = 0; i < 600; i++) {
+    void *other = rc_new(types[0]);
+    if (other) rc_decref(other);
+  }
+  disarm();
+  for (size_t i = 0; i < kept; i++)
+    if (held[i]) CHECK(held[i]->a && held[i]->a->a == held[i]);
+  (void)gc_collect(heap);
+  CHECK_EQ(graph_live(heap), live);
+  for (size_t i = 0; i < kept; i++)
+    if (held[i]) rc_decref(held[i]);
+  (void)gc_collect(heap);
+  CHECK_EQ(graph_live(heap), 0);
+  heap_works(heap);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 static void deaths_with_callbacks(void) {
   gc_heap *heap = graph_heap("deaths");
   rc_type *type = being_type(heap);
@@ -531,6 +575,7 @@ SWEPT(queued_end_of_heap)
 SWEPT(leak_check)
 SWEPT(garbage_list)
 SWEPT(deaths_with_callbacks)
+SWEPT(looks_near_a_death)
 
 static const check_test tests[] = {
     CHECK_TEST(weak_handles_swept),          CHECK_TEST(weak_maps_swept),
@@ -542,6 +587,7 @@ static const check_test tests[] = {
     CHECK_TEST(queued_end_of_heap_swept),
     CHECK_TEST(leak_check_swept),
     CHECK_TEST(garbage_list_swept),          CHECK_TEST(deaths_with_callbacks_swept),
+    CHECK_TEST(looks_near_a_death_swept),
 };
 
 CHECK_MAIN(tests)

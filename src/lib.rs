@@ -35,7 +35,7 @@
 //! |---|---|---|
 //! | `memory` | `heap`, `types` | the range has slots for both, of their sizes |
 //! | `observe` | `types`, `heap` | as what is handed on, not as what is looked into |
-//! | `types` | `heap` | a type knows its heap |
+//! | `types` | `heap`, `life` | a type knows its heap, and what became of what its objects let go of |
 //! | `heap` | `life`, `cycle` | a heap is made of their parts |
 //! | `host` | `life` | scopes that a callback leaves open are closed behind it, and deaths that it put off take place |
 //! | `object` | `life` | edges of weak maps |

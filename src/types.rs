@@ -14,6 +14,7 @@ use crate::base::promised;
 use crate::base::report::{CText, Line};
 use crate::header::{Flags, Header, CARE_FLAGS, DEAD_UNTOLD, HEADER_BYTES};
 use crate::heap::Heap;
+use crate::life::hints::Credit;
 use crate::memory::class::{class_of, stride_of, Class, Run, NO_CLASS, SHIFT_BYTES_MAX};
 use crate::memory::range;
 use crate::memory::range::NoSlot;
@@ -159,6 +160,14 @@ pub struct Slots {
     pub name: *const c_char,
 }
 
+impl Slots {
+    /// Whether the slots lie side by side, as words.
+    #[inline(always)]
+    pub fn is_run(&self) -> bool {
+        self.stride == 8
+    }
+}
+
 /// What a type has and seldom touches. Lies before the type's name.
 #[repr(C)]
 pub struct Rare {
@@ -174,6 +183,8 @@ pub struct Rare {
     pub pins: u64,
     /// The number of the last watch on the number of its objects; 0: none.
     pub watched: u32,
+    /// What became of what its dying objects let go of.
+    pub hints: Credit,
     /// What the heap's profile keeps with the type; zeros when it begins and when it ends.
     pub profiled: Profiled,
 }
@@ -526,6 +537,7 @@ unsafe fn build(heap: *mut Heap, spec: &Spec, reason: &mut Reason) -> Result<*mu
         found: Found::default(),
         pins: 0,
         watched: 0,
+        hints: Credit::default(),
         profiled: Profiled::default(),
     });
     ty.dead_word = serial.min(DEAD_UNTOLD as u64) as u32;

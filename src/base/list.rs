@@ -35,6 +35,7 @@ impl<T: Copy> List<T> {
     }
 
     /// Makes sure that `count` more fit. False for out of memory.
+    #[inline(never)]
     pub fn reserve(&mut self, count: usize) -> bool {
         if self.len + count <= self.capacity {
             return true;
@@ -57,8 +58,9 @@ impl<T: Copy> List<T> {
     }
 
     /// Puts a value on top. False for out of memory.
+    #[inline(always)]
     pub fn push(&mut self, value: T) -> bool {
-        if !self.reserve(1) {
+        if self.len == self.capacity && !self.reserve(1) {
             return false;
         }
         // SAFETY: there is room.

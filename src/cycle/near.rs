@@ -19,6 +19,7 @@
 
 use super::events::DEBUG_SAVEALL;
 use super::judge::{Judge, NoMemory};
+use super::pace;
 use super::release::{self, Outgoing, Released};
 use super::table::Table;
 use super::working::{work, CLEAR};
@@ -27,6 +28,7 @@ use crate::header::{self, Flags, IMMORTAL, LOCAL};
 use crate::heap::Heap;
 use crate::life::block;
 use crate::life::death::{self, Queue};
+use crate::life::hints::{Credit, Hint};
 use crate::memory::range;
 use crate::object;
 use crate::types::TypeFlags;
@@ -48,16 +50,13 @@ pub unsafe fn judge(heap: *mut Heap) -> Result<Judge, NoMemory> {
     let mut list = core::mem::take(&mut (*heap).hints.dead);
     let mut hints = core::mem::take(&mut (*heap).hints.list);
     (*heap).space.examine_nothing();
-    let verdict = Judge::of_reach(heap, bound).and_then(|mut judge| {
-        let mut read = 0;
-        let mut next = || {
-            read += 1;
-            hints.get(read - 1).map(|obj| take_hint(heap, obj))
-        };
-        judge.run_reach(&mut list, bound, &mut next)?;
-        hints.remove_first(read.min(hints.len()));
-        Ok(judge)
+    let verdict = Judge::of_reach(heap, bound).map(|mut judge| {
+        let read = judge.run_reach(&mut list, bound, hints.as_mut_slice());
+        settle(heap, &judge, &hints.as_slice()[..read]);
+        hints.remove_first(read);
+        judge
     });
+    (*heap).hints.looks += 1;
     // Of the dead from here on; nothing when judging had no memory.
     list.retain(|&obj| *work(obj) != CLEAR);
     (*heap).hints.dead = list;
@@ -67,13 +66,49 @@ pub unsafe fn judge(heap: *mut Heap) -> Result<Judge, NoMemory> {
     verdict
 }
 
-/// A hint without its flag; null if what was noted is not there any more.
-unsafe fn take_hint(heap: *mut Heap, obj: *mut c_void) -> *mut c_void {
-    if !is_hinted(heap, obj) {
+/// Takes a hint's flag off. Null if what was noted is not there any more, or if what let go of it is of a type whose hints
+/// are left out of this look.
+///
+/// # Safety
+/// - As [everywhere](crate).
+pub unsafe fn take_hint(heap: *mut Heap, hint: Hint) -> *mut c_void {
+    let obj = hint.object();
+    if hint == Hint::NONE || !is_hinted(heap, obj) {
         return core::ptr::null_mut();
     }
     header::clear_flags(obj, Flags::HINT);
-    obj
+    let due = credit_of(heap, hint).is_none_or(|credit| (*credit).is_due((*heap).hints.looks));
+    if due {
+        obj
+    } else {
+        core::ptr::null_mut()
+    }
+}
+
+/// What is known of the type of what let go of a hint; None where the type is not there any more.
+unsafe fn credit_of(heap: *mut Heap, hint: Hint) -> Option<*mut Credit> {
+    let ty = range::type_at(hint.by());
+    let known = hint.by() != 0 && (*ty).is_live() && (*ty).heap == heap;
+    known.then(|| &raw mut (*(*ty).rare()).hints)
+}
+
+/// The types of what let go of the judged hints learn from it, if the look found enough. Else no type is worse than the
+/// others, and looks become rare as a whole (`pace.rs`).
+unsafe fn settle(heap: *mut Heap, judge: &Judge, judged: &[Hint]) {
+    if !pace::is_worth(judge.tracked(), judge.dead()) {
+        return;
+    }
+    let look = (*heap).hints.looks;
+    for &hint in judged.iter().filter(|&&hint| hint != Hint::NONE) {
+        if let Some(credit) = credit_of(heap, hint) {
+            (*credit).add(*work(hint.object()) != CLEAR);
+        }
+    }
+    for &hint in judged {
+        if let Some(credit) = credit_of(heap, hint) {
+            (*credit).settle(look);
+        }
+    }
 }
 
 /// Ends the dead. Returns what became of them.
@@ -122,21 +157,17 @@ unsafe fn release_listed(judge: &Judge, list: &List<*mut c_void>, queue: &mut Qu
         }
         outgoing.end(queue);
     } else {
-        for &obj in list {
-            release::condemn_one(obj);
-            header::change_flags(obj, Flags::HELD, Flags::DYING);
-        }
+        list.iter().for_each(|&obj| release::condemn_for_good(obj));
         list.iter().for_each(|&obj| death::empty(obj, object::type_of(obj), queue));
         list.iter().for_each(|&obj| release::destroy_one(heap, obj, object::type_of(obj), queue));
-        for &obj in list {
-            if header::count_word(obj) != IMMORTAL {
-                death::check_own(obj, object::type_of(obj));
-            }
-        }
     }
     for &obj in list {
         let ty = object::type_of(obj);
-        if header::high_word(obj) & header::SIDE_FLAGS != 0 {
+        let high = header::high_word(obj);
+        if high & Flags::CONDEMNED.bits() != 0 && header::count_word(obj) != IMMORTAL {
+            death::check_own(obj, ty);
+        }
+        if high & header::SIDE_FLAGS != 0 {
             // While its working count still tells that it was found dead.
             block::drop_side_entries(heap, obj);
             header::clear_flags(obj, Flags::SIDE | Flags::WEAK);
@@ -154,8 +185,8 @@ unsafe fn release_listed(judge: &Judge, list: &List<*mut c_void>, queue: &mut Qu
 /// - As [everywhere](crate).
 pub unsafe fn forget(heap: *mut Heap) {
     for place in 0..(*heap).hints.list.len() {
-        if let Some(obj) = (*heap).hints.list.get(place) {
-            take_hint(heap, obj);
+        if let Some(hint) = (*heap).hints.list.get(place) {
+            take_hint(heap, hint);
         }
     }
     (*heap).hints.list.truncate(0);
@@ -165,14 +196,7 @@ pub unsafe fn forget(heap: *mut Heap) {
 /// Whether what was noted is there: the block may be free, or be of another object. One that is queued has a link where
 /// its flag was.
 unsafe fn is_hinted(heap: *mut Heap, obj: *mut c_void) -> bool {
-    is_of(heap, obj as usize)
+    range::committed_offset(obj as usize).is_some()
+        && (*range::segment_of(obj as usize)).owner() == (*heap).index
         && object::check(obj).is_ok_and(|header| header.count_word() >= LOCAL && header.has(Flags::HINT))
-}
-
-/// Whether an address lies in the heap's memory.
-///
-/// # Safety
-/// - As [everywhere](crate).
-pub unsafe fn is_of(heap: *mut Heap, word: usize) -> bool {
-    range::committed_offset(word).is_some() && (*range::segment_of(word)).owner() == (*heap).index
 }

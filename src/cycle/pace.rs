@@ -106,6 +106,11 @@ const EXAMINED_A_REFUSAL: u64 = 16;
 /// An emergency is looked at anew when this part of the heap was allocated since the last collection.
 const STARVED_PART: u64 = 16;
 
+/// Whether a collection that found so many dead was worth its while.
+pub fn is_worth(examined: u64, dead: u64) -> bool {
+    dead != 0 && dead.saturating_mul(WORTH_A_LOOK) >= examined
+}
+
 /// Collections for want of memory. Zeroed memory is none.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
@@ -275,7 +280,7 @@ impl Pace {
         if self.near_bytes != 0 {
             return;
         }
-        if dead != 0 && dead.saturating_mul(WORTH_A_LOOK) >= examined {
+        if is_worth(examined, dead) {
             self.near_interval = (self.near_interval / 2).max(NEAR_BYTES);
             self.near_fruitless = false;
         } else if examined.saturating_mul(NEAR_CHEAP_BYTES) >= self.near_interval {
@@ -312,7 +317,7 @@ impl Pace {
         if self.young_bytes != 0 {
             return;
         }
-        let much = dead != 0 && dead.saturating_mul(WORTH_A_LOOK) >= examined;
+        let much = is_worth(examined, dead);
         if much {
             self.young_interval = (self.young_interval / 2).max(YOUNG_BYTES);
         } else if kind == Kind::Young {

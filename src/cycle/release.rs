@@ -19,7 +19,7 @@ use super::table::Table;
 use super::working::CLEAR;
 use crate::base::promised;
 use crate::base::report::{self, CText, Level};
-use crate::header::{self, Flags, IMMORTAL, LOCAL};
+use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::{self, phase, Heap, Phase};
 use crate::host;
 use crate::life::block;
@@ -143,6 +143,18 @@ pub unsafe fn condemn_one(obj: *mut c_void) {
     if word & LOCAL != 0 {
         header::set_count_word(obj, word + 1);
     }
+}
+
+/// As [`condemn_one`], for a dead object that has neither finalizer nor weak handle: it is past step 4 at once.
+///
+/// # Safety
+/// - As [`condemn_one`].
+pub unsafe fn condemn_for_good(obj: *mut c_void) {
+    promised!(object::is_settled(header::load(obj)));
+    const FLAGS: u64 = ((Flags::DYING.bits() | Flags::CONDEMNED.bits()) as u64) << 32;
+    let header = header::load(obj);
+    let hold = (header.count_word() & LOCAL != 0) as u64;
+    header::store(obj, Header((header.0 | FLAGS) + hold));
 }
 
 /// Step 1 for the whole set. Whether any finalizer ran.

@@ -73,6 +73,21 @@ impl Table {
         Some(self.work.add(granule))
     }
 
+    /// As [`Table::work_of`], whether the page is under examination or not.
+    ///
+    /// # Safety
+    /// - As [`Table::work_of`].
+    #[inline(always)]
+    pub unsafe fn place_of(&self, word: usize) -> Option<*mut u16> {
+        let granule = word.wrapping_sub(self.base).rotate_right(GRANULE_SHIFT);
+        if granule >= self.granules
+            || (*self.segments.add(granule >> SEGMENT_GRANULES_SHIFT)).owner() != self.owner
+        {
+            return None;
+        }
+        Some(self.work.add(granule))
+    }
+
     /// The working count of the first block of a page, and the distance to the next block's.
     ///
     /// # Safety

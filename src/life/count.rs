@@ -11,8 +11,9 @@ use crate::life::hints;
 use crate::memory::{page, range};
 use crate::object::{self, particulars};
 use crate::sys;
-use crate::types;
+use crate::types::{self, Type};
 use core::ffi::c_void;
+use core::ptr;
 use core::sync::atomic::{compiler_fence, Ordering};
 
 /// Adds a reference.
@@ -168,10 +169,19 @@ pub unsafe fn count_slow(obj: *mut c_void) -> u32 {
 /// - `target` was owned; only the threads of both heaps are in them.
 #[inline(always)]
 pub unsafe fn release_edge(target: *mut c_void, queue: &mut Queue) {
+    release_edge_by(ptr::null(), target, queue)
+}
+
+/// As [`release_edge`], of a dying object of a type.
+///
+/// # Safety
+/// - As [`release_edge`].
+#[inline(always)]
+pub unsafe fn release_edge_by(ty: *const Type, target: *mut c_void, queue: &mut Queue) {
     let word = header::count_word(target);
     if word.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
         header::set_count_word(target, word - 1);
-        hints::let_go(target);
+        hints::let_go(target, || ty);
     } else if word as i32 >= 0 {
         release_edge_slow(target, queue);
     }

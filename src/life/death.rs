@@ -311,6 +311,13 @@ impl Ending {
             return true;
         }
         self.high = NO_HIGH;
+        if is_leaf(obj, self.ty) {
+            // What waits on the stack can stay there: nothing comes back here meanwhile.
+            block::free(obj, self.ty);
+            self.top = self.top.sub(1);
+            self.obj = *self.top;
+            return true;
+        }
         self.put_into_queue(queue);
         if header::high_word(obj) & header::HOLD_FLAGS != 0 {
             count::over_release(obj);
@@ -377,7 +384,7 @@ unsafe fn release_slot(
     sys::seldom();
     if word as i32 > LOCAL_ONE as i32 {
         header::set_count_word(child, word - 1);
-        hints::let_go(child);
+        hints::let_go(child, || ty);
     } else if word as i32 >= 0 {
         release_misused(obj, child);
     }
@@ -401,6 +408,13 @@ unsafe fn end_slowly(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
     } else {
         end_with_callbacks(obj, ty, queue);
     }
+}
+
+/// Whether an object's end is that of its block alone: it refers to nothing, nobody is told, nobody holds it.
+#[inline(always)]
+unsafe fn is_leaf(obj: *mut c_void, ty: *const Type) -> bool {
+    (*ty).flags & (TypeFlags::PLAIN | TypeFlags::REFERS) == TypeFlags::PLAIN
+        && header::high_word(obj) & header::CARE_FLAGS == 0
 }
 
 /// Ends one object without callbacks and weak handles.
@@ -518,12 +532,15 @@ unsafe fn release_edge_of(holder: *mut c_void, word: usize, head: &mut u64) {
     let count = header::count_word(target);
     if count.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
         header::set_count_word(target, count - 1);
-        hints::let_go(target);
+        hints::let_go(target, || object::type_of(holder));
     } else if count as i32 >= 0 {
         sys::seldom();
         let alive = count == LOCAL_ONE && range::contains(word);
         if !alive || header::high_word(target) & header::HOLD_FLAGS != 0 {
             release_misused(holder, target);
+        }
+        if end_leaf(target) {
+            return;
         }
         let mut queue = Queue { head: *head };
         queue.push(target);
@@ -632,7 +649,7 @@ pub unsafe fn empty(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
     let heap = (*ty).heap;
     slots::take_edges(obj, ty, |word| {
         if word != 0 {
-            count::release_edge(word as *mut c_void, queue);
+            release_edge_at_once(ty, word as *mut c_void, queue);
         }
     });
     if (*ty).flags.contains(TypeFlags::HOLDS_WEAK) {
@@ -645,6 +662,29 @@ pub unsafe fn empty(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
         host::call_of(heap, ty, clear, obj, Around::Clear);
         take_deferred(heap, queue);
     }
+}
+
+/// As [`count::release_edge_by`], but a leaf that dies needs no queue.
+#[inline(always)]
+unsafe fn release_edge_at_once(ty: *const Type, target: *mut c_void, queue: &mut Queue) {
+    let word = header::count_word(target);
+    if word != LOCAL_ONE || !range::contains(target as usize) || !end_leaf(target) {
+        count::release_edge_by(ty, target, queue);
+    }
+}
+
+/// Frees an object whose last reference goes, if it is a leaf. Else, and where nothing may end, it is left as it is.
+///
+/// # Safety
+/// - The count word is [`LOCAL_ONE`], and the address in the range.
+#[inline(always)]
+unsafe fn end_leaf(obj: *mut c_void) -> bool {
+    let ty = object::type_of(obj);
+    let ends = is_leaf(obj, ty) && (*(*ty).heap).phase() != Phase::Judging;
+    if ends {
+        block::free(obj, ty);
+    }
+    ends
 }
 
 /// Step 2 of one object: if somebody stored a reference to it, the engine lets go of it and it lives on.

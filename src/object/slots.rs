@@ -224,6 +224,13 @@ unsafe fn each_word(obj: *mut c_void, slots: &Slots, each: impl FnMut(*mut usize
 unsafe fn each_word_of(slots: &Slots, base: usize, count: usize, mut each: impl FnMut(*mut usize, usize)) {
     let (stride, payload) = (slots.stride, slots.payload);
     match slots.kind {
+        SlotKind::Pointer if slots.is_run() => {
+            let first = (base + payload) as *mut usize;
+            for number in 0..count {
+                let slot = first.add(number);
+                each(slot, *slot);
+            }
+        }
         SlotKind::Pointer => {
             for number in 0..count {
                 let slot = (base + number * stride + payload) as *mut usize;
@@ -270,12 +277,17 @@ pub unsafe fn each_slot(obj: *mut c_void, slots: &Slots, mut each: impl FnMut(us
     }
 }
 
-/// Whether an object has more declared slots than so many in one tail, vector or array.
+/// How many declared slots an object has in tails, vectors and arrays.
 ///
 /// # Safety
 /// - As [`each_edge`].
-pub unsafe fn has_more(obj: *mut c_void, ty: *const Type, count: usize) -> bool {
-    (0..(*ty).extra_count as usize).any(|index| elements(obj, &*(*ty).extra.add(index)).1 > count)
+#[inline(always)]
+pub unsafe fn count_extra(obj: *mut c_void, ty: *const Type) -> usize {
+    let mut count = 0usize;
+    for index in 0..(*ty).extra_count as usize {
+        count = count.saturating_add(elements(obj, &*(*ty).extra.add(index)).1);
+    }
+    count
 }
 
 /// How many slots an entry has in an object now.

@@ -1,18 +1,30 @@
-//! The verdict over what a list of objects reaches, for `cycle/near.rs`. One walk lists and counts, which needs each
-//! object's header once; then the steps of `judge.rs`, at the cost of the list.
+//! The verdict over what a list of objects reaches, for `cycle/near.rs`. One walk lists, counts and subtracts, which needs
+//! each object and each edge once; then marking as in `judge.rs`, at the cost of the list.
+//!
+//! An object gets its working count when it is listed, and an edge is taken off its target's when the walk meets it: so
+//! what leads to it from the list must be met later, or be the edge that lists it. That is so for all edges but
+//!
+//! - those of objects that were listed and not followed, since the walk was cut off;
+//! - what a `traverse` reports, since only its end tells whether the object is to be left out.
+//!
+//! Both are subtracted behind the walk. Objects with a large count (`working.rs`) are outside: so many references in one
+//! look are a full collection's matter.
 
-use super::super::near::{self, EDGES_AN_OBJECT};
+use super::super::near;
+use super::super::near::EDGES_AN_OBJECT;
 use super::super::table::Table;
-use super::super::working::{self, work, BELOW_ZERO, CLEAR, SMALL_MAX, TO_BE_LARGE, ZERO};
-use super::{is_member, Judge, NoMemory, AHEAD};
+use super::super::working::{self, work, BELOW_ZERO, CLEAR, SMALL_MAX, ZERO};
+use super::{is_member, is_plainly_positive, Judge, NoMemory, AHEAD};
 use crate::base::list::List;
 use crate::check;
 use crate::header::{self, LOCAL};
 use crate::heap::Heap;
-use crate::memory::page::{is_frozen, PageFlags};
+use crate::life::hints::Hint;
+use crate::memory::page::{is_frozen, PageFlags, PAGE_BYTES};
 use crate::memory::range;
 use crate::object::{self, edges, slots};
 use crate::sys;
+use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 
 /// Hints are listed by this part of what a look may list, before what they reach.
@@ -27,8 +39,8 @@ struct Walk<'a> {
     read: usize,
     /// How many those were.
     edges: usize,
-    /// Counts that are large.
-    large: usize,
+    /// What edges lead to passes through this ring, so that its header is on its way into the cache when it is asked.
+    ring: [usize; AHEAD],
     /// Objects with more edges than the list may have objects: they are outside, and what they refer to is held.
     wide: [*mut c_void; WIDE_MAX],
     wide_count: usize,
@@ -52,6 +64,20 @@ impl Walk<'_> {
             self.wide_count += 1;
         }
     }
+
+    /// Puts a word into the ring, in exchange for one that is due.
+    #[inline(always)]
+    fn exchange(&mut self, word: usize) -> usize {
+        sys::prefetch_for_read::<0>(word.wrapping_sub(header::HEADER_BYTES));
+        let due = core::mem::replace(&mut self.ring[self.edges % AHEAD], word);
+        self.edges += 1;
+        due
+    }
+}
+
+/// Whether a type's edges are subtracted behind the walk.
+unsafe fn is_late(ty: *const Type) -> bool {
+    (*ty).traverse.is_some() || (*ty).flags.contains(TypeFlags::MAP)
 }
 
 impl Judge {
@@ -63,8 +89,8 @@ impl Judge {
         Judge::with_room(heap, bound.clamp(16, 64 << 10), Table::of_examined(heap))
     }
 
-    /// Lists what the objects that `next` gives reach, some after some, until the list has `bound`, and
-    /// judges them: the dead have a working count afterwards. `next` gives null for one that is not there.
+    /// Lists what the hints reach, some after some, until the list has `bound`, and judges them: the dead have a working
+    /// count afterwards. Returns how many hints it has read; those of them that were not judged are [`Hint::NONE`] then.
     ///
     /// # Safety
     /// - As [`Judge::run`], and no page is under examination; the list is empty.
@@ -72,27 +98,26 @@ impl Judge {
         &mut self,
         list: &mut List<*mut c_void>,
         bound: usize,
-        next: &mut dyn FnMut() -> Option<*mut c_void>,
-    ) -> Result<(), NoMemory> {
+        hints: &mut [Hint],
+    ) -> usize {
         let none = core::ptr::null_mut();
-        let mut walk =
-            Walk { list, bound, read: 0, edges: 0, large: 0, wide: [none; WIDE_MAX], wide_count: 0 };
-        while !walk.is_full() {
+        let (wide, ring) = ([none; WIDE_MAX], [0; AHEAD]);
+        let mut walk = Walk { list, bound, read: 0, edges: 0, ring, wide, wide_count: 0 };
+        let mut read = 0;
+        while !walk.is_full() && read < hints.len() {
             // What was let go of together mostly lies in order, which what is reached does not.
-            let chunk = core::iter::from_fn(&mut *next).take(bound / CHUNKS);
-            let mut any = false;
-            for obj in chunk {
-                any = true;
-                self.list_new(&mut walk, obj as usize);
-            }
-            if !any {
-                break;
+            for hint in hints.iter_mut().skip(read).take(bound / CHUNKS) {
+                read += 1;
+                if !self.list_hint(&mut walk, near::take_hint(self.heap, *hint)) {
+                    *hint = Hint::NONE;
+                }
             }
             self.list_reached(&mut walk);
         }
-        let large = walk.large;
+        self.subtract_late(&walk);
         for &obj in walk.wide.iter().take(walk.wide_count) {
             *work(obj) = CLEAR;
+            self.outer = true;
         }
         if walk.wide_count != 0 {
             list.retain(|&obj| *work(obj) != CLEAR);
@@ -101,20 +126,6 @@ impl Judge {
             list.as_slice().iter().for_each(|&obj| check::promises::ask_one(obj, object::type_of(obj)));
         }
         self.examined = list.len() as u64;
-        if self.make_large(large).is_err() {
-            list.as_slice().iter().for_each(|&obj| *work(obj) = CLEAR);
-            return Err(NoMemory);
-        }
-        if large != 0 {
-            for &obj in list.as_slice() {
-                if *work(obj) == TO_BE_LARGE {
-                    *work(obj) = self.large.enter(range::granule_of(obj), header::count_word(obj) - LOCAL);
-                }
-            }
-        }
-        for &obj in list.as_slice() {
-            self.subtract_all(obj, object::type_of(obj));
-        }
         self.note_ephemerons();
         if self.ephemerons {
             self.outer = true;
@@ -130,39 +141,32 @@ impl Judge {
                 }
             }
             if !self.again {
-                return Ok(());
+                return read;
             }
         }
     }
 
-    /// Lists what is reached from the objects that were not read yet. What edges lead to passes through a ring, so that its
-    /// header is on its way into the cache when it is asked.
+    /// Lists what a hint leads to. Whether it is listed, now or before.
+    unsafe fn list_hint(&mut self, walk: &mut Walk, obj: *mut c_void) -> bool {
+        if obj.is_null() {
+            return false;
+        }
+        *work(obj) != CLEAR || !walk.is_full() && self.list_new(walk, obj)
+    }
+
+    /// Follows the edges of the objects that were not read yet, and takes them off what they lead to.
     unsafe fn list_reached(&mut self, walk: &mut Walk) {
-        let mut ring = [0usize; AHEAD];
         loop {
             match walk.list.get(walk.read).filter(|_| !walk.is_full()) {
                 Some(obj) => {
                     walk.read += 1;
-                    let (ty, before) = (object::type_of(obj), walk.edges);
-                    if slots::has_more(obj, ty, walk.bound) {
-                        walk.leave_out(obj);
-                        continue;
-                    }
-                    edges::each_target(obj, ty, |word| {
-                        sys::prefetch_for_read::<0>(word.wrapping_sub(header::HEADER_BYTES));
-                        let due = core::mem::replace(&mut ring[walk.edges % AHEAD], word);
-                        walk.edges += 1;
-                        self.list_new(walk, due);
-                    });
-                    // A `traverse` shows only when it runs how much it has.
-                    if walk.edges - before > walk.bound {
-                        walk.leave_out(obj);
-                    }
+                    self.follow(walk, obj, object::type_of(obj));
                 }
                 None => {
                     let listed = walk.list.len();
-                    for due in &mut ring {
-                        self.list_new(walk, core::mem::take(due));
+                    for place in 0..AHEAD {
+                        let due = core::mem::take(&mut walk.ring[place]);
+                        self.meet(walk, due);
                     }
                     if walk.list.len() == listed {
                         return;
@@ -172,43 +176,97 @@ impl Judge {
         }
     }
 
-    /// Lists what a word leads to if it is an object that is to be judged and not listed. Without memory for the list it is
-    /// left out.
     #[inline(always)]
-    unsafe fn list_new(&mut self, walk: &mut Walk, word: usize) {
-        if word == 0 || walk.is_full() || !self.is_new(word) {
-            return;
+    unsafe fn follow(&mut self, walk: &mut Walk, obj: *mut c_void, ty: *mut Type) {
+        if (*ty).extra_count != 0 && slots::count_extra(obj, ty) > walk.bound {
+            return walk.leave_out(obj);
         }
+        if is_late(ty) {
+            return self.follow_late(walk, obj, ty);
+        }
+        slots::each_edge(obj, ty, |word| {
+            let due = walk.exchange(word);
+            self.meet(walk, due);
+        });
+    }
+
+    /// As [`Judge::follow`], but takes nothing off.
+    #[inline(never)]
+    unsafe fn follow_late(&mut self, walk: &mut Walk, obj: *mut c_void, ty: *mut Type) {
+        let before = walk.edges;
+        edges::each_target(obj, ty, |word| {
+            walk.edges += 1;
+            if self.table.place_of(word).is_some_and(|place| *place == CLEAR) {
+                self.list_word(walk, word);
+            }
+        });
+        // A `traverse` shows only when it runs how much it has.
+        if walk.edges - before > walk.bound {
+            walk.leave_out(obj);
+        }
+    }
+
+    /// Behind the walk: subtracts the edges that it did not.
+    unsafe fn subtract_late(&mut self, walk: &Walk) {
+        for (place, &obj) in walk.list.as_slice().iter().enumerate() {
+            let ty = object::type_of(obj);
+            let is_wide = || walk.wide.iter().take(walk.wide_count).any(|&wide| wide == obj);
+            if (place >= walk.read || is_late(ty)) && !is_wide() {
+                self.subtract_all(obj, ty);
+            }
+        }
+    }
+
+    /// Takes an edge off what it leads to, which is listed if it was not. Without memory for the list that is left out.
+    #[inline(always)]
+    unsafe fn meet(&mut self, walk: &mut Walk, word: usize) {
+        match self.table.place_of(word) {
+            Some(place) if is_plainly_positive(*place) => *place -= 1,
+            Some(place) if *place != CLEAR => self.subtract_slow(word as *mut c_void, place),
+            Some(place) => self.meet_new(walk, word, place),
+            None => self.outer |= word != 0,
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn meet_new(&mut self, walk: &mut Walk, word: usize, place: *mut u16) {
+        if self.list_word(walk, word) {
+            match is_plainly_positive(*place) {
+                true => *place -= 1,
+                false => self.subtract_slow(word as *mut c_void, place),
+            }
+        }
+    }
+
+    /// Lists what a word of the heap leads to, which is not listed, if it is an object that is to be judged and there is
+    /// room. Whether it is listed then.
+    #[inline(always)]
+    unsafe fn list_word(&mut self, walk: &mut Walk, word: usize) -> bool {
         let obj = word as *mut c_void;
-        match self.enter_reached(obj) {
-            Some(large) if walk.list.push(obj) => walk.large += large as usize,
-            Some(_) => *work(obj) = CLEAR,
-            None => {}
-        }
+        // Most of what is not listed is a leaf. Only what looks like a member is asked whether it is an object at all, for
+        // a slot may hold what its host has forgotten to count. Before a page's first byte there may be nothing to read.
+        let listed = word % PAGE_BYTES != 0
+            && is_member(header::load(obj))
+            && !walk.is_full()
+            && object::check(obj).is_ok()
+            && self.list_new(walk, obj);
+        self.outer |= !listed;
+        listed
     }
 
-    /// Whether a word leads to an object of the heap that is not listed.
+    /// Lists an object, with its working count and its page under examination, if it is one to be judged.
     #[inline(always)]
-    unsafe fn is_new(&self, word: usize) -> bool {
-        match self.table.work_of(word) {
-            Some(place) if *place != CLEAR => false,
-            _ => near::is_of(self.heap, word) && object::check(word as *mut c_void).is_ok(),
-        }
-    }
-
-    /// An object gets its working count, and its page is put under examination, if it is one to be judged. Whether the
-    /// count is large.
-    unsafe fn enter_reached(&mut self, obj: *mut c_void) -> Option<bool> {
+    unsafe fn list_new(&mut self, walk: &mut Walk, obj: *mut c_void) -> bool {
         let page = range::page_of(obj as usize);
         let header = header::load(obj);
         let frozen = (*page).flags.contains(PageFlags::FROZEN) && is_frozen(obj);
-        if frozen || !is_member(header) {
-            return None;
+        let count = header.count_word().wrapping_sub(LOCAL);
+        if frozen || !is_member(header) || count > SMALL_MAX || !walk.list.push(obj) {
+            return false;
         }
         range::examine(page);
-        let count = header.count_word() - LOCAL;
-        *work(obj) = if count <= SMALL_MAX { working::small(count) } else { TO_BE_LARGE };
-        Some(count > SMALL_MAX)
+        *work(obj) = working::small(count);
+        true
     }
 
     unsafe fn mark_reached(&mut self, obj: *mut c_void) {
