@@ -73,9 +73,9 @@ def read(text):
 
 def write(compilers, figures):
     """The text of the file."""
-    lines = [f"{field:16} {value}" for field, value in compilers._asdict().items()]
-    lines += ["", f"# {'program':14} {'engine':>12} {'inline':>12}"]
-    lines += [f"{name:16} {figure.engine:12} {figure.inline:12}" for name, figure in figures.items()]
+    lines = [f"{field:20} {value}" for field, value in compilers._asdict().items()]
+    lines += ["", f"# {'program':18} {'engine':>12} {'inline':>12}"]
+    lines += [f"{name:20} {figure.engine:12} {figure.inline:12}" for name, figure in figures.items()]
     return HEAD + "\n" + "\n".join(lines) + "\n"
 
 

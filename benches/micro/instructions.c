@@ -15,6 +15,20 @@ typedef struct Tail {
   void *items[];
 } Tail;
 
+typedef struct Pair {
+  uint32_t tag, spare;
+  void *payload;
+} Pair;
+
+typedef struct Pairs {
+  Pair first, second;
+} Pairs;
+
+typedef struct Vector {
+  void **items;
+  uint64_t length, value;
+} Vector;
+
 /* A type, and how many trailing elements its objects are made with. */
 typedef struct Kind {
   rc_type *type;
@@ -23,6 +37,9 @@ typedef struct Kind {
 
 static const rc_field tagged_fields[] = {RC_FIELD_TAGGED(Node, left, 7, 0, ~(uint64_t)7),
                                          RC_FIELD_TAGGED(Node, right, 7, 0, ~(uint64_t)7)};
+static const rc_field variant_fields[] = {RC_FIELD_VARIANT(Pairs, first.payload, first.tag, 0xff, 1),
+                                          RC_FIELD_VARIANT(Pairs, second.payload, second.tag, 0xff, 1)};
+static const rc_field vector_fields[] = {RC_FIELD_VECTOR(Vector, items, length)};
 static const rc_field tail_fields[] = {RC_FIELD_TAIL(Tail, items)};
 
 /* The kinds by the names of their operations: `kind_tagged`, `kind_string` ... */
@@ -34,7 +51,16 @@ static Kind kind_of(const char *name) {
   if (strcmp(name, "kind_tagged") == 0) {
     spec.fields = tagged_fields;
     spec.field_count = RC_COUNT_OF(tagged_fields);
-  } else if (strcmp(name, "kind_string") == 0) {
+  } else if (strcmp(name, "kind_variant") == 0) {
+    spec.size = sizeof(Pairs);
+    spec.fields = variant_fields;
+    spec.field_count = RC_COUNT_OF(variant_fields);
+  } else if (strcmp(name, "kind_vector") == 0) {
+    spec.size = sizeof(Vector);
+    spec.fields = vector_fields;
+    spec.field_count = RC_COUNT_OF(vector_fields);
+  } else if (strcmp(name, "kind_string") == 0 || strcmp(name, "kind_text") == 0) {
+    if (strcmp(name, "kind_text") == 0) spec.flags = RC_TYPE_HOST_LENGTH | RC_TYPE_UNINIT;
     spec.size = 0;
     spec.tail_size = 1;
     kind.length = 20;
@@ -110,6 +136,28 @@ MEASURED measured_kind(void *obj, size_t count) {
     void *made = kind->length != 0 ? rc_new_array(kind->type, kind->length) : rc_new(kind->type);
     BENCH_OPAQUE(made);
     rc_decref(made);
+  }
+}
+
+/* A scope, and one node kept in it. */
+MEASURED measured_scope(void *obj, size_t count) {
+  (void)obj;
+  for (size_t i = 0; i < count; i++) {
+    rc_scope_mark mark = rc_scope_enter(bench_heap);
+    Node *node = rc_scope_keep(bench_heap, node_new());
+    BENCH_OPAQUE(node);
+    if (rc_scope_leave(bench_heap, mark) != RC_OK) bench_fail("a scope was not left");
+  }
+}
+
+/* An array of references made longer by half, from 4 elements to 4,096, until `count` steps are done. */
+MEASURED measured_resize(void *obj, size_t count) {
+  const Kind *kind = obj;
+  for (size_t done = 0; done < count;) {
+    void *array = rc_new_array(kind->type, kind->length);
+    for (size_t length = kind->length; length < 4096; length += length / 2, done++)
+      if (rc_resize(&array, length + length / 2) != RC_OK) bench_fail("no memory for a longer array");
+    rc_decref(array);
   }
 }
 
@@ -218,6 +266,12 @@ int main(int argc, char **argv) {
     Kind kind = kind_of(operation);
     measured_kind(&kind, 1);
     measured_kind(&kind, count);
+  } else if (strcmp(operation, "scope") == 0) {
+    measured_scope(NULL, 1);
+    measured_scope(NULL, count);
+  } else if (strcmp(operation, "resize") == 0) {
+    Kind kind = kind_of("kind_tail");
+    measured_resize(&kind, count);
   } else if (strcmp(operation, "new") == 0) {
     measured_new(&list, count);
   } else if (strcmp(operation, "new_order") == 0) {

@@ -75,6 +75,16 @@
 #define RCGC_NO_INLINE 1
 #endif
 
+/* How exported functions are declared. Calls into the shared library go through its table of addresses at once, not by
+ * way of a stub (GCC's `noplt`; with the static library the linker makes them direct calls). Another definition is
+ * the program's to give. */
+#ifndef RCGC_API
+#if defined(__has_attribute) && defined(__GNUC__) && !defined(__clang__)
+#if __has_attribute(noplt)
+#define RCGC_API extern __attribute__((noplt))
+#endif
+#endif
+#endif
 #ifndef RCGC_API
 #define RCGC_API extern
 #endif
