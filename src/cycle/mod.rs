@@ -65,6 +65,7 @@ pub mod pace;
 pub mod pressure;
 pub mod queued;
 pub mod release;
+pub mod slices;
 pub mod stats;
 pub mod table;
 pub mod working;
