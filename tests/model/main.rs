@@ -4,11 +4,15 @@
 //! **The verdict is exact.** Nothing that the host can reach is freed or finalized; nothing is freed twice, walked where it may
 //! not be, or referred to when it is free; and all that was garbage when a run began has ended when it has, but for
 //!
-//! - what a weak handle brought back in between, or a callback stored, and what that reached then;
+//! - what a weak handle brought back in between, or a callback stored, and what that reached then. Where components end one
+//!   by one, that is so of what a callback stores in garbage whose component is still to come, too: the next run finds it;
 //! - components above the policy's size, which are reported, and what they reach;
 //! - what untracked objects keep.
 //!
 //! **The algorithm** (`run.rs`), with the host between any two slices:
+//!
+//! Components are ended one by one before the next is confirmed, as the engine does, or all are confirmed first: the rules are
+//! the same.
 //!
 //! | phase | what it does |
 //! |---|---|
@@ -81,6 +85,11 @@ fn search<const N: usize>(rules: Rules, ops: u8, with: With) -> Result<usize, Fa
 
 /// The search finds nothing; it must have been a search.
 fn holds<const N: usize>(slots: usize, ops: u8, with: With, rules: Rules) {
+    let both = [false, true];
+    both.iter().for_each(|&one_by_one| holds_so::<N>(slots, ops, with, Rules { one_by_one, ..rules }));
+}
+
+fn holds_so<const N: usize>(slots: usize, ops: u8, with: With, rules: Rules) {
     let states = match search::<N>(Rules { slots, ..rules }, ops, with) {
         Ok(states) => states,
         Err(failure) => panic!("{failure:?}"),
@@ -91,6 +100,12 @@ fn holds<const N: usize>(slots: usize, ops: u8, with: With, rules: Rules) {
 
 /// Without the rule the search finds one of these.
 fn fails<const N: usize>(slots: usize, ops: u8, with: With, rules: Rules, faults: &[Fault]) {
+    let both = [false, true];
+    both.iter()
+        .for_each(|&one_by_one| fails_so::<N>(slots, ops, with, Rules { one_by_one, ..rules }, faults));
+}
+
+fn fails_so<const N: usize>(slots: usize, ops: u8, with: With, rules: Rules, faults: &[Fault]) {
     let found = search::<N>(Rules { slots, ..rules }, ops, with);
     let failure = found.err().unwrap_or_else(|| panic!("nothing is found without the rule: {rules:?}"));
     println!("{failure:?}");
@@ -108,19 +123,19 @@ fn ops(usual: u8) -> u8 {
 
 #[test]
 fn four_objects() {
-    holds::<4>(1, ops(2), With::Nothing, Rules::ALL);
+    holds_so::<4>(1, ops(2), With::Nothing, Rules { one_by_one: true, ..Rules::ALL });
 }
 
 #[test]
 fn three_objects_of_two_slots() {
-    holds::<3>(2, ops(1), With::Nothing, Rules::ALL);
+    holds_so::<3>(2, ops(1), With::Nothing, Rules { one_by_one: true, ..Rules::ALL });
     holds::<2>(2, ops(2), With::Nothing, Rules::ALL);
 }
 
 #[test]
 fn four_objects_of_two_slots() {
     if is_set("RCGC_TEST_FULL") {
-        holds::<4>(2, 1, With::Nothing, Rules::ALL);
+        holds_so::<4>(2, 1, With::Nothing, Rules { one_by_one: true, ..Rules::ALL });
     }
 }
 
@@ -162,7 +177,7 @@ fn components_that_are_too_large() {
 #[test]
 fn random_schedules() {
     let first = std::env::var("RCGC_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let cases = if is_set("RCGC_TEST_FULL") { 100_000 } else { 1500 };
+    let cases = if is_set("RCGC_TEST_FULL") { 100_000 } else { 1000 };
     let mut seen = Seen::default();
     for seed in first..first + cases {
         if let Err(fault) = case(seed, 2000, &mut seen) {

@@ -37,6 +37,7 @@ pub struct Seen {
 pub fn case(seed: u64, steps: usize, seen: &mut Seen) -> Result<(), Fault> {
     let mut random = Random(seed);
     let rules = Rules {
+        one_by_one: random.below(2) == 0,
         cap: random.below(2) == 0,
         untrack: random.below(4) == 0,
         rounds: random.below(3) as u8,

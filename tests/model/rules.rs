@@ -25,6 +25,8 @@ pub struct Rules {
     /// A run begins when deaths by count are paid for.
     pub debts_first: bool,
 
+    /// Each component is ended before the next one is confirmed, as the engine does; else all are confirmed before any is ended.
+    pub one_by_one: bool,
     /// Deaths by count are capped: what is left is a debt.
     pub cap: bool,
     /// The host untracks objects.
@@ -50,6 +52,7 @@ impl Rules {
         judge_again: true,
         handed_out: true,
         debts_first: true,
+        one_by_one: false,
         cap: false,
         untrack: false,
         slots: 2,

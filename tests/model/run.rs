@@ -46,6 +46,8 @@ pub struct Run<const N: usize, const L: usize> {
     listed: Set,
     read: [[u8; SLOTS]; N],
     piece: [u8; N],
+    /// The component to go on with when one has ended.
+    next: u8,
     called: bool,
     called_ever: bool,
     /// What was too large to be confirmed.
@@ -68,6 +70,7 @@ impl<const N: usize, const L: usize> Run<N, L> {
             listed: 0,
             read: [[NONE; SLOTS]; N],
             piece: [NONE; N],
+            next: 0,
             called: false,
             called_ever: false,
             reported: 0,
@@ -176,6 +179,11 @@ impl<const N: usize, const L: usize> Run<N, L> {
                 Phase::Confirm
             }
             Phase::Clear => Phase::Call,
+            Phase::Call if self.called && rules.judge_again && rules.one_by_one => {
+                self.called = false;
+                self.world.dead = self.judge_at_once(self.world.dead, rules)?;
+                Phase::Empty
+            }
             Phase::Call if self.called && rules.judge_again => {
                 self.called = false;
                 (self.world.member, self.world.dead) = (self.world.dead, 0);
@@ -183,6 +191,11 @@ impl<const N: usize, const L: usize> Run<N, L> {
             }
             Phase::Call => Phase::Empty,
             Phase::Empty if rules.empty_first => Phase::Free,
+            Phase::Empty | Phase::Free if rules.one_by_one => {
+                self.enter(Phase::Confirm);
+                self.at = core::mem::take(&mut self.next);
+                return Ok(());
+            }
             _ => return self.end(),
         };
         self.enter(next);
@@ -331,12 +344,61 @@ impl<const N: usize, const L: usize> Run<N, L> {
         self.read = [[NONE; SLOTS]; N];
     }
 
+    /// What of a set nothing outside of it reaches; the rest is let go.
+    fn judge_at_once(&mut self, set: Set, rules: &Rules) -> Result<Set, Fault> {
+        each(set).try_for_each(|i| self.walk(i))?;
+        let w = &self.world;
+        let kept = |i: &usize| w.count(*i) != has(w.own, *i) as u32 + w.edges(set, *i);
+        let mut lives = each(set).filter(kept).fold(0, |lives, i| lives | 1 << i);
+        while w.targets(lives) & set & !lives != 0 {
+            lives |= w.targets(lives) & set;
+        }
+        self.world.held &= !lives;
+        self.world.dead &= !lives;
+        self.world.member |= lives;
+        self.let_go(lives, rules)?;
+        Ok(set & !lives)
+    }
+
+    /// Confirms a component, and goes on with the end of what is dead of it.
+    fn confirm_and_end(&mut self, piece: Set, rules: &Rules) -> Result<(), Fault> {
+        let piece = piece & self.world.member;
+        if piece.count_ones() > rules.piece_max {
+            self.reported |= piece;
+            self.world.doomed &= !self.world.reach(piece);
+            return self.let_go(piece, rules);
+        }
+        let dead = self.judge_at_once(piece, rules)?;
+        if dead == 0 {
+            return Ok(());
+        }
+        self.next = self.at;
+        let w = &mut self.world;
+        w.member &= !dead;
+        w.own |= if rules.hold { dead } else { 0 };
+        if dead & w.finalizer & !w.finalized != 0 {
+            w.held = dead;
+            self.enter(Phase::Finalize);
+        } else {
+            w.dead = dead;
+            self.enter(Phase::Clear);
+        }
+        Ok(())
+    }
+
     fn confirm_one(&mut self, rules: &Rules) -> Result<(), Fault> {
+        if rules.one_by_one && rules.debts_first && self.world.debt() != 0 {
+            let first = self.world.debt().trailing_zeros() as usize;
+            return self.world.pay_for(first, rules);
+        }
         let piece = (0..N).filter(|&i| self.piece[i] == self.at).fold(0, |set, i| set | 1 << i);
         if piece == 0 {
             return self.all_confirmed(rules);
         }
         self.at += 1;
+        if rules.one_by_one {
+            return self.confirm_and_end(piece, rules);
+        }
         let w = &self.world;
         let whole = piece & w.member == piece;
         if whole && piece.count_ones() > rules.piece_max {
@@ -375,6 +437,9 @@ impl<const N: usize, const L: usize> Run<N, L> {
         if rules.freed_block && self.world.member != 0 {
             return Err(Fault::Endless);
         }
+        if rules.one_by_one {
+            return self.end();
+        }
         self.enter(if self.world.held != 0 { Phase::Finalize } else { Phase::Clear });
         Ok(())
     }
@@ -384,7 +449,13 @@ impl<const N: usize, const L: usize> Run<N, L> {
         let due = w.held & w.finalizer & !w.finalized;
         if due == 0 || w.touched && rules.handed_out {
             w.touched = false;
-            if rules.judge_again {
+            if rules.judge_again && rules.one_by_one {
+                let held = self.judge_at_once(self.world.held, rules)?;
+                if held & self.world.finalizer & !self.world.finalized == 0 {
+                    (self.world.dead, self.world.held) = (held, 0);
+                    self.enter(Phase::Clear);
+                }
+            } else if rules.judge_again {
                 (w.member, w.held) = (w.held, 0);
                 self.enter(Phase::Read);
             } else {
@@ -420,8 +491,9 @@ impl<const N: usize, const L: usize> Run<N, L> {
             4 => w.set_slot(i, rules.slots - 1, i as u8, rules)?,
             5 if next != NONE => {
                 w.set_slot(next as usize, 0, i as u8, rules)?;
-                // What is stored in what has no part in the run is as alive as that.
-                if !has(w.member | w.held | w.dead, next as usize) {
+                // What is stored in what has no part in the run, or one by one in the component, is as alive as that.
+                let judged = if rules.one_by_one { 0 } else { w.member };
+                if !has(judged | w.held | w.dead, next as usize) {
                     w.doomed &= !w.reach(1 << next);
                 }
             }
