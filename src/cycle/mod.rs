@@ -65,7 +65,8 @@ pub mod pace;
 pub mod pressure;
 pub mod queued;
 pub mod release;
-pub mod slices;
+#[cfg(test)]
+mod slices;
 pub mod stats;
 pub mod table;
 pub mod working;
