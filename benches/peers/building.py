@@ -240,3 +240,18 @@ def php():
     need("php")
     script = HERE / "zend.php"
     return ["php", "-n", "-d", "memory_limit=-1", str(script)], [script]
+
+
+def jvm():
+    need("javac", "java")
+    folder, source = OUT / "jvm", HERE / "Trees.java"
+    made = folder / "Trees.class"
+    if not newer(made, [source]):
+        say("building Trees.class")
+        run("javac", "-d", folder, source, what="building Trees.java")
+    return ["java", "-XX:+UseSerialGC", "-cp", str(folder), "Trees"], [made]
+
+
+def node():
+    need("node")
+    return ["node", str(HERE / "trees.js")], [HERE / "trees.js"]

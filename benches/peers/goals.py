@@ -61,6 +61,7 @@ def against(name, keys, ratio_max=None, times_faster=None, only=lambda store, ke
         value = store.median(measure.workload, "rcgc", measure.metric)
         unit = store.unit(measure.workload, "rcgc", measure.metric)
         peer = best(store, measure, [key for key in keys if only(store, key)])
+        unit = unit or next(filter(None, (store.unit(measure.workload, key, measure.metric) for key in keys)), "")
         goal = f"≤ {ratio_max:g} ×" if times_faster is None else f"≥ {times_faster:g} × faster"
         ratio, met = "", None
         if value is not None and peer is not None:
@@ -136,4 +137,7 @@ GOALS = [
     against("W9 node", OTHERS, 1.0),
     at_most("W9", "node", 34, "bytes"),
     against("W10 time", ["mimalloc"], 1.0),
+    against("W12 crate", ["bdwgc"], 1.2),
+    against("W12 peak", ["nim"], 1.3),
+    at_most("W12", "longest", 10e6, "ns"),
 ]

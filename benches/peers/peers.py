@@ -103,6 +103,11 @@ PEERS = [
          "`GC_MALLOC`, one marker thread as for one core", (("GC_MARKERS", "1"),)),
     Peer("gc_arena", "gc-arena", TRACES, building.gc_arena, crate("gc-arena"),
          "incremental; fields are `Lock<Option<Gc>>`; it collects between mutations only"),
+    Peer("jvm", "JVM, Serial", TRACES, building.jvm,
+         lambda: version_of(["java", "--version"], r"^(\S+ \S+)", ""),
+         "`-XX:+UseSerialGC`, else as delivered: first read its peak, then its time; starts and compiles within the run"),
+    Peer("node", "Node", TRACES, building.node, lambda: version_of(["node", "--version"], r"^v(\S+)", ""),
+         "V8 as delivered; starts and compiles within the run"),
     Peer("gc", "gc", TRACES, building.rust_gc, crate("gc"), "fields are `GcCell<Option<Gc>>`"),
 ]
 
