@@ -353,6 +353,36 @@ static void queued_finalizers(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* The same for objects that differ in size, from the first one on. */
+static void queued_arrays(void) {
+  enum { COUNT = 60 };
+  gc_heap_options options = GC_HEAP_OPTIONS_INIT;
+  options.finalizers = GC_FINALIZERS_QUEUED;
+  gc_heap *heap = NULL;
+  REQUIRE(gc_heap_new(&options, &heap) == RC_OK);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Row", spec.size = sizeof(Being), spec.tail_size = 8;
+  spec.finalize = finalize_being, spec.destroy = destroy_being;
+  rc_type *type = graph_type(heap, &spec);
+  Being *made[COUNT];
+  finalized = destroyed = 0;
+  arm();
+  for (size_t i = 0; i < COUNT; i++) made[i] = rc_new_array(type, i % 5);
+  size_t count = 0;
+  for (size_t i = 0; i < COUNT; i++) {
+    if (!made[i]) continue;
+    count++;
+    rc_decref(made[i]);
+  }
+  size_t ran = gc_run_finalizers(heap);
+  disarm();
+  CHECK_EQ(ran, count);
+  CHECK_EQ(finalized, count);
+  CHECK_EQ(destroyed, count);
+  CHECK_EQ(graph_live(heap), 0);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 /* Rings that their finalizers kept are judged again in the call; without memory for that they wait for a collection,
  * which makes up for it by itself. The finalizers run in any case, each once. */
 static void queued_rings(void) {
@@ -569,6 +599,7 @@ SWEPT(scope_stacks)
 SWEPT(collection_callbacks)
 SWEPT(collect_with_callbacks)
 SWEPT(queued_finalizers)
+SWEPT(queued_arrays)
 SWEPT(queued_rings)
 SWEPT(queued_hub)
 SWEPT(queued_end_of_heap)
@@ -584,7 +615,7 @@ static const check_test tests[] = {
     CHECK_TEST(scopes_swept),                CHECK_TEST(collection_callbacks_swept),
     CHECK_TEST(collect_with_callbacks_swept), CHECK_TEST(queued_finalizers_swept),
     CHECK_TEST(queued_rings_swept),          CHECK_TEST(queued_hub_swept),
-    CHECK_TEST(queued_end_of_heap_swept),
+    CHECK_TEST(queued_end_of_heap_swept),    CHECK_TEST(queued_arrays_swept),
     CHECK_TEST(leak_check_swept),
     CHECK_TEST(garbage_list_swept),          CHECK_TEST(deaths_with_callbacks_swept),
     CHECK_TEST(looks_near_a_death_swept),

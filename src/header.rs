@@ -313,6 +313,17 @@ pub unsafe fn change_flags(obj: *mut c_void, clear: Flags, set: Flags) {
     high(obj).store(high_word(obj) & !clear.bits() | set.bits(), Ordering::Relaxed);
 }
 
+/// An object whose last reference goes is past step 2 of its end: that reference is the engine's own. What the bits of the
+/// link said of it is over.
+///
+/// # Safety
+/// - `obj` is an object whose count word is [`LOCAL_ONE`].
+#[inline(always)]
+pub unsafe fn set_dying(obj: *mut c_void) {
+    let clear = 0xff << LINK_HIGH_SHIFT;
+    high(obj).store(high_word(obj) & !clear | Flags::DYING.bits(), Ordering::Relaxed);
+}
+
 /// Clears flags of an object.
 ///
 /// # Safety

@@ -85,7 +85,20 @@ pub struct Outer(Option<usize>);
 /// # Safety
 /// - As [everywhere](crate).
 pub unsafe fn is_deep(heap: *mut Heap) -> bool {
-    (*heap).running_callbacks() >= DEATH_DEPTH_MAX || NEST.get() & DEPTH_MASK >= DEATH_DEPTH_MAX as usize
+    is_deep_in(heap, nest())
+}
+
+/// As [`is_deep`], for who has asked for the thread's word.
+///
+/// # Safety
+/// - As [everywhere](crate).
+pub unsafe fn is_deep_in(heap: *mut Heap, nest: usize) -> bool {
+    (*heap).running_callbacks() >= DEATH_DEPTH_MAX || nest & DEPTH_MASK >= DEATH_DEPTH_MAX as usize
+}
+
+/// The thread's word.
+pub fn nest() -> usize {
+    NEST.get()
 }
 
 /// The heap that a death has to wait in, because [`is_deep`] says so.
@@ -105,10 +118,17 @@ pub unsafe fn innermost(heap: *mut Heap) -> *mut Heap {
 /// # Safety
 /// - As [everywhere](crate).
 pub unsafe fn enter_nest(heap: *mut Heap) -> Outer {
+    enter_nest_in(heap, if (*heap).is_nested() { nest() } else { 0 })
+}
+
+/// As [`enter_nest`], for who has asked for the thread's word.
+///
+/// # Safety
+/// - As [everywhere](crate).
+pub unsafe fn enter_nest_in(heap: *mut Heap, before: usize) -> Outer {
     if !(*heap).is_nested() {
         return Outer(None);
     }
-    let before = NEST.get();
     let depth = ((before & DEPTH_MASK) + 1).min(DEPTH_MASK);
     Outer(NEST.set(((*heap).index as usize) << DEPTH_BITS | depth).then_some(before))
 }

@@ -14,6 +14,7 @@ use crate::base::promised;
 use crate::base::report::{CText, Line};
 use crate::header::{Flags, Header, CARE_FLAGS, DEAD_UNTOLD, HEADER_BYTES};
 use crate::heap::Heap;
+use crate::life::finalizers;
 use crate::life::hints::Credit;
 use crate::memory::class::{class_of, stride_of, Class, Run, NO_CLASS, SHIFT_BYTES_MAX};
 use crate::memory::range;
@@ -388,7 +389,8 @@ impl Type {
     /// How many lengths from 0 on give objects whose size class is told by a shift, and that need no room in a queue
     /// of finalizers.
     fn count_quick_lengths(&self) -> u32 {
-        if self.tail_size == 0 || self.finalize.is_some() {
+        // SAFETY: a type's heap lives as long as it.
+        if self.tail_size == 0 || unsafe { finalizers::is_queued(&*self.heap, self) } {
             return 0;
         }
         let most = SHIFT_BYTES_MAX - HEADER_BYTES - self.stored_bytes();
@@ -664,12 +666,13 @@ unsafe fn fill(ty: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) {
         _ => flags |= TypeFlags::COUNT_BYTES,
     }
     ty.flags = flags;
-    ty.set_paused(false);
     ty.traverse = spec.traverse;
     ty.clear = spec.clear;
     ty.finalize = spec.finalize;
     ty.destroy = spec.destroy;
     ty.ctx = spec.ctx;
+    // What it says of the leaf paths depends on all of these.
+    ty.set_paused(false);
     ty.next = (*heap).first_type;
     if !ty.next.is_null() {
         (*ty.next).prev = ty;

@@ -495,9 +495,42 @@ unsafe fn end_with_steps(obj: *mut c_void, ty: *mut Type) {
     if !(*heap).is_shallow(DEATH_DEPTH_MAX) {
         return end_deep_alone(obj, ty, heap);
     }
+    let few = (*ty).flags & (TypeFlags::SIMPLE | TypeFlags::MAP) == TypeFlags::SIMPLE;
+    if few && (*ty).finalize.is_none() {
+        return end_in_few_steps(obj, ty, heap);
+    }
     let mut queue = Queue::new();
     end_in_steps(obj, ty, heap, &mut queue);
     end_all(&mut queue);
+}
+
+/// As [`end_in_steps`], for an object whose references are in `offsets`, without finalizer and weak handles: steps 5 to 7,
+/// and what is released ends.
+#[inline(always)]
+unsafe fn end_in_few_steps(obj: *mut c_void, ty: *mut Type, heap: *mut Heap) {
+    // The count word is that of the engine's own reference already.
+    header::set_dying(obj);
+    let mut queue = Queue::new();
+    for index in 0..(*ty).simple_count as usize {
+        let slot = (obj as usize + *(*ty).offsets.get_unchecked(index) as usize) as *mut usize;
+        let word = slot.replace(0);
+        if word != 0 {
+            release_edge_at_once(ty, word as *mut c_void, &mut queue);
+        }
+    }
+    if let Some(clear) = (*ty).clear {
+        host::call_of(heap, ty, clear, obj, Around::Clear);
+        take_deferred(heap, &mut queue);
+    }
+    if let Some(destroy) = (*ty).destroy {
+        host::call_of(heap, ty, destroy, obj, Around::Destroy);
+        take_deferred(heap, &mut queue);
+    }
+    check_own(obj, ty);
+    block::free_to_run(obj, ty);
+    if !queue.is_empty() {
+        end_queued(queue.head);
+    }
 }
 
 #[inline(never)]
@@ -562,11 +595,12 @@ unsafe fn end_with_callbacks(obj: *mut c_void, ty: *mut Type, queue: &mut Queue)
 /// As [`end_in_steps`], where many callbacks may be running: of this heap, or of others that share the thread.
 #[inline(never)]
 unsafe fn end_deep(obj: *mut c_void, ty: *mut Type, heap: *mut Heap, queue: &mut Queue) {
-    if host::is_deep(heap) {
+    let nest = host::nest();
+    if host::is_deep_in(heap, nest) {
         host::around(heap, ptr::null_mut(), Around::PutOff);
         return put_off(obj, heap);
     }
-    let outer = host::enter_nest(heap);
+    let outer = host::enter_nest_in(heap, nest);
     end_in_steps(obj, ty, heap, queue);
     host::leave_nest(outer);
 }
@@ -710,17 +744,23 @@ pub unsafe fn let_go(obj: *mut c_void, queue: &mut Queue) {
 ///
 /// # Safety
 /// - `obj` is dying and held by the engine alone, if its host kept the rules.
+#[inline(always)]
 pub unsafe fn check_own(obj: *mut c_void, ty: *mut Type) {
     promised!(header::has_flags(obj, Flags::DYING));
-    let word = header::count_word(obj);
-    if word != LOCAL_ONE {
-        report::fatal(format_args!(
-            "{} {obj:p} was stored in clear or destroy, or is still referred to from outside: {} references are left at its end{}",
-            (*ty).name(),
-            (word & !header::LOCAL).wrapping_sub(1),
-            particulars::of(obj)
-        ));
+    if header::count_word(obj) != LOCAL_ONE {
+        is_kept(obj, ty);
     }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn is_kept(obj: *mut c_void, ty: *mut Type) -> ! {
+    report::fatal(format_args!(
+        "{} {obj:p} was stored in clear or destroy, or is still referred to from outside: {} references are left at its end{}",
+        (*ty).name(),
+        (header::count_word(obj) & !header::LOCAL).wrapping_sub(1),
+        particulars::of(obj)
+    ))
 }
 
 /// Takes over what was put off while a callback of this heap was running, of whatever heaps. It is not ended here: that
