@@ -17,7 +17,7 @@ from headers import INCLUDE, ROOT, STANDARDS, WARNINGS, compilers
 
 SOURCES = {
     "c": sorted(ROOT.glob("c-tests/test_*.c")) + sorted(ROOT.glob("examples/*.c")),
-    "c++": sorted(ROOT.glob("c-tests/cxx/*.cpp")),
+    "c++": sorted(ROOT.glob("c-tests/cxx/test_*.cpp")) + sorted(ROOT.glob("examples/*.cpp")),
 }
 # Their own compilers are gcc and clang: they keep the optimiser at bay by inline assembly.
 BENCHES = sorted(ROOT.glob("benches/micro/*.c")) + sorted(ROOT.glob("benches/peers/rcgc*.c"))

@@ -69,3 +69,8 @@ if(BUILD_SHARED_LIBS)
 else()
   target_link_libraries(rcgc::rcgc INTERFACE rcgc::static)
 endif()
+
+# The C++ wrapper, which is headers over the library.
+add_library(rcgc::cpp INTERFACE IMPORTED GLOBAL)
+target_link_libraries(rcgc::cpp INTERFACE rcgc::rcgc)
+target_compile_features(rcgc::cpp INTERFACE cxx_std_17)
