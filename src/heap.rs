@@ -563,6 +563,7 @@ pub unsafe fn new(options: &Options) -> Result<*mut Heap, NoSlot> {
         *place = byte;
     }
     heap.pace.start();
+    heap.renew_cap();
     heap.budget = heap.pace.first_budget();
     heap.set_serial(next_number());
     come_to_others(slot);

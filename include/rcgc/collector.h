@@ -20,6 +20,11 @@ RCGC_BEGIN_DECLS
 /* There are no automatic collections. */
 #define GC_POLICY_NEVER 2
 
+/* `gc_policy.limits`: near a limit of the system's a full collection comes earlier. The default. */
+#define GC_LIMITS_RESPECTED 0
+/* `gc_policy.limits`: they are ignored. */
+#define GC_LIMITS_IGNORED 1
+
 /* When automatic collection runs. Start from `GC_POLICY_INIT`; a field left zero means the
  * default. */
 typedef struct gc_policy {
@@ -31,7 +36,7 @@ typedef struct gc_policy {
   uint32_t reserved;
   /* A full collection runs when the bytes in use (objects and external) have grown by this
    * factor over what the last one left, and by `full_min_bytes`: 1.0, the default, lets the heap
-   * double. At most 100. */
+   * double. At most 100. Near a limit of the system's it comes earlier: see `limits`. */
   double growth;
   /* A young collection runs after this many bytes were allocated, freed since or not. 0: about 4
    * MiB, stretched while young collections find little. */
@@ -55,10 +60,19 @@ typedef struct gc_policy {
    * 65,536 at most); it is told, counted and logged as a young one. 0: about 128 KiB, stretched
    * while little is found. `UINT64_MAX`: never. */
   uint64_t near_bytes;
+  /* One of `GC_LIMITS_*`: what limits of the system's are to the heap. Those are the least
+   * `memory.max` or `memory.high` of the process's cgroup and of those above it (version 1:
+   * `memory.limit_in_bytes`), and `RLIMIT_DATA`, as they were when the first heap was made. A
+   * full collection runs when objects have grown by half of what is left then, or by a 32nd.
+   * What is left is looked at as each full collection ends; other heaps and `malloc` take of the
+   * same. */
+  uint32_t limits;
+  /* Must be zero. */
+  uint32_t limits_reserved;
 } gc_policy;
 
 /* An initialiser: all defaults. */
-#define GC_POLICY_INIT { sizeof(gc_policy), 0, 0, 0, 0, 0, 0, 0, 0 }
+#define GC_POLICY_INIT { sizeof(gc_policy), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in
  * no bucket before; the last one also all longer ones. */

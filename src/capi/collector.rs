@@ -20,6 +20,11 @@ pub const GC_POLICY_SAFEPOINT: u32 = 1;
 /// There are no automatic collections.
 pub const GC_POLICY_NEVER: u32 = 2;
 
+/// `gc_policy.limits`: near a limit of the system's a full collection comes earlier. The default.
+pub const GC_LIMITS_RESPECTED: u32 = 0;
+/// `gc_policy.limits`: they are ignored.
+pub const GC_LIMITS_IGNORED: u32 = 1;
+
 /// When automatic collection runs. Start from `GC_POLICY_INIT`; a field left zero means the default.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -31,7 +36,8 @@ pub struct gc_policy {
     /// Must be zero.
     pub reserved: u32,
     /// A full collection runs when the bytes in use (objects and external) have grown by this factor over
-    /// what the last one left, and by `full_min_bytes`: 1.0, the default, lets the heap double. At most 100.
+    /// what the last one left, and by `full_min_bytes`: 1.0, the default, lets the heap double. At most 100. Near a limit of
+    /// the system's it comes earlier: see `limits`.
     pub growth: f64,
     /// A young collection runs after this many bytes were allocated, freed since or not. 0: about 4 MiB,
     /// stretched while young collections find little.
@@ -53,6 +59,13 @@ pub struct gc_policy {
     /// these bytes at most (at 256 at least, at 65,536 at most); it is told, counted and logged as a young one. 0: about
     /// 128 KiB, stretched while little is found. `UINT64_MAX`: never.
     pub near_bytes: u64,
+    /// One of `GC_LIMITS_*`: what limits of the system's are to the heap. Those are the least `memory.max` or `memory.high` of
+    /// the process's cgroup and of those above it (version 1: `memory.limit_in_bytes`), and `RLIMIT_DATA`, as they were when
+    /// the first heap was made. A full collection runs when objects have grown by half of what is left then, or by a
+    /// 32nd. What is left is looked at as each full collection ends; other heaps and `malloc` take of the same.
+    pub limits: u32,
+    /// Must be zero.
+    pub limits_reserved: u32,
 }
 
 /// Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in no bucket
@@ -267,6 +280,10 @@ pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_pol
             policy.reserved == 0 && (0.0..=pace::GROWTH_MAX).contains(&policy.growth),
             "growth is not between 0 and 100, or reserved is not zero",
         )?;
+        call.needs(
+            policy.limits <= GC_LIMITS_IGNORED && policy.limits_reserved == 0,
+            "limits is unknown, or limits_reserved is not zero",
+        )?;
         if policy.pause_budget_ns != 0 {
             return call.refuse(RC_ERR_UNSUPPORTED, "a pause budget is not available in this version");
         }
@@ -278,6 +295,8 @@ pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_pol
         heap.pace.set_slack(policy.full_min_bytes);
         heap.pace.set_near_bytes(policy.near_bytes);
         heap.space.limit_bytes = policy.limit_bytes;
+        heap.pace.ignores_limits = policy.limits == GC_LIMITS_IGNORED;
+        heap.renew_cap();
         heap.starved = Default::default();
         heap.space.tight_classes = 0;
         heap.renew_budget(false);
@@ -328,6 +347,8 @@ pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<g
             limit_bytes: heap.space.limit_bytes,
             full_min_bytes: heap.pace.slack,
             near_bytes: heap.pace.near_interval,
+            limits: heap.pace.ignores_limits as u32,
+            limits_reserved: 0,
         };
         call.put(out_policy.0, &policy, "")
     })

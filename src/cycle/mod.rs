@@ -268,10 +268,11 @@ unsafe fn finish(heap: *mut Heap, kind: Kind, start: u64, outcome: &Outcome) -> 
     if outcome.reclaimed != 0 {
         heap.starved = Starved::default();
     }
-    heap.renew_budget(outcome.status == Status::NoMemory);
     if kind == Kind::Full {
         heap.space.give_back_working_counts();
+        heap.renew_cap();
     }
+    heap.renew_budget(outcome.status == Status::NoMemory);
     let pause = sys::now_ns() - start;
     heap.generation(kind).record(outcome, pause);
     pause

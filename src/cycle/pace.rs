@@ -18,6 +18,17 @@
 //!
 //! where `slack` is the policy's `full_min_bytes`, left to the library [`FULL_SLACK`].
 //!
+//! **Limits.** Where the system has set one (a container's, `RLIMIT_DATA`), a full collection is also due at a cap, which
+//! each full one sets anew by the `room` that the process has left then ([`Space::room`](crate::memory::space::Space::room)):
+//!
+//! ```text
+//!   cap = in_use + max((room - in_use / 8) / 2, in_use / 32, CAP_LEAST)
+//! ```
+//!
+//! An eighth is what judging takes for its working counts; half is left to whatever else the process does, other heaps
+//! among it. Near the limit that is a collection whenever the heap has grown by a 32nd: so for each byte allocated at
+//! most 33 are examined there.
+//!
 //! **Budgets.** Allocation counts `Heap::budget` down by bytes; [`Pace::renew`] gives it the distance to
 //! the nearer of the two triggers, for a full collection at least `budget_min`, which is a 1024th of the slack, but no less than
 //! 1 KiB and no more than `BUDGET_MIN`. Nothing is looked at before
@@ -85,6 +96,8 @@ const NEAR_CHEAP_BYTES: u64 = 256;
 const WORTH_A_LOOK: u64 = 10;
 /// How far beyond its factor a heap may grow before a full collection by default, so that small heaps are left alone.
 pub const FULL_SLACK: u64 = 4 * YOUNG_BYTES;
+/// The least distance to a cap.
+const CAP_LEAST: u64 = FULL_SLACK / 64;
 /// Growth by default.
 pub const GROWTH: f64 = 1.0;
 /// Largest growth accepted.
@@ -166,6 +179,10 @@ pub struct Pace {
     pub growth: f64,
     /// The policy's `full_min_bytes`, or [`FULL_SLACK`].
     pub slack: u64,
+    /// A full collection is due at this many bytes in use, whatever the growth: see the file's head. `u64::MAX`: none.
+    pub cap: u64,
+    /// The policy says that limits of the system's are to be ignored.
+    pub ignores_limits: bool,
     /// The policy's `young_bytes`; 0: left to the library.
     pub young_bytes: u64,
     /// Bytes between young collections now.
@@ -196,6 +213,7 @@ impl Pace {
         self.mode = Mode::Allocation;
         self.growth = GROWTH;
         self.slack = FULL_SLACK;
+        self.cap = u64::MAX;
         self.young_interval = YOUNG_BYTES;
         self.near_interval = NEAR_BYTES;
     }
@@ -210,7 +228,15 @@ impl Pace {
     pub fn full_trigger(&self) -> u64 {
         let grown = self.base as f64 * (1.0 + self.growth);
         // A float beyond the range of u64 saturates, which is what "never" should be.
-        (grown as u64).saturating_add(self.slack)
+        (grown as u64).saturating_add(self.slack).min(self.cap)
+    }
+
+    /// Sets the cap by the room that is left; None: there is no limit.
+    pub fn set_cap(&mut self, in_use: u64, room: Option<u64>) {
+        self.cap = room.map_or(u64::MAX, |room| {
+            let half = room.saturating_sub(in_use / 8) / 2;
+            in_use.saturating_add(half.max(in_use / 32).max(CAP_LEAST))
+        });
     }
 
     fn budget_min(&self) -> u64 {
@@ -367,6 +393,16 @@ impl Heap {
         }
     }
 
+    /// Looks how much room the system's limits leave, and sets the pace's cap by it.
+    ///
+    /// # Safety
+    /// - As [everywhere](crate).
+    pub unsafe fn renew_cap(&mut self) {
+        let room = if self.pace.ignores_limits { None } else { self.space.room(self.live_bytes()) };
+        let in_use = self.bytes_in_use();
+        self.pace.set_cap(in_use, room);
+    }
+
     /// Gives a budget according to the books.
     ///
     /// # Safety
@@ -388,6 +424,8 @@ mod tests {
             asked: false,
             growth: 0.0,
             slack: 0,
+            cap: 0,
+            ignores_limits: false,
             young_bytes: 0,
             young_interval: 0,
             base: 0,
@@ -414,6 +452,27 @@ mod tests {
         assert_eq!(pace.due(FULL_SLACK, 0), Some(Kind::Full));
         let near_full = pace.renew(FULL_SLACK - YOUNG_BYTES / 4, budget, false);
         assert_eq!(near_full as u64, YOUNG_BYTES / 4);
+    }
+
+    #[test]
+    fn near_a_limit_a_collection_comes_earlier_but_not_at_every_step() {
+        let mut pace = pace();
+        pace.ran(Kind::Full, 64 * FULL_SLACK, 0, 1, 0);
+        let far = pace.full_trigger();
+        pace.set_cap(64 * FULL_SLACK, Some(1000 * FULL_SLACK));
+        assert_eq!(pace.full_trigger(), far, "a limit that is far away changes nothing");
+        pace.set_cap(64 * FULL_SLACK, Some(16 * FULL_SLACK));
+        assert_eq!(pace.full_trigger(), 68 * FULL_SLACK, "half of what is left behind the working counts");
+        for room in [0, 1, 8 * FULL_SLACK] {
+            pace.set_cap(64 * FULL_SLACK, Some(room));
+            assert_eq!(pace.full_trigger(), 66 * FULL_SLACK, "a 32nd at least");
+        }
+        pace.set_cap(0, Some(0));
+        assert_eq!(pace.full_trigger(), CAP_LEAST);
+        pace.set_cap(u64::MAX - 1, Some(u64::MAX));
+        assert_eq!(pace.cap, u64::MAX);
+        pace.set_cap(0, None);
+        assert_eq!(pace.full_trigger(), far);
     }
 
     #[test]

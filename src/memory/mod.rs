@@ -9,6 +9,7 @@
 //! | `segment` | what a heap owns of it; which pages are free |
 //! | `trim` | what goes back to the system, and when |
 //! | `holes` | what goes back from between objects |
+//! | `room` | how much it may still grow under a limit of the system's |
 //! | `bits` | tables of one bit a granule |
 //! | `page` | one page of blocks, or of a large object |
 //! | `class` | size classes, and the runs of blocks that allocators take from them |
@@ -21,6 +22,7 @@ pub mod page;
 pub mod places;
 pub mod pool;
 pub mod range;
+pub mod room;
 pub mod segment;
 pub mod space;
 pub mod trim;

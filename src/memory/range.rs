@@ -33,6 +33,7 @@ use crate::heap::{Heap, HEAP_SLOT_BYTES};
 use crate::memory::bits::Bits;
 use crate::memory::page::{Page, PAGE_BYTES};
 use crate::memory::pool::Pool;
+use crate::memory::room;
 use crate::memory::segment::{Segment, SEGMENT_BYTES, SEGMENT_PAGES};
 use crate::sys;
 /// Guards what all heaps share.
@@ -49,7 +50,7 @@ pub const GRANULE_SHIFT: u32 = 4;
 
 /// The smallest range that is of use.
 const RANGE_BYTES_MIN: u64 = 16 << 20;
-/// The range wanted by default, if the machine's memory is not larger still.
+/// The range wanted by default, if the machine's memory is not larger still, nor a limit smaller.
 const RANGE_BYTES_DEFAULT: u64 = 256 << 30;
 /// Huge pages are 2 MiB on the supported processors; objects start on such a border.
 pub const HUGE_PAGE_BYTES: usize = 2 << 20;
@@ -358,7 +359,10 @@ pub fn ensure(wanted: u64) -> bool {
     // SAFETY: the text is not kept.
     let told = if wanted == 0 { unsafe { environment::bytes(VARIABLE) }.unwrap_or(0) } else { 0 };
     let wish = match wanted.max(told) {
-        0 => RANGE_BYTES_DEFAULT.max(sys::machine_bytes().saturating_mul(2)),
+        0 => room::reservation(
+            RANGE_BYTES_DEFAULT.max(sys::machine_bytes().saturating_mul(2)),
+            sys::limits::get().least(),
+        ),
         bytes => bytes,
     };
     let asked = {
@@ -452,7 +456,8 @@ pub unsafe fn commit_segments(count: usize) -> bool {
         return false;
     }
     // Ahead of need by an eighth, so that commits are few; without that where the system counts every byte.
-    let ahead = (committed + (committed / 8).clamp(3, 64)).clamp(count, all);
+    let most = if sys::limits::get().data == u64::MAX { 64 } else { 3 };
+    let ahead = (committed + (committed / 8).clamp(3, most)).clamp(count, all);
     for target in [ahead, count] {
         if commit_tables(committed, target) {
             // ORDER: releases the segments, and where the tables lie, to who acquires in `committed`.

@@ -13,6 +13,7 @@ use core::ptr;
 
 pub mod errno;
 pub mod file;
+pub mod limits;
 pub mod lock;
 pub mod reader;
 pub mod signal;
