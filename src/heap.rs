@@ -21,9 +21,10 @@ use crate::base::list::List;
 use crate::base::promised;
 use crate::base::report::{Line, LINE_BYTES};
 use crate::cycle::events::Listeners;
-use crate::cycle::pace::{Pace, Starved};
+use crate::cycle::pace::{Mode, Pace, Starved};
 use crate::cycle::stats::GenerationStats;
 use crate::life::death::Queue;
+use crate::life::debt::Debt;
 use crate::life::external::ExternalBytes;
 use crate::life::finalizers::Finalizers;
 use crate::life::hints::Hints;
@@ -93,13 +94,15 @@ pub struct Heap {
     pub enabled: bool,
     /// Whether it is at the checking level: see `check.rs`.
     pub is_checked: bool,
-    /// Callbacks of the heap that are running, and [`NESTED`].
+    /// Callbacks of the heap that are running, [`NESTED`] and [`BOUNDED`].
     callbacks_running: AtomicU32,
     /// `clear` callbacks that are running: no collection may.
     pub clearing: u32,
     /// Objects, of this and of other heaps, whose last reference went while too many callbacks were nested and the
     /// innermost was this heap's.
     pub deferred: Queue,
+    /// Deaths that are owed.
+    pub debt: Debt,
     /// How many deaths of its objects may still be put off; any number, unless the heap ends: see `cycle/ending.rs`.
     pub put_offs_left: u64,
     /// The heap ends, and its callbacks were cut off: which.
@@ -277,12 +280,37 @@ impl Heap {
 
     /// Callbacks of the heap that are running.
     pub fn running_callbacks(&self) -> u32 {
-        self.callbacks_running.load(Ordering::Relaxed) & !NESTED
+        self.callbacks_running.load(Ordering::Relaxed) & !(NESTED | BOUNDED)
     }
 
     /// Whether there are, or were, other heaps with whose callbacks its own are counted; see `host.rs`.
     pub fn is_nested(&self) -> bool {
         self.callbacks_running.load(Ordering::Relaxed) & NESTED != 0
+    }
+
+    /// Whether there is a budget for deaths by count; see `life/debt.rs`.
+    pub fn is_bounded(&self) -> bool {
+        self.callbacks_running.load(Ordering::Relaxed) & BOUNDED != 0
+    }
+
+    /// See [`Heap::is_bounded`].
+    pub fn set_bounded(&self, bounded: bool) {
+        match bounded {
+            true => self.callbacks_running.fetch_or(BOUNDED, Ordering::Relaxed),
+            false => self.callbacks_running.fetch_and(!BOUNDED, Ordering::Relaxed),
+        };
+    }
+
+    /// There is a debt: the budget becomes what is left to the next payment, if that is less.
+    ///
+    /// # Safety
+    /// - As [everywhere](crate).
+    pub unsafe fn note_debt(&mut self) {
+        if self.pace.mode == Mode::Allocation {
+            if let Some(bytes) = self.debt.interval() {
+                self.budget = self.pace.bring(self.budget, bytes);
+            }
+        }
     }
 
     /// Whether it is certain that fewer than `most` callbacks are running.
@@ -451,8 +479,10 @@ pub struct Options {
     pub checked: bool,
 }
 
-/// In the number of running callbacks, so that one comparison finds both: see [`Heap::is_nested`].
+/// In the number of running callbacks, so that one comparison finds all: see [`Heap::is_nested`].
 const NESTED: u32 = 1 << 31;
+/// Likewise: see [`Heap::is_bounded`].
+const BOUNDED: u32 = 1 << 30;
 
 /// How many heaps there are, the sum of their addresses, and the one that is alone. Under the range's lock.
 static mut HEAPS_ALIVE: usize = 0;

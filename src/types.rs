@@ -60,7 +60,7 @@ pub type ObjectCtxFn = unsafe extern "C" fn(*mut c_void, *mut c_void);
 bitflags::bitflags! {
     /// What is true of a type.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub struct TypeFlags: u16 {
+    pub struct TypeFlags: u32 {
         /// No callback takes part in the death of its objects.
         const PLAIN = 1;
         /// All references are in `offsets`.
@@ -96,6 +96,8 @@ bitflags::bitflags! {
         /// Callbacks take the type's ctx, too: they are [`TraverseCtxFn`] and [`ObjectCtxFn`], although their members say
         /// otherwise. `host.rs` alone calls them.
         const CTX = 8192;
+        /// Its heap has a budget for deaths: see `life/debt.rs`.
+        const BOUNDED = 65536;
         /// [`Type::make`] is set, and to be used where the leaf path ends.
         const OBSERVED = Self::PROFILED.bits() | Self::SAMPLED.bits();
     }
@@ -366,7 +368,7 @@ impl Type {
     /// Whether the leaf paths may be taken when no collection is judging.
     fn is_quick(&self) -> bool {
         self.flags.contains(TypeFlags::PLAIN | TypeFlags::SIMPLE)
-            && !self.flags.contains(TypeFlags::COUNT_BYTES)
+            && !self.flags.intersects(TypeFlags::COUNT_BYTES | TypeFlags::BOUNDED)
     }
 
     /// Takes the ration back; returns its bytes.
@@ -375,6 +377,12 @@ impl Type {
         let ration = core::mem::replace(&mut self.ration, 0) as u64;
         self.granted -= ration;
         ration * self.stride as u64
+    }
+
+    /// Its heap has a budget for deaths, or none any more. Leaves and types with callbacks need no flag: see `life/debt.rs`.
+    pub fn set_bounded(&mut self, bounded: bool) {
+        let needs = self.flags.contains(TypeFlags::PLAIN | TypeFlags::REFERS);
+        self.flags.set(TypeFlags::BOUNDED, bounded && needs);
     }
 
     /// Sends allocation and release the long way, while a collection is judging, or lets them take the leaf
@@ -671,6 +679,7 @@ unsafe fn fill(ty: &mut Type, heap: *mut Heap, spec: &Spec, has_fields: bool) {
     ty.finalize = spec.finalize;
     ty.destroy = spec.destroy;
     ty.ctx = spec.ctx;
+    ty.set_bounded((*heap).is_bounded());
     // What it says of the leaf paths depends on all of these.
     ty.set_paused(false);
     ty.next = (*heap).first_type;

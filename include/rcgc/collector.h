@@ -69,10 +69,20 @@ typedef struct gc_policy {
   uint32_t limits;
   /* Must be zero. */
   uint32_t limits_reserved;
+  /* Most objects that one call may end by their counts: a cascade (a large tree, a chain) stops
+   * when it has ended so many, and the rest is owed. What is owed has lost its last reference:
+   * weak handles of it read null, and a borrowed pointer to it is as wrong as one to a dead
+   * object; its callbacks, and the end of what it refers to, are still to come. They come with
+   * allocations, an object for each 16 bytes that are allocated (mode `GC_POLICY_ALLOCATION`);
+   * in `gc_safepoint`, so many each time; and all at once where memory is short
+   * (`gc_memory_pressure`, a heap at its limit), in `gc_collect`, and when the heap ends. What a
+   * callback releases may be owed, too. One object's own references go in one piece. 0: no
+   * bound, nothing is owed. */
+  uint64_t release_budget;
 } gc_policy;
 
 /* An initialiser: all defaults. */
-#define GC_POLICY_INIT { sizeof(gc_policy), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define GC_POLICY_INIT { sizeof(gc_policy), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in
  * no bucket before; the last one also all longer ones. */
@@ -138,11 +148,16 @@ typedef struct gc_stats {
   gc_generation_stats young;
   /* What `gc_collect` and its automatic like did. */
   gc_generation_stats full;
+  /* Objects that have lost their last reference and wait for their end: see
+   * `gc_policy.release_budget`. They are counted among `live_objects`. */
+  uint64_t owed_objects;
+  /* The most that `owed_objects` has been. */
+  uint64_t owed_objects_max;
 } gc_stats;
 
 /* An initialiser: all defaults. */
 #define GC_STATS_INIT { sizeof(gc_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0, 0, 0, 0, 0, \
-  0, 0, { 0 } }, { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } } }
+  0, 0, { 0 } }, { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }, 0, 0 }
 
 /* Puts an object under the collector's eyes: it must be walkable from now on. Twice is `RC_OK`.
  *

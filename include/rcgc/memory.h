@@ -26,12 +26,13 @@ RCGC_BEGIN_DECLS
  * Free pages, tables that are larger than what is in them, and what lies in the free blocks
  * between objects: of that, whole pages of the system, in pages of 64 KiB where they are a
  * quarter at least, or, from `GC_PRESSURE_HIGH` on, all. What an allocation wants of it later,
- * the system gives again, zeroed. A call costs about what a look at each page of the heap costs;
- * where nothing was made and nothing ended since the last one, next to nothing.
+ * the system gives again, zeroed. A call costs about what a look at each page of the heap costs,
+ * and what is owed (`gc_policy.release_budget`) is paid before; where nothing was made and
+ * nothing ended since the last one, next to nothing.
  *
- * Ownership: ends what is dead, with `GC_PRESSURE_CRITICAL`.
+ * Ownership: ends what is owed, and with `GC_PRESSURE_CRITICAL` what is dead.
  * May collect: yes, with `GC_PRESSURE_CRITICAL`.
- * Runs host code: with `GC_PRESSURE_CRITICAL` what `gc_collect` runs.
+ * Runs host code: callbacks of what is owed; with `GC_PRESSURE_CRITICAL` what `gc_collect` runs.
  * Fails: RC_ERR_INVALID for an unknown level; RC_ERR_REFUSED inside a callback of a collection,
  *   `traverse` and `clear`: then nothing was done. RC_ERR_NO_MEMORY and RC_ERR_TRAVERSE as
  *   `gc_collect`, with the rest done.

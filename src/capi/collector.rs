@@ -66,6 +66,13 @@ pub struct gc_policy {
     pub limits: u32,
     /// Must be zero.
     pub limits_reserved: u32,
+    /// Most objects that one call may end by their counts: a cascade (a large tree, a chain) stops when it has ended so many,
+    /// and the rest is owed. What is owed has lost its last reference: weak handles of it read null, and a borrowed pointer to it
+    /// is as wrong as one to a dead object; its callbacks, and the end of what it refers to, are still to come. They come
+    /// with allocations, an object for each 16 bytes that are allocated (mode `GC_POLICY_ALLOCATION`); in `gc_safepoint`, so many each time; and all at
+    /// once where memory is short (`gc_memory_pressure`, a heap at its limit), in `gc_collect`, and when the heap ends. What a
+    /// callback releases may be owed, too. One object's own references go in one piece. 0: no bound, nothing is owed.
+    pub release_budget: u64,
 }
 
 /// Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in no bucket
@@ -135,6 +142,11 @@ pub struct gc_stats {
     pub young: gc_generation_stats,
     /// What `gc_collect` and its automatic like did.
     pub full: gc_generation_stats,
+    /// Objects that have lost their last reference and wait for their end: see `gc_policy.release_budget`. They are counted
+    /// among `live_objects`.
+    pub owed_objects: u64,
+    /// The most that `owed_objects` has been.
+    pub owed_objects_max: u64,
 }
 
 /// Puts an object under the collector's eyes: it must be walkable from now on. Twice is `RC_OK`.
@@ -297,6 +309,7 @@ pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_pol
         heap.space.limit_bytes = policy.limit_bytes;
         heap.pace.ignores_limits = policy.limits == GC_LIMITS_IGNORED;
         heap.renew_cap();
+        heap.set_release_budget(policy.release_budget);
         heap.starved = Default::default();
         heap.space.tight_classes = 0;
         heap.renew_budget(false);
@@ -349,6 +362,7 @@ pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<g
             near_bytes: heap.pace.near_interval,
             limits: heap.pace.ignores_limits as u32,
             limits_reserved: 0,
+            release_budget: heap.debt.budget(),
         };
         call.put(out_policy.0, &policy, "")
     })
@@ -469,6 +483,8 @@ unsafe fn stats_of(heap: &gc_heap) -> gc_stats {
         },
         young: generation(&heap.young),
         full: generation(&heap.full),
+        owed_objects: heap.debt.objects,
+        owed_objects_max: heap.debt.objects_max,
     }
 }
 

@@ -46,6 +46,7 @@ use crate::heap::{self, CutOff, Heap, Phase};
 use crate::host;
 use crate::life::block;
 use crate::life::death::{self, Queue};
+use crate::life::debt;
 use crate::life::finalizers;
 use crate::life::scope;
 use crate::life::weak::{self, Pending};
@@ -79,7 +80,9 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
     let mut waiting = Queue::new();
     death::take_own(heap, &mut waiting);
     let outer = host::enter_end();
+    (*heap).set_release_budget(0);
     death::end_all(&mut waiting);
+    debt::pay_all(heap);
     observe::tell(heap, Notice::Ending);
     (*heap).debug &= !events::DEBUG_SAVEALL;
     garbage_clear(heap);

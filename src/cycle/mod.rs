@@ -81,6 +81,7 @@ use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::life::count;
 use crate::life::death;
+use crate::life::debt;
 use crate::life::finalizers;
 use crate::life::scope;
 use crate::memory::page;
@@ -115,6 +116,10 @@ pub unsafe fn collect(heap: *mut Heap, kind: Kind) -> (u64, Status) {
         (*heap).recall_rations();
         (*heap).budget = (*heap).pace.make_up((*heap).budget);
         return (0, Status::Refused);
+    }
+    if kind == Kind::Full {
+        // What is owed keeps what it refers to.
+        debt::pay_all(heap);
     }
     let outcome = run(heap, kind, Reason::Request);
     (outcome.reclaimed, outcome.status)
@@ -290,6 +295,9 @@ pub unsafe fn budget_spent(heap: *mut Heap) {
     if (*heap).budget >= 0 {
         return;
     }
+    if (*heap).debt.objects != 0 && (*heap).pace.mode == Mode::Allocation {
+        debt::pay_for_allocation(heap);
+    }
     match (*heap).pace.mode {
         Mode::Allocation if (*heap).enabled => run_due(heap),
         Mode::Safepoint => {
@@ -327,6 +335,9 @@ unsafe fn run_due(heap: *mut Heap) {
 /// # Safety
 /// - Every tracked object is walkable.
 pub unsafe fn safepoint(heap: *mut Heap) {
+    if (*heap).debt.objects != 0 {
+        debt::pay(heap);
+    }
     let pace = &(*heap).pace;
     if (*heap).enabled && pace.mode != Mode::Never && (pace.asked || pace.overdue || (*heap).budget < 0) {
         (*heap).pace.asked = false;
@@ -350,6 +361,7 @@ pub unsafe fn collect_in_emergency(heap: *mut Heap) -> bool {
         return false;
     }
     let before = (*heap).bytes_in_use();
+    debt::pay_all(heap);
     let outcome = run(heap, Kind::Full, Reason::Emergency);
     Heap::trim_all(heap);
     let gained = (*heap).bytes_in_use() < before;

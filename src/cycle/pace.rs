@@ -299,6 +299,16 @@ impl Pace {
         budget
     }
 
+    /// Somebody wants to look when so many bytes more are allocated: the budget becomes that, if it is less.
+    pub fn bring(&mut self, budget: i64, bytes: u64) -> i64 {
+        let left = bytes.clamp(1, i64::MAX as u64) as i64;
+        if left < budget {
+            self.given -= budget - left;
+            return left;
+        }
+        budget
+    }
+
     /// A collection near a death has run.
     fn ran_near(&mut self, budget: i64, examined: u64, dead: u64) {
         self.allocated = self.allocated(budget);
@@ -410,6 +420,7 @@ impl Heap {
     pub unsafe fn renew_budget(&mut self, waiting: bool) {
         let in_use = self.bytes_in_use();
         self.budget = self.pace.renew(in_use, self.budget, waiting);
+        self.note_debt();
     }
 }
 

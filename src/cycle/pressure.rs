@@ -3,6 +3,7 @@
 use super::stats::Status;
 use super::{collect, trim_tables, Kind};
 use crate::heap::Heap;
+use crate::life::debt;
 
 /// How short memory is; the numbers of `GC_PRESSURE_*`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -28,6 +29,7 @@ pub unsafe fn relieve(heap: *mut Heap, pressure: Pressure) -> Status {
         Pressure::Critical => collect(heap, Kind::Full).1,
         _ => Status::Ok,
     };
+    debt::pay_all(heap);
     while !Heap::give_back(heap, pressure >= Pressure::High) {}
     trim_tables(heap);
     status

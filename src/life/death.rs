@@ -21,6 +21,8 @@
 //! [`DEATH_DEPTH_MAX`]; deeper ones are put into the `deferred` queue of the heap whose callback is innermost
 //! (`host.rs`), and end when that callback has returned.
 //!
+//! **Bounded heaps** end so many objects in one call and owe the rest: `debt.rs`.
+//!
 //! Queues are local to a call, so a nested death never sees what an outer one has still to do.
 
 use crate::base::promised;
@@ -31,6 +33,7 @@ use crate::heap::{Heap, Phase};
 use crate::host::{self, DEATH_DEPTH_MAX};
 use crate::life::block;
 use crate::life::count;
+use crate::life::debt;
 use crate::life::finalizers;
 use crate::life::hints;
 use crate::life::weak::Pending;
@@ -403,7 +406,8 @@ unsafe fn release_misused(holder: *mut c_void, child: *mut c_void) -> ! {
 /// Ends one object that is not quick; what it releases goes into the queue. Nobody holds it.
 #[inline(always)]
 unsafe fn end_slowly(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
-    if (*ty).flags.contains(TypeFlags::PLAIN) && !header::has_flags(obj, Flags::WEAK) {
+    let plain = (*ty).flags & (TypeFlags::PLAIN | TypeFlags::BOUNDED) == TypeFlags::PLAIN;
+    if plain && !header::has_flags(obj, Flags::WEAK) {
         end_plain(obj, ty, queue);
     } else {
         end_with_callbacks(obj, ty, queue);
@@ -435,10 +439,11 @@ pub unsafe fn release_alone(obj: *mut c_void) {
     if (*(*ty).heap).phase() == Phase::Judging {
         released_in_traverse(obj, ty);
     }
-    let flags = (*ty).flags & (TypeFlags::PLAIN | TypeFlags::REFERS);
+    const ALL: TypeFlags = TypeFlags::PLAIN.union(TypeFlags::REFERS).union(TypeFlags::BOUNDED);
+    let flags = (*ty).flags & ALL;
     if flags == TypeFlags::PLAIN {
         block::free_to_run(obj, ty)
-    } else if flags.contains(TypeFlags::PLAIN) {
+    } else if flags == TypeFlags::PLAIN | TypeFlags::REFERS {
         end_plain_alone(obj, ty)
     } else {
         end_with_steps(obj, ty)
@@ -592,9 +597,13 @@ unsafe fn end_with_callbacks(obj: *mut c_void, ty: *mut Type, queue: &mut Queue)
     }
 }
 
-/// As [`end_in_steps`], where many callbacks may be running: of this heap, or of others that share the thread.
+/// As [`end_in_steps`], where many callbacks may be running: of this heap, or of others that share the thread; or of a heap
+/// that is bounded.
 #[inline(never)]
 unsafe fn end_deep(obj: *mut c_void, ty: *mut Type, heap: *mut Heap, queue: &mut Queue) {
+    if (*heap).is_bounded() {
+        return debt::end_bounded(heap, obj);
+    }
     let nest = host::nest();
     if host::is_deep_in(heap, nest) {
         host::around(heap, ptr::null_mut(), Around::PutOff);
@@ -616,8 +625,11 @@ unsafe fn put_off(obj: *mut c_void, heap: *mut Heap) {
 }
 
 /// Steps 1 to 7.
+///
+/// # Safety
+/// - Nothing refers to `obj`, and nobody holds it.
 #[inline(never)]
-unsafe fn end_in_steps(obj: *mut c_void, ty: *mut Type, heap: *mut Heap, queue: &mut Queue) {
+pub unsafe fn end_in_steps(obj: *mut c_void, ty: *mut Type, heap: *mut Heap, queue: &mut Queue) {
     header::store(obj, header::load(obj).held());
     if let Some(finalize) = (*ty).finalize {
         if !header::has_flags(obj, Flags::FINALIZED) && (*heap).finalizers.queued {

@@ -9,11 +9,13 @@
 //! | `weak`, `weakmap` | weak handles, ephemeron tables |
 //! | `finalizers` | finalizers that wait until the host runs them |
 //! | `scope` | references held for a stretch of the host's program |
+//! | `debt` | deaths by count that are put off |
 //! | `external` | bytes that objects keep elsewhere |
 
 pub mod block;
 pub mod count;
 pub mod death;
+pub mod debt;
 pub mod external;
 pub mod finalizers;
 pub mod hints;
