@@ -573,17 +573,24 @@ unsafe fn release_edge_of(holder: *mut c_void, word: usize, head: &mut u64) {
         hints::let_go(target, || object::type_of(holder));
     } else if count as i32 >= 0 {
         sys::seldom();
-        let alive = count == LOCAL_ONE && range::contains(word);
-        if !alive || header::high_word(target) & header::HOLD_FLAGS != 0 {
-            release_misused(holder, target);
-        }
-        if end_leaf(target) {
-            return;
-        }
-        let mut queue = Queue { head: *head };
-        queue.push(target);
-        *head = queue.head;
+        *head = release_last_edge(holder, target, count, *head);
     }
+}
+
+/// The rest of [`release_edge_of`]: the last reference, and misuse. Returns the first of the queue. Apart, so that the
+/// walks keep their registers.
+#[inline(never)]
+unsafe fn release_last_edge(holder: *mut c_void, target: *mut c_void, count: u32, head: u64) -> u64 {
+    let alive = count == LOCAL_ONE && range::contains(target as usize);
+    if !alive || header::high_word(target) & header::HOLD_FLAGS != 0 {
+        release_misused(holder, target);
+    }
+    if end_leaf(target) {
+        return head;
+    }
+    let mut queue = Queue { head };
+    queue.push(target);
+    queue.head
 }
 
 /// Ends one object with callbacks or weak handles.
