@@ -26,7 +26,7 @@ SIZES = {
     "growth": 1000, "fields": 1000, "types": 500, "leak_check": 1000, "verify": 500, "sampled": 500,
     "finalized": 1000, "heaps": 200, "interleaved": 32, "spans": 100, "refused": 4000, "cache": 64000, "idle": 32,
     "names": 1000, "nested": 1000, "survivors": 1000, "marks": 1000, "listeners": 1000, "watches": 500,
-    "expected": 1000, "entries": 1000,
+    "expected": 1000, "entries": 1000, "constants": 1000,
 }
 
 

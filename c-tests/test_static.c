@@ -300,6 +300,40 @@ static void by_hand_and_wrong(void) {
   CHECK_FATAL(add_without_header, &words[3], "wrong", "aligned");
 }
 
+/* An interpreter has a constant for each of its names: found whatever others come and go. */
+static void thousands(void) {
+  enum { COUNT = 5000 };
+  struct constant {
+    uint64_t spare;
+    uint32_t count, type;
+    uint64_t number, more;
+  };
+  struct constant *objects = aligned_alloc(16, COUNT * sizeof *objects);
+  rc_static *entries = calloc(COUNT, sizeof *entries);
+  REQUIRE(objects && entries && sizeof *objects % 16 == 0);
+  for (size_t i = 0; i < COUNT; i++) {
+    objects[i].count = RCGC_COUNT_IMMORTAL, objects[i].type = 0, objects[i].number = i;
+    entries[i].struct_size = sizeof *entries, entries[i].object = &objects[i].number, entries[i].size = i;
+    entries[i].type_name = "Number", entries[i].name = "many";
+    rc_static_add(&entries[i]);
+    rc_static_add(&entries[i]);
+  }
+  size_t wrong = 0;
+  for (size_t i = 0; i < COUNT; i++) wrong += rc_size_of(&objects[i].number) != i;
+  for (size_t i = 0; i < COUNT; i += 3) rc_static_remove(&entries[i]);
+  for (size_t i = 0; i < COUNT; i++) {
+    gc_object_facts facts = GC_OBJECT_FACTS_INIT;
+    wrong += gc_object_info(&objects[i].number, &facts) != RC_OK;
+    wrong += facts.place != (i % 3 == 0 ? GC_ADDRESS_FOREIGN : GC_ADDRESS_STATIC);
+    wrong += gc_object_info(&objects[i].more, &facts) != RC_OK || facts.place != GC_ADDRESS_FOREIGN;
+  }
+  for (size_t i = 0; i < COUNT; i++) rc_static_remove(&entries[i]);
+  CHECK_EQ(wrong, 0);
+  CHECK_EQ(rc_size_of(&big), sizeof(Big));
+  free(entries);
+  free(objects);
+}
+
 int main(int argc, char **argv) {
   static const check_test tests[] = {
       CHECK_TEST(headers_lie_before_them),
@@ -314,6 +348,7 @@ int main(int argc, char **argv) {
       CHECK_TEST(at_the_checking_level),
       CHECK_TEST(at_the_end_of_a_heap),
       CHECK_TEST(by_hand_and_wrong),
+      CHECK_TEST(thousands),
   };
   return check_run(tests, RC_COUNT_OF(tests), argc, argv);
 }

@@ -373,6 +373,32 @@ static void why_alive(void) {
   must(gc_query_end(query) == RC_OK, "gc_query_end");
 }
 
+/* Static constants of a program, and who asks for one. */
+typedef struct Constant {
+  uint64_t spare;
+  uint32_t count, type;
+  uint64_t value, more;
+} Constant;
+
+static Constant *constants;
+static rc_static *entries;
+
+static void prepare_constants(void) {
+  constants = aligned_alloc(16, size * sizeof *constants);
+  entries = table(sizeof *entries);
+  must(constants != NULL, "aligned_alloc");
+  for (size_t i = 0; i < size; i++) {
+    constants[i] = (Constant){0, RCGC_COUNT_IMMORTAL, 0, i, 0};
+    entries[i] = (rc_static){sizeof(rc_static), &constants[i].value, 8, "Constant", "one of many", NULL};
+  }
+}
+
+static void constants_come_and_go(void) {
+  for (size_t i = 0; i < size; i++) rc_static_add(&entries[i]);
+  for (size_t i = 0; i < size; i++) must(rc_size_of(&constants[i].value) == 8, "rc_size_of");
+  for (size_t i = 0; i < size; i++) rc_static_remove(&entries[i]);
+}
+
 static const struct workload {
   const char *name;
   void (*prepare)(void), (*run)(void);
@@ -398,6 +424,7 @@ static const struct workload {
     {"watches", types_new, watches},
     {"expected", prepare_expected, expected},
     {"entries", prepare_entries, why_alive},
+    {"constants", prepare_constants, constants_come_and_go},
 };
 
 BENCH_NOINLINE static void measured(const struct workload *workload) {
