@@ -471,7 +471,6 @@ def test_refusals():
         ([dump("shop-1"), "--to", "folded", "--of", "stacks"], "no stacks"),
         ([dump("shop-1"), "--to", "folded", "--only", "Item"], "--of retention"),
         ([dump("shop-1"), dump("shop-2"), "--to", "pprof"], "several dumps"),
-        ([dump("shop-2"), dump("shop-1"), "--to", "massif"], "oldest first"),
         ([dump("shop-1"), dump("server-1"), "--to", "trace"], "different heaps"),
     ]:
         path = BUILD / "refused"

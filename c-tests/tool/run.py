@@ -4,10 +4,11 @@
 | file | what it tries |
 |---|---|
 | this | unit tests, commands, exit statuses, bad input |
+| verdicts.py | what the tool must not say or do |
 | profiles.py | commands over profiles, and those that choose, judge and draw |
 | readers.py, read_snapshot.mjs | exports, in other programs |
 | exports.py, read_exports.mjs | exports of profiles and series, in other programs: a part of its own |
-| make_dumps.c, make_profile_dumps.c, examples/leak_hunt.c | write the dumps |
+| make_dumps.c, make_profile_dumps.c, make_verdict_dumps.c, examples/leak_hunt.c | write the dumps |
 """
 
 import itertools
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import profiles
 import readers
+import verdicts
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -95,12 +97,14 @@ def build():
     DUMPS.mkdir(parents=True, exist_ok=True)
     make_dumps("make_dumps", 10_000_000 if FULL else 1_000_000)
     make_dumps("make_profile_dumps")
+    (DUMPS / "ten").mkdir(exist_ok=True)
+    make_dumps("make_verdict_dumps")
     # The tutorial runs this program, and shows lines of it.
     shutil.copy(ROOT / "examples/leak_hunt.c", DUMPS)
     compiled("leak_hunt", DUMPS, DUMPS)
     # The budgets of the examples stand in the documents.
     for path in MANUALS:
-        for name, rules in re.findall(r"(?m)^    # (\w+\.budget)\n((?:    .*\n)+)", path.read_text()):
+        for rules, name in re.findall(r"(?m)^((?:    # (\w+\.budget)\n)(?:    .*\n)+)", path.read_text()):
             (DUMPS / name).write_text(textwrap.dedent(rules))
 
 
@@ -364,6 +368,9 @@ def test_readers():
 def test_profiles():
     profiles.run(check=check, rcgc=rcgc, found=found, dump=dump, build=BUILD, tool=TOOL)
 
+
+def test_verdicts():
+    verdicts.run(check=check, rcgc=rcgc, found=found, dump=dump, build=BUILD, tool=TOOL)
 
 
 def settled(text):

@@ -114,9 +114,11 @@ RCGC_API RCGC_MUST_USE rc_status gc_heap_new(const gc_heap_options *options,
  * types, and returns how many objects were still held.
  *
  * What was still held is reported by type to the log, as a warning: each is a reference that
- * some host code did not release. Immortal objects, and what only they keep alive, do not count.
- * Every pointer into the heap is dead afterwards. Null is the default heap; its next use makes a
- * new one. Freeing twice is fatal.
+ * some host code did not release. When a type's objects have words that lead to others and that
+ * no edge of theirs reports, and nothing else in the process refers to those, that is said, too:
+ * such a reference nobody can release. Immortal objects, and what only they keep alive, do not
+ * count. Every pointer into the heap is dead afterwards. Null is the default heap; its next use
+ * makes a new one. Freeing twice is fatal.
  *
  * Callbacks may do what they may do in a collection, also store a dying object in a new one that
  * the host keeps: what they make ends with the heap by the same steps, and no memory of the heap

@@ -8,12 +8,11 @@
 
 use crate::base::list::List;
 use crate::base::report::{self, CText, Level};
-use crate::base::string;
 use crate::dump::{self, Options};
 use crate::heap::Heap;
 use crate::out::Sink;
 use crate::sys::errno::Errno;
-use crate::sys::{self, file, lock};
+use crate::sys::{file, lock};
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_int, CStr};
 
@@ -44,14 +43,12 @@ pub struct Asked {
     pub is_told: bool,
 }
 
-/// Writes a dump. What fails is said in the log. Whether it was written.
+/// Writes a dump, whose label is its path. What fails is said in the log. Whether it was written.
 ///
 /// # Safety
 /// - In no collection; `pattern` is a C string; every tracked object is walkable.
 pub unsafe fn write_dump(heap: *mut Heap, pattern: *const c_char, asked: Asked) -> bool {
-    // The log is the host's, who may end there what the pattern belongs to. Without memory the dump has no label.
-    let label = string::copy(pattern).unwrap_or(core::ptr::null());
-    let written = write(heap, pattern, asked, What::Dump, |fd| {
+    write(heap, pattern, asked, What::Dump, |fd, label| {
         let options = Options { sink: Sink::Descriptor(fd), key: None, label, forked: false };
         match dump::write(heap, &options) {
             Ok(_) => Ok(()),
@@ -59,12 +56,10 @@ pub unsafe fn write_dump(heap: *mut Heap, pattern: *const c_char, asked: Asked) 
             Err(dump::Failed::Collecting) => Err(libc::EBUSY),
             Err(dump::Failed::Fork(why) | dump::Failed::Write(why)) => Err(why),
         }
-    });
-    sys::free(label as *mut u8);
-    written
+    })
 }
 
-/// As [`write_dump`], what `write` writes to a descriptor. The pattern is not used any more when `write` runs.
+/// As [`write_dump`], what `write` writes to a descriptor of the file of that path. The pattern is not used any more when `write` runs.
 ///
 /// # Safety
 /// - `pattern` is a C string.
@@ -73,7 +68,7 @@ pub unsafe fn write(
     pattern: *const c_char,
     asked: Asked,
     what: What,
-    write: impl FnOnce(c_int) -> Result<(), Errno>,
+    write: impl FnOnce(c_int, *const c_char) -> Result<(), Errno>,
 ) -> bool {
     let (name, thing) = (CText((*heap).name()), if what == What::Dump { "dump" } else { "text" });
     let refused = |path: *const c_char, why: core::fmt::Arguments<'_>| {
@@ -110,7 +105,7 @@ pub unsafe fn write(
         }
     }
     let result = file::create(place).and_then(|output| {
-        let written = write(output.fd);
+        let written = write(output.fd, place);
         let closed = output.close();
         written.and(closed)
     });

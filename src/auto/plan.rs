@@ -319,7 +319,7 @@ pub unsafe fn write_out(heap: *mut Heap) {
         files::write_dump(heap, (*plan).dump, asked);
     }
     if !(*plan).report.is_null() {
-        files::write(heap, (*plan).report, asked, What::Text, |fd| write_text(heap, fd));
+        files::write(heap, (*plan).report, asked, What::Text, |fd, _| write_text(heap, fd));
     }
     if (*plan).to_stderr && (*plan).process == file::process() {
         // Who closed it cannot be told.

@@ -20,6 +20,7 @@ use crate::header;
 use crate::heap::Heap as gc_heap;
 use crate::heap::{self, Options, Phase, DEFAULT};
 use crate::host::Pin;
+use crate::inspect::unseen;
 use crate::memory::range::{self, NoSlot};
 use core::ffi::{c_char, c_void};
 use core::sync::atomic::Ordering;
@@ -124,7 +125,8 @@ pub unsafe extern "C" fn gc_heap_new(
 /// returns how many objects were still held.
 ///
 /// What was still held is reported by type to the log, as a warning: each is a reference that some host
-/// code did not release. Immortal objects, and what only they keep alive, do not count. Every pointer into
+/// code did not release. When a type's objects have words that lead to others and that no edge of theirs reports, and nothing else
+/// in the process refers to those, that is said, too: such a reference nobody can release. Immortal objects, and what only they keep alive, do not count. Every pointer into
 /// the heap is dead afterwards. Null is the default heap; its next use makes a new one. Freeing twice is
 /// fatal.
 ///
@@ -159,7 +161,7 @@ pub unsafe extern "C" fn gc_heap_free(heap: *mut gc_heap) -> usize {
     }
     // For good: what runs from here on must not free it again.
     (*heap).pins += 1;
-    let held = cycle::ending::end_heap(heap);
+    let held = cycle::ending::end_heap(heap, unseen::tell_all);
     // ORDER: relaxed, as at `heap::DEFAULT`.
     if DEFAULT.load(Ordering::Relaxed) == heap {
         DEFAULT.store(core::ptr::null_mut(), Ordering::Relaxed);

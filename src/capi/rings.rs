@@ -191,7 +191,8 @@ pub const GC_FINDING_DEAD_TARGET: u32 = 2;
 /// A slot or a `traverse` leads to what is no object.
 pub const GC_FINDING_NO_OBJECT: u32 = 3;
 /// `clear` or `destroy` of a type ended objects to which its `traverse` had not reported a way (see
-/// `gc_watch_traverse`).
+/// `gc_watch_traverse`); or objects of a type have words that lead to others and that no edge of theirs reports, and most of
+/// those nothing else in the process refers to.
 pub const GC_FINDING_UNREPORTED: u32 = 4;
 /// A structure of the heap itself is damaged, as by a write out of bounds.
 pub const GC_FINDING_STRUCTURE: u32 = 5;
@@ -207,7 +208,8 @@ pub struct gc_finding {
     /// Zero.
     pub reserved: u32,
     /// The object that it is about: with `GC_FINDING_TOO_MANY_EDGES` the one that the edges lead to, with
-    /// `GC_FINDING_DEAD_TARGET` and `GC_FINDING_NO_OBJECT` the one whose edge it is; else null.
+    /// `GC_FINDING_DEAD_TARGET` and `GC_FINDING_NO_OBJECT` the one whose edge it is, with
+    /// `GC_FINDING_UNREPORTED` one of those whose words they are; else null.
     pub object: *mut c_void,
     /// The type of that object, or the type that it is about; null: none, or it has ended.
     pub type_: *mut rc_type,
@@ -262,10 +264,15 @@ pub unsafe extern "C" fn gc_verify(
 /// garbage list or the queue of finalizers lets go of, temporaries. But a reference that `clear` or `destroy` releases
 /// for somebody else, a variable of the host's or another object's slot, cannot be distinguished from one that was forgotten.
 ///
+/// What never ends is in no callback. When the watch ends, and in `gc_verify` and `gc_heap_free`, objects are looked at word by
+/// word: one that leads to another object, is reported by no edge, and is the only one in the whole process that does, while
+/// the count of that object says that something refers to it, is a reference that its owner forgets, or one that it borrows and
+/// whose release somebody else forgot.
+///
 /// Deaths of objects of such types take longer by what their edges lead to, up to 256 objects; those that lead to
 /// more, or into another heap, are not judged.
 ///
-/// Runs host code: no; later, in deaths, `traverse`.
+/// Runs host code: `traverse` when it ends the watch; later, in deaths, `traverse`.
 /// Fails: RC_ERR_REFUSED inside a callback of the heap, also in the log where it names such a type; RC_ERR_NO_MEMORY.
 #[no_mangle]
 pub unsafe extern "C" fn gc_watch_traverse(heap: *mut gc_heap, on: bool) -> rc_status {

@@ -67,11 +67,13 @@ const BORN_MIN: u64 = if cfg!(feature = "check") { 1 << 12 } else { 1 << 18 };
 /// cut off, since what is next is fatal.
 const PUT_OFFS_MIN: u64 = if cfg!(feature = "check") { 1 << 14 } else { 1 << 20 };
 
-/// Ends a heap: collects, reports what is still held, ends that too. Returns how many objects that were.
+/// Ends a heap: collects, reports what is still held, ends that too. Returns how many objects that were. When there are any,
+/// `told` may say more of them while they are whole.
 ///
 /// # Safety
 /// - `heap` is live and idle, nobody else is in it, and nobody uses it or anything in it afterwards.
-pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
+/// - `told` leaves the heap as it is.
+pub unsafe fn end_heap(heap: *mut Heap, told: unsafe fn(*mut Heap)) -> u64 {
     promised!((*heap).is_live());
     promised!((*heap).is_idle());
     // A `traverse` may change it, as in a collection.
@@ -95,6 +97,9 @@ pub unsafe fn end_heap(heap: *mut Heap) -> u64 {
     let made = made(heap);
     run(heap, Kind::Full, Reason::HeapEnd);
     let held = report_held(heap, made);
+    if held != 0 {
+        told(heap);
+    }
     if (*heap).live_objects() != 0 {
         sweep(heap);
     }

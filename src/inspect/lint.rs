@@ -21,6 +21,7 @@
 
 use super::array::Array;
 use super::kinds::Rows;
+use super::unseen;
 use crate::base::promised;
 use crate::base::report::{self, CText, Level, Line, Sentence};
 use crate::header::{self, Flags};
@@ -113,6 +114,8 @@ pub unsafe fn watch(heap: *mut Heap, on: bool) -> bool {
     }
     if !on {
         end(heap);
+        // What never ended was in no window.
+        unseen::tell_all(heap);
         return true;
     }
     // Sites 0 and 1 are no types' names.

@@ -14,6 +14,7 @@
 //! | `rings`, `kinds` | rings by their shapes; kinds of edges |
 //! | `watch` | the shapes that collections find dead |
 //! | `verify`, `lint` | whether counts, edges and types fit together |
+//! | `unseen` | words that nobody reports |
 //! | `text` | answers as text |
 //!
 //! Invariant of all of it: counts, flags and what collections decide are after every call what they were before. What
@@ -31,6 +32,7 @@ pub mod registry;
 pub mod retained;
 pub mod rings;
 pub mod text;
+pub mod unseen;
 pub mod verify;
 pub mod walk;
 pub mod watch;

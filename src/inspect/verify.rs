@@ -1,11 +1,13 @@
 //! Whether counts, edges and the structures of a heap fit together.
 //!
 //! Structures first: when one of them is damaged, nothing that is read from the heap can be relied on, and the edges
-//! are left out. Then each edge: does it lead to an object? Then each object: has it as many references as edges?
+//! are left out. Then each edge: does it lead to an object? Then each object: has it as many references as edges? And has it
+//! words that lead to others and that no edge reports?
 
 use super::lint;
 use super::query::{Failure, Query};
 use super::text::EdgeText;
+use super::unseen;
 use crate::base::report::Line;
 use crate::check;
 use crate::heap::{phase, Heap, Phase};
@@ -80,7 +82,13 @@ pub unsafe fn verify(heap: *mut Heap, tell: &mut dyn FnMut(&Finding<'_>)) -> Res
         let unreported = lint::each_finding(heap, |ty, text| {
             tell(&Finding { wrong: Wrong::Unreported, object: none, ty, count: 0, edges: 0, text });
         });
-        edges + unreported
+        // Where there is no memory to look, the rest is said.
+        let unseen = unseen::each_group(&query, heap, |group| {
+            let text = &group.sentence();
+            let (object, ty) = (group.example, group.from);
+            tell(&Finding { wrong: Wrong::Unreported, object, ty, count: 0, edges: 0, text });
+        });
+        edges + unreported + unseen.unwrap_or(0)
     }))
 }
 

@@ -15,6 +15,7 @@ pub mod errno;
 pub mod file;
 pub mod limits;
 pub mod lock;
+pub mod mappings;
 pub mod reader;
 pub mod signal;
 pub mod thread;

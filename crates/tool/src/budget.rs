@@ -217,6 +217,10 @@ impl Rule {
     /// The number of a dump. A type that it does not have has none of anything.
     pub fn value(&self, heap: &Heap) -> Result<u64, String> {
         match &self.metric {
+            Metric::Heap(name) if name == "scope_violations" => match heap.dump.accounts.totals {
+                Some(totals) => Ok(totals.scope_violations),
+                None => Err(format!("{}: the heap was not profiled: no scopes", heap.dump.path)),
+            },
             Metric::Heap(name) => Ok(of_heap(heap, name)),
             Metric::Type(kind, name) => Ok(of_type(heap, kind, name)),
             Metric::Site(pattern, name) => of_sites(heap, pattern, name),
@@ -252,8 +256,7 @@ fn of_heap(heap: &Heap, name: &str) -> u64 {
         "full_collections" => books.full.runs,
         "young_collections" => books.young.runs,
         "longest_pause" => books.full.pause_ns_max.max(books.young.pause_ns_max),
-        "followed" => accounts.followed.len() as u64,
-        _ => accounts.totals.map_or(0, |totals| totals.scope_violations),
+        _ => accounts.followed.len() as u64,
     }
 }
 
@@ -277,6 +280,9 @@ fn of_sites(heap: &Heap, pattern: &str, name: &str) -> Result<u64, String> {
     let dump = heap.dump;
     if dump.accounts.totals.is_none() {
         return Err(format!("{}: the heap was not profiled: no sites", dump.path));
+    }
+    if !dump.accounts.counts_sites() {
+        return Err(format!("{}: the profile samples stacks alone: no sites", dump.path));
     }
     let found = dump.accounts.sites.iter().filter(|site| {
         fits(pattern, &dump.place_text(site.place)) || fits(pattern, &dump.function_text(site.place))

@@ -130,8 +130,9 @@ impl Chart {
         out
     }
 
-    /// The first lines as rows of blocks, each scaled to its own largest value.
-    pub fn text(&self, width: usize, value: impl Fn(f64) -> String) -> Vec<String> {
+    /// The first lines as rows of blocks, each scaled to its own largest value, which `value` writes, given the line's
+    /// name.
+    pub fn text(&self, width: usize, value: impl Fn(&str, f64) -> String) -> Vec<String> {
         let end = self.end();
         let names = self.lines.iter().map(|line| line.name.chars().count()).max().unwrap_or(0);
         let mut rows = Vec::new();
@@ -155,7 +156,7 @@ impl Chart {
                 })
                 .collect();
             let pad = " ".repeat(names - line.name.chars().count());
-            rows.push(format!("{}{pad} │{blocks}│ {}", line.name, value(top)));
+            rows.push(format!("{}{pad} │{blocks}│ {}", line.name, value(&line.name, top)));
         }
         let pad = " ".repeat(names);
         let right = seconds_text(end, end);
@@ -259,7 +260,7 @@ mod tests {
         let chart = Chart { title: "<b>".to_owned(), lines: vec![line], marks: vec![mark], ticks: vec![0.5] };
         let svg = chart.svg(|value| format!("{value}"));
         assert!(!svg.contains("<script>") && !svg.contains("<b>") && svg.contains("&quot;&lt;&amp;"));
-        let rows = chart.text(10, |value| format!("{value}"));
+        let rows = chart.text(10, |_, value| format!("{value}"));
         assert_eq!(rows[0], "</text><script> │▄▄▄▄▄▄▄▄▄█│ 2");
     }
 }

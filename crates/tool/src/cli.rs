@@ -9,9 +9,10 @@
 //! | 4 | the result cannot be written |
 
 use crate::commands::{self, Command};
-use crate::context::{Context, Failure};
-use crate::output::{Format, Report};
+use crate::context::{self, say, Context, Failure};
+use crate::output::{names, Format, Report};
 use crate::progress::Progress;
+use crate::save::Inputs;
 use anstream::ColorChoice;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::{self, Write};
@@ -48,6 +49,13 @@ enum Wanted {
     Completions { shell: clap_complete::Shell },
 }
 
+impl Wanted {
+    /// Whether people read the result; exports are for programs.
+    fn is_for_people(&self) -> bool {
+        !matches!(self, Wanted::Command(Command::Export(_)))
+    }
+}
+
 const EXIT_STATUSES: &str = "\
 Exit status: 0 done; 1 done, and there are findings; 2 the command line is wrong, or names what the dump \
 does not have; 3 a dump cannot be read; 4 the result cannot be written.";
@@ -61,25 +69,29 @@ enum Colour {
 
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return answered(&answer),
+    };
     let colour = match cli.color {
         Colour::Auto => ColorChoice::Auto,
         Colour::Always => ColorChoice::Always,
         Colour::Never => ColorChoice::Never,
     };
     colour.write_global();
+    if cli.format == Format::Text && cli.wanted.is_for_people() {
+        names::cut_for_people();
+    }
     let context = Context {
         progress: Progress::new(!cli.quiet),
         format: cli.format,
         salvage: cli.salvage,
         quiet: cli.quiet,
+        inputs: Inputs::default(),
     };
     let result = match &cli.wanted {
         Wanted::Command(command) => commands::run(command, &context),
-        Wanted::Completions { shell } => {
-            completions(*shell);
-            Ok(Report::nothing())
-        }
+        Wanted::Completions { shell } => completions(*shell).map(|()| Report::nothing()),
     };
     match result.and_then(|report| print(&report, cli.format)) {
         Ok(false) => ExitCode::SUCCESS,
@@ -90,36 +102,40 @@ pub fn run() -> ExitCode {
                 Failure::Input(text) => (3, text),
                 Failure::Output(text) => (4, text),
             };
-            eprintln!("rcgc: {text}");
+            say(&text);
             ExitCode::from(status)
         }
     }
 }
 
-/// Writes the report; whether it has findings.
-fn print(report: &Report, format: Format) -> Result<bool, Failure> {
-    let result = match format {
-        Format::Text => {
-            let mut out = io::BufWriter::new(anstream::stdout().lock());
-            report.write(format, &mut out).and_then(|()| out.flush())
-        }
-        _ => {
-            let mut out = io::BufWriter::new(io::stdout().lock());
-            report.write(format, &mut out).and_then(|()| out.flush())
-        }
-    };
-    match result {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(report.has_findings),
-        Err(error) => Err(Failure::Output(format!("standard output: {error}"))),
-        Ok(()) => Ok(report.has_findings),
+/// Help and version are asked for; everything else that the command line gives instead of a command is wrong.
+fn answered(answer: &clap::Error) -> ExitCode {
+    // What cannot be written there is for nobody.
+    match answer.print() {
+        Err(error) if !answer.use_stderr() && error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(4),
+        _ if answer.use_stderr() => ExitCode::from(2),
+        _ => ExitCode::SUCCESS,
     }
 }
 
+/// Writes the report; whether it has findings.
+fn print(report: &Report, format: Format) -> Result<bool, Failure> {
+    context::print(report, &[], format).map(|()| report.has_findings)
+}
+
 /// Writes shell completions.
-fn completions(shell: clap_complete::Shell) {
+fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
     let mut command = <Cli as clap::CommandFactory>::command();
-    clap_complete::generate(shell, &mut command, "rcgc", &mut io::stdout());
+    // The generator takes it for granted that writing succeeds.
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut command, "rcgc", &mut text);
+    let mut out = io::stdout().lock();
+    match out.write_all(&text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Output(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use rcgc_format::graph::components::strong_components;
 use rcgc_format::graph::dominators::{self, Arrays};
 use rcgc_format::graph::search::{self, Step};
 use rcgc_format::graph::{Graph, NONE};
-use rcgc_format::object_flag;
+use rcgc_format::{object_flag, type_flag};
 use std::cell::OnceCell;
 
 /// A dump with what was worked out so far.
@@ -24,6 +24,7 @@ pub struct Heap<'a> {
     came_from: OnceCell<Vec<Object>>,
     garbage: OnceCell<Garbage>,
     owners: OnceCell<Owners>,
+    total: OnceCell<u64>,
 }
 
 /// The references turned around.
@@ -39,12 +40,43 @@ struct Garbage {
     starts: Vec<u32>,
     targets: Vec<u32>,
     is_head: Vec<bool>,
+    /// By number: whence it was found that no collection ends it, [`NONE`] for what the next one ends.
+    lasting: Vec<u32>,
+}
+
+/// What becomes of an object that nothing outside the heap keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// The next full collection ends it.
+    Ends,
+    /// In a ring, and no collection looks at it: it is frozen.
+    Frozen,
+    /// In a ring, and no collection looks at it: its type says that it is in none.
+    Acyclic,
+    /// In a ring, and no collection looks at it: it is not tracked.
+    Untracked,
+    /// Such an object keeps it.
+    KeptBy(Object),
+}
+
+/// The components of a graph, and how many there are.
+fn components(graph: Graph) -> (Vec<u32>, u32) {
+    let [mut component, mut stack, mut position] = std::array::from_fn(|_| vec![0; graph.len()]);
+    let count = strong_components(graph, &mut component, &mut stack, &mut position);
+    (component, count)
+}
+
+/// Nodes that are in rings.
+fn in_rings(graph: Graph, component: &[u32], count: u32) -> Vec<bool> {
+    let mut sizes = vec![0u32; count as usize];
+    component.iter().for_each(|&number| sizes[number as usize] += 1);
+    let is_in_ring =
+        |node: u32| sizes[component[node as usize] as usize] > 1 || graph.of(node).contains(&node);
+    (0..graph.len() as u32).map(is_in_ring).collect()
 }
 
 /// One node of each component to which no other component leads.
-fn heads(graph: Graph) -> Vec<bool> {
-    let [mut component, mut stack, mut position] = std::array::from_fn(|_| vec![0; graph.len()]);
-    let count = strong_components(graph, &mut component, &mut stack, &mut position);
+fn heads(graph: Graph, component: &[u32], count: u32) -> Vec<bool> {
     let mut is_first = vec![true; count as usize];
     for node in 0..graph.len() as u32 {
         for &to in graph.of(node) {
@@ -140,6 +172,7 @@ impl<'a> Heap<'a> {
             came_from: OnceCell::new(),
             garbage: OnceCell::new(),
             owners: OnceCell::new(),
+            total: OnceCell::new(),
         }
     }
 
@@ -188,9 +221,11 @@ impl<'a> Heap<'a> {
 
     /// Bytes of all objects, external ones too.
     pub fn total(&self) -> u64 {
-        let external = self.dump.objects.external.iter().map(|&(_, bytes)| bytes);
-        let own = self.dump.objects.granules.iter().map(|&granules| u64::from(granules) * 16);
-        own.chain(external).fold(0, u64::saturating_add)
+        *self.total.get_or_init(|| {
+            let external = self.dump.objects.external.iter().map(|&(_, bytes)| bytes);
+            let own = self.dump.objects.granules.iter().map(|&granules| u64::from(granules) * 16);
+            own.chain(external).fold(0, u64::saturating_add)
+        })
     }
 
     /// By object: the one before it on a shortest way from what is held, itself if it is held,
@@ -227,9 +262,42 @@ impl<'a> Heap<'a> {
                 targets.extend(inside.filter(|&local| local != NONE));
                 starts.push(targets.len() as u32);
             }
-            let is_head = heads(Graph::new(&starts, &targets));
-            Garbage { objects, starts, targets, is_head }
+            let graph = Graph::new(&starts, &targets);
+            let (component, count) = components(graph);
+            let is_head = heads(graph, &component, count);
+            // A collection neither looks at these nor takes away what they refer to.
+            let is_passed = |object: Object| {
+                !self.dump.has_flag(object, object_flag::TRACKED)
+                    || self.dump.has_flag(object, object_flag::FROZEN)
+            };
+            let rings = in_rings(graph, &component, count);
+            let passed: Vec<u32> = (0..graph.len() as u32)
+                .filter(|&at| rings[at as usize] && is_passed(objects[at as usize]))
+                .collect();
+            let [mut lasting, mut queue] = std::array::from_fn(|_| vec![0; graph.len()]);
+            search::breadth_first(graph, &passed, |_, _| true, |_| Step::On, &mut lasting, &mut queue);
+            Garbage { objects, starts, targets, is_head, lasting }
         })
+    }
+
+    /// What becomes of garbage: a collection ends it, unless it is in a ring of what no collection looks at, or kept by
+    /// such a ring. An untracked object in no ring ends with those that refer to it.
+    pub fn fate(&self, object: Object) -> Fate {
+        let Garbage { objects, lasting, .. } = self.garbage();
+        let Ok(mut at) = objects.binary_search(&object) else { return Fate::Ends };
+        if lasting[at] == NONE {
+            return Fate::Ends;
+        }
+        while lasting[at] as usize != at {
+            at = lasting[at] as usize;
+        }
+        let keeper = objects[at];
+        match () {
+            () if keeper != object => Fate::KeptBy(keeper),
+            () if self.dump.has_flag(object, object_flag::FROZEN) => Fate::Frozen,
+            () if self.dump.type_of(object).flags & type_flag::ACYCLIC != 0 => Fate::Acyclic,
+            () => Fate::Untracked,
+        }
     }
 
     /// Garbage from which all garbage is reached: one object of each ring to which no other garbage refers.

@@ -8,6 +8,7 @@
 //! | `findings` | what is found in it: suspects, rings, changes, sites, types; numbers, no words |
 //! | `glob`, `query`, `budget` | patterns, expressions that choose objects, rules about numbers |
 //! | `output` | results as text, JSON or CSV |
+//! | `save` | files that are written, never over what was read |
 //! | `wording` | findings in words and as tables |
 //! | `context`, `selection` | what commands are given; how the command line names objects |
 //! | `export` | one file a format of other programs |
@@ -39,6 +40,7 @@ mod output;
 mod progress;
 mod query;
 mod report;
+mod save;
 mod selection;
 mod wording;
 

@@ -22,7 +22,7 @@ use crate::output::{names, Cell, Report, Table};
 ///   growth type Buffer objects <= 5
 ///
 /// Rules with `growth` compare with the dump of --base. Exit status 2: the budget is wrong, 3: a dump cannot
-/// be read.
+/// be read, or is not whole.
 ///
 /// Examples: rcgc ci app.dump --budget heap.budget; rcgc ci new.dump --base old.dump --budget heap.budget
 #[derive(clap::Args)]
@@ -48,8 +48,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     if rules.is_empty() {
         return Err(Failure::Usage(format!("{path}: there are no rules in it")));
     }
-    let dump = context.open(&arguments.dump)?;
-    let base: Option<Dump> = arguments.base.as_ref().map(|path| context.open(path)).transpose()?;
+    let dump = whole(context, &arguments.dump)?;
+    let base: Option<Dump> = arguments.base.as_ref().map(|path| whole(context, path)).transpose()?;
     if let Some(rule) = rules.iter().find(|rule| rule.is_growth && base.is_none()) {
         return Err(Failure::Usage(format!("{path}:{}: growth needs --base", rule.line)));
     }
@@ -86,6 +86,17 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     report.has_findings = broken != 0;
     report.tables.push(table);
     Ok(report)
+}
+
+/// Of a dump that was cut any rule may be kept: a budget opens no gate on what is missing, not even with --salvage.
+fn whole(context: &Context, path: &str) -> Result<Dump, Failure> {
+    let dump = context.open(path)?;
+    match &dump.cut {
+        Some(cut) => {
+            Err(Failure::Input(format!("{path}: the dump is not whole ({cut}): no rule can be judged")))
+        }
+        None => Ok(dump),
+    }
 }
 
 fn cell(rule: &Rule, value: u64) -> Cell {

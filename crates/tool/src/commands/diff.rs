@@ -5,7 +5,6 @@ use crate::dump::Dump;
 use crate::findings::diff::{self, change, compare, compare_places, OfPlace, Place, Sums};
 use crate::findings::ways::{shortest, Shapes};
 use crate::heap::Heap;
-use crate::output::text::{bytes, count};
 use crate::output::{names, Cell, Report, Table};
 use crate::wording::{self, ways};
 use clap::ValueEnum;
@@ -17,7 +16,9 @@ use std::collections::{BTreeMap, HashMap};
 /// Types are compared by name. In dumps of one heap objects are compared by address and type: new ones,
 /// gone ones, and those in both. With a third dump: what was not in the first, is in the second and still in
 /// the third, by type, with what keeps it. Exit status 1: there is such a thing. Of a profiled heap also the
-/// places are compared that made what lives.
+/// places are compared that made what lives; bytes are with those that objects keep elsewhere. `held` is by how many
+/// more objects are held from outside: where that grows, a release was forgotten. A dump that is not whole is refused
+/// (exit status 3).
 ///
 /// Examples: rcgc diff before.dump after.dump; rcgc diff start.dump load.dump after.dump
 #[derive(clap::Args)]
@@ -46,18 +47,19 @@ enum Order {
 }
 
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> {
-    let (first, second) = (context.open(&arguments.first)?, context.open(&arguments.second)?);
+    let first = context.open_for_verdict(&arguments.first)?;
+    let second = context.open_for_verdict(&arguments.second)?;
     let same_heap = first.is_same_heap(&second);
     let mut report = Report::default();
     for (name, values) in [
         ("objects", [first.len() as u64, second.len() as u64]),
         ("references", [&first, &second].map(|dump| dump.edges.targets.len() as u64)),
     ] {
-        report.fact(name, change_text(count(values[0]), count(values[1]), change(values), count));
+        report.fact(name, Cell::Compared(values));
     }
     let heaps = [Heap::new(&first, context.progress), Heap::new(&second, context.progress)];
     let totals = [heaps[0].total(), heaps[1].total()];
-    report.fact("bytes", change_text(bytes(totals[0]), bytes(totals[1]), change(totals), bytes));
+    report.fact("bytes", Cell::ComparedBytes(totals));
     if same_heap {
         let passed = second.preamble.monotonic_ns.saturating_sub(first.preamble.monotonic_ns);
         report.fact("time_between", Cell::Nanoseconds(passed));
@@ -70,20 +72,22 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         report.tables.push(sites(places, arguments));
     }
     if let Some(path) = &arguments.third {
-        let third = context.open(path)?;
+        let third = context.open_for_verdict(path)?;
         if !same_heap || !second.is_same_heap(&third) {
             return Err(Failure::Usage("three dumps must be of one heap in one process".to_owned()));
         }
         let table = still_there(&first, &second, &Heap::new(&third, context.progress));
-        report.has_findings = !table.rows.is_empty();
+        report.has_findings = !table.rows.is_empty() || third.cut.is_some();
         report.tables.push(table);
     }
+    for dump in [&first, &second].into_iter().filter(|dump| dump.cut.is_some()) {
+        report.has_findings = true;
+        report.sentence(format!(
+            "{} is not whole: its numbers are those of what lies before the cut",
+            dump.path
+        ));
+    }
     Ok(report)
-}
-
-fn change_text(before: String, after: String, change: i64, shown: fn(u64) -> String) -> Cell {
-    let sign = if change < 0 { "-" } else { "+" };
-    Cell::Text(format!("{before} → {after} ({sign}{})", shown(change.unsigned_abs())))
 }
 
 fn sites(places: BTreeMap<Place, OfPlace>, arguments: &Arguments) -> Table {
@@ -115,7 +119,7 @@ fn sites(places: BTreeMap<Place, OfPlace>, arguments: &Arguments) -> Table {
 }
 
 fn types(sums: HashMap<String, Sums>, arguments: &Arguments, same_heap: bool) -> Table {
-    let mut columns = vec!["type", "objects_before", "objects_after", "objects", "bytes", "retained"];
+    let mut columns = vec!["type", "objects_before", "objects_after", "objects", "bytes", "retained", "held"];
     if same_heap {
         columns.extend(["new", "gone", "kept"]);
     }
@@ -140,6 +144,7 @@ fn types(sums: HashMap<String, Sums>, arguments: &Arguments, same_heap: bool) ->
             Cell::Change(change(of.objects)),
             Cell::ByteChange(change(of.bytes)),
             Cell::ByteChange(change(of.retained)),
+            Cell::Change(change(of.held)),
         ];
         if same_heap {
             row.extend([of.new, of.gone, of.kept].map(Cell::Count));

@@ -4,14 +4,14 @@ use crate::context::{Context, Failure};
 use crate::dump::Dump;
 use crate::export::mprof::Meter;
 use crate::export::stacks::{self, Of, Value};
-use crate::export::timeline::Timeline;
+use crate::export::timeline::{self, Timeline};
 use crate::export::{
     choose, dot, folded, heapsnapshot, massif, mprof, parquet, pprof, speedscope, trace, Wanted, Written,
 };
 use crate::heap::Heap;
 use crate::output::{Cell, Report};
+use crate::save::Saved;
 use clap::ValueEnum;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
 /// Write a dump in a format of other programs.
@@ -23,7 +23,7 @@ use std::io::{self, BufWriter, Write};
 /// the best that the dump has: sampled call stacks, the sites of a profile, or else what owns the objects.
 ///
 /// massif (ms_print, massif-visualizer), mprof (mprof plot), trace (Perfetto, Chrome's Performance): the
-/// series of the heap, and of several dumps of it, the oldest first.
+/// series of the heap, and of several dumps of it, in any order.
 ///
 /// parquet (DuckDB, Spark, pandas): tables of nodes, edges, types and sites, into the folder that -o names.
 ///
@@ -101,6 +101,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     for path in &arguments.dumps {
         dumps.push(context.open(path)?);
     }
+    if arguments.to.is_over_time() {
+        timeline::sort(&mut dumps);
+    }
     let (Some(dump), one) = (dumps.first(), dumps.len() == 1) else { return Ok(Report::nothing()) };
     if !one && !arguments.to.is_over_time() {
         return Err(Failure::Usage("only massif, mprof and trace take several dumps".to_owned()));
@@ -112,9 +115,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     let source = source(arguments, &heap, &dumps)?;
     let name = arguments.output.as_deref().unwrap_or("standard output");
     let failed = |error: io::Error| Failure::Output(format!("{name}: {error}"));
-    let sink: Box<dyn Write> = match &arguments.output {
-        Some(path) => Box::new(File::create(path).map_err(failed)?),
-        None => Box::new(io::stdout().lock()),
+    let sink = match &arguments.output {
+        Some(path) => Target::File(context.create(path)?),
+        None => Target::Standard(io::stdout().lock()),
     };
     let mut out = Counted { sink: BufWriter::with_capacity(1 << 16, sink), bytes: 0 };
     let write = |out: &mut dyn Write| write(arguments, &heap, source, out);
@@ -125,12 +128,18 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         }
         false => write(&mut out),
     };
-    let written = written.and_then(|written| out.flush().map(|()| written));
-    match written {
+    let bytes = out.bytes;
+    let ended = match written {
+        Ok(written) => {
+            out.sink.into_inner().map_err(|error| error.into_error()).and_then(Target::end).map(|()| written)
+        }
+        Err(error) => Err(error),
+    };
+    match ended {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Report::nothing()),
         Err(error) => Err(failed(error)),
-        Ok(written) => Ok(report(arguments, context, &written, out.bytes)),
+        Ok(written) => Ok(report(arguments, context, &written, bytes)),
     }
 }
 
@@ -140,7 +149,7 @@ fn tables(arguments: &Arguments, heap: &Heap, context: &Context) -> Result<Repor
         return Err(Failure::Usage("parquet is written into a folder: -o names it".to_owned()));
     };
     let part = choose(heap, &arguments.wanted)?;
-    let written = parquet::write(heap, &part, folder).map_err(Failure::Output)?;
+    let written = parquet::write(heap, &part, folder, &context.inputs)?;
     let mut report = report(arguments, context, &written, 0);
     report.facts.retain(|(name, _)| *name != "bytes");
     Ok(report)
@@ -175,6 +184,37 @@ fn report(arguments: &Arguments, context: &Context, written: &Written, bytes: u6
     }
     report.fact("bytes", Cell::Bytes(bytes));
     report
+}
+
+/// Where an export goes.
+enum Target {
+    File(Saved),
+    Standard(io::StdoutLock<'static>),
+}
+
+impl Target {
+    fn end(self) -> io::Result<()> {
+        match self {
+            Target::File(file) => file.end(),
+            Target::Standard(mut out) => out.flush(),
+        }
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Target::File(file) => file.write(buffer),
+            Target::Standard(out) => out.write(buffer),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Target::File(file) => file.flush(),
+            Target::Standard(out) => out.flush(),
+        }
+    }
 }
 
 /// Counts what goes through.

@@ -3,7 +3,7 @@
 use crate::chart::{slope, Chart, Line, Mark};
 use crate::context::{Context, Failure};
 use crate::dump::{Dump, Moment, What};
-use crate::export::timeline::Timeline;
+use crate::export::timeline::{self, Timeline};
 use crate::heap::Heap;
 use crate::output::text::bytes;
 use crate::output::{names, Cell, Report, Table};
@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Draw a heap over time: the series of a dump, or several dumps of one heap, the oldest first.
+/// Draw a heap over time: the series of a dump, or several dumps of one heap, in any order.
 ///
 /// As text, or with -o FILE.svg as a picture. `slope` is a straight line through all samples: what grows
 /// without end. JSON and CSV have the samples.
@@ -92,6 +92,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     for path in &arguments.dumps {
         dumps.push(context.open(path)?);
     }
+    timeline::sort(&mut dumps);
     if arguments.types && dumps.len() < 2 {
         return Err(Failure::Usage("--types needs several dumps".to_owned()));
     }
@@ -111,7 +112,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     chart.ticks = collections.map(|of| seconds(of.event.time_ns)).collect();
     let name = dumps.last().and_then(|dump| dump.text(dump.books.name)).unwrap_or_default();
     chart.title = format!("rcgc heap {}", names::line(&name));
-    report(arguments, &chart, &line)
+    report(arguments, context, &chart, &line)
 }
 
 fn numbers(line: &Timeline, start: u64, what: &[Number]) -> Chart {
@@ -151,17 +152,22 @@ fn types(dumps: &[Dump], start: u64, context: &Context) -> Chart {
     chart
 }
 
-fn report(arguments: &Arguments, chart: &Chart, line: &Timeline) -> Result<Report, Failure> {
+fn report(
+    arguments: &Arguments,
+    context: &Context,
+    chart: &Chart,
+    line: &Timeline,
+) -> Result<Report, Failure> {
     let is_count = |name: &str| !arguments.types && name == Number::Objects.name();
-    let only_counts = chart.lines.iter().all(|line| is_count(&line.name));
-    let shown = |value: f64| match only_counts {
+    let shown = |name: &str, value: f64| match is_count(name) {
         true => crate::output::text::count(value as u64),
         false => bytes(value as u64),
     };
+    // A picture has one axis, and lines of one kind.
+    let first = chart.lines.first().map_or("", |line| &line.name);
     let mut report = Report::default();
     if let Some(path) = &arguments.output {
-        std::fs::write(path, chart.svg(shown))
-            .map_err(|error| Failure::Output(format!("{path}: {error}")))?;
+        context.save(path, chart.svg(|value| shown(first, value)).as_bytes())?;
         report.fact("file", path.as_str());
     }
     report.fact("samples", Cell::Count(line.moments.len() as u64));

@@ -3,7 +3,7 @@
 use crate::context::{Context, Failure};
 use crate::dump::Object;
 use crate::heap::Heap;
-use crate::output::{names, Cell, Report, Table};
+use crate::output::{names, Cell, Report, Rows, Table};
 use crate::query;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -34,8 +34,12 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     let expression = query::parse(&arguments.expression)
         .map_err(|wrong| Failure::Usage(format!("expression: {wrong}")))?;
     let dump = context.open(&arguments.dump)?;
-    if (expression.needs_profile() || arguments.sites) && dump.accounts.totals.is_none() {
-        context.warn(&format!("{}: the heap was not profiled: no object has a site or an age", dump.path));
+    if (expression.needs_profile() || arguments.sites) && !dump.accounts.counts_sites() {
+        let what = match dump.accounts.totals {
+            None => "the heap was not profiled",
+            Some(_) => "the profile samples stacks alone",
+        };
+        context.warn(&format!("{}: {what}: no object has a site or an age", dump.path));
     }
     let heap = Heap::new(&dump, context.progress);
     let mut found: Vec<Object> = dump.all().filter(|&object| expression.holds(&heap, object)).collect();
@@ -60,8 +64,10 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         found.truncate(limit);
     }
     found.sort_unstable_by_key(order);
-    report.tables.push(objects(&heap, &found, left_out));
-    Ok(report)
+    let columns = columns(&heap);
+    let row = |at: usize| row(&heap, found[at]);
+    let rows = Rows { left_out, ..Rows::new("objects", &columns, found.len(), &row) };
+    context.print_rows(report, rows)
 }
 
 fn types(heap: &Heap, found: &[Object]) -> Table {
@@ -104,30 +110,29 @@ pub fn sites(heap: &Heap, found: impl IntoIterator<Item = Object>, title: &'stat
     table
 }
 
-fn objects(heap: &Heap, found: &[Object], left_out: u64) -> Table {
-    let dump = heap.dump;
-    let profiled = dump.accounts.totals.is_some();
+/// The facts of an object that have columns.
+fn columns(heap: &Heap) -> Vec<&'static str> {
     let mut columns = vec!["object", "number", "bytes", "retained", "count", "outside"];
-    if profiled {
+    if heap.dump.accounts.counts_sites() {
         columns.extend(["age", "site"]);
     }
-    let mut table = Table::new("objects", "", &columns);
-    table.left_out = left_out;
-    for &object in found {
-        let mut row = vec![
-            names::object(dump, object).into(),
-            Cell::Count(u64::from(object)),
-            Cell::Bytes(heap.size(object)),
-            Cell::Bytes(heap.owners().retained[object as usize]),
-            Cell::Count(u64::from(dump.objects.count[object as usize])),
-            Cell::Change(i64::from(heap.outside(object))),
-        ];
-        if profiled {
-            let site = dump.site_of(object).map(|site| dump.accounts.sites[site].place);
-            row.push(dump.age_ns_of(object).map_or(Cell::None, Cell::Nanoseconds));
-            row.push(site.map_or(Cell::None, |place| names::line(&dump.place_text(place)).into()));
-        }
-        table.row(row);
+    columns
+}
+
+fn row(heap: &Heap, object: Object) -> Vec<Cell> {
+    let dump = heap.dump;
+    let mut row = vec![
+        names::object(dump, object).into(),
+        Cell::Count(u64::from(object)),
+        Cell::Bytes(heap.size(object)),
+        Cell::Bytes(heap.owners().retained[object as usize]),
+        Cell::Count(u64::from(dump.objects.count[object as usize])),
+        Cell::Change(i64::from(heap.outside(object))),
+    ];
+    if dump.accounts.counts_sites() {
+        let site = dump.site_of(object).map(|site| dump.accounts.sites[site].place);
+        row.push(dump.age_ns_of(object).map_or(Cell::None, Cell::Nanoseconds));
+        row.push(site.map_or(Cell::None, |place| names::line(&dump.place_text(place)).into()));
     }
-    table
+    row
 }

@@ -4,7 +4,6 @@ use crate::context::{Context, Failure};
 use crate::heap::Heap;
 use crate::output::{Cell, Report};
 use crate::report;
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -49,21 +48,18 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     let options =
         report::Options { types: arguments.types, share: arguments.share, source: arguments.source.clone() };
     let page = report::page(heap, before, &options);
-    let name = arguments.output.as_deref().unwrap_or("standard output");
-    let written = match &arguments.output {
-        Some(path) => File::create(path).and_then(|mut file| file.write_all(page.as_bytes())),
-        None => io::stdout().lock().write_all(page.as_bytes()),
+    let Some(path) = &arguments.output else {
+        return match io::stdout().lock().write_all(page.as_bytes()) {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::Output(format!("standard output: {error}")))
+            }
+            _ => Ok(Report::nothing()),
+        };
     };
-    match written {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Report::nothing()),
-        Err(error) => Err(Failure::Output(format!("{name}: {error}"))),
-        Ok(()) if arguments.output.is_none() => Ok(Report::nothing()),
-        Ok(()) => {
-            let mut report = Report::default();
-            report.fact("file", name);
-            report.fact("bytes", Cell::Bytes(page.len() as u64));
-            Ok(report)
-        }
-    }
+    context.save(path, page.as_bytes())?;
+    let mut report = Report::default();
+    report.fact("file", path.as_str());
+    report.fact("bytes", Cell::Bytes(page.len() as u64));
+    Ok(report)
 }

@@ -65,13 +65,19 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     let mut report = Report::default();
     let since = dump.preamble.monotonic_ns.saturating_sub(totals.started_ns);
     report.fact("profiled_for", Cell::Nanoseconds(since));
-    report.fact("live_objects", Cell::Count(totals.live_objects));
-    report.fact("live_bytes", Cell::Bytes(totals.live_bytes));
-    report.fact("peak_bytes", Cell::Bytes(totals.peak_bytes));
-    report.fact("made_objects", Cell::Count(totals.allocated_objects));
-    report.fact("made_bytes", Cell::Bytes(totals.allocated_bytes));
-    report.fact("ended_objects", Cell::Count(totals.freed_objects));
-    report.fact("ended_bytes", Cell::Bytes(totals.freed_bytes));
+    if dump.accounts.counts_sites() {
+        report.fact("live_objects", Cell::Count(totals.live_objects));
+        report.fact("live_bytes", Cell::Bytes(totals.live_bytes));
+        report.fact("peak_bytes", Cell::Bytes(totals.peak_bytes));
+        report.fact("made_objects", Cell::Count(totals.allocated_objects));
+        report.fact("made_bytes", Cell::Bytes(totals.allocated_bytes));
+        report.fact("ended_objects", Cell::Count(totals.freed_objects));
+        report.fact("ended_bytes", Cell::Bytes(totals.freed_bytes));
+    } else {
+        report.sentence(
+            "the profile samples stacks alone and counted no sites: `rcgc export --of stacks` has what it sampled",
+        );
+    }
     if totals.lost_objects != 0 {
         let lost = count(totals.lost_objects);
         report.sentence(format!("{lost} objects have no site: there was no address space for the table"));

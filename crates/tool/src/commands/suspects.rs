@@ -8,7 +8,7 @@ use crate::wording::suspects::told;
 /// Name what keeps a large share of the heap.
 ///
 /// A suspect is an object, or a type, without which a tenth of the heap (see --share) would go; garbage of
-/// that size is one, too. Exit status 1: there are suspects.
+/// that size is one, too. Exit status 1: there are suspects, or the dump is not whole.
 ///
 /// Example: rcgc suspects app.dump --share 25
 #[derive(clap::Args)]
@@ -32,7 +32,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     let heap = Heap::new(&dump, context.progress);
     let total = heap.total();
     let suspects = told(&heap, arguments.share);
-    let mut report = Report { has_findings: !suspects.is_empty(), ..Report::default() };
+    let mut report = Report { has_findings: !suspects.is_empty() || dump.cut.is_some(), ..Report::default() };
     report.fact("bytes", Cell::Bytes(total));
     report.fact("suspects", Cell::Count(suspects.len() as u64));
     let mut table =

@@ -3,7 +3,7 @@
 use crate::context::{Context, Failure};
 use crate::dump::Object;
 use crate::heap::{Heap, Owned};
-use crate::output::{names, Cell, Report, Table};
+use crate::output::{names, Cell, Report, Rows};
 use crate::wording::ways;
 use clap::ValueEnum;
 use rcgc_format::graph::NONE;
@@ -74,51 +74,38 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
     if found.len() > limit {
         found.select_nth_unstable_by_key(limit, order);
     }
-    let mut table = Table::new(
-        "objects",
-        "",
-        &[
-            "object",
-            "retained",
-            "share",
-            "bytes",
-            "external",
-            "count",
-            "outside",
-            "references",
-            "age",
-            "owner",
-        ],
-    );
-    table.left_out = found.len().saturating_sub(limit) as u64;
+    let left_out = found.len().saturating_sub(limit) as u64;
     found.truncate(limit);
     found.sort_unstable_by_key(order);
-    let total = heap.total().max(1) as f64;
-    for object in found {
-        let retained = owners.retained[object as usize];
-        let owner = owners.dominator[object as usize];
-        let owner = match owner {
-            NONE if !heap.is_alive(object) => "nothing: garbage".to_owned(),
-            NONE if heap.is_held(object) => ways::held_by(&heap, object),
-            NONE => "several".to_owned(),
-            owner => names::object(&dump, owner),
-        };
-        table.row(vec![
-            names::object(&dump, object).into(),
-            Cell::Bytes(retained),
-            Cell::Share(retained as f64 / total),
-            Cell::Bytes(dump.bytes_of(object)),
-            Cell::Bytes(dump.external_of(object)),
-            Cell::Count(u64::from(dump.objects.count[object as usize])),
-            Cell::Change(i64::from(heap.outside(object))),
-            Cell::Count(dump.graph().range(object).len() as u64),
-            dump.age_ns_of(object).map_or(Cell::None, Cell::Nanoseconds),
-            owner.into(),
-        ]);
-    }
-    let mut report = Report::default();
-    report.tables.push(table);
-    Ok(report)
+    let row = |at: usize| row(&heap, found[at]);
+    context
+        .print_rows(Report::default(), Rows { left_out, ..Rows::new("objects", &COLUMNS, found.len(), &row) })
+}
+
+const COLUMNS: [&str; 10] =
+    ["object", "retained", "share", "bytes", "external", "count", "outside", "references", "age", "owner"];
+
+fn row(heap: &Heap, object: Object) -> Vec<Cell> {
+    let (dump, owners) = (heap.dump, heap.owners());
+    let retained = owners.retained[object as usize];
+    let owner = match owners.dominator[object as usize] {
+        NONE if !heap.is_alive(object) => "nothing: garbage".to_owned(),
+        NONE if heap.is_held(object) => ways::held_by(heap, object),
+        NONE => "several".to_owned(),
+        owner => names::object(dump, owner),
+    };
+    vec![
+        names::object(dump, object).into(),
+        Cell::Bytes(retained),
+        Cell::Share(retained as f64 / heap.total().max(1) as f64),
+        Cell::Bytes(dump.bytes_of(object)),
+        Cell::Bytes(dump.external_of(object)),
+        Cell::Count(u64::from(dump.objects.count[object as usize])),
+        Cell::Change(i64::from(heap.outside(object))),
+        Cell::Count(dump.graph().range(object).len() as u64),
+        dump.age_ns_of(object).map_or(Cell::None, Cell::Nanoseconds),
+        owner.into(),
+    ]
 }
 
 fn value(heap: &Heap, object: Object, by: By) -> u64 {

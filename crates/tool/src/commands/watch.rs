@@ -1,7 +1,7 @@
 //! `rcgc watch`: dumps as they are written.
 
 use crate::context::{Context, Failure};
-use crate::dump::{self, Dump};
+use crate::dump::{self, Dump, Preamble};
 use crate::heap::Heap;
 use crate::output::text::{moment, shown};
 use crate::output::{names, Cell, Format};
@@ -62,6 +62,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<crate::output::Re
         return Err(Failure::Usage("--signal needs the number of a process".to_owned()));
     }
     let mut seen: HashMap<PathBuf, Version> = HashMap::new();
+    let mut shown: HashMap<PathBuf, [u64; 5]> = HashMap::new();
     let mut watch = Watch { format: context.format, rows: 0, last_bytes: None, types: arguments.types };
     loop {
         let is_over = target.process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists());
@@ -71,10 +72,12 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<crate::output::Re
         for (path, version) in new_files(&target, &seen)? {
             let name = path.display().to_string();
             // What is not whole yet is read again when it has changed; errors are told and passed over.
-            seen.insert(path, version);
+            seen.insert(path.clone(), version);
             match dump::open(&name, false, &Progress::hidden()) {
                 Ok(dump)
                     if !dump.is_whole || target.process.is_some_and(|of| of != dump.preamble.process) => {}
+                // The file has another time, and the dump that was shown.
+                Ok(dump) if shown.insert(path, identity(&dump)) == Some(identity(&dump)) => {}
                 Ok(dump) => match watch.show(&dump) {
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(nothing()),
                     result => result.map_err(|error| Failure::Output(format!("standard output: {error}")))?,
@@ -91,6 +94,12 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<crate::output::Re
         }
         std::thread::sleep(Duration::from_secs_f64(arguments.interval));
     }
+}
+
+/// What tells a dump from every other: its heap, and when it was written.
+fn identity(dump: &Dump) -> [u64; 5] {
+    let Preamble { process, wall_clock_ns, monotonic_ns, .. } = dump.preamble;
+    [process, dump.books.base, dump.books.number, wall_clock_ns, monotonic_ns]
 }
 
 fn nothing() -> crate::output::Report {

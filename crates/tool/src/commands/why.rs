@@ -4,7 +4,7 @@ use super::query;
 use crate::context::{Context, Failure};
 use crate::dump::{Dump, Object};
 use crate::findings::ways::{several, shortest, Shapes, StepOf};
-use crate::heap::Heap;
+use crate::heap::{Fate, Heap};
 use crate::output::{names, Cell, Report, Table};
 use crate::selection;
 use crate::wording::ways;
@@ -124,12 +124,13 @@ fn many(heap: &Heap, objects: &[Object], arguments: &Arguments) -> Report {
     // By shape: objects, their bytes, the first of them.
     let mut groups: HashMap<u32, (u64, u64, Object)> = HashMap::new();
     let mut held = (0u64, 0u64);
-    let mut garbage = (0u64, 0u64);
+    let (mut garbage, mut lasting) = ((0u64, 0u64), 0u64);
     for &object in objects {
         let size = heap.size(object);
         let add = |sum: &mut (u64, u64)| *sum = (sum.0 + 1, sum.1.saturating_add(size));
         if !heap.is_alive(object) {
             add(&mut garbage);
+            lasting += u64::from(heap.fate(object) != Fate::Ends);
         } else if heap.is_held(object) {
             add(&mut held);
         } else {
@@ -140,6 +141,7 @@ fn many(heap: &Heap, objects: &[Object], arguments: &Arguments) -> Report {
     report.fact("objects", Cell::Count(objects.len() as u64));
     report.fact("held_from_outside", Cell::Count(held.0));
     report.fact("garbage", Cell::Count(garbage.0));
+    report.fact("uncollectable", Cell::Count(lasting));
     report.has_findings = garbage.0 != 0;
     let mut table = Table::new("paths", "What keeps them", &["objects", "bytes", "from", "path", "example"]);
     if held.0 != 0 {
@@ -163,14 +165,13 @@ fn many(heap: &Heap, objects: &[Object], arguments: &Arguments) -> Report {
         ]);
     }
     if garbage.0 != 0 {
-        report.sentence(format!(
-            "{} of them are garbage ({}): the next full collection ends them",
-            crate::output::text::count(garbage.0),
-            crate::output::text::bytes(garbage.1)
-        ));
+        let dead = objects.iter().copied().filter(|&object| !heap.is_alive(object));
+        for told in ways::fates(heap, dead) {
+            report.sentence(format!("garbage: {told}"));
+        }
     }
     report.tables.push(table);
-    if held.0 != 0 && heap.dump.accounts.totals.is_some() {
+    if held.0 != 0 && heap.dump.accounts.counts_sites() {
         let found = objects.iter().copied().filter(|&object| heap.is_held(object) && heap.is_alive(object));
         report.tables.push(query::sites(heap, found, "Where those held from outside were made"));
     }

@@ -25,6 +25,14 @@ pub struct Accounts {
     pub mappings: Vec<Mapping>,
 }
 
+impl Accounts {
+    /// Whether the profile counts places: one that samples stacks alone has no numbers of them, which are not zero.
+    pub fn counts_sites(&self) -> bool {
+        self.totals.is_some_and(|totals| totals.allocated_objects != 0 || totals.sampling_bytes == 0)
+            || !self.sites.is_empty()
+    }
+}
+
 /// The running totals of the profile. Bytes are with headers and rounding.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
@@ -79,6 +87,11 @@ pub struct Site {
 impl Site {
     pub fn live_objects(&self) -> u64 {
         self.allocated_objects.saturating_sub(self.freed_objects)
+    }
+
+    /// Live bytes with those that the objects keep elsewhere.
+    pub fn live_with_external(&self) -> u64 {
+        self.live_bytes().saturating_add_signed(self.external_bytes)
     }
 
     pub fn live_bytes(&self) -> u64 {

@@ -25,6 +25,7 @@ mod tables;
 pub mod tests;
 
 pub use accounts::*;
+pub use chunks::Preamble;
 pub use error::ReadError;
 pub use model::*;
 

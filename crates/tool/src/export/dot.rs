@@ -232,7 +232,7 @@ fn node(heap: &Heap, object: Object, indent: &str, out: &mut dyn Write) -> io::R
         out,
         "{indent}o{object} [label=\"{label}\", class=\"{}\", tooltip=\"{} #{object}\"{more}];",
         class(&dump.name_of_type_of(object)),
-        escaped(&kind)
+        quoted(&kind, TOOLTIP_CHARS)
     )
 }
 
@@ -254,9 +254,17 @@ fn edges(dump: &Dump, drawing: &Drawing, out: &mut dyn Write) -> io::Result<u64>
     Ok(written)
 }
 
-/// A text inside a quoted string: `names::line` has replaced what ends a line.
+/// Characters of a name that are drawn; in its tooltip it is nearly whole.
+const NAME_CHARS: usize = 60;
+const TOOLTIP_CHARS: usize = 4000;
+
+/// A name inside a quoted string: `names` has replaced what ends a line.
 fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
+    quoted(text, NAME_CHARS)
+}
+
+fn quoted(text: &str, most: usize) -> String {
+    names::cut(text, most).replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 /// A name as the class of an SVG element: letters, digits and hyphens.

@@ -17,22 +17,29 @@ use std::io::{self, Write};
 /// Rows of a tree that are written out.
 const ROWS: usize = 30;
 
+/// Runs of less time than this are told in microseconds.
+const SHORT_NS: u64 = 10_000_000_000;
+
 /// Writes a timeline.
 pub fn write(line: &Timeline, progress: Progress, out: &mut dyn Write) -> io::Result<Written> {
     let Some(last) = line.dumps.last() else { return Ok(Written::default()) };
     let heap = last.text(last.books.name).map_or("heap".to_owned(), |name| clean(&name));
-    writeln!(out, "desc: rcgc {}", env!("CARGO_PKG_VERSION"))?;
+    // The format knows milliseconds; in a short run these are too coarse to tell snapshots apart.
+    let start = line.start_ns();
+    let is_short = line.end_ns() - start < SHORT_NS;
+    let (unit, unit_ns) = if is_short { ("i", 1_000) } else { ("ms", 1_000_000) };
+    let clock = if is_short { "; time in microseconds" } else { "" };
+    writeln!(out, "desc: rcgc {}{clock}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "cmd: heap {heap} of process {}", last.preamble.process)?;
-    writeln!(out, "time_unit: ms")?;
+    writeln!(out, "time_unit: {unit}")?;
     let detailed: Vec<(Moment, &Dump)> = line.dumps.iter().map(|dump| (moment_of(dump), dump)).collect();
     // The largest of those that have a tree.
     let peak =
         detailed.iter().max_by_key(|(of, _)| (total(of), Reverse(of.time_ns))).map(|(of, _)| of.time_ns);
-    let start = line.start_ns();
     for (number, of) in line.moments.iter().enumerate() {
         let dump = detailed.iter().find(|(moment, _)| moment == of).map(|&(_, dump)| dump);
         writeln!(out, "#-----------\nsnapshot={number}\n#-----------")?;
-        writeln!(out, "time={}", (of.time_ns - start) / 1_000_000)?;
+        writeln!(out, "time={}", (of.time_ns - start) / unit_ns)?;
         writeln!(out, "mem_heap_B={}", total(of))?;
         writeln!(out, "mem_heap_extra_B={}", of.heap_bytes.saturating_sub(of.live_bytes))?;
         writeln!(out, "mem_stacks_B=0")?;
@@ -67,7 +74,7 @@ fn clean(name: &str) -> String {
 /// A root, a row for each site or type, and one for the rest.
 fn write_tree(dump: &Dump, total: u64, progress: Progress, out: &mut dyn Write) -> io::Result<()> {
     let heap = Heap::new(dump, progress);
-    let profiled = dump.accounts.totals.is_some();
+    let profiled = dump.accounts.counts_sites();
     let sites = dump.accounts.sites.len();
     // By site; what has none, by type.
     let mut sums = vec![0u64; sites + dump.types.len()];

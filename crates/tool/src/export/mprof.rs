@@ -8,7 +8,11 @@ use super::Written;
 use crate::dump::Moment;
 use crate::output::Cell;
 use clap::ValueEnum;
+use std::cmp::Reverse;
 use std::io::{self, Write};
+
+/// Scopes that are written.
+const BRACKETS: usize = 100;
 
 /// Which memory is plotted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -41,7 +45,14 @@ pub fn write(line: &Timeline, meter: Meter, out: &mut dyn Write) -> io::Result<W
         line.moments.iter().filter_map(|of| Some((of.time_ns, meter.of(of)?))).collect();
     let path = line.dumps.last().map_or("", |dump| &dump.path);
     writeln!(out, "CMDLINE rcgc {}", super::stacks::on_one_line(path))?;
-    for of in line.scopes() {
+    let scopes = line.scopes();
+    let left_out = scopes.len().saturating_sub(BRACKETS);
+    // The longest stand for what is in them.
+    let mut kept: Vec<usize> = (0..scopes.len()).collect();
+    kept.sort_by_key(|&at| Reverse(scopes[at].to_ns.saturating_sub(scopes[at].from_ns)));
+    kept.truncate(BRACKETS);
+    kept.sort_unstable();
+    for of in kept.into_iter().map(|at| &scopes[at]) {
         // A blank ends a name, and mprof draws what stands between dollar signs as a formula.
         let ends = |of: char| of.is_whitespace() || of == '$';
         let name: String = of.name.chars().map(|of| if ends(of) { '_' } else { of }).collect();
@@ -55,6 +66,11 @@ pub fn write(line: &Timeline, meter: Meter, out: &mut dyn Write) -> io::Result<W
         writeln!(out, "MEM {} {}", mebibytes(bytes), seconds(line, time))?;
     }
     let mut written = Written::default();
+    if left_out != 0 {
+        written
+            .warnings
+            .push(format!("the {left_out} shortest scopes are left out: mprof draws a bracket for each"));
+    }
     if known.is_empty() {
         written.warnings.push("the dumps have no samples of that memory".to_owned());
     }

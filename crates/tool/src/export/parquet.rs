@@ -4,9 +4,11 @@
 //! objects in the order of their addresses, and of types and sites those of the process.
 
 use super::{Part, Written};
+use crate::context::Failure;
 use crate::dump::{Dump, Label, NO_INDEX};
 use crate::heap::Heap;
 use crate::output::Cell;
+use crate::save::{Inputs, Saved};
 use arrow_array::builder::{ListBuilder, UInt64Builder};
 use arrow_array::types::Int32Type;
 use arrow_array::{
@@ -20,7 +22,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use rcgc_format::graph::NONE;
 use rcgc_format::object_flag;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,25 +33,31 @@ const BATCH: usize = 1 << 16;
 type Columns = Vec<(&'static str, bool, ArrayRef)>;
 
 /// One file.
-struct Table {
+struct Table<'a> {
     path: String,
-    folder: String,
-    writer: Option<ArrowWriter<File>>,
+    folder: &'a Folder<'a>,
+    writer: Option<ArrowWriter<Saved>>,
     rows: u64,
 }
 
-impl Table {
-    fn new(folder: &str, name: &str) -> Table {
-        let path = Path::new(folder).join(format!("{name}.parquet")).display().to_string();
-        Table { path, folder: folder.to_owned(), writer: None, rows: 0 }
+/// Where the files go, and what may not be among them.
+struct Folder<'a> {
+    path: &'a str,
+    inputs: &'a Inputs,
+}
+
+impl<'a> Table<'a> {
+    fn new(folder: &'a Folder<'a>, name: &str) -> Table<'a> {
+        let path = Path::new(folder.path).join(format!("{name}.parquet")).display().to_string();
+        Table { path, folder, writer: None, rows: 0 }
     }
 
-    fn failed(&self, error: impl std::fmt::Display) -> String {
-        format!("{}: {error}", self.path)
+    fn failed(&self, error: impl std::fmt::Display) -> Failure {
+        Failure::Output(format!("{}: {error}", self.path))
     }
 
     /// Adds a batch; the first one says what the columns are.
-    fn put(&mut self, columns: Columns) -> Result<(), String> {
+    fn put(&mut self, columns: Columns) -> Result<(), Failure> {
         let fields: Vec<Field> = columns
             .iter()
             .map(|(name, is_optional, array)| Field::new(*name, array.data_type().clone(), *is_optional))
@@ -59,8 +67,9 @@ impl Table {
         let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)
             .map_err(|error: ArrowError| self.failed(error))?;
         if self.writer.is_none() {
-            fs::create_dir_all(&self.folder).map_err(|error| format!("{}: {error}", self.folder))?;
-            let file = File::create(&self.path).map_err(|error| self.failed(error))?;
+            let folder = self.folder.path;
+            fs::create_dir_all(folder).map_err(|error| Failure::Output(format!("{folder}: {error}")))?;
+            let file = Saved::begin(&self.path, self.folder.inputs)?;
             let properties = WriterProperties::builder()
                 .set_compression(Compression::SNAPPY)
                 .set_created_by(concat!("rcgc ", env!("CARGO_PKG_VERSION")).to_owned())
@@ -70,41 +79,56 @@ impl Table {
         }
         self.rows += batch.num_rows() as u64;
         match &mut self.writer {
-            Some(writer) => writer.write(&batch).map_err(|error| format!("{}: {error}", self.path)),
+            Some(writer) => {
+                writer.write(&batch).map_err(|error| Failure::Output(format!("{}: {error}", self.path)))
+            }
             None => Ok(()),
         }
     }
 
-    /// Ends the file; the number of its rows.
-    fn end(self) -> Result<u64, String> {
-        if let Some(writer) = self.writer {
-            writer.close().map_err(|error| format!("{}: {error}", self.path))?;
-        }
-        Ok(self.rows)
+    /// All rows are there.
+    fn end(mut self) -> Result<Done, Failure> {
+        let file = match self.writer.take() {
+            Some(writer) => Some(writer.into_inner().map_err(|error| self.failed(error))?),
+            None => None,
+        };
+        Ok(Done { rows: self.rows, file })
     }
 }
 
+/// A table that is written, and not yet at its place.
+struct Done {
+    rows: u64,
+    file: Option<Saved>,
+}
+
 /// Texts of which there are few, by their numbers.
-fn texts(numbers: impl Iterator<Item = u32>, names: &Arc<StringArray>) -> Result<ArrayRef, String> {
+fn texts(numbers: impl Iterator<Item = u32>, names: &Arc<StringArray>) -> Result<ArrayRef, Failure> {
     let keys: Int32Array = numbers.map(|number| Some(number as i32)).collect();
     let array = DictionaryArray::<Int32Type>::try_new(keys, Arc::clone(names) as ArrayRef);
-    array.map(|array| Arc::new(array) as ArrayRef).map_err(|error| error.to_string())
+    array.map(|array| Arc::new(array) as ArrayRef).map_err(|error| Failure::Output(error.to_string()))
 }
 
 fn array<T: arrow_array::Array + 'static>(of: T) -> ArrayRef {
     Arc::new(of)
 }
 
-/// Writes all tables into a folder, which is made.
-pub fn write(heap: &Heap, part: &Part, folder: &str) -> Result<Written, String> {
-    let mut written = Written::default();
-    for (name, rows) in [
+/// Writes all tables into a folder, which is made. Their files come to their places when all are whole.
+pub fn write(heap: &Heap, part: &Part, folder: &str, inputs: &Inputs) -> Result<Written, Failure> {
+    let folder = &Folder { path: folder, inputs };
+    let tables = [
         ("nodes", nodes(heap, part, folder)?),
         ("edges", edges(heap, part, folder)?),
         ("types", types(heap.dump, folder)?),
         ("sites", sites(heap.dump, folder)?),
-    ] {
-        written.more.push((name, Cell::Count(rows)));
+    ];
+    let mut written = Written::default();
+    for (name, done) in tables {
+        written.more.push((name, Cell::Count(done.rows)));
+        if let Some(file) = done.file {
+            let path = file.path().to_owned();
+            file.end().map_err(|error| Failure::Output(format!("{path}: {error}")))?;
+        }
     }
     Ok(written)
 }
@@ -114,7 +138,7 @@ fn type_names(dump: &Dump) -> Arc<StringArray> {
     Arc::new(names.collect())
 }
 
-fn nodes(heap: &Heap, part: &Part, folder: &str) -> Result<u64, String> {
+fn nodes(heap: &Heap, part: &Part, folder: &Folder) -> Result<Done, Failure> {
     let dump = heap.dump;
     let owners = heap.owners();
     let names = type_names(dump);
@@ -163,7 +187,7 @@ fn nodes(heap: &Heap, part: &Part, folder: &str) -> Result<u64, String> {
     table.end()
 }
 
-fn edges(heap: &Heap, part: &Part, folder: &str) -> Result<u64, String> {
+fn edges(heap: &Heap, part: &Part, folder: &Folder) -> Result<Done, Failure> {
     let dump = heap.dump;
     let fields = (0..dump.fields.len() as u32).map(|field| Some(dump.field_name(field)));
     let names: Arc<StringArray> = Arc::new(fields.collect());
@@ -193,7 +217,7 @@ fn edges(heap: &Heap, part: &Part, folder: &str) -> Result<u64, String> {
     table.end()
 }
 
-fn types(dump: &Dump, folder: &str) -> Result<u64, String> {
+fn types(dump: &Dump, folder: &Folder) -> Result<Done, Failure> {
     let of = &dump.types;
     let mut table = Table::new(folder, "types");
     let numbers = |value: &dyn Fn(&crate::dump::Type) -> u64| {
@@ -212,7 +236,7 @@ fn types(dump: &Dump, folder: &str) -> Result<u64, String> {
     table.end()
 }
 
-fn sites(dump: &Dump, folder: &str) -> Result<u64, String> {
+fn sites(dump: &Dump, folder: &Folder) -> Result<Done, Failure> {
     let of = &dump.accounts.sites;
     let mut table = Table::new(folder, "sites");
     let numbers = |value: &dyn Fn(&crate::dump::Site) -> u64| {

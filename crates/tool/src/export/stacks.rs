@@ -125,7 +125,7 @@ pub fn of<'a>(
     let accounts = &dump.accounts;
     let of = wish.unwrap_or(match () {
         () if !accounts.sampled.is_empty() => Of::Stacks,
-        () if accounts.totals.is_some() => Of::Sites,
+        () if accounts.counts_sites() => Of::Sites,
         () => Of::Retention,
     });
     let refuse = |what: &str| Err(Failure::Usage(format!("{}: {what}", dump.path)));
@@ -143,6 +143,7 @@ pub fn of<'a>(
             return refuse("--only, --root and --min-retained choose objects: they need --of retention")
         }
         Of::Sites if accounts.totals.is_none() => return refuse("the heap was not profiled: no sites"),
+        Of::Sites if !accounts.counts_sites() => return refuse("the profile samples stacks alone: no sites"),
         Of::Stacks if accounts.sampled.is_empty() => return refuse("no stacks were sampled"),
         Of::Sites => add_sites(&mut stacks),
         Of::Stacks => add_sampled(&mut stacks),
@@ -164,7 +165,9 @@ fn add_sites(stacks: &mut Stacks) {
     let dump = stacks.dump;
     for site in &dump.accounts.sites {
         let frame = stacks.frame(frame_of(dump, site.place));
-        let values = [site.allocated_objects, site.allocated_bytes, site.live_objects(), site.live_bytes()];
+        // What lives is counted with what it keeps elsewhere, as everywhere.
+        let live = site.live_with_external();
+        let values = [site.allocated_objects, site.allocated_bytes, site.live_objects(), live];
         stacks.rows.push(Row { frames: vec![frame], kind: kind_name(dump, site.kind), values });
     }
 }
@@ -225,10 +228,7 @@ fn warn(stacks: &mut Stacks) {
     }
 }
 
-/// Characters of a name in an export.
-const NAME_CHARS: usize = 500;
-
-/// A name without what ends lines; longer than people are shown it, since names are compared.
+/// A name without what ends lines; whole, since names are compared.
 pub fn on_one_line(text: &str) -> String {
-    names::line_within(text, NAME_CHARS)
+    names::whole(text)
 }

@@ -34,7 +34,7 @@ pub struct Stretch {
 }
 
 impl<'a> Timeline<'a> {
-    /// Puts the dumps together, which must be of one heap, the oldest first.
+    /// Puts the dumps together, which must be of one heap, the oldest first: see [`sort`].
     pub fn of(dumps: &'a [Dump]) -> Result<Timeline<'a>, Failure> {
         for pair in dumps.windows(2) {
             let [first, second] = pair else { continue };
@@ -132,6 +132,11 @@ impl<'a> Timeline<'a> {
         }
         all
     }
+}
+
+/// Puts dumps into the order in which they were written, in which names (`app.10`, `app.2`) need not be.
+pub fn sort(dumps: &mut [Dump]) {
+    dumps.sort_by_key(|dump| dump.preamble.monotonic_ns);
 }
 
 fn stretch(name: &str, from_ns: u64, to_ns: u64, bytes: u64) -> Stretch {

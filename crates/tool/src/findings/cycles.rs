@@ -1,7 +1,7 @@
 //! Rings of objects, by their shape.
 
 use crate::dump::{Dump, Object};
-use crate::heap::Heap;
+use crate::heap::{Fate, Heap};
 use rcgc_format::graph::components::strong_components;
 use rcgc_format::graph::Graph;
 use std::cmp::Reverse;
@@ -26,6 +26,7 @@ struct Group {
     rings: u64,
     bytes: u64,
     garbage: u64,
+    uncollectable: u64,
     objects: Vec<Object>,
 }
 
@@ -40,6 +41,8 @@ pub struct OfShape {
     pub bytes: u64,
     /// Rings that nothing keeps.
     pub garbage: u64,
+    /// Of these, rings that no collection ends.
+    pub uncollectable: u64,
     /// The relation to weaken, and how many objects would be left in rings.
     pub weakest: Option<(Relation, u64)>,
     pub example: Option<Object>,
@@ -68,6 +71,8 @@ pub fn find(heap: &Heap, only_garbage: bool, limit: usize) -> Found {
         let group = groups.entry(rings.shape(dump, ring)).or_default();
         group.rings += 1;
         group.garbage += u64::from(is_garbage);
+        let lasts = is_garbage && ring.first().is_some_and(|&object| heap.fate(object) != Fate::Ends);
+        group.uncollectable += u64::from(lasts);
         group.bytes = ring.iter().fold(group.bytes, |sum, &object| sum.saturating_add(heap.size(object)));
         group.objects.extend(ring);
     }
@@ -84,13 +89,14 @@ pub fn find(heap: &Heap, only_garbage: bool, limit: usize) -> Found {
     for (shape, group) in sorted.into_iter().take(limit) {
         let order = rings.order(dump, &shape, &group.objects);
         found.shapes.push(OfShape {
-            weakest: weakest(dump, &shape.relations, &group.objects, &rings, &mut locals),
+            weakest: weakest(heap, &shape.relations, &group.objects, &rings, &mut locals),
             order,
             relations: shape.relations,
             rings: group.rings,
             objects: group.objects.len() as u64,
             bytes: group.bytes,
             garbage: group.garbage,
+            uncollectable: group.uncollectable,
             example: group.objects.first().copied(),
         });
     }
@@ -187,10 +193,13 @@ impl Rings {
     }
 }
 
-/// The relation without which the fewest of these objects are in rings, and how many these are; the less
-/// common one of two that are equal.
+/// The relation to weaken, and how many of these objects are in rings without it.
+///
+/// Not one by which objects are owned: an object whose owner refers to it weakly dies at once. So those come first whose
+/// references lead back, to what dominates where they begin; then those without which the fewest objects are in rings;
+/// then the less common ones; and at last names decide, so that the order in which fields are declared never does.
 fn weakest(
-    dump: &Dump,
+    heap: &Heap,
     shape: &[Relation],
     objects: &[Object],
     rings: &Rings,
@@ -199,30 +208,36 @@ fn weakest(
     if shape.len() > RELATIONS_TRIED {
         return None;
     }
+    let dump = heap.dump;
+    let dominator = &heap.owners().dominator;
     for (local, &object) in objects.iter().enumerate() {
         locals[object as usize] = local as u32;
     }
-    let mut best: Option<(u64, u64, Relation)> = None;
+    let mut best = None;
     for &relation in shape {
         let mut starts = vec![0u32];
         let mut targets: Vec<u32> = Vec::new();
-        let mut removed = 0;
+        let (mut removed, mut owning) = (0u64, 0u64);
         for &object in objects {
             for (to, of) in rings.inside(dump, object) {
                 if of == relation {
                     removed += 1;
+                    owning += u64::from(dominator[to as usize] == object);
                 } else {
                     targets.push(locals[to as usize]);
                 }
             }
             starts.push(targets.len() as u32);
         }
-        let candidate = (in_rings(Graph::new(&starts, &targets)), removed, relation);
-        if best.is_none_or(|best| candidate < best) {
+        let left = in_rings(Graph::new(&starts, &targets));
+        let (kind, field, to) = relation;
+        let names = (dump.type_name(kind), dump.field_name(field), dump.type_name(to));
+        let candidate = (owning * 2 > removed, left, removed, names, relation);
+        if best.as_ref().is_none_or(|best| candidate < *best) {
             best = Some(candidate);
         }
     }
-    best.map(|(left, _, relation)| (relation, left))
+    best.map(|(_, left, _, _, relation)| (relation, left))
 }
 
 /// How many nodes of a graph are in rings.

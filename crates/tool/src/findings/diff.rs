@@ -12,6 +12,8 @@ pub struct Sums {
     pub objects: [u64; 2],
     pub bytes: [u64; 2],
     pub retained: [u64; 2],
+    /// How many of them are held from outside.
+    pub held: [u64; 2],
     /// Of objects, in dumps of one process.
     pub new: u64,
     pub gone: u64,
@@ -21,7 +23,7 @@ pub struct Sums {
 impl Sums {
     /// Whether anything is another number in the second dump.
     pub fn is_changed(&self) -> bool {
-        self.new + self.gone != 0 || self.bytes[0] != self.bytes[1] || self.retained[0] != self.retained[1]
+        self.new + self.gone != 0 || [self.bytes, self.retained, self.held].iter().any(|of| of[0] != of[1])
     }
 }
 
@@ -35,14 +37,16 @@ pub fn compare(heaps: [&Heap; 2], same_heap: bool) -> HashMap<String, Sums> {
     let mut all: HashMap<String, Sums> = HashMap::new();
     for (side, heap) in heaps.iter().enumerate() {
         let retained = heap.retained_by_type();
-        let mut objects = vec![(0u64, 0u64); heap.dump.types.len()];
+        let mut objects = vec![(0u64, 0u64, 0u64); heap.dump.types.len()];
         for object in heap.dump.all() {
             let of = &mut objects[heap.dump.objects.kind[object as usize] as usize];
-            *of = (of.0 + 1, of.1.saturating_add(heap.size(object)));
+            let held = u64::from(heap.is_held(object));
+            *of = (of.0 + 1, of.1.saturating_add(heap.size(object)), of.2 + held);
         }
-        for (kind, (number, bytes)) in (0..).zip(objects) {
+        for (kind, (number, bytes, held)) in (0..).zip(objects) {
             let of = all.entry(heap.dump.type_name(kind).into_owned()).or_default();
             of.objects[side] += number;
+            of.held[side] += held;
             of.bytes[side] = of.bytes[side].saturating_add(bytes);
             of.retained[side] = of.retained[side].saturating_add(retained[kind as usize]);
         }
@@ -142,7 +146,7 @@ pub fn compare_places(dumps: [&Dump; 2]) -> Option<BTreeMap<Place, OfPlace>> {
                 kind: site.kind.map(|kind| dump.type_name(kind).into_owned()),
             };
             let of = all.entry(place).or_default();
-            of.bytes[side] = of.bytes[side].saturating_add(site.live_bytes());
+            of.bytes[side] = of.bytes[side].saturating_add(site.live_with_external());
             of.objects[side] += site.live_objects();
         }
     }

@@ -1,6 +1,6 @@
 //! What a heap has, in numbers.
 
-use crate::heap::Heap;
+use crate::heap::{Fate, Heap};
 use rcgc_format::object_flag;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ pub struct Summary {
     pub untracked: u64,
     pub weak_handles: u64,
     pub garbage: Sum,
+    /// Of the garbage, what no collection ends.
+    pub uncollectable: Sum,
     pub pause_ns_max: u64,
 }
 
@@ -56,6 +58,7 @@ pub fn of(heap: &Heap) -> Summary {
         untracked: dump.len() as u64 - with(object_flag::TRACKED),
         weak_handles: dump.objects.handles.iter().map(|&(_, handles)| handles).sum(),
         garbage: garbage(heap),
+        uncollectable: uncollectable(heap),
         pause_ns_max: dump.books.full.pause_ns_max.max(dump.books.young.pause_ns_max),
     }
 }
@@ -64,6 +67,14 @@ pub fn of(heap: &Heap) -> Summary {
 pub fn garbage(heap: &Heap) -> Sum {
     let mut sum = Sum::default();
     heap.dump.all().filter(|&object| !heap.is_alive(object)).for_each(|object| sum.add(heap.size(object)));
+    sum
+}
+
+/// Garbage that no collection ends.
+pub fn uncollectable(heap: &Heap) -> Sum {
+    let mut sum = Sum::default();
+    let lasts = |&object: &u32| !heap.is_alive(object) && heap.fate(object) != Fate::Ends;
+    heap.dump.all().filter(lasts).for_each(|object| sum.add(heap.size(object)));
     sum
 }
 

@@ -70,7 +70,7 @@ pub fn find(heap: &Heap, percent: f64) -> Vec<Suspect> {
     }
     for (kind, (objects, retained, largest)) in by_type {
         if retained as f64 >= least {
-            suspects.push(of_type(heap, kind, objects, retained, largest));
+            suspects.push(of_type(heap, kind, objects, retained, largest, least));
         }
     }
     let garbage = summary::garbage(heap);
@@ -118,11 +118,13 @@ fn most_owned(heap: &Heap, owned: &Owned, at: Object) -> Option<Owns> {
     Some(Owns { kind, objects, bytes })
 }
 
-/// Many objects of a type keep much together.
-fn of_type(heap: &Heap, kind: u32, objects: u64, retained: u64, largest: Object) -> Suspect {
+/// Many objects of a type keep much together, each less than a suspect of its own.
+fn of_type(heap: &Heap, kind: u32, objects: u64, retained: u64, largest: Object, least: f64) -> Suspect {
     let of_kind = || {
-        let tops = heap.owners().tops();
-        tops.filter(move |&top| heap.dump.objects.kind[top as usize] == kind && heap.is_alive(top))
+        let owners = heap.owners();
+        let is_small = move |top: Object| (owners.retained[top as usize] as f64) < least;
+        let is_kind = move |top: Object| heap.dump.objects.kind[top as usize] == kind;
+        owners.tops().filter(move |&top| is_kind(top) && heap.is_alive(top) && is_small(top))
     };
     let held = of_kind().filter(|&object| heap.is_held(object)).count() as u64;
     let mut tops: Vec<Object> = of_kind().collect();

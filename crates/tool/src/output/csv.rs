@@ -1,15 +1,15 @@
 //! Reports as CSV: a line of names, then a line for each row, quoted as RFC 4180 says; lines end in a
 //! newline.
 
-use super::{Cell, Report};
+use super::{text, Cell, Report, Rows};
 use std::io::{self, Write};
 
 /// See the head of `output`.
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    if let Some(table) = report.tables.first() {
+pub fn write(report: &Report, tables: &[Rows], out: &mut dyn Write) -> io::Result<()> {
+    if let Some(table) = tables.first() {
         line(out, table.columns.iter().map(|name| (*name).to_owned()))?;
-        for row in &table.rows {
-            line(out, row.iter().map(csv_of))?;
+        for at in 0..table.len {
+            line(out, (table.row)(at).iter().map(csv_of))?;
         }
         return Ok(());
     }
@@ -48,5 +48,10 @@ pub fn csv_of(cell: &Cell) -> String {
         Cell::Address(0) | Cell::None => String::new(),
         Cell::Address(address) => format!("{address:#x}"),
         Cell::Flag(flag) => flag.to_string(),
+        Cell::Number(number) => number.to_string(),
+        Cell::Moment(number) => text::exact_moment(*number),
+        Cell::Compared([before, after]) | Cell::ComparedBytes([before, after]) => {
+            format!("{before}..{after}")
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! What commands find, as text for people, JSON or CSV for programs.
 //!
-//! A [`Report`] has facts (single values), tables, and sentences. Text shows all of it; JSON has `{"facts":
-//! {...}, "tables": {name: [{...}]}, "sentences": [...]}`; CSV has the first table, or the facts when there
-//! is none. Numbers are exact in JSON and CSV and rounded for people in text.
+//! A [`Report`] has facts (single values), tables, and sentences. Text shows all of it; JSON has `{"version": 1,
+//! "facts": {...}, "tables": {name: [{...}]}, "left_out": {name: rows}, "sentences": [...]}`; CSV has the first table,
+//! or the facts when there is none. Numbers are exact in JSON and CSV and rounded for people in text.
+//!
+//! A table may have as many rows as a heap has objects. Such a one is a [`Rows`]: its rows are made when they are
+//! written, and no two are there at once.
 
 mod csv;
 mod json;
@@ -39,6 +42,13 @@ pub enum Cell {
     Nanoseconds(u64),
     Address(u64),
     Flag(bool),
+    /// A number that is a name: of a process.
+    Number(u64),
+    /// Nanoseconds since 1970.
+    Moment(u64),
+    /// A number before and after.
+    Compared([u64; 2]),
+    ComparedBytes([u64; 2]),
     None,
 }
 
@@ -88,6 +98,29 @@ impl Table {
     }
 }
 
+/// A table whose rows are made when they are written.
+pub struct Rows<'a> {
+    pub name: &'static str,
+    pub title: &'a str,
+    pub columns: &'a [&'static str],
+    pub len: usize,
+    /// The row of a number below `len`, the same whenever it is asked.
+    pub row: &'a dyn Fn(usize) -> Vec<Cell>,
+    pub left_out: u64,
+    pub is_for_programs: bool,
+}
+
+impl<'a> Rows<'a> {
+    pub fn new(
+        name: &'static str,
+        columns: &'a [&'static str],
+        len: usize,
+        row: &'a dyn Fn(usize) -> Vec<Cell>,
+    ) -> Rows<'a> {
+        Rows { name, title: "", columns, len, row, left_out: 0, is_for_programs: false }
+    }
+}
+
 /// What a command found.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -116,15 +149,27 @@ impl Report {
         self.sentences.push(text.into());
     }
 
-    /// Writes the report.
-    pub fn write(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
+    /// Writes the report, with these tables behind its own.
+    pub fn write_with(&self, more: &[Rows], format: Format, out: &mut dyn Write) -> io::Result<()> {
         if self.is_nothing {
             return Ok(());
         }
+        let row_of: Vec<_> = self.tables.iter().map(|table| |at: usize| table.rows[at].clone()).collect();
+        let own = self.tables.iter().zip(&row_of).map(|(table, row)| Rows {
+            name: table.name,
+            title: &table.title,
+            columns: &table.columns,
+            len: table.rows.len(),
+            row,
+            left_out: table.left_out,
+            is_for_programs: table.is_for_programs,
+        });
+        let more = more.iter().map(|rows| Rows { ..*rows });
+        let tables: Vec<Rows> = own.chain(more).collect();
         match format {
-            Format::Text => text::write(self, out),
-            Format::Json => json::write(self, out),
-            Format::Csv => csv::write(self, out),
+            Format::Text => text::write(self, &tables, out),
+            Format::Json => json::write(self, &tables, out),
+            Format::Csv => csv::write(self, &tables, out),
         }
     }
 }

@@ -1,23 +1,45 @@
 //! Names of the host's, set so that one takes one line and does nothing to a terminal.
+//!
+//! Programs get whole names: two that differ stay two, however long they are. For people a long name is cut, in
+//! its middle, since those of templates begin alike and paths end alike.
 
 use crate::dump::{Dump, Label, Object, Site, NO_INDEX};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Characters of a name that are shown; what is longer is cut.
+/// Characters of a name that people are shown.
 const SHOWN_CHARS: usize = 60;
 
-/// A name on one line: control characters are written as escapes, long names are cut.
-pub fn line(name: &str) -> String {
-    line_within(name, SHOWN_CHARS)
+/// Whether this run of the tool writes for people.
+static FOR_PEOPLE: AtomicBool = AtomicBool::new(false);
+
+/// From now on long names are cut: what is written is looked at, and not read by a program.
+pub fn cut_for_people() {
+    FOR_PEOPLE.store(true, Ordering::Relaxed);
 }
 
-/// As [`line`], with so many characters at most.
-pub fn line_within(name: &str, most: usize) -> String {
+/// A name on one line: control characters are written as escapes; for people long names are cut.
+pub fn line(name: &str) -> String {
+    match FOR_PEOPLE.load(Ordering::Relaxed) {
+        true => cut(&whole(name), SHOWN_CHARS),
+        false => whole(name),
+    }
+}
+
+/// A text of at most so many characters and the sign for what is left out of its middle.
+pub fn cut(text: &str, most: usize) -> String {
+    let chars = text.chars().count();
+    if chars <= most {
+        return text.to_owned();
+    }
+    let place = |at: usize| text.char_indices().nth(at).map_or(text.len(), |(place, _)| place);
+    let (head, tail) = (place(most / 2), place(chars - most.div_ceil(2)));
+    format!("{}…{}", &text[..head], &text[tail..])
+}
+
+/// As [`line`], whole in any case.
+pub fn whole(name: &str) -> String {
     let mut text = String::new();
-    for (at, character) in name.chars().enumerate() {
-        if at == most {
-            text.push('…');
-            break;
-        }
+    for character in name.chars() {
         match character {
             '\n' => text += "\\n",
             '\t' => text += "\\t",
@@ -75,13 +97,22 @@ pub fn place(dump: &Dump, site: &Site) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::line;
+    use super::{cut, line};
 
     #[test]
     fn hostile_names_stay_on_their_line() {
         assert_eq!(line("a\nb\t\"c\"\u{1b}[31m"), "a\\nb\\t\"c\"\\u{1b}[31m");
         assert_eq!(line("\u{202e}txt"), "\\u{202e}txt");
-        assert_eq!(line(&"x".repeat(20_000)).chars().count(), 61);
+        // To programs whole: two names that differ at their end stay two.
+        assert_eq!(line(&"x".repeat(20_000)).chars().count(), 20_000);
         assert_eq!(line("é"), "é");
+    }
+
+    #[test]
+    fn long_names_lose_their_middle() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcdefgh", 5), "ab…fgh");
+        assert_eq!(cut("ééééé", 2), "é…é");
+        assert_eq!(cut("ab", 0), "…");
     }
 }

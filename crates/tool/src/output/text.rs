@@ -1,6 +1,6 @@
 //! Reports for people.
 
-use super::{Cell, Report, Table};
+use super::{Cell, Report, Rows};
 use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ const FAINT: Style = Style::new().dimmed();
 
 /// Sentences, then facts, then the drawing, then tables, with blank lines between them. Colours are taken
 /// out behind this where they are not wanted.
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(report: &Report, tables: &[Rows], out: &mut dyn Write) -> io::Result<()> {
     let mut first = true;
     if !report.sentences.is_empty() {
         separate(&mut first, out)?;
@@ -29,7 +29,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "{line}")?;
         }
     }
-    for table in report.tables.iter().filter(|table| !table.is_for_programs) {
+    for table in tables.iter().filter(|table| !table.is_for_programs) {
         separate(&mut first, out)?;
         write_table(table, out)?;
     }
@@ -80,27 +80,23 @@ fn is_text(cell: &Cell) -> bool {
     matches!(cell, Cell::Text(_) | Cell::Address(_) | Cell::Flag(_))
 }
 
-fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+/// Goes through the rows twice, since the widths of the columns are those of all rows.
+fn write_table(table: &Rows, out: &mut dyn Write) -> io::Result<()> {
     if !table.title.is_empty() {
         writeln!(out, "{HEADING}{}{HEADING:#}", table.title)?;
     }
-    if table.rows.is_empty() {
+    if table.len == 0 {
         return writeln!(out, "{FAINT}  none{FAINT:#}");
     }
-    let cells: Vec<Vec<String>> = table.rows.iter().map(|row| row.iter().map(shown).collect()).collect();
     let names: Vec<String> = table.columns.iter().map(|name| name.replace('_', " ")).collect();
-    let columns = names.len();
-    let left: Vec<bool> = (0..columns)
-        .map(|at| {
-            table.rows.iter().all(|row| row.get(at).is_some_and(|cell| is_text(cell) || *cell == Cell::None))
-        })
-        .collect();
-    let widths: Vec<usize> = (0..columns)
-        .map(|at| {
-            let of = |row: &Vec<String>| row.get(at).map_or(0, |text| text.chars().count());
-            cells.iter().map(of).max().unwrap_or(0).max(of(&names))
-        })
-        .collect();
+    let mut left = vec![true; names.len()];
+    let mut widths: Vec<usize> = names.iter().map(|name| name.chars().count()).collect();
+    for number in 0..table.len {
+        for ((cell, left), width) in (table.row)(number).iter().zip(&mut left).zip(&mut widths) {
+            *left &= is_text(cell) || *cell == Cell::None;
+            *width = (*width).max(shown(cell).chars().count());
+        }
+    }
     let line = |row: &[String]| {
         let mut text = String::new();
         for (at, cell) in row.iter().enumerate() {
@@ -117,8 +113,9 @@ fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
         text.trim_end().to_owned()
     };
     writeln!(out, "{FAINT}{}{FAINT:#}", line(&names))?;
-    for row in &cells {
-        writeln!(out, "{}", line(row))?;
+    for number in 0..table.len {
+        let row: Vec<String> = (table.row)(number).iter().map(shown).collect();
+        writeln!(out, "{}", line(&row))?;
     }
     if table.left_out != 0 {
         writeln!(out, "{FAINT}  {} more are left out{FAINT:#}", count(table.left_out))?;
@@ -139,8 +136,18 @@ pub fn shown(cell: &Cell) -> String {
         Cell::Address(0) => "?".to_owned(),
         Cell::Address(address) => format!("{address:#x}"),
         Cell::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+        Cell::Number(number) => number.to_string(),
+        Cell::Moment(number) => moment(*number),
+        Cell::Compared(values) => compared(*values, count),
+        Cell::ComparedBytes(values) => compared(*values, bytes),
         Cell::None => "-".to_owned(),
     }
+}
+
+/// "1 → 40 (+39)".
+fn compared([before, after]: [u64; 2], shown: fn(u64) -> String) -> String {
+    let sign = if after < before { "-" } else { "+" };
+    format!("{} → {} ({sign}{})", shown(before), shown(after), shown(after.abs_diff(before)))
 }
 
 fn sign(number: i64) -> &'static str {
@@ -188,6 +195,13 @@ fn nanoseconds(number: u64) -> String {
     }
 }
 
+/// Nanoseconds since 1970 as "2026-01-31T12:34:56.123456789Z".
+pub fn exact_moment(nanoseconds: u64) -> String {
+    let text = moment(nanoseconds);
+    let text = text.trim_end_matches(" UTC").replace(' ', "T");
+    format!("{text}.{:09}Z", nanoseconds % 1_000_000_000)
+}
+
 /// Nanoseconds since 1970 as "2026-01-31 12:34:56 UTC".
 pub fn moment(nanoseconds: u64) -> String {
     let seconds = nanoseconds / 1_000_000_000;
@@ -223,6 +237,8 @@ mod tests {
         assert_eq!(bytes((1 << 20) - 1), "1.0 MiB");
         assert_eq!(bytes(u64::MAX), "16.0 EiB");
         assert_eq!(shown(&Cell::Change(-1200)), "-1,200");
+        assert_eq!(shown(&Cell::Compared([1, 40])), "1 → 40 (+39)");
+        assert_eq!(shown(&Cell::ComparedBytes([2048, 1024])), "2.0 KiB → 1.0 KiB (-1.0 KiB)");
         assert_eq!(shown(&Cell::ByteChange(2048)), "+2.0 KiB");
         assert_eq!(shown(&Cell::Nanoseconds(1_500_000)), "1.5 ms");
     }
@@ -230,6 +246,7 @@ mod tests {
     #[test]
     fn moments_are_those_of_the_calendar() {
         assert_eq!(moment(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(exact_moment(951_782_399_000_000_001), "2000-02-28T23:59:59.000000001Z");
         assert_eq!(moment(951_782_399_000_000_000), "2000-02-28 23:59:59 UTC");
         assert_eq!(moment(951_868_799_999_999_999), "2000-02-29 23:59:59 UTC");
         assert_eq!(moment(4_107_542_400_000_000_000), "2100-03-01 00:00:00 UTC");

@@ -11,7 +11,7 @@ pub use parse::{number_with_unit, parse};
 
 use crate::dump::Object;
 use crate::glob::fits;
-use crate::heap::Heap;
+use crate::heap::{Fate, Heap};
 use rcgc_format::graph::NONE;
 use rcgc_format::object_flag;
 
@@ -19,7 +19,7 @@ use rcgc_format::object_flag;
 pub const HELP: &str = "\
 Numbers: size, external, bytes (both), retained, count, outside, refs (to it), edges (from it), handles, \
 length, serial, number; age, in ns, us, ms, s, m, h. Texts: type, site (file:line), function, file, owner (a \
-type). Yes or no: held, garbage, young, tracked, frozen, finalized, immortal. Operators: = != < <= > >=, for \
+type). Yes or no: held, garbage, uncollectable, young, tracked, frozen, finalized, immortal. Operators: = != < <= > >=, for \
 texts ~ and !~ with patterns (* and ?); and, or, not, parentheses. Numbers may end in K, M, G.";
 
 /// A number of an object.
@@ -55,6 +55,8 @@ pub enum Text {
 pub enum Is {
     Held,
     Garbage,
+    /// Garbage that no collection ends.
+    Uncollectable,
     Flag(u64),
 }
 
@@ -178,6 +180,7 @@ fn is(heap: &Heap, object: Object, what: Is) -> bool {
     match what {
         Is::Held => heap.is_held(object),
         Is::Garbage => !heap.is_alive(object),
+        Is::Uncollectable => !heap.is_alive(object) && heap.fate(object) != Fate::Ends,
         Is::Flag(flag) => heap.dump.has_flag(object, flag),
     }
 }
@@ -206,9 +209,10 @@ const TEXTS: [(&str, Text); 5] = [
     ("owner", Text::Owner),
 ];
 
-const STATES: [(&str, Is); 7] = [
+const STATES: [(&str, Is); 8] = [
     ("held", Is::Held),
     ("garbage", Is::Garbage),
+    ("uncollectable", Is::Uncollectable),
     ("young", Is::Flag(object_flag::YOUNG)),
     ("tracked", Is::Flag(object_flag::TRACKED)),
     ("frozen", Is::Flag(object_flag::FROZEN)),

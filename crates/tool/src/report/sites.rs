@@ -34,7 +34,9 @@ fn type_of(dump: &Dump, kind: Option<u32>) -> String {
 
 fn write(subject: &Subject, html: &mut Html) {
     let dump = subject.heap.dump;
-    if dump.accounts.sites.is_empty() {
+    if dump.accounts.sites.is_empty() && !dump.accounts.counts_sites() && dump.accounts.totals.is_some() {
+        html.markup("<p class=\"none\">The profile samples call stacks alone: it counts no places.</p>\n");
+    } else if dump.accounts.sites.is_empty() {
         html.markup(
             "<p class=\"none\">The dump has no profile: <code>gc_profile_start</code> begins one.</p>\n",
         );

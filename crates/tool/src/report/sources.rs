@@ -68,7 +68,7 @@ fn read(root: &Path, file: &str) -> Option<Vec<String>> {
         return None;
     }
     let text = String::from_utf8_lossy(&std::fs::read(found).ok()?).into_owned();
-    Some(text.lines().map(|line| names::line_within(&line.replace('\t', "    "), CHARS)).collect())
+    Some(text.lines().map(|line| names::cut(&names::whole(&line.replace('\t', "    ")), CHARS)).collect())
 }
 
 #[cfg(test)]

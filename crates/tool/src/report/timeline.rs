@@ -34,6 +34,10 @@ fn write(subject: &Subject, html: &mut Html) {
         html.markup(
             "<p class=\"none\">The dump has no series: <code>gc_series_start</code> begins one.</p>\n",
         );
+    } else if dump.accounts.moments.len() == 1 {
+        // One moment is no line, and has no axis.
+        html.markup("<p class=\"none\">The series has one sample, too few for a line.</p>\n");
+        moments(html, &dump.accounts, span_of(&dump.accounts));
     } else {
         draw(html, dump);
     }

@@ -2,7 +2,7 @@
 
 use crate::findings::summary::{self, Summary};
 use crate::heap::Heap;
-use crate::output::{names, text, Cell, Table};
+use crate::output::{names, Cell, Table};
 use rcgc_format::holder;
 
 /// The facts of a page about a heap, in their order.
@@ -14,8 +14,8 @@ pub fn facts(heap: &Heap, of: &Summary) -> Vec<(&'static str, Cell)> {
     let mut facts = vec![("heap", name(books.name).unwrap_or(Cell::None))];
     facts.extend(label);
     facts.extend([
-        ("process", Cell::Text(dump.preamble.process.to_string())),
-        ("written", Cell::Text(text::moment(dump.preamble.wall_clock_ns))),
+        ("process", Cell::Number(dump.preamble.process)),
+        ("written", Cell::Moment(dump.preamble.wall_clock_ns)),
         ("engine", Cell::Text(format!("rcgc {major}.{minor}.{patch}"))),
         ("names_are_hashed", Cell::Flag(dump.preamble.names_are_hashed)),
         ("written_by_a_child", Cell::Flag(dump.preamble.was_forked)),
@@ -36,6 +36,7 @@ pub fn facts(heap: &Heap, of: &Summary) -> Vec<(&'static str, Cell)> {
         ("weak_handles", Cell::Count(of.weak_handles)),
         ("garbage", Cell::Count(of.garbage.objects)),
         ("garbage_bytes", Cell::Bytes(of.garbage.bytes)),
+        ("uncollectable", Cell::Count(of.uncollectable.objects)),
         ("full_collections", Cell::Count(books.full.runs)),
         ("young_collections", Cell::Count(books.young.runs)),
         ("longest_pause", Cell::Nanoseconds(of.pause_ns_max)),

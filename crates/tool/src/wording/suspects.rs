@@ -1,6 +1,6 @@
 //! Suspects in words: what they are, and why.
 
-use super::ways::why;
+use super::ways::{self, why};
 use crate::dump::Object;
 use crate::findings::suspects::{self, Owns, Suspect, What};
 use crate::findings::ways::shortest;
@@ -83,12 +83,13 @@ fn of_type(heap: &Heap, of: &Suspect, largest: Object, held: u64) -> String {
 }
 
 fn of_garbage(heap: &Heap, of: &Suspect) -> String {
+    let garbage = heap.dump.all().filter(|&object| !heap.is_alive(object));
     format!(
-        "{} objects that nothing keeps take {} ({}): rings that the next full collection ends; \
-         `rcgc cycles --garbage` shows them.",
+        "{} objects that nothing keeps take {} ({}): {}. `rcgc cycles --garbage` shows their rings.",
         count(of.objects),
         bytes(of.retained),
-        percents(heap, of.retained)
+        percents(heap, of.retained),
+        ways::fates(heap, garbage).join("; ")
     )
 }
 

@@ -1,10 +1,11 @@
 //! How an object is kept, in words: "Cache.entries[3] → Node.next".
 
 use crate::dump::{Dump, Label, Object, NO_INDEX};
+use crate::findings::summary::Sum;
 use crate::findings::ways::{Shapes, StepOf};
-use crate::heap::Heap;
+use crate::heap::{Fate, Heap};
 use crate::output::names;
-use crate::output::text::count;
+use crate::output::text::{bytes, count};
 use rcgc_format::object_flag;
 
 /// Steps of a way that are written out.
@@ -58,12 +59,62 @@ pub fn held_by(heap: &Heap, object: Object) -> String {
     }
 }
 
+/// Why no collection looks at garbage; of one object, or of several.
+pub fn passed_over(fate: Fate, several: bool) -> String {
+    let (are, their) =
+        if several { ("are", "their type says they are") } else { ("is", "its type says it is") };
+    match fate {
+        Fate::Frozen => format!("{are} frozen, and in a ring (gc_unfreeze)"),
+        Fate::Acyclic => format!("{are} not tracked: {their} in no ring (RC_TYPE_ACYCLIC)"),
+        Fate::Untracked => format!("{are} not tracked, and in a ring (gc_track)"),
+        Fate::KeptBy(_) => format!("{are} kept by objects that are frozen or not tracked"),
+        Fate::Ends => format!("{are} garbage"),
+    }
+}
+
+/// What becomes of garbage, of many objects: a clause for each fate.
+pub fn fates(heap: &Heap, objects: impl Iterator<Item = Object>) -> Vec<String> {
+    // In the order of the numbers below.
+    let mut sums = [(Fate::Ends, Sum::default()); 5];
+    for object in objects {
+        let fate = heap.fate(object);
+        let at = match fate {
+            Fate::Ends => 0,
+            Fate::Frozen => 1,
+            Fate::Acyclic => 2,
+            Fate::Untracked => 3,
+            Fate::KeptBy(_) => 4,
+        };
+        sums[at].0 = fate;
+        sums[at].1.add(heap.size(object));
+    }
+    let found = sums.into_iter().filter(|(_, sum)| sum.objects != 0);
+    let told = found.map(|(fate, sum)| {
+        let (number, size) = (count(sum.objects), bytes(sum.bytes));
+        match fate {
+            Fate::Ends => format!("{number} ({size}): the next full collection ends them"),
+            _ => format!("{number} ({size}) that no collection ends: they {}", passed_over(fate, true)),
+        }
+    });
+    told.collect()
+}
+
 /// Why an object is alive, as a sentence without its beginning: "kept alive by 1 reference from outside, path
 /// Cache.entries[3] → Node.next", or the plain verdict.
 pub fn why(heap: &Heap, object: Object, way: Option<&[StepOf]>) -> String {
     match way {
-        None => "garbage: only objects that nothing keeps refer to it; the next full collection ends it"
-            .to_owned(),
+        None => match heap.fate(object) {
+            Fate::Ends => {
+                "garbage: only objects that nothing keeps refer to it; the next full collection ends it"
+                    .to_owned()
+            }
+            Fate::KeptBy(keeper) => format!(
+                "garbage that no collection ends: {} keeps it, which {}",
+                names::object(heap.dump, keeper),
+                passed_over(heap.fate(keeper), false)
+            ),
+            fate => format!("garbage that no collection ends: it {}", passed_over(fate, false)),
+        },
         Some([]) => format!("held by {}", held_by(heap, object)),
         Some(steps) => {
             let root = steps.first().map_or(object, |step| step.from);
