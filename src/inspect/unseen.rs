@@ -200,7 +200,7 @@ impl Look<'_> {
         let offset = offset as u64;
         let is_it = |group: &Group| (group.from, group.to, group.offset) == (from, to, offset);
         if !self.groups.get(*last as u32).is_some_and(is_it) {
-            *last = match self.groups.all().iter().position(|group| is_it(group)) {
+            *last = match self.groups.all().iter().position(is_it) {
                 Some(at) => at,
                 None if self.groups.len() == GROUPS_MAX => return,
                 None => {
