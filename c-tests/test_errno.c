@@ -141,7 +141,7 @@ static void looks_at_a_heap(void) {
   node->a = graph_node(type, 2);
   gc_query *query = NULL;
   KEEPS(gc_query_begin(heap, &query) == RC_OK, 2);
-  gc_step steps[4];
+  gc_path_step steps[4];
   steps[0].struct_size = sizeof steps[0];
   size_t count = 0;
   KEEPS(gc_referents(query, node, steps, 4, &count) == RC_OK, 0);

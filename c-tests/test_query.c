@@ -24,21 +24,21 @@ static int64_t outside(gc_query *query, const void *obj) {
 
 enum { ROWS = 16 };
 
-typedef rc_status (*neighbours_fn)(gc_query *, const void *, gc_step *, size_t, size_t *);
+typedef rc_status (*neighbours_fn)(gc_query *, const void *, gc_path_step *, size_t, size_t *);
 
-static size_t neighbours(neighbours_fn get, gc_query *query, const void *obj, gc_step *rows) {
+static size_t neighbours(neighbours_fn get, gc_query *query, const void *obj, gc_path_step *rows) {
   size_t count = 99999;
   rows[0].struct_size = sizeof *rows;
   CHECK_EQ(get(query, obj, rows, ROWS, &count), RC_OK);
   return count;
 }
 
-static bool is_edge(const gc_step *step, const void *object, const char *name, size_t index) {
+static bool is_edge(const gc_path_step *step, const void *object, const char *name, size_t index) {
   bool same_name = name ? step->name && strcmp(step->name, name) == 0 : !step->name;
   return step->object == object && same_name && step->index == index;
 }
 
-static gc_why why_alive(gc_query *query, const void *obj, gc_path *paths, size_t path_room, gc_step *steps,
+static gc_why why_alive(gc_query *query, const void *obj, gc_path *paths, size_t path_room, gc_path_step *steps,
                         size_t step_room) {
   gc_why why = GC_WHY_INIT;
   if (path_room) paths[0].struct_size = sizeof *paths;
@@ -124,7 +124,7 @@ static void every_edge_has_its_name(void) {
   names->reported = rc_newref(rc_newref(node));
   names->unnamed = rc_newref(node);
   gc_query *query = begin(heap);
-  gc_step rows[ROWS];
+  gc_path_step rows[ROWS];
   const struct {
     const char *name;
     size_t index;
@@ -196,7 +196,7 @@ static bool has_edge(const Node *from, const Node *to, const char *name) {
 }
 
 /* The steps of a path are edges that exist, and lead from the first to the last object. */
-static void check_path(const gc_step *steps, size_t length, const Node *last, bool named) {
+static void check_path(const gc_path_step *steps, size_t length, const Node *last, bool named) {
   for (size_t i = 0; i + 1 < length; i++) {
     CHECK(has_edge(steps[i].object, steps[i + 1].object, steps[i].name));
     CHECK(!named || steps[i].name);
@@ -213,7 +213,7 @@ static int is_wanted(void *obj, void *wanted) {
 static void compare_with_model(model *m, uint64_t *seed, bool named) {
   gc_heap *heap = rc_heap_of(m->nodes[0]);
   gc_query *query = begin(heap);
-  static gc_step steps[MODEL + 1];
+  static gc_path_step steps[MODEL + 1];
   gc_path paths[8];
   uint64_t garbage = 0, held = 0;
   measure(m, NULL);
@@ -368,7 +368,7 @@ static void the_sentence(void) {
   query = begin(heap);
   CHECK_STR(text_of(query, cache), "is held by 2 references from outside");
   gc_path paths[4];
-  gc_step steps[8];
+  gc_path_step steps[8];
   gc_why why = why_alive(query, node, paths, 4, steps, 8);
   CHECK_EQ(why.verdict, GC_WHY_HELD);
   CHECK_EQ(why.external, 1);
@@ -400,7 +400,7 @@ static void hostile_names(void) {
     node->a->a->a = rc_newref(node);
     node->b = node->a; /* an incref is missing */
     gc_query *query = begin(heap);
-    gc_step rows[ROWS];
+    gc_path_step rows[ROWS];
     gc_type_facts facts = GC_TYPE_FACTS_INIT;
     gc_ring_shape shape = GC_RING_SHAPE_INIT;
     size_t count;
@@ -523,7 +523,7 @@ static void references_from_other_heaps_and_scopes_are_outside(void) {
   rc_scope_mark mark = rc_scope_enter(heap);
   CHECK(rc_scope_keep(heap, rc_newref(node)) == node);
   gc_query *query = begin(heap);
-  gc_step rows[ROWS];
+  gc_path_step rows[ROWS];
   CHECK_EQ(outside(query, node), 3); /* ours, the scope's, the other heap's */
   CHECK_EQ(neighbours(gc_referents, query, node, rows), 1);
   CHECK(rows[0].object == far);
@@ -549,7 +549,7 @@ static void weak_maps_keep_values_while_the_key_lives(void) {
   CHECK_EQ(rc_weakmap_set(map, ring, lost), RC_OK); /* this key is garbage */
   rc_decref(value), rc_decref(lost), rc_decref(ring);
   gc_query *query = begin(heap);
-  gc_step rows[ROWS];
+  gc_path_step rows[ROWS];
   CHECK_EQ(outside(query, value), 0);
   CHECK_EQ(neighbours(gc_referents, query, map, rows), 2);
   CHECK_EQ(neighbours(gc_referrers, query, value, rows), 1);
@@ -574,7 +574,7 @@ static void a_session_is_stale_once_the_heap_has_changed(void) {
   graph_policy(heap, GC_POLICY_NEVER);
   rc_type *type = graph_declared(heap);
   Node *node = graph_chain(type, 3, false), *second = node->a, *third = second->a;
-  gc_step rows[ROWS];
+  gc_path_step rows[ROWS];
   int64_t count = 5;
 
   gc_query *query = begin(heap);
@@ -790,7 +790,7 @@ static void bad_arguments(void) {
   Node *node = graph_node(type, 1), *dead = graph_node(type, 2);
   rc_decref(dead);
   gc_query *query = begin(heap);
-  gc_step step = GC_STEP_INIT;
+  gc_path_step step = GC_PATH_STEP_INIT;
   gc_path path = GC_PATH_INIT;
   gc_why why = GC_WHY_INIT;
   gc_size size = GC_SIZE_INIT;
@@ -949,7 +949,7 @@ static void a_value_of_two_maps(void) {
     gc_query *query = begin(heap);
     gc_why why = GC_WHY_INIT;
     gc_path path = GC_PATH_INIT;
-    gc_step steps[4] = {GC_STEP_INIT};
+    gc_path_step steps[4] = {GC_PATH_STEP_INIT};
     CHECK_EQ(gc_why_alive(query, value, &why, &path, 1, steps, 4), RC_OK);
     CHECK_EQ(why.verdict, GC_WHY_REACHABLE);
     CHECK(path.holder == (void *)maps[way % 2] || (way == 2 && path.holder == (void *)maps[1]));

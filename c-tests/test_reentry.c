@@ -81,7 +81,7 @@ static void follow(uint32_t kind) {
 
 static void ask_session(uint32_t kind) {
   Subject *self = subject();
-  gc_step steps[4] = {GC_STEP_INIT};
+  gc_path_step steps[4] = {GC_PATH_STEP_INIT};
   size_t count = 0;
   self->a = (Subject *)rc_newref(world.held);
   CHECK_EQ(gc_query_begin(world.heap, &world.query), RC_OK);

@@ -253,7 +253,7 @@ static void buffered_finalize(void *obj) {
 
 static void buffered_destroy(void *obj) {
   Buffered *self = obj;
-  gc_step steps[4] = {GC_STEP_INIT};
+  gc_path_step steps[4] = {GC_PATH_STEP_INIT};
   size_t count = 99;
   free(self->buffer);
   self->buffer = NULL;

@@ -229,7 +229,7 @@ static void sessions_and_dumps(void) {
   node->b = graph_node(type, 1);
   gc_query *query = NULL;
   REQUIRE(gc_query_begin(heap, &query) == RC_OK);
-  gc_step rows[8] = {GC_STEP_INIT};
+  gc_path_step rows[8] = {GC_PATH_STEP_INIT};
   size_t count = 0;
   CHECK_EQ(gc_referents(query, node, rows, RC_COUNT_OF(rows), &count), RC_OK);
   CHECK_EQ(count, 2);

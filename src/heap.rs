@@ -22,6 +22,7 @@ use crate::base::promised;
 use crate::base::report::{Line, LINE_BYTES};
 use crate::cycle::events::Listeners;
 use crate::cycle::pace::{Mode, Pace, Starved};
+use crate::cycle::sliced::Sliced;
 use crate::cycle::stats::GenerationStats;
 use crate::life::death::Queue;
 use crate::life::debt::Debt;
@@ -137,6 +138,8 @@ pub struct Heap {
     pub debug: u32,
     /// When automatic collections run.
     pub pace: Pace,
+    /// Full collections in slices.
+    pub sliced: Sliced,
     /// What dying objects let go of.
     pub hints: Hints,
     /// What young collections did.

@@ -2,6 +2,7 @@
 //!
 //! | file | subject |
 //! |---|---|
+//! | `array` | large arrays of numbers |
 //! | `environment` | variables of the environment |
 //! | `index` | numbers of entries by their hashes |
 //! | `list` | a growing array |
@@ -13,6 +14,7 @@
 //!
 //! [`promised`] holds callers to what a `# Safety` section asks of them.
 
+pub mod array;
 pub mod environment;
 pub mod index;
 pub mod list;

@@ -171,11 +171,11 @@ pub unsafe extern "C" fn gc_query_objects(
     })
 }
 
-/// An object and one of its edges. Start from `GC_STEP_INIT`; of several rows only the first needs it.
+/// An object and one of its edges. Start from `GC_PATH_STEP_INIT`; of several rows only the first needs it.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct gc_step {
-    /// `sizeof(gc_step)` as the host was compiled.
+pub struct gc_path_step {
+    /// `sizeof(gc_path_step)` as the host was compiled.
     pub struct_size: usize,
     /// The object.
     pub object: *mut c_void,
@@ -199,7 +199,7 @@ pub struct gc_step {
 pub unsafe extern "C" fn gc_referents(
     query: NonNull<gc_query>,
     obj: *const c_void,
-    out_rows: *mut gc_step,
+    out_rows: *mut gc_path_step,
     room: usize,
     out_count: NonNull<usize>,
 ) -> rc_status {
@@ -219,7 +219,7 @@ pub unsafe extern "C" fn gc_referents(
 pub unsafe extern "C" fn gc_referrers(
     query: NonNull<gc_query>,
     obj: *const c_void,
-    out_rows: *mut gc_step,
+    out_rows: *mut gc_path_step,
     room: usize,
     out_count: NonNull<usize>,
 ) -> rc_status {
@@ -257,7 +257,7 @@ pub unsafe extern "C" fn gc_find_path(
     direction: u32,
     predicate: gc_predicate_fn,
     ctx: *mut c_void,
-    out_steps: *mut gc_step,
+    out_steps: *mut gc_path_step,
     room: usize,
     out_length: NonNull<usize>,
 ) -> rc_status {
@@ -346,9 +346,9 @@ pub(super) unsafe fn given<T>(call: Call, to: NonNull<T>) -> Answer<*mut T> {
     Ok(to.0)
 }
 
-pub(super) fn step_row(step: &Step) -> gc_step {
-    gc_step {
-        struct_size: size_of::<gc_step>(),
+pub(super) fn step_row(step: &Step) -> gc_path_step {
+    gc_path_step {
+        struct_size: size_of::<gc_path_step>(),
         object: step.object,
         type_: step.ty,
         name: step.name,
@@ -362,7 +362,7 @@ unsafe fn neighbours(
     call: Call,
     query: *mut gc_query,
     obj: *const c_void,
-    out: (*mut gc_step, usize, NonNull<usize>),
+    out: (*mut gc_path_step, usize, NonNull<usize>),
     each: EachNeighbour,
 ) -> Answer<()> {
     let (out_rows, room, out_count) = out;

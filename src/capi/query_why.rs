@@ -1,7 +1,7 @@
 //! The second half of `rcgc/query.h`: why an object is alive, and what would go with it.
 
 use super::boundary::{status, Answer, Call, NonNull};
-use super::query::{any_object, ask, failed, gc_step, given, listed, put, step_row};
+use super::query::{any_object, ask, failed, gc_path_step, given, listed, put, step_row};
 use super::rows::Rows;
 use super::status::rc_status;
 use crate::inspect::paths::{self, Path, Question, Step, View, Why};
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn gc_why_alive(
     out_why: NonNull<gc_why>,
     out_paths: *mut gc_path,
     path_room: usize,
-    out_steps: *mut gc_step,
+    out_steps: *mut gc_path_step,
     step_room: usize,
 ) -> rc_status {
     status(|| {
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn gc_why_not_collected(
     query: NonNull<gc_query>,
     obj: *const c_void,
     out_why: NonNull<gc_why>,
-    out_steps: *mut gc_step,
+    out_steps: *mut gc_path_step,
     step_room: usize,
 ) -> rc_status {
     status(|| {
@@ -242,7 +242,7 @@ struct WhyRoom {
     out_paths: *mut gc_path,
     path_room: usize,
     most: usize,
-    out_steps: *mut gc_step,
+    out_steps: *mut gc_path_step,
     step_room: usize,
 }
 

@@ -35,6 +35,7 @@
 use super::events;
 use super::judge::Judge;
 use super::release;
+use super::sliced;
 use super::table::Table;
 use super::working::{self, work, CLEAR, ZERO};
 use super::{garbage_clear, run, Kind, Reason};
@@ -94,6 +95,7 @@ pub unsafe fn end_heap(heap: *mut Heap, told: unsafe fn(*mut Heap)) -> u64 {
     (*heap).space.each_page(|page| (*page).flags.remove(PageFlags::FROZEN));
     garbage_clear(heap);
     InPhase::begin(heap, Phase::Ending).for_good();
+    sliced::give_up(heap);
     let made = made(heap);
     run(heap, Kind::Full, Reason::HeapEnd);
     let held = report_held(heap, made);

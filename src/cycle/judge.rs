@@ -610,19 +610,27 @@ impl Judge {
         if self.ending {
             return; // The collection before has said so.
         }
-        if (*self.heap).debug & DEBUG_UNCOLLECTABLE != 0 {
-            events::log_object("uncollectable", obj);
-        }
         self.anomalies += 1;
-        report::log(
-            Level::Error,
-            format_args!(
-                "{} {obj:p} has count {} but more edges than that lead to it: a traverse reports an edge twice, or an incref is missing; it is kept alive",
-                (*object::type_of(obj)).name(),
-                header::count_word(obj) & !LOCAL
-            ),
-        );
+        report_below_zero(self.heap, obj);
     }
+}
+
+/// More edges lead to an object than it has references: says so.
+///
+/// # Safety
+/// - `obj` is an object of the heap.
+pub unsafe fn report_below_zero(heap: *mut Heap, obj: *mut c_void) {
+    if (*heap).debug & DEBUG_UNCOLLECTABLE != 0 {
+        events::log_object("uncollectable", obj);
+    }
+    report::log(
+        Level::Error,
+        format_args!(
+            "{} {obj:p} has count {} but more edges than that lead to it: a traverse reports an edge twice, or an incref is missing; it is kept alive",
+            (*object::type_of(obj)).name(),
+            header::count_word(obj) & !LOCAL
+        ),
+    );
 }
 
 impl Drop for Judge {

@@ -15,6 +15,7 @@
 //! | `release` | the end of the dead, in the order of `lifetime.md` |
 //! | `near` | collections near a death: what hints reach, and how much of it |
 //! | `queued` | both for a list: what queued finalizers were for, when they have run |
+//! | `sliced` | a full collection in slices, with the host running in between |
 //! | `pace` | when automatic collections run, as inequalities |
 //! | `pressure` | what is given up where the system is short of memory |
 //! | `ending` | the end of a heap, and of all that is left in it |
@@ -65,6 +66,7 @@ pub mod pace;
 pub mod pressure;
 pub mod queued;
 pub mod release;
+pub mod sliced;
 #[cfg(test)]
 mod slices;
 pub mod stats;
@@ -154,6 +156,10 @@ pub unsafe fn trim_tables(heap: *mut Heap) {
 }
 
 unsafe fn run(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
+    match kind {
+        Kind::Full => sliced::give_up(heap),
+        _ => sliced::settle(heap),
+    }
     // A `traverse` may change it, once an object.
     let _errno = errno::keep();
     let outer = host::enter_nest(heap);
@@ -392,6 +398,7 @@ pub unsafe fn freeze(heap: *mut Heap) -> bool {
     if (*heap).phase() != Phase::Idle {
         return false;
     }
+    sliced::give_up(heap);
     (*heap).recall_runs();
     // Nothing is young afterwards but what is made then.
     (*heap).space.examine_pages(true);

@@ -227,13 +227,7 @@ unsafe fn save_dead(heap: *mut Heap, count: usize, queue: &mut Queue) -> Option<
     let mut dead = 0;
     each(heap, count, &mut |_, _, _| dead += 1);
     if !(*heap).garbage.reserve(dead) {
-        report::log(
-            Level::Warning,
-            format_args!(
-                "heap {}: no memory for the garbage list; the dead were ended",
-                CText((*heap).name())
-            ),
-        );
+        super::release::no_memory_to_save(heap);
         return None;
     }
     let mut saved = 0;

@@ -29,7 +29,7 @@ use crate::life::finalizers;
 use crate::life::weak::Pending;
 use crate::life::weakmap::Detached;
 use crate::memory::class::Class;
-use crate::memory::page::{self, Kind, Page, PageFlags};
+use crate::memory::page::{self, Kind, Page};
 use crate::memory::range::{self, RANGE};
 use crate::object;
 use crate::object::slots;
@@ -234,13 +234,7 @@ unsafe fn save_dead(heap: *mut Heap, released: &mut Released, queue: &mut Queue)
     let mut count = 0;
     each_dead(heap, |_, _| count += 1);
     if !(*heap).garbage.reserve(count) {
-        report::log(
-            Level::Warning,
-            format_args!(
-                "heap {}: no memory for the garbage list; the dead were ended",
-                CText((*heap).name())
-            ),
-        );
+        no_memory_to_save(heap);
         return false;
     }
     each_dead(heap, |obj, _| {
@@ -248,6 +242,21 @@ unsafe fn save_dead(heap: *mut Heap, released: &mut Released, queue: &mut Queue)
         released.reclaimed += save(heap, obj, queue);
     });
     true
+}
+
+/// Says that what was to be saved was ended.
+///
+/// # Safety
+/// - As [everywhere](crate).
+#[cold]
+pub unsafe fn no_memory_to_save(heap: *mut Heap) {
+    report::log(
+        Level::Warning,
+        format_args!(
+            "heap {}: no memory for the garbage list; the dead were ended",
+            CText((*heap).name())
+        ),
+    );
 }
 
 /// The garbage list gets the engine's own reference to an object; the list has room. Returns 1 for a tracked object: a key that is
@@ -438,8 +447,7 @@ unsafe fn end_page(page: *mut Page, table: &Table) {
     }
     if count == (*page).count_handed_out() {
         table.clear_page(page);
-        (*page).old_end = 0;
-        (*page).flags.remove(PageFlags::MARKED);
+        page::renew_all(page);
     } else {
         // The dead are the first of the free list.
         (*page).each_free(count, |obj| {

@@ -61,11 +61,21 @@ pub struct GenerationStats {
 impl GenerationStats {
     /// Enters a collection.
     pub fn record(&mut self, outcome: &Outcome, pause_ns: u64) {
+        self.note_run(outcome);
+        self.note_pause(pause_ns);
+    }
+
+    /// Enters a collection without a pause of its own: it had many.
+    pub fn note_run(&mut self, outcome: &Outcome) {
         self.runs += 1;
         self.examined += outcome.examined;
         self.reclaimed += outcome.reclaimed;
         self.resurrected += outcome.resurrected;
         self.last_status = outcome.status;
+    }
+
+    /// Enters a pause.
+    pub fn note_pause(&mut self, pause_ns: u64) {
         self.pause_ns_total += pause_ns;
         self.pause_ns_max = self.pause_ns_max.max(pause_ns);
         self.pause_ns_last = pause_ns;

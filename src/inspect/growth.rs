@@ -192,9 +192,7 @@ pub unsafe fn end(mark: *mut Mark) {
             (*heap).mark_serial = 0;
             (*heap).space.each_page(|page| {
                 (*page).flags.remove(PageFlags::MARKED);
-                if (*page).old_end == 1 {
-                    (*page).old_end = 0;
-                }
+                page::forget_nobody(&mut *page);
             });
         }
     }

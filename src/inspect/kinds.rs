@@ -4,7 +4,7 @@
 //! Names are compared as text, since a `traverse` may give equal names at different addresses; a table by address
 //! answers for those that were seen before.
 
-use super::array::Array;
+use crate::base::array::Array;
 use crate::base::index::{self, mix};
 use crate::types::Type;
 use core::ffi::{c_char, CStr};

@@ -19,7 +19,7 @@
 //! is judged at that moment and taken out of every window. What was found is kept by serial numbers and by names in the
 //! list of sites, which last as long as the process. It is told to the log, which is the host's too, when nothing is held.
 
-use super::array::Array;
+use crate::base::array::Array;
 use super::kinds::Rows;
 use super::unseen;
 use crate::base::promised;

@@ -8,7 +8,6 @@
 //! | `growth` | what became more |
 //! | `registry` | what the host has open |
 //! | `query` | a session: the objects and edges of one moment |
-//! | `array` | large arrays of numbers |
 //! | `paths` | how one object leads to another, and what keeps it |
 //! | `retained` | what would go with it |
 //! | `rings`, `kinds` | rings by their shapes; kinds of edges |
@@ -20,7 +19,6 @@
 //! Invariant of all of it: counts, flags and what collections decide are after every call what they were before. What
 //! must be written lies in memory of its own, taken from the system and given back.
 
-pub mod array;
 pub mod census;
 pub mod facts;
 pub mod growth;

@@ -3,7 +3,7 @@
 //! A path is a row of steps in the direction of references: each step is an object and the edge that leads on from it;
 //! the last one has no edge. All searches are breadth first, so the paths are shortest ones.
 
-use super::array::Array;
+use crate::base::array::Array;
 use super::facts::{self, Address, Traits};
 use super::query::{Failure, Query};
 use crate::heap::Heap;

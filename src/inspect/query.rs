@@ -16,7 +16,7 @@
 //! the host changed without either, is not in the answers; edges get their names when asked, by looking at the object
 //! again, and one that is gone has none.
 
-use super::array::Array;
+use crate::base::array::Array;
 use super::facts;
 use super::registry::{self, Purpose, Ticket};
 use crate::base::promised;

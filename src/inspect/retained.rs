@@ -6,7 +6,7 @@
 //!
 //! An entry of a weak map counts as its map's reference to the value, whatever becomes of the key.
 
-use super::array::Array;
+use crate::base::array::Array;
 use super::facts;
 use super::query::{Failure, Query};
 use crate::heap;

@@ -14,7 +14,7 @@
 //!
 //! Step 3 costs as much as the edges, times the kinds: no more than [`TRIALS_MAX`] kinds are tried in one ring.
 
-use super::array::Array;
+use crate::base::array::Array;
 use super::kinds::{Index, Kind, Kinds, NoMemory, Rows};
 use super::query::{Failure, Query};
 use super::retained::bytes_of;

@@ -3,7 +3,7 @@
 //!
 //! Only with a watch, since each collection that finds something then looks at its dead once more, by name.
 
-use super::array::Array;
+use crate::base::array::Array;
 use super::kinds::{Index, Rows};
 use super::query::{Failure, Query};
 use super::registry::{self, Purpose, Ticket};

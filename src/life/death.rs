@@ -161,6 +161,24 @@ pub unsafe fn end_all(queue: &mut Queue) {
     }
 }
 
+/// Ends the next object of a queue, whose edges alone are released; what dies of that is put in front. False when there is
+/// none.
+///
+/// # Safety
+/// - As [`end_all`].
+pub unsafe fn end_next(queue: &mut Queue) -> bool {
+    let Some(obj) = queue.pop() else { return false };
+    let ty = object::type_of(obj);
+    if (*(*ty).heap).phase() == Phase::Judging {
+        released_in_traverse(obj, ty);
+    }
+    if header::high_word(obj) & header::HOLD_FLAGS != 0 {
+        count::over_release(obj);
+    }
+    end_slowly(obj, ty, queue);
+    true
+}
+
 /// Objects that wait on the stack; further ones wait in the queue.
 const WAITING_MAX: usize = if cfg!(feature = "check") { SIMPLE_MAX + 2 } else { SIMPLE_MAX + 64 };
 

@@ -13,6 +13,7 @@
 use crate::base::list::List;
 use crate::base::promised;
 use crate::cycle::queued;
+use crate::cycle::sliced;
 use crate::cycle::stats::Status;
 use crate::header::{self, Flags, LOCAL_ONE};
 use crate::heap::{Heap, Phase};
@@ -153,6 +154,7 @@ pub unsafe fn run(heap: *mut Heap) -> Ran {
     if !(*heap).finalizers.are_due() {
         return Ran { callbacks: 0, status: Status::Ok };
     }
+    sliced::settle(heap);
     // A `traverse` may change it, as in a collection.
     let _errno = errno::keep();
     (*heap).finalizers.running = true;

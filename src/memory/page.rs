@@ -82,7 +82,14 @@ bitflags::bitflags! {
         const DEAD = 32;
         /// Memory was short when it was looked at last: one free block is worth allocating from.
         const TIGHT = 64;
+        /// Has objects that a sliced run judges: see `cycle/sliced/words.rs`. What becomes free loses its word there.
+        const IN_RUN = 128;
     }
+}
+
+impl PageFlags {
+    /// Somebody wants to know which blocks become free, whether old objects were there or not.
+    pub const NOTED: PageFlags = PageFlags::MARKED.union(PageFlags::IN_RUN);
 }
 
 /// One entry of the table of pages. Zeroed memory is a free page.
@@ -348,7 +355,7 @@ pub unsafe fn renew(page: *mut Page, obj: *mut c_void) {
     promised!(core::ptr::eq(range::page_of(obj as usize), page));
     promised!(header::is_dead(obj));
     let was_old = is_old(page, obj);
-    if was_old || (*page).flags.contains(PageFlags::MARKED) {
+    if was_old || (*page).flags.intersects(PageFlags::NOTED) {
         mark_young(page, obj);
     }
     if was_old && (*page).kind == Kind::Small {
@@ -361,7 +368,7 @@ pub unsafe fn renew(page: *mut Page, obj: *mut c_void) {
 
 /// A page has no old objects.
 unsafe fn forget_old(page: &mut Page) {
-    page.old_end = page.flags.contains(PageFlags::MARKED) as u32;
+    page.old_end = page.flags.intersects(PageFlags::NOTED) as u32;
     page.flags.remove(PageFlags::FROZEN);
 }
 
@@ -369,11 +376,57 @@ unsafe fn forget_old(page: &mut Page) {
 unsafe fn mark_young(page: *const Page, obj: *mut c_void) {
     let granule = range::granule_of(obj) as usize;
     RANGE.renewed.set(granule);
-    if (*page).flags.intersects(PageFlags::FROZEN.union(PageFlags::MARKED)) {
+    if (*page).flags.intersects(PageFlags::FROZEN.union(PageFlags::NOTED)) {
         // The bits of a page without the flag mean nothing.
         RANGE.thawed.set(granule);
         RANGE.changed.set(granule);
+        if (*page).flags.contains(PageFlags::IN_RUN) {
+            *(*(*page).space).run_words.wrapping_add(granule) = 0;
+        }
     }
+}
+
+/// What becomes free in a page is to be told to the sliced run that judges its objects.
+///
+/// # Safety
+/// - The page holds blocks, and the run's table reaches it.
+pub unsafe fn enter_run(page: &mut Page) {
+    promised!(page.holds_blocks());
+    page.flags.insert(PageFlags::IN_RUN);
+    page.old_end = page.old_end.max(1);
+}
+
+/// Nobody has to be told any more.
+///
+/// # Safety
+/// - The page holds blocks.
+pub unsafe fn leave_run(page: &mut Page) {
+    page.flags.remove(PageFlags::IN_RUN);
+    forget_nobody(page);
+}
+
+/// Whoever wanted to know which blocks become free has gone: without others nobody does.
+///
+/// # Safety
+/// - The page holds blocks.
+pub unsafe fn forget_nobody(page: &mut Page) {
+    promised!(page.holds_blocks());
+    if page.old_end == 1 && !page.flags.intersects(PageFlags::NOTED) {
+        page.old_end = 0;
+    }
+}
+
+/// All blocks of a page were freed without being renewed one by one.
+///
+/// # Safety
+/// - The page is one of small blocks, none of which is in use.
+pub unsafe fn renew_all(page: *mut Page) {
+    if (*page).flags.contains(PageFlags::IN_RUN) {
+        let words = (*(*page).space).run_words.wrapping_add((*page).first_granule());
+        core::ptr::write_bytes(words, 0, PAGE_GRANULES);
+    }
+    (*page).old_end = 0;
+    (*page).flags.remove(PageFlags::NOTED);
 }
 
 /// Marks a page: objects made in it from here on can be told from those that live in it now, at the cost of the

@@ -415,6 +415,28 @@ impl Space {
         }
     }
 
+    /// The first page with blocks from a number on; null: none.
+    ///
+    /// # Safety
+    /// - As [everywhere](crate).
+    pub unsafe fn page_at_or_after(&self, number: usize) -> *mut Page {
+        let mut from = number;
+        while let Some(segment) = self.segment_at_or_after(from / SEGMENT_PAGES) {
+            from = from.max(segment * SEGMENT_PAGES);
+            let used = ALL_FREE & !(*segment_at(segment as u32)).free_pages;
+            let mut rest = used >> (from % SEGMENT_PAGES) << (from % SEGMENT_PAGES);
+            while rest != 0 {
+                let page = page_at(segment as u32, rest.trailing_zeros() as usize);
+                if (*page).holds_blocks() {
+                    return page;
+                }
+                rest &= rest - 1;
+            }
+            from = (segment + 1) * SEGMENT_PAGES;
+        }
+        ptr::null_mut()
+    }
+
     /// The number of the first segment from a number on.
     pub fn segment_at_or_after(&self, number: usize) -> Option<usize> {
         let own = self.own.as_slice();

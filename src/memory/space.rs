@@ -52,6 +52,9 @@ pub struct Space {
     pub heap_bytes_peak: u64,
     /// The most that pages in use, with their holes, and [`Space::kept_bytes`] may come to together; 0: anything.
     pub limit_bytes: u64,
+    /// The words of the sliced run under way, as if they began with the range's first granule: see
+    /// `cycle/sliced/words.rs`. Read for pages of the run alone.
+    pub run_words: *mut u32,
     /// One bit a class: no page was to be had for it, and those it has list themselves at their first free block.
     pub tight_classes: u128,
 }

@@ -216,6 +216,22 @@ pub fn map(bytes: usize) -> *mut u8 {
     address as *mut u8
 }
 
+/// As [`map`], for a table of which parts may never be touched, and which takes only what is: in small pages, so that a touch
+/// costs little.
+pub fn map_sparse(bytes: usize) -> *mut u8 {
+    let _errno = errno::keep();
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: as in `map`.
+    let address =
+        unsafe { libc::mmap(ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+    if address == libc::MAP_FAILED {
+        return ptr::null_mut();
+    }
+    // SAFETY: the mapping is ours. A refusal changes nothing.
+    unsafe { libc::madvise(address, bytes, libc::MADV_NOHUGEPAGE) };
+    address as *mut u8
+}
+
 /// Makes what [`map`] gave larger; the new part is zeroed, and the table may move. Null when there is no memory: then
 /// the table is as it was.
 ///

@@ -5,6 +5,11 @@ use crate::sys;
 use core::ops::{Deref, DerefMut};
 use core::ptr;
 
+/// Bytes that [`Array::give_back`] gives at once.
+const GIVEN_BYTES: usize = 1 << 20;
+/// What [`Array::give_back`] leaves is a multiple of this, which pages of the system divide.
+const LEFT_BYTES: usize = 64 << 10;
+
 /// A number of which zeroed memory is the value 0.
 ///
 /// # Safety
@@ -84,6 +89,22 @@ impl<T: Number> Array<T> {
     /// Forgets all numbers and keeps the memory.
     pub fn clear(&mut self) {
         self.len = 0;
+    }
+
+    /// Forgets all numbers and gives a part of the memory back, a MiB at most, which takes a bounded time. True when nothing
+    /// is left.
+    pub fn give_back(&mut self) -> bool {
+        self.len = 0;
+        // What is left ends on a border of the system's pages, whatever was mapped.
+        let left = self.bytes().saturating_sub(GIVEN_BYTES) / LEFT_BYTES * LEFT_BYTES;
+        if left == 0 {
+            *self = Self::empty();
+            return true;
+        }
+        // SAFETY: the mapping is ours, and nothing of it is used.
+        unsafe { sys::unmap((self.start as *mut u8).add(left), self.bytes() - left) }
+        self.room = left / size_of::<T>();
+        false
     }
 
     /// Bytes of memory taken from the system.
