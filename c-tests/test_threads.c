@@ -248,7 +248,7 @@ static void ask_everything(gc_heap *heap, rc_type *type, Node *ring) {
   int64_t outside = 0;
   CHECK_EQ(gc_external_references(query, ring, &outside), RC_OK);
   CHECK_EQ(outside, 1);
-  gc_step steps[8] = {GC_STEP_INIT};
+  gc_path_step steps[8] = {GC_PATH_STEP_INIT};
   CHECK_EQ(gc_referrers(query, ring, steps, 8, &count), RC_OK);
   CHECK_EQ(gc_find_path(query, ring, GC_FORWARD, never, NULL, steps, 8, &count), RC_OK);
   char text[512];
@@ -285,7 +285,7 @@ static void count_and_refer(Worker *self) {
     (void)gc_collect(heap);
     gc_query *query = NULL;
     REQUIRE(gc_query_begin(heap, &query) == RC_OK);
-    gc_step row = GC_STEP_INIT;
+    gc_path_step row = GC_PATH_STEP_INIT;
     size_t count = 0;
     CHECK_EQ(gc_referents(query, ring, &row, 1, &count), RC_OK);
     CHECK_EQ(count, 2);

@@ -449,6 +449,16 @@ impl Heap {
         bytes
     }
 
+    /// Objects made since the heap was.
+    ///
+    /// # Safety
+    /// - As [everywhere](crate).
+    pub unsafe fn made(&self) -> u64 {
+        let mut made = self.ended_allocated;
+        self.each_type(|ty| made += (*ty).allocated());
+        made
+    }
+
     /// Live objects.
     ///
     /// # Safety

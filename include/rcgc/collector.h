@@ -79,6 +79,15 @@ typedef struct gc_policy {
    * callback releases may be owed, too. One object's own references go in one piece. 0: no
    * bound, nothing is owed. */
   uint64_t release_budget;
+  /* Most work of one slice (`rcgc/slices.h`), in objects looked at and references followed,
+   * whatever its budget: so that slices end at the same place on every machine. 0: only the
+   * budget counts. */
+  uint64_t pause_work;
+  /* What may be done about a piece that cannot be sliced and is too large for the budget: one of
+   * `GC_PIECES_*`. */
+  uint32_t pieces;
+  /* Must be zero. */
+  uint32_t reserved2;
 } gc_policy;
 
 /* An initialiser: all defaults. */
@@ -360,6 +369,8 @@ RCGC_API void gc_garbage_clear(gc_heap *heap);
 #define GC_REASON_EMERGENCY 3
 /* A collection runs because the heap ends. */
 #define GC_REASON_HEAP_END 4
+/* `gc_idle` was called. */
+#define GC_REASON_IDLE 5
 
 /* A young collection: what was allocated since the last one; or what dying objects let go of
  * (`gc_policy.near_bytes`). */

@@ -8,6 +8,7 @@
  *   rcgc/fields.h     the RC_FIELD macros                 rcgc/weakmap.h    ephemeron tables
  *   rcgc/object.h     making objects, asking about them   rcgc/scope.h      scopes
  *   rcgc/static.h     static constants in slots           rcgc/steps.h      their steps, inline
+ *   rcgc/slices.h     collections in slices
  *   rcgc/memory.h     memory pressure                     rcgc/auto.h       RC_SCOPE and RC_AUTO
  *
  * Labels of a function that are not said: "Ownership: nothing", "Threads: the heap's", "May collect:
@@ -25,6 +26,7 @@
 #include <rcgc/inline.h>
 #include <rcgc/count.h>
 #include <rcgc/collector.h>
+#include <rcgc/slices.h>
 #include <rcgc/memory.h>
 #include <rcgc/weak.h>
 #include <rcgc/weakmap.h>

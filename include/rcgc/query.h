@@ -105,10 +105,10 @@ RCGC_API rc_status gc_query_objects(gc_query *RCGC_NONNULL query, uint32_t which
                                     void **out_objects, size_t room,
                                     size_t *RCGC_NONNULL out_count);
 
-/* An object and one of its edges. Start from `GC_STEP_INIT`; of several rows only the first
+/* An object and one of its edges. Start from `GC_PATH_STEP_INIT`; of several rows only the first
  * needs it. */
-typedef struct gc_step {
-  /* `sizeof(gc_step)` as the host was compiled. */
+typedef struct gc_path_step {
+  /* `sizeof(gc_path_step)` as the host was compiled. */
   size_t struct_size;
   /* The object. */
   void *object;
@@ -119,10 +119,10 @@ typedef struct gc_step {
   const char *name;
   /* The index of the edge in its field, or `RC_NO_INDEX`. */
   size_t index;
-} gc_step;
+} gc_path_step;
 
 /* An initialiser: all defaults. */
-#define GC_STEP_INIT { sizeof(gc_step), RCGC_NULL, RCGC_NULL, RCGC_NULL, 0 }
+#define GC_PATH_STEP_INIT { sizeof(gc_path_step), RCGC_NULL, RCGC_NULL, RCGC_NULL, 0 }
 
 /* What an object refers to: the first `room` edges in `out_rows`, each once, and how many there
  * are. `object` and `type` of a row are those of the object that the edge leads to, also one of
@@ -134,8 +134,9 @@ typedef struct gc_step {
  *   with room, or a bad size; RC_ERR_STALE, RC_ERR_IN_USE, RC_ERR_REFUSED inside a `traverse`;
  *   fatal for what is not a session.
  */
-RCGC_API rc_status gc_referents(gc_query *RCGC_NONNULL query, const void *obj, gc_step *out_rows,
-                                size_t room, size_t *RCGC_NONNULL out_count);
+RCGC_API rc_status gc_referents(gc_query *RCGC_NONNULL query, const void *obj,
+                                gc_path_step *out_rows, size_t room,
+                                size_t *RCGC_NONNULL out_count);
 
 /* What refers to an object: the first `room` edges in `out_rows`, each once, and how many there
  * are. `object` and `type` of a row are those of the object that the edge comes from; name and
@@ -145,8 +146,9 @@ RCGC_API rc_status gc_referents(gc_query *RCGC_NONNULL query, const void *obj, g
  * Runs host code: the `traverse` of the objects that refer to it.
  * Fails: as `gc_referents`.
  */
-RCGC_API rc_status gc_referrers(gc_query *RCGC_NONNULL query, const void *obj, gc_step *out_rows,
-                                size_t room, size_t *RCGC_NONNULL out_count);
+RCGC_API rc_status gc_referrers(gc_query *RCGC_NONNULL query, const void *obj,
+                                gc_path_step *out_rows, size_t room,
+                                size_t *RCGC_NONNULL out_count);
 
 /* A search follows references. */
 #define GC_FORWARD 0
@@ -174,7 +176,7 @@ typedef int (*gc_predicate_fn)(void *obj, void *ctx);
  *   RC_ERR_NO_MEMORY; fatal for what is not a session.
  */
 RCGC_API rc_status gc_find_path(gc_query *RCGC_NONNULL query, const void *from, uint32_t direction,
-                                gc_predicate_fn predicate, void *ctx, gc_step *out_steps,
+                                gc_predicate_fn predicate, void *ctx, gc_path_step *out_steps,
                                 size_t room, size_t *RCGC_NONNULL out_length);
 
 /* Nothing keeps the object: the next full collection ends it. */
@@ -260,7 +262,7 @@ typedef struct gc_path {
  */
 RCGC_API rc_status gc_why_alive(gc_query *RCGC_NONNULL query, const void *obj,
                                 gc_why *RCGC_NONNULL out_why, gc_path *out_paths, size_t path_room,
-                                gc_step *out_steps, size_t step_room);
+                                gc_path_step *out_steps, size_t step_room);
 
 /* Says why no collection has ended an object: as `gc_why_alive`, but what the collector leaves
  * alone (frozen objects, and untracked ones that may refer to others) counts as living by
@@ -273,7 +275,7 @@ RCGC_API rc_status gc_why_alive(gc_query *RCGC_NONNULL query, const void *obj,
  * Fails: as `gc_why_alive`.
  */
 RCGC_API rc_status gc_why_not_collected(gc_query *RCGC_NONNULL query, const void *obj,
-                                        gc_why *RCGC_NONNULL out_why, gc_step *out_steps,
+                                        gc_why *RCGC_NONNULL out_why, gc_path_step *out_steps,
                                         size_t step_room);
 
 /* Writes a sentence that says what keeps an object: "Node 0x7f0000000010 is kept alive by 1

@@ -2,6 +2,7 @@
 //! default heap.
 
 use super::boundary::{keep_status, status, Answer, Call, NonNull};
+use super::slices::GC_PIECES_NEVER;
 use super::status::*;
 use crate::cycle::stats::{GenerationStats, Status, PAUSE_BUCKETS};
 use crate::cycle::{self, pace, Kind};
@@ -73,6 +74,13 @@ pub struct gc_policy {
     /// once where memory is short (`gc_memory_pressure`, a heap at its limit), in `gc_collect`, and when the heap ends. What a
     /// callback releases may be owed, too. One object's own references go in one piece. 0: no bound, nothing is owed.
     pub release_budget: u64,
+    /// Most work of one slice (`rcgc/slices.h`), in objects looked at and references followed, whatever its budget: so that slices
+    /// end at the same place on every machine. 0: only the budget counts.
+    pub pause_work: u64,
+    /// What may be done about a piece that cannot be sliced and is too large for the budget: one of `GC_PIECES_*`.
+    pub pieces: u32,
+    /// Must be zero.
+    pub reserved2: u32,
 }
 
 /// Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in no bucket
@@ -289,7 +297,9 @@ pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_pol
             other => return call.invalid(format_args!("mode {other} is unknown")),
         };
         call.needs(
-            policy.reserved == 0 && (0.0..=pace::GROWTH_MAX).contains(&policy.growth),
+            policy.reserved == 0
+                && policy.reserved2 == 0
+                && (0.0..=pace::GROWTH_MAX).contains(&policy.growth),
             "growth is not between 0 and 100, or reserved is not zero",
         )?;
         call.needs(
@@ -299,8 +309,13 @@ pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_pol
         if policy.pause_budget_ns != 0 {
             return call.refuse(RC_ERR_UNSUPPORTED, "a pause budget is not available in this version");
         }
+        if policy.pieces > GC_PIECES_NEVER {
+            return call.invalid(format_args!("pieces {} is unknown", policy.pieces));
+        }
         let heap = &mut *call.heap;
         heap.recall_rations();
+        heap.sliced.limit = policy.pause_work;
+        heap.sliced.pieces = policy.pieces;
         heap.pace.mode = mode;
         heap.pace.growth = if policy.growth == 0.0 { pace::GROWTH } else { policy.growth };
         heap.pace.set_young_bytes(policy.young_bytes.min(i64::MAX as u64));
@@ -363,6 +378,9 @@ pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<g
             limits: heap.pace.ignores_limits as u32,
             limits_reserved: 0,
             release_budget: heap.debt.budget(),
+            pause_work: heap.sliced.limit,
+            pieces: heap.sliced.pieces,
+            reserved2: 0,
         };
         call.put(out_policy.0, &policy, "")
     })

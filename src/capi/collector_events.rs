@@ -95,6 +95,8 @@ pub const GC_REASON_TRIGGER: u32 = 2;
 pub const GC_REASON_EMERGENCY: u32 = 3;
 /// A collection runs because the heap ends.
 pub const GC_REASON_HEAP_END: u32 = 4;
+/// `gc_idle` was called.
+pub const GC_REASON_IDLE: u32 = 5;
 
 /// A young collection: what was allocated since the last one; or what dying objects let go of (`gc_policy.near_bytes`).
 pub const GC_GENERATION_YOUNG: u32 = 0;

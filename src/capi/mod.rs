@@ -14,6 +14,7 @@
 //! | `count` | `rcgc/count.h` |
 //! | `count_slow` | declared by `rcgc/inline.h` |
 //! | `collector`, `collector_events` | `rcgc/collector.h` |
+//! | `slices` | `rcgc/slices.h` |
 //! | `memory` | `rcgc/memory.h` |
 //! | `weak` | `rcgc/weak.h` |
 //! | `weakmap` | `rcgc/weakmap.h` |
@@ -55,6 +56,7 @@ mod rows;
 pub mod scope;
 pub mod series;
 pub mod stacks;
+pub mod slices;
 pub mod status;
 pub mod types;
 pub mod weak;

@@ -96,7 +96,7 @@ pub unsafe fn end_heap(heap: *mut Heap, told: unsafe fn(*mut Heap)) -> u64 {
     garbage_clear(heap);
     InPhase::begin(heap, Phase::Ending).for_good();
     sliced::give_up(heap);
-    let made = made(heap);
+    let made = (*heap).made();
     run(heap, Kind::Full, Reason::HeapEnd);
     let held = report_held(heap, made);
     if held != 0 {
@@ -144,13 +144,6 @@ unsafe fn cut_off(heap: *mut Heap) {
     );
 }
 
-/// Objects made in a heap.
-unsafe fn made(heap: *mut Heap) -> u64 {
-    let mut made = (*heap).ended_allocated;
-    (*heap).each_type(|ty| made += (*ty).allocated());
-    made
-}
-
 /// Whether an object is held when its heap ends: neither immortal nor kept by such alone.
 ///
 /// # Safety
@@ -162,7 +155,7 @@ pub unsafe fn is_held(obj: *mut c_void) -> bool {
 /// Says what is held. Returns how many objects that are. So many were made before the collection: those that were made in it
 /// may be garbage, as what immortal objects keep may not be held.
 unsafe fn report_held(heap: *mut Heap, before: u64) -> u64 {
-    if made(heap) != before || has_immortals(heap) {
+    if (*heap).made() != before || has_immortals(heap) {
         judge_held(heap);
     }
     observe::tell(heap, Notice::Swept);

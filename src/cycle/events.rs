@@ -35,6 +35,8 @@ pub enum Reason {
     Emergency = 3,
     /// The heap ends.
     HeapEnd = 4,
+    /// The host has nothing to do.
+    Idle = 5,
 }
 
 /// What a callback is told; the layout of `gc_event`.

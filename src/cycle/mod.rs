@@ -255,6 +255,7 @@ unsafe fn judge(heap: *mut Heap, kind: Kind) -> Result<Judge, judge::NoMemory> {
     }
     if kind == Kind::Full {
         near::forget(heap);
+        (*heap).sliced.made = (*heap).made();
     }
     let mut judge = Judge::new(heap, kind == Kind::Young)?;
     // What is allocated afterwards is young again, and from pages that are listed as such.

@@ -51,6 +51,7 @@ pub const AREAS: &[Area] = &[
             &["<stdbool.h>", "<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"],
         )
     },
+    area("slices", "slices", &["<stdbool.h>", "<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"]),
     area("memory", "memory", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"]),
     area("weak", "weak", &["<rcgc/config.h>"]),
     area("weakmap", "weakmap", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"]),

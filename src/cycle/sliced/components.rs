@@ -62,6 +62,19 @@ impl Search {
         }
     }
 
+    /// An entry of `order`; 0 for one that was forgotten.
+    #[inline(always)]
+    pub fn entry(&self, place: usize) -> u64 {
+        self.order.get(place).copied().unwrap_or(0)
+    }
+
+    /// An entry of `order` is of no interest any more.
+    pub fn forget(&mut self, place: usize) {
+        if let Some(entry) = self.order.get_mut(place) {
+            *entry = 0;
+        }
+    }
+
     /// Gives a part of the memory back. True when nothing is left.
     pub fn give_back(&mut self) -> bool {
         self.open.give_back()
@@ -102,6 +115,7 @@ impl Run {
             }
         }
         self.stage = Stage::Pieces;
+        self.next = self.search.order.len();
         true
     }
 

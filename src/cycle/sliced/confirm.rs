@@ -35,7 +35,7 @@ impl Run {
         self.ephemerons = !(*self.heap).map_type.is_null() && (*(*self.heap).map_type).live() != 0;
         if again {
             for place in first..end {
-                if let Some(word) = word_of(self, self.search.order[place]).filter(|&word| *word == DEAD) {
+                if let Some(word) = word_of(self, self.search.entry(place)).filter(|&word| *word == DEAD) {
                     *word = BASE;
                 }
             }
@@ -43,7 +43,7 @@ impl Run {
         let mut verdict = Verdict::default();
         let words = self.words;
         for place in first..end {
-            let entry = self.search.order[place];
+            let entry = self.search.entry(place);
             let Some(word) = word_of(self, entry).filter(|&word| *word >= FLOOR) else { continue };
             let obj = entry as *mut c_void;
             let header = header::load(obj);
@@ -69,7 +69,7 @@ impl Run {
         self.confirm_room = true;
         self.mark_held(first, end);
         for place in first..end {
-            let Some(word) = word_of(self, self.search.order[place]).filter(|&word| *word >= FLOOR) else { continue };
+            let Some(word) = word_of(self, self.search.entry(place)).filter(|&word| *word >= FLOOR) else { continue };
             // Without memory for marking everything lives.
             *word = if self.confirm_room { DEAD } else { DONE };
             verdict.dead += self.confirm_room as u64;
@@ -81,7 +81,7 @@ impl Run {
     unsafe fn mark_held(&mut self, first: usize, end: usize) {
         let words = self.words;
         for place in first..end {
-            let entry = self.search.order[place];
+            let entry = self.search.entry(place);
             let Some(word) = word_of(self, entry).filter(|&word| *word >= FLOOR && *word != BASE) else { continue };
             if *word < BASE {
                 self.anomalies += 1;

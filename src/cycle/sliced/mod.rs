@@ -10,6 +10,7 @@
 //! | `components` | what is suspected, by strongly connected components |
 //! | `pieces` | each of them from its verdict to its last block |
 //! | `confirm` | the exact verdict over one |
+//! | `idle` | what is done while the host has nothing to do |
 //!
 //! **Why it is right.** What is dead nobody can touch: its counts and edges are the same whenever they are read. So whatever
 //! was dead when the run began is found by counts and edges that were read at different times. What lives may look dead,
@@ -47,6 +48,7 @@
 pub mod budget;
 mod components;
 mod confirm;
+pub mod idle;
 mod judge;
 mod pieces;
 pub mod words;
@@ -139,6 +141,8 @@ pub struct Sliced {
     pub limit: u64,
     /// The policy: [`Pieces`].
     pub pieces: u32,
+    /// Objects made when the last full collection began.
+    pub made: u64,
     /// Of the last run that ended: what it held back.
     pub held: Held,
 }
@@ -342,6 +346,7 @@ unsafe fn begin(heap: *mut Heap, reason: Reason) -> Status {
         return Status::NoMemory;
     };
     (*heap).sliced.run = run;
+    (*heap).sliced.made = (*heap).made();
     // Only a full collection makes up for one that was refused.
     (*heap).pace.overdue = false;
     (*heap).pace.asked = false;
@@ -435,9 +440,6 @@ unsafe fn go_on(run: *mut Run, budget: &mut Budget) -> Status {
             Stage::Components => {
                 if !phase::quietly(heap, || (*run).search(budget)) {
                     return Status::NoMemory;
-                }
-                if (*run).stage == Stage::Pieces {
-                    (*run).next = (*run).search.order.len();
                 }
             }
             Stage::Pieces => pieces::go_on(run, budget),

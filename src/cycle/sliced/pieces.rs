@@ -145,8 +145,8 @@ pub(super) unsafe fn drain(run: *mut Run, budget: &mut Budget) -> bool {
 /// Chooses the next piece.
 fn choose(run: &mut Run, budget: &Budget) {
     let end = run.next;
-    let order = &run.search.order;
-    let size_of = |end: usize| end.checked_sub(1).and_then(|last| components::objects_before(order[last]));
+    let search = &run.search;
+    let size_of = |end: usize| end.checked_sub(1).and_then(|last| components::objects_before(search.entry(last)));
     let Some(size) = size_of(end) else { return run.out_of_pieces() };
     let mut first = end - 1 - size;
     let mut objects = size;
@@ -210,7 +210,7 @@ unsafe fn each(
     while (*run).piece.next < (*run).piece.end {
         let place = (*run).piece.next;
         (*run).piece.next = place + 1;
-        let entry = (&(*run).search.order)[place];
+        let entry = (*run).search.entry(place);
         if let Some(word) = word_of(run, entry) {
             each(run, budget, place, entry as *mut c_void, word);
         }
@@ -302,7 +302,7 @@ unsafe fn weigh(run: *mut Run, budget: &mut Budget) {
 
 unsafe fn prepare(run: *mut Run, budget: &mut Budget) {
     let prepared = each(run, budget, |run, _, place, _, word| match *word {
-        CLEAR => (&mut (*run).search.order)[place] = 0,
+        CLEAR => (*run).search.forget(place),
         _ => *word = BASE,
     });
     if prepared {
@@ -356,7 +356,7 @@ unsafe fn tell_verdict(run: *mut Run) {
 /// Calls `each` with the dead of the piece. Without looking at any clock: only for what is plain work.
 unsafe fn each_dead(run: *mut Run, mut each: impl FnMut(*mut Run, *mut c_void)) {
     for place in (*run).piece.first..(*run).piece.end {
-        let entry = (&(*run).search.order)[place];
+        let entry = (*run).search.entry(place);
         if word_of(run, entry).is_some_and(|word| *word == DEAD) {
             each(run, entry as *mut c_void);
         }
@@ -391,7 +391,7 @@ unsafe fn judge_again(run: *mut Run, budget: &mut Budget) {
     budget.spend(2 * (*run).piece.objects);
     let queued = (*heap).finalizers.queued;
     for place in (*run).piece.first..(*run).piece.end {
-        let entry = (&(*run).search.order)[place];
+        let entry = (*run).search.entry(place);
         if word_of(run, entry).is_some_and(|word| *word == DONE) {
             let obj = entry as *mut c_void;
             if !header::has_flags(obj, Flags::CONDEMNED) {
@@ -401,7 +401,7 @@ unsafe fn judge_again(run: *mut Run, budget: &mut Budget) {
                 header::set_flags(obj, Flags::KEPT);
             }
             (*run).resurrected += header::has_flags(obj, Flags::TRACKED) as u64;
-            (&mut (*run).search.order)[place] = 0;
+            (*run).search.forget(place);
             death::let_go(obj, &mut (*run).queue);
         }
     }
