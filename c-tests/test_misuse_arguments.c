@@ -55,6 +55,10 @@ static void pressure_level(void *arg) {
   give_status(gc_memory_pressure(NULL, 99));
 }
 
+static void step_result(void *arg) {
+  give_status(gc_step(NULL, 1000, arg));
+}
+
 static void garbage_past_the_end(void *arg) {
   (void)arg;
   give_pointer(gc_garbage_get(NULL, 0));
@@ -153,7 +157,8 @@ static void table_of_other_arguments(void) {
   rc_type_spec no_size = RC_TYPE_SPEC_INIT, tailed = RC_TYPE_SPEC_INIT;
   gc_policy policy = GC_POLICY_INIT;
   gc_stats stats = GC_STATS_INIT;
-  no_size.struct_size = policy.struct_size = stats.struct_size = 0;
+  gc_step_result result = GC_STEP_RESULT_INIT;
+  no_size.struct_size = policy.struct_size = stats.struct_size = result.struct_size = 0;
   tailed.name = "Tailed", tailed.size = 8, tailed.tail_size = 8;
   rc_type *array = graph_type(NULL, &tailed);
   Node *node = graph_node(graph_declared(NULL), 1);
@@ -171,6 +176,7 @@ static void table_of_other_arguments(void) {
       {{"gc_get_stats(out_stats)", stats_get, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_get_stats(out_stats)", stats_get, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &stats},
       {{"gc_memory_pressure(level)", pressure_level, NULL}, "no level", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_step(out_result)", step_result, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &result},
       {{"gc_set_debug(flags)", debug_set, NULL}, "not a flag", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_garbage_get(index)", garbage_past_the_end, NULL}, "past the end", NULL, "null", NULL},
       {{"gc_add_callback(callback)", callback_null, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},

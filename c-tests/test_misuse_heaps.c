@@ -113,6 +113,9 @@ static void heap_watch(void *heap) {
   X(collect_young, "gc_collect_young(heap)", IS_LEGAL, (void)gc_collect_young(arg))                          \
   X(safepoint, "gc_safepoint(heap)", IS_LEGAL, gc_safepoint(arg))                                            \
   X(pressure, "gc_memory_pressure(heap)", IS_LEGAL, (void)gc_memory_pressure(arg, GC_PRESSURE_HIGH))           \
+  X(step, "gc_step(heap)", IS_LEGAL, (void)gc_step(arg, 1000, NULL))                                           \
+  X(start, "gc_start(heap)", IS_LEGAL, (void)gc_start(arg))                                                    \
+  X(idle, "gc_idle(heap)", IS_LEGAL, (void)gc_idle(arg, 1, NULL, NULL))                                        \
   X(enable, "gc_enable(heap)", IS_LEGAL, gc_enable(arg))                                                     \
   X(disable, "gc_disable(heap)", IS_LEGAL, gc_disable(arg))                                                  \
   X(is_enabled, "gc_is_enabled(heap)", IS_LEGAL, (void)gc_is_enabled(arg))                                   \

@@ -185,8 +185,13 @@ unsafe fn put(call: Call, out: *mut gc_step_result, progress: &Progress) -> Answ
 unsafe fn outcome(call: Call, how: Status) -> Answer<()> {
     match how {
         Status::Ok => Ok(()),
-        Status::Refused => call.refuse(RC_ERR_REFUSED, "none may run here, in a callback of a collection, in traverse or in clear"),
+        Status::Refused => call.refuse(
+            RC_ERR_REFUSED,
+            "none may run here, in a callback of a collection, in traverse or in clear",
+        ),
         Status::NoMemory => call.refuse(RC_ERR_NO_MEMORY, "no memory for judging"),
-        Status::Traverse => call.refuse(RC_ERR_TRAVERSE, "counts and edges of an object do not fit, as the log says"),
+        Status::Traverse => {
+            call.refuse(RC_ERR_TRAVERSE, "counts and edges of an object do not fit, as the log says")
+        }
     }
 }

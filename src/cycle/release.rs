@@ -252,10 +252,7 @@ unsafe fn save_dead(heap: *mut Heap, released: &mut Released, queue: &mut Queue)
 pub unsafe fn no_memory_to_save(heap: *mut Heap) {
     report::log(
         Level::Warning,
-        format_args!(
-            "heap {}: no memory for the garbage list; the dead were ended",
-            CText((*heap).name())
-        ),
+        format_args!("heap {}: no memory for the garbage list; the dead were ended", CText((*heap).name())),
     );
 }
 

@@ -19,9 +19,9 @@
 //! is judged at that moment and taken out of every window. What was found is kept by serial numbers and by names in the
 //! list of sites, which last as long as the process. It is told to the log, which is the host's too, when nothing is held.
 
-use crate::base::array::Array;
 use super::kinds::Rows;
 use super::unseen;
+use crate::base::array::Array;
 use crate::base::promised;
 use crate::base::report::{self, CText, Level, Line, Sentence};
 use crate::header::{self, Flags};

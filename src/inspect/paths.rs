@@ -3,9 +3,9 @@
 //! A path is a row of steps in the direction of references: each step is an object and the edge that leads on from it;
 //! the last one has no edge. All searches are breadth first, so the paths are shortest ones.
 
-use crate::base::array::Array;
 use super::facts::{self, Address, Traits};
 use super::query::{Failure, Query};
+use crate::base::array::Array;
 use crate::heap::Heap;
 use crate::host;
 use crate::life::weakmap;

@@ -16,9 +16,9 @@
 //! the host changed without either, is not in the answers; edges get their names when asked, by looking at the object
 //! again, and one that is gone has none.
 
-use crate::base::array::Array;
 use super::facts;
 use super::registry::{self, Purpose, Ticket};
+use crate::base::array::Array;
 use crate::base::promised;
 use crate::cycle::working::CLEAR;
 use crate::header::{self, Flags};

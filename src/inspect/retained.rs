@@ -6,9 +6,9 @@
 //!
 //! An entry of a weak map counts as its map's reference to the value, whatever becomes of the key.
 
-use crate::base::array::Array;
 use super::facts;
 use super::query::{Failure, Query};
+use crate::base::array::Array;
 use crate::heap;
 use crate::memory::range;
 use core::ffi::c_void;

@@ -14,11 +14,11 @@
 //!
 //! Step 3 costs as much as the edges, times the kinds: no more than [`TRIALS_MAX`] kinds are tried in one ring.
 
-use crate::base::array::Array;
 use super::kinds::{Index, Kind, Kinds, NoMemory, Rows};
 use super::query::{Failure, Query};
 use super::retained::bytes_of;
 use super::text::{EdgeText, Number, Text};
+use crate::base::array::Array;
 use crate::base::index::mix;
 use crate::base::sort;
 use crate::object::edges::NO_INDEX;

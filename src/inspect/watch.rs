@@ -3,12 +3,12 @@
 //!
 //! Only with a watch, since each collection that finds something then looks at its dead once more, by name.
 
-use crate::base::array::Array;
 use super::kinds::{Index, Rows};
 use super::query::{Failure, Query};
 use super::registry::{self, Purpose, Ticket};
 use super::rings;
 use super::text::{Bytes, Number};
+use crate::base::array::Array;
 use crate::base::index::mix;
 use crate::base::report::{self, CText, Level, Sentence};
 use crate::base::sort;

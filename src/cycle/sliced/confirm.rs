@@ -69,7 +69,9 @@ impl Run {
         self.confirm_room = true;
         self.mark_held(first, end);
         for place in first..end {
-            let Some(word) = word_of(self, self.search.entry(place)).filter(|&word| *word >= FLOOR) else { continue };
+            let Some(word) = word_of(self, self.search.entry(place)).filter(|&word| *word >= FLOOR) else {
+                continue;
+            };
             // Without memory for marking everything lives.
             *word = if self.confirm_room { DEAD } else { DONE };
             verdict.dead += self.confirm_room as u64;
@@ -82,7 +84,9 @@ impl Run {
         let words = self.words;
         for place in first..end {
             let entry = self.search.entry(place);
-            let Some(word) = word_of(self, entry).filter(|&word| *word >= FLOOR && *word != BASE) else { continue };
+            let Some(word) = word_of(self, entry).filter(|&word| *word >= FLOOR && *word != BASE) else {
+                continue;
+            };
             if *word < BASE {
                 self.anomalies += 1;
                 judge::report_below_zero(self.heap, entry as *mut c_void);

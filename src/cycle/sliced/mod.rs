@@ -486,12 +486,8 @@ unsafe fn finish(run: *mut Run, status: Status) -> Status {
         status => status,
     };
     (*heap).sliced.held = gone.held;
-    let outcome = Outcome {
-        status,
-        examined: gone.examined,
-        reclaimed: gone.reclaimed,
-        resurrected: gone.resurrected,
-    };
+    let outcome =
+        Outcome { status, examined: gone.examined, reclaimed: gone.reclaimed, resurrected: gone.resurrected };
     if status == Status::NoMemory {
         report::log(
             Level::Warning,

@@ -125,7 +125,10 @@ pub(super) unsafe fn go_on(run: *mut Run, budget: &mut Budget) {
 pub(super) unsafe fn settle(run: *mut Run) {
     let mut budget = Budget::endless();
     drain(run, &mut budget);
-    while !matches!((*run).piece.step, Step::None | Step::Weigh | Step::Prepare | Step::Confirm) {
+    loop {
+        if matches!((*run).piece.step, Step::None | Step::Weigh | Step::Prepare | Step::Confirm) {
+            return;
+        }
         step(run, &mut budget);
         drain(run, &mut budget);
     }
@@ -146,7 +149,8 @@ pub(super) unsafe fn drain(run: *mut Run, budget: &mut Budget) -> bool {
 fn choose(run: &mut Run, budget: &Budget) {
     let end = run.next;
     let search = &run.search;
-    let size_of = |end: usize| end.checked_sub(1).and_then(|last| components::objects_before(search.entry(last)));
+    let size_of =
+        |end: usize| end.checked_sub(1).and_then(|last| components::objects_before(search.entry(last)));
     let Some(size) = size_of(end) else { return run.out_of_pieces() };
     let mut first = end - 1 - size;
     let mut objects = size;
