@@ -87,11 +87,11 @@ typedef struct gc_policy {
    * `GC_PIECES_*`. */
   uint32_t pieces;
   /* Must be zero. */
-  uint32_t reserved2;
+  uint32_t pieces_reserved;
 } gc_policy;
 
 /* An initialiser: all defaults. */
-#define GC_POLICY_INIT { sizeof(gc_policy), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define GC_POLICY_INIT { sizeof(gc_policy), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in
  * no bucket before; the last one also all longer ones. */

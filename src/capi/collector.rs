@@ -80,7 +80,7 @@ pub struct gc_policy {
     /// What may be done about a piece that cannot be sliced and is too large for the budget: one of `GC_PIECES_*`.
     pub pieces: u32,
     /// Must be zero.
-    pub reserved2: u32,
+    pub pieces_reserved: u32,
 }
 
 /// Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in no bucket
@@ -298,7 +298,7 @@ pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_pol
         };
         call.needs(
             policy.reserved == 0
-                && policy.reserved2 == 0
+                && policy.pieces_reserved == 0
                 && (0.0..=pace::GROWTH_MAX).contains(&policy.growth),
             "growth is not between 0 and 100, or reserved is not zero",
         )?;
@@ -380,7 +380,7 @@ pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<g
             release_budget: heap.debt.budget(),
             pause_work: heap.sliced.limit,
             pieces: heap.sliced.pieces,
-            reserved2: 0,
+            pieces_reserved: 0,
         };
         call.put(out_policy.0, &policy, "")
     })

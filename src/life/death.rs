@@ -161,12 +161,12 @@ pub unsafe fn end_all(queue: &mut Queue) {
     }
 }
 
-/// Ends the next object of a queue, whose edges alone are released; what dies of that is put in front. False when there is
-/// none.
+/// Ends the next object of a queue, whose edges alone are released; what dies of that is put in front. One of the heap ends now,
+/// also if that is bounded: whoever asks counts. False when there is none.
 ///
 /// # Safety
 /// - As [`end_all`].
-pub unsafe fn end_next(queue: &mut Queue) -> bool {
+pub unsafe fn end_next(heap: *mut Heap, queue: &mut Queue) -> bool {
     let Some(obj) = queue.pop() else { return false };
     let ty = object::type_of(obj);
     if (*(*ty).heap).phase() == Phase::Judging {
@@ -175,7 +175,13 @@ pub unsafe fn end_next(queue: &mut Queue) -> bool {
     if header::high_word(obj) & header::HOLD_FLAGS != 0 {
         count::over_release(obj);
     }
-    end_slowly(obj, ty, queue);
+    if (*ty).heap != heap || host::is_deep(heap) {
+        end_slowly(obj, ty, queue);
+    } else if (*ty).flags.contains(TypeFlags::PLAIN) && !header::has_flags(obj, Flags::WEAK) {
+        end_plain(obj, ty, queue);
+    } else {
+        end_in_steps(obj, ty, heap, queue);
+    }
     true
 }
 

@@ -13,7 +13,6 @@ use super::{Run, Stage};
 use crate::base::array::Array;
 use crate::check;
 use crate::cycle::judge::is_member;
-use crate::cycle::near;
 use crate::header::{self, Flags, Header, LOCAL};
 use crate::life::weakmap;
 use crate::memory::page::{self, is_frozen, Page, PageFlags, FIRST_OFFSET};
@@ -381,7 +380,7 @@ impl Run {
         let left = self.waiting.list.len();
         if left < self.waiting.stale {
             self.waiting.stale = left;
-            let is_there = near::is_of(self.heap, obj as usize)
+            let is_there = (*range::segment_of(obj as usize)).owner() == (*self.heap).index
                 && object::check(obj).is_ok_and(|header| Run::takes_part(header, obj));
             if !is_there {
                 return Some(core::ptr::null_mut());

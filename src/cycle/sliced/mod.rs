@@ -64,6 +64,7 @@ use crate::heap::phase::{self, InPhase};
 use crate::heap::{Heap, Phase};
 use crate::host;
 use crate::life::death::{self, Queue};
+use crate::life::debt;
 use crate::life::weak::Pending;
 use crate::life::weakmap::Detached;
 use crate::memory::page;
@@ -434,6 +435,11 @@ unsafe fn go_on(run: *mut Run, budget: &mut Budget) -> Status {
     while pieces::drain(run, budget) && !budget.is_over() {
         match (*run).stage {
             Stage::None => break,
+            // What is owed keeps what it refers to.
+            Stage::Count if (*run).examined == 0 && (*heap).debt.objects != 0 => {
+                debt::pay(heap);
+                budget.spend(budget::LOOK_UNITS);
+            }
             Stage::Count | Stage::Subtract | Stage::Mark => {
                 phase::quietly(heap, || (*run).judge(budget));
             }
@@ -502,6 +508,7 @@ unsafe fn finish(run: *mut Run, status: Status) -> Status {
     if outcome.reclaimed != 0 {
         (*heap).starved = Starved::default();
     }
+    (*heap).renew_cap();
     (*heap).renew_budget(status == Status::NoMemory);
     (*heap).full.note_run(&outcome);
     tell_end(heap, &gone, status);

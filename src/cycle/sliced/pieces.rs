@@ -137,7 +137,7 @@ pub(super) unsafe fn settle(run: *mut Run) {
 /// Ends what has died by its count. False when the budget was over before.
 pub(super) unsafe fn drain(run: *mut Run, budget: &mut Budget) -> bool {
     while !(*run).queue.is_empty() {
-        death::end_next(&mut (*run).queue);
+        death::end_next((*run).heap, &mut (*run).queue);
         if !budget.spend(2) {
             return false;
         }
