@@ -17,10 +17,10 @@
 //! is told. What is told is that the count of an object says "somebody holds it", and that in the whole process only this
 //! word can be who does.
 
-use super::array::Array;
 use super::facts;
 use super::kinds::Rows;
 use super::query::{Failure, Query};
+use crate::base::array::Array;
 use crate::base::report::{self, CText, Level, Line, Sentence};
 use crate::base::{promised, sort};
 use crate::heap::{Heap, Phase};
