@@ -5,6 +5,11 @@
  * finalizer runs at most once, weak handles read null exactly from step 3 on, the dead set of every
  * collection is exactly the model's.
  *
+ * In half of the cases without silent objects full collections also run in slices, of one unit of work or a few, between any two
+ * operations. Then the model does not know what has been judged dead, only what may have been: what cannot be reached. It
+ * holds the engine to this: nothing that can be reached is ended or reads null, and what was garbage when a run began has
+ * ended when it has, unless somebody reached it in between.
+ *
  * While a heap ends with whatever there is in it, callbacks do what asides.h has: make objects that keep theirs, hold
  * them, end types, leave scopes open, fork; and none of that may change what the model knows of its own objects.
  *
@@ -83,6 +88,13 @@ static struct model {
   bool collecting;
   int stage;          /* of the collection: 0 finalizers, 1 weak callbacks, 2 the end */
   set dead;           /* of the collection */
+  bool sliced;        /* collections in slices take part */
+  bool run;           /* one is under way */
+  bool slice;         /* a slice of it may be running */
+  bool stepping;      /* within gc_step */
+  set doomed;         /* garbage when it began that nobody has reached since */
+  set maybe_past;     /* what may have lost its handles in it, and live */
+  bool called;        /* callbacks have run in it, and may have brought back what others are for */
   size_t dead_first;
   int frames[FRAMES]; /* subjects of the callbacks that are running */
   size_t depth, base; /* base: when the collection began */
@@ -140,10 +152,6 @@ static bool silent(int i) {
   return m.objects[i].kind == PLAIN || m.objects[i].kind == MAP;
 }
 
-/* Whether there is a handle that the host may use. */
-static bool usable(int h) {
-  return m.handles[h].at && !m.handles[h].maybe_gone;
-}
 
 /* What can be reached from a set; a map's value through its map and its key together. */
 static set reach(set from) {
@@ -171,6 +179,16 @@ static set rooted(void) {
   for (int i = 0; i < OBJECTS; i++)
     if (m.objects[i].alive && m.objects[i].roots) roots |= 1u << i;
   return roots;
+}
+
+/* Whether there is a handle that the host may use: not where its holder may have been emptied unseen. */
+static bool usable(int h) {
+  if (!m.handles[h].at || m.handles[h].maybe_gone) return false;
+  if (!m.run || !m.handles[h].in_field) return true;
+  set reachable = reach(rooted());
+  for (int i = 0; i < OBJECTS; i++)
+    if (m.objects[i].held == h) return reachable >> i & 1;
+  return true;
 }
 
 static set all_alive(void) {
@@ -266,6 +284,12 @@ static void model_end(int i) {
   model_release(1u << i);
   model_empty(i);
   m.objects[i].alive = false;
+  m.doomed &= ~(1u << i), m.maybe_past &= ~(1u << i);
+}
+
+/* What the host has come by is garbage no more. */
+static void note_reached(void) {
+  m.doomed &= ~reach(rooted());
 }
 
 /* The handle reads what it must read now. */
@@ -273,6 +297,12 @@ static void check_handle(int h) {
   handle *it = &m.handles[h];
   Thing *target = rc_weak_get(it->at);
   if (it->cleared) EXPECT(target == NULL);
+  if (!target && !it->cleared && (m.run || m.maybe_past >> it->target & 1)) {
+    EXPECT(!(reach(rooted()) >> it->target & 1) || m.maybe_past >> it->target & 1);
+    /* While one runs it may only be waiting for its end, in which it is given once more. */
+    it->cleared = !m.run;
+    return;
+  }
   if (target) {
     EXPECT(m.objects[it->target].alive && target == m.objects[it->target].at);
     rc_decref(target);
@@ -341,12 +371,29 @@ static void on_collection(gc_heap *heap, const gc_event *event, void *ctx) {
   (void)ctx;
   EXPECT(heap == m.heap);
   if (m.ending) return;
+  if (m.slice && m.stepping && event->kind == GC_EVENT_START) {
+    say("a run begins", 0, 0, 0);
+    EXPECT(!m.run && !m.collecting);
+    m.run = true, m.maybe_past = 0, m.called = false;
+    m.doomed = all_alive() & ~reach(held_for_collection(false));
+    return;
+  }
+  if (m.run && !m.collecting && event->kind != GC_EVENT_START) {
+    say(m.stepping ? "the run has ended" : "the run is given up", (int)event->reclaimed, 0, 0);
+    EXPECT(event->status == RC_OK);
+    if (m.stepping) EXPECT(!(m.doomed & all_alive()));
+    m.run = false, m.doomed = 0;
+    return;
+  }
   if (event->kind == GC_EVENT_START) {
     EXPECT(!m.collecting);
+    m.slice = false;
     young_collection = event->generation == GC_GENERATION_YOUNG;
     say(young_collection ? "young collection" : "full collection", (int)event->reason, 0, 0);
     m.dead = all_alive() & ~reach(held_for_collection(young_collection));
     m.dead_first = size_of(m.dead);
+    /* In the middle of a run: what these hold is counted at one time, and let go of at another. */
+    m.doomed &= ~reach(m.dead);
     m.collecting = true, m.stage = 0, m.base = m.depth;
     for (int i = 0; i < OBJECTS; i++) m.objects[i].young = false;
     return;
@@ -417,6 +464,7 @@ static void release(int i) {
 static void hold(int i) {
   say("hold", i, 0, 0);
   m.objects[i].roots++;
+  note_reached();
   rc_incref(m.objects[i].at);
 }
 
@@ -425,6 +473,9 @@ static void store(int i, int s, int target) {
   Thing *at = m.objects[i].at;
   if (target != NONE) rc_incref(m.objects[target].at);
   m.objects[i].slot[s] = target;
+  /* What a callback stores in other garbage is as alive as that. */
+  if (m.slice) m.doomed &= ~reach(1u << i);
+  note_reached();
   rc_setref(&at->slot[s], target == NONE ? NULL : m.objects[target].at);
 }
 
@@ -437,9 +488,10 @@ static void on_weak(rc_weak *weak, void *ctx) {
   EXPECT(it->at == weak && it->callback && !it->called);
   if (m.collecting && m.depth == m.base) proceed(m.dead >> target & 1 && m.stage < 2 ? 1 : 2);
   say("weak callback (handle, target)", h, target, 0);
+  if (m.slice) m.maybe_past |= ~reach(rooted());
   it->called = true;
   EXPECT(m.ending || m.objects[target].alive);
-  EXPECT(m.ending || !it->cleared || m.objects[target].past);
+  EXPECT(m.ending || !it->cleared || m.objects[target].past || m.run);
   model_past(target);
   EXPECT(rc_weak_get(weak) == NULL);
   if (m.ending) {
@@ -451,6 +503,7 @@ static void on_weak(rc_weak *weak, void *ctx) {
   EXPECT(m.depth < FRAMES);
   m.objects[target].busy++;
   m.frames[m.depth++] = target;
+  m.called = true;
   if (pick(8) == 0 && !it->in_field) {
     say("it frees itself", h, 0, 0);
     it->at = NULL;
@@ -470,6 +523,11 @@ static int make_handle(int i) {
     EXPECT(at != NULL);
     say("handle (handle, target, callback)", h, i, callback);
     m.handles[h] = (handle){.at = at, .target = i, .callback = callback};
+    if (m.slice && !m.objects[i].past) { /* as others of its set it may be past unseen */
+      Thing *target = rc_weak_get(at);
+      if (target) rc_decref(target);
+      else EXPECT(m.maybe_past >> i & 1), model_past(i);
+    }
     if (m.objects[i].past) m.handles[h].cleared = m.handles[h].called = true;
     return h;
   }
@@ -504,6 +562,7 @@ static void read_handle(int h) {
   say("read handle", h, it->target, target != NULL);
   if (!target) return;
   m.objects[it->target].roots++;
+  note_reached();
   if (pick(2)) release(it->target);
 }
 
@@ -539,17 +598,23 @@ static void use_map(int map, set touch) {
 #endif
 
 static void collect(bool young) {
-  bool refused = m.collecting;
+  bool refused = m.collecting || m.slice, slice = m.slice, stepping = m.stepping;
   last_reclaimed = 0;
   say(young ? "gc_collect_young" : "gc_collect", refused, 0, 0);
+  m.slice = m.run; /* what it has judged dead is ended first */
+  m.stepping = false;
   size_t ended = young ? gc_collect_young(m.heap) : gc_collect(m.heap);
+  m.slice = slice, m.stepping = stepping;
   EXPECT(ended == (refused ? 0 : last_reclaimed));
 }
 
 static void freeze(bool thaw) {
   say(thaw ? "unfreeze" : "freeze", 0, 0, 0);
+  bool refused = m.collecting || m.slice, slice = m.slice, stepping = m.stepping;
+  m.slice = m.run, m.stepping = false;
   rc_status status = thaw ? gc_unfreeze(m.heap) : gc_freeze(m.heap);
-  EXPECT(status == (m.collecting ? RC_ERR_REFUSED : RC_OK));
+  m.slice = slice, m.stepping = stepping;
+  EXPECT(status == (refused ? RC_ERR_REFUSED : RC_OK));
   if (status != RC_OK) return;
   for (int i = 0; i < OBJECTS; i++) {
     if (m.objects[i].alive && !thaw) m.objects[i].young = false;
@@ -649,7 +714,7 @@ static void act_once(int subject) {
       break;
     default:
       if (m.depth == 0 && pick(4) == 0) freeze(pick(2));
-      else if (pick(2)) EXPECT(aside(m.heap, NULL, &m.random, false, m.collecting));
+      else if (pick(2)) EXPECT(aside(m.heap, NULL, &m.random, false, m.collecting || m.slice));
   }
 }
 
@@ -709,12 +774,14 @@ static void on_finalize(void *obj) {
     return;
   }
   /* In a collection another finalizer may have brought it back: step 1 is for the whole set. */
-  if (!m.collecting || m.stage > 0 || !(m.dead >> i & 1)) EXPECT(!(reach(rooted()) >> i & 1));
+  bool may_be_back = m.slice ? m.called : m.collecting && m.stage == 0 && m.dead >> i & 1;
+  if (!may_be_back) EXPECT(!(reach(rooted()) >> i & 1));
   for (int h = 0; h < HANDLES; h++) {
     if (!usable(h) || m.handles[h].target != i || m.handles[h].cleared) continue;
     EXPECT(rc_weak_get(m.handles[h].at) == obj);
     rc_decref(obj);
   }
+  m.called = true;
   enter_callback(i);
   act(i, true);
   leave_callback(i);
@@ -773,6 +840,7 @@ static void on_destroy(void *obj) {
     rc_weak_free(late);
   }
   it->at = NULL;
+  m.called = true;
   enter_callback(i); /* being busy it keeps its place */
   act(i, false);
   leave_callback(i);
@@ -826,29 +894,33 @@ static void settle(void) {
   EXPECT(m.depth == 0 && !m.collecting);
   model_release(~(set)0);
   end_silent();
-  for (int i = 0; i < OBJECTS; i++) {
-    m.objects[i].past = false;
-    EXPECT(!m.objects[i].alive || count_of(i) != 0);
-  }
   set reachable = reach(rooted());
+  m.doomed &= ~reachable;
+  for (int i = 0; i < OBJECTS; i++) {
+    m.objects[i].past &= m.run && !(reachable >> i & 1);
+    EXPECT(!m.objects[i].alive || count_of(i) != 0 || m.run);
+  }
   uint64_t plain = 0, alive = size_of(all_alive());
   for (int i = 0; i < OBJECTS; i++) {
     const object *it = &m.objects[i];
     plain += it->alive && it->kind == PLAIN;
     if (!(reachable >> i & 1)) continue;
-    EXPECT(it->alive && rc_count(it->at) == count_of(i));
+    EXPECT(it->alive && (m.run || rc_count(it->at) == count_of(i)));
+    /* What is ended in slices has let go of it, or not yet; and the engine may have a reference to what it finalizes. */
+    EXPECT(rc_count(it->at) >= it->roots && rc_count(it->at) <= count_of(i) + m.run);
     if (it->kind == MAP) continue;
     EXPECT(gc_is_finalized(it->at) == it->finalized);
     for (int s = 0; s < SLOTS; s++)
       EXPECT(it->at->slot[s] == (it->slot[s] == NONE ? NULL : m.objects[it->slot[s]].at));
   }
-  EXPECT(graph_live(m.heap) == alive + asides_alive());
+  EXPECT(graph_live(m.heap) == alive + asides_alive() || (m.run && graph_live(m.heap) > alive + asides_alive()));
   EXPECT(rc_type_live(m.types[PLAIN]) == plain);
   for (int h = 0; h < HANDLES; h++) {
-    if (!m.handles[h].at) continue;
+    if (m.run ? !usable(h) : !m.handles[h].at) continue;
     check_handle(h);
-    EXPECT(!m.handles[h].callback || m.handles[h].called == m.handles[h].cleared);
+    EXPECT(!m.handles[h].callback || m.run || m.handles[h].called == m.handles[h].cleared);
   }
+  if (!m.run) m.maybe_past = 0;
 #ifdef WITH_MAPS
   for (int i = 0; i < OBJECTS; i++) {
     if (!(reachable >> i & 1) || m.objects[i].kind != MAP) continue;
@@ -894,9 +966,11 @@ static void automatic(void) {
   EXPECT(rc_add_external_bytes(m.objects[i].at, (ptrdiff_t)64 << 20) == RC_OK);
   say("automatic", i, 0, 0);
   unsigned birth = m.objects[i].birth;
+  m.slice = m.run;
   gc_enable(m.heap);
   int made = make(DECLARED);
   gc_disable(m.heap);
+  m.slice = false;
   if (m.objects[i].birth == birth && reach(rooted()) >> i & 1) /* callbacks may have released it */
     EXPECT(rc_add_external_bytes(m.objects[i].at, -((ptrdiff_t)64 << 20)) == RC_OK);
   if (made != NONE && pick(2)) release(made);
@@ -911,6 +985,30 @@ static void open_case(uint64_t seed) {
   for (int i = 0; i < OBJECTS; i++) m.objects[i].held = NONE;
   m.scope_count = 0, m.depth = 0, m.collecting = false, m.dead = 0, m.stage = 0;
   m.silent_kinds = pick(2);
+  m.sliced = !m.silent_kinds && pick(2);
+  m.slice = m.stepping = m.run = false, m.doomed = 0;
+}
+
+/* Some slices, perhaps to the end of the run. */
+static void slices(size_t count) {
+  for (; count > 0; count--) {
+    gc_step_result result = GC_STEP_RESULT_INIT;
+    m.budget = 4;
+    m.slice = m.stepping = true;
+    say("slice", 0, 0, 0);
+    EXPECT(gc_step(m.heap, UINT64_MAX, &result) == RC_OK);
+    m.slice = m.stepping = false;
+    EXPECT(m.run == (result.phase != GC_SLICE_NONE));
+    settle();
+    if (result.done) return;
+  }
+}
+
+static void begin_slices(void) {
+  gc_policy policy = GC_POLICY_INIT;
+  EXPECT(gc_get_policy(m.heap, &policy) == RC_OK);
+  policy.pause_work = m.sliced ? pick(3) ? 1 : 1 + pick(40) : 0;
+  EXPECT(gc_set_policy(m.heap, &policy) == RC_OK);
 }
 
 static void open_heap(void) {
@@ -956,6 +1054,7 @@ static void end_case(void) {
   }
   for (unsigned round = 0;; round++) {
     EXPECT(round < 200);
+    if (m.sliced && pick(2)) slices(SIZE_MAX);
     m.budget = 0;
     for (int i = 0; i < OBJECTS; i++)
       while (m.objects[i].alive && own_roots(i)) release(i);
@@ -966,6 +1065,7 @@ static void end_case(void) {
     collect(false);
     settle();
   }
+  if (m.run) slices(SIZE_MAX);
   free_handles();
   EXPECT(graph_live(m.heap) == asides_alive());
 }
@@ -973,6 +1073,7 @@ static void end_case(void) {
 static void run_case(uint64_t seed, bool end_heap) {
   open_case(seed);
   size_t count = 8 + pick(STEPS);
+  begin_slices();
   for (size_t i = 0; i < count; i++) {
     m.budget = 12;
     size_t choice = pick(12);
@@ -981,6 +1082,7 @@ static void run_case(uint64_t seed, bool end_heap) {
     else if (choice == 2 && pick(8) == 0) automatic();
     else act_once(NONE);
     settle();
+    if (m.sliced) slices(pick(8) ? pick(12) : 400);
   }
   if (end_heap) end_heap_midway();
   else end_case();
