@@ -99,6 +99,8 @@ pub struct Range {
     pub changed: Bits,
     /// See there.
     shared: Shared,
+    /// Slots of types whose memory is committed.
+    types_committed: usize,
     /// First of the slots of types that were given back; 0: none.
     free_type: u32,
     /// As `free_type`, of heaps.
@@ -134,6 +136,7 @@ impl Range {
                 types_used: AtomicUsize::new(0),
                 heaps_used: AtomicUsize::new(0),
             },
+            types_committed: 0,
             free_type: 0,
             free_heap: 0,
         }
@@ -502,6 +505,9 @@ pub enum NoSlot {
     Limit,
 }
 
+/// Slots of types that are committed at once: each takes two calls of the system.
+const TYPES_AT_ONCE: usize = 64;
+
 /// A slot for a type, zeroed but for what [`Type::take`] sets.
 pub fn take_type_slot() -> Result<*mut Type, NoSlot> {
     let _guard = LOCK.lock();
@@ -515,8 +521,12 @@ pub fn take_type_slot() -> Result<*mut Type, NoSlot> {
             if index >= RANGE.type_count {
                 return Err(NoSlot::Limit);
             }
-            if !sys::commit(type_at(index) as *mut u8, TYPE_SLOT_BYTES) {
-                return Err(NoSlot::NoMemory);
+            if index >= RANGE.types_committed {
+                let more = TYPES_AT_ONCE.min(RANGE.type_count - index);
+                if !sys::commit(type_at(index) as *mut u8, more * TYPE_SLOT_BYTES) {
+                    return Err(NoSlot::NoMemory);
+                }
+                RANGE.types_committed = index + more;
             }
             // ORDER: relaxed, read by `types_used`.
             shared().types_used.store(index + 1, Ordering::Relaxed);
