@@ -22,6 +22,7 @@ use crate::base::promised;
 use crate::base::report::{Line, LINE_BYTES};
 use crate::cycle::events::Listeners;
 use crate::cycle::pace::{Mode, Pace, Starved};
+use crate::cycle::pauses::Pauses;
 use crate::cycle::sliced::Sliced;
 use crate::cycle::stats::GenerationStats;
 use crate::life::death::Queue;
@@ -45,6 +46,7 @@ use core::sync::atomic::AtomicBool;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use range::NoSlot;
 
+pub mod giving;
 pub mod phase;
 
 pub use phase::Phase;
@@ -113,7 +115,7 @@ pub struct Heap {
     /// What is known of collections for want of memory.
     pub starved: Starved,
     /// What [`Heap::give_back`] is at.
-    giving: Giving,
+    giving: giving::Giving,
     /// First of the heap's types.
     pub first_type: *mut Type,
     /// Objects of ended types that were made.
@@ -146,6 +148,8 @@ pub struct Heap {
     pub young: GenerationStats,
     /// What full collections did.
     pub full: GenerationStats,
+    /// The longest pauses.
+    pub pauses: Pauses,
     /// Somebody beside the heap's thread wants it to look around: see [`observe::attend`]. This and the next two may be
     /// read and written at any time, also while the slot is nobody's: by a signal handler.
     pub attention: AtomicBool,
@@ -327,6 +331,15 @@ impl Heap {
         self.name.as_ptr() as *const c_char
     }
 
+    /// The name as words, with zeros behind it.
+    pub fn name_words(&self) -> [u64; NAME_BYTES / 8] {
+        let mut words = [0; NAME_BYTES / 8];
+        for (word, bytes) in words.iter_mut().zip(self.name.chunks_exact(8)) {
+            *word = bytes.iter().rev().fold(0, |word, &byte| word << 8 | byte as u64);
+        }
+        words
+    }
+
     /// The sentence behind the last failing status.
     pub fn error(&self) -> *const c_char {
         self.error.as_ptr() as *const c_char
@@ -400,35 +413,6 @@ impl Heap {
         Space::trim_idle(&raw mut (*heap).space);
     }
 
-    /// Gives back a piece of the memory that holds no object, also from between objects: see [`Space::give_back`]. True when
-    /// all is done, or was, and nothing was made or ended since.
-    ///
-    /// # Safety
-    /// - As [everywhere](crate), and no collection of the heap is under way.
-    pub unsafe fn give_back(heap: *mut Heap, short: bool) -> bool {
-        (*heap).recall_rations();
-        let changes = (*heap).count_changes();
-        let giving = &mut (*heap).giving;
-        if !giving.under_way {
-            if giving.changes == changes && giving.short >= short {
-                return true;
-            }
-            *giving = Giving { under_way: true, short, changes };
-        }
-        giving.short &= short;
-        (*heap).recall_runs();
-        let done = Space::give_back(&raw mut (*heap).space, short);
-        (*heap).giving.under_way = !done;
-        done
-    }
-
-    /// A number that is another one whenever objects were made or ended meanwhile.
-    unsafe fn count_changes(&self) -> u64 {
-        let mut changes = self.ended_allocated.wrapping_mul(2);
-        self.each_type(|ty| changes = changes.wrapping_add((*ty).allocated()).wrapping_add((*ty).freed));
-        changes
-    }
-
     /// Sends allocation and the last release of all types the long way, or lets them take the leaf paths
     /// again.
     ///
@@ -468,16 +452,6 @@ impl Heap {
         self.each_type(|ty| objects += (*ty).live());
         objects
     }
-}
-
-/// A pass of [`Heap::give_back`] over a heap. Zeroed memory is one over a heap in which nothing ever was.
-struct Giving {
-    /// It is not at its end.
-    under_way: bool,
-    /// It gives back all that there is.
-    short: bool,
-    /// [`Heap::count_changes`] when it began.
-    changes: u64,
 }
 
 /// How a heap is made.

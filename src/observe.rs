@@ -36,10 +36,12 @@ pub enum Seat {
     Leaks,
     /// Rings as collections find them dead.
     Rings,
+    /// What others see of the process.
+    Block,
 }
 
 /// Seats there are.
-const SEATS: usize = Seat::Rings as usize + 1;
+const SEATS: usize = Seat::Block as usize + 1;
 
 bitflags::bitflags! {
     /// The kinds of notices.
@@ -70,6 +72,8 @@ bitflags::bitflags! {
         const CALLBACKS = 1024;
         /// [`Notice::Trimmed`].
         const TRIMMED = 2048;
+        /// [`Notice::Paused`].
+        const PAUSED = 4096;
     }
 }
 
@@ -108,6 +112,8 @@ pub enum Notice {
     Callback(*mut c_void, Around),
     /// Pages that hold nothing go back to the system: the first one's number, and how many.
     Trimmed(usize, usize),
+    /// A pause of the host's was entered in the books: `Heap::pauses`, `latest`.
+    Paused,
 }
 
 /// A scope that was left.
@@ -167,6 +173,7 @@ impl Notice {
             Notice::Gone => Wants::GONE,
             Notice::Callback(..) => Wants::CALLBACKS,
             Notice::Trimmed(..) => Wants::TRIMMED,
+            Notice::Paused => Wants::PAUSED,
         }
     }
 }

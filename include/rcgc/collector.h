@@ -126,6 +126,32 @@ typedef struct gc_generation_stats {
   uint64_t pauses[GC_PAUSE_BUCKETS];
 } gc_generation_stats;
 
+/* `gc_pause.phase`: a young collection in one piece. */
+#define GC_PHASE_YOUNG 1
+/* `gc_pause.phase`: a collection near a death. */
+#define GC_PHASE_NEAR 2
+/* `gc_pause.phase`: a full collection in one piece. */
+#define GC_PHASE_FULL 3
+/* `gc_pause.phase`: a slice of a full collection. */
+#define GC_PHASE_SLICE 4
+
+/* How many of the longest pauses the statistics have. */
+#define GC_PAUSES_LONGEST 10
+
+/* One pause. */
+typedef struct gc_pause {
+  /* Nanoseconds that it took. */
+  uint64_t duration_ns;
+  /* When it ended, in nanoseconds of `CLOCK_MONOTONIC`. */
+  uint64_t end_ns;
+  /* Tracked objects that were looked at. */
+  uint64_t objects;
+  /* One of `GC_PHASE_*`; 0: there was no such pause. */
+  uint32_t phase;
+  /* One of `GC_REASON_*`. */
+  uint32_t reason;
+} gc_pause;
+
 /* The statistics of a heap. Start from `GC_STATS_INIT`. */
 typedef struct gc_stats {
   /* `sizeof(gc_stats)` as the host was compiled. */
@@ -162,11 +188,15 @@ typedef struct gc_stats {
   uint64_t owed_objects;
   /* The most that `owed_objects` has been. */
   uint64_t owed_objects_max;
+  /* Pauses that there were. */
+  uint64_t pauses;
+  /* The longest of them, the longest first. */
+  gc_pause longest[GC_PAUSES_LONGEST];
 } gc_stats;
 
 /* An initialiser: all defaults. */
 #define GC_STATS_INIT { sizeof(gc_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0, 0, 0, 0, 0, \
-  0, 0, { 0 } }, { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }, 0, 0 }
+  0, 0, { 0 } }, { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }, 0, 0, 0, { { 0, 0, 0, 0, 0 } } }
 
 /* Puts an object under the collector's eyes: it must be walkable from now on. Twice is `RC_OK`.
  *

@@ -6,10 +6,12 @@
 //! | `files` | files that are written by themselves: their paths, whose they are |
 //! | `plan` | what a heap writes by itself, as the host or the environment asks |
 //! | `watch` | limits, and what is done when one is passed |
+//! | `block` | what the process shows to others while it runs |
 //! | `unload` | what is given back when the library's code goes |
 
 use crate::heap::Heap;
 
+pub mod block;
 pub mod files;
 pub mod plan;
 pub mod unload;
@@ -23,4 +25,5 @@ pub mod watch;
 pub unsafe fn at_birth(heap: *mut Heap) {
     unload::watch();
     plan::at_birth(heap);
+    block::at_birth(heap);
 }

@@ -27,6 +27,7 @@
 //! may be gone already. musl never unloads. An object without the compiler's start files (tcc makes such) must not be
 //! unloaded: nobody calls the handlers that it registered, neither the host's nor these.
 
+use crate::auto::block;
 use crate::auto::files;
 use crate::auto::plan;
 use crate::heap::{self, Heap, Phase};
@@ -87,6 +88,7 @@ extern "C" fn last_of_all() {
             plan::end_signals();
             NEST.end();
             files::end();
+            block::end();
             site::end();
             record::unmake();
             range::unmake();

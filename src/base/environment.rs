@@ -1,4 +1,4 @@
-//! The variables of the environment: `RCGC_RANGE_BYTES`, `RCGC_PROFILE` and `RCGC_CHECK`. The one place that reads them.
+//! The variables of the environment: `RCGC_RANGE_BYTES`, `RCGC_PROFILE`, `RCGC_CHECK` and `RCGC_WATCH`. The one place that reads them.
 //!
 //! - A program that has more rights than who started it (set-user-id, set-group-id, capabilities of its file) obeys none:
 //!   they say which files are written.

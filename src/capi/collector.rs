@@ -4,6 +4,7 @@
 use super::boundary::{keep_status, status, Answer, Call, NonNull};
 use super::slices::GC_PIECES_NEVER;
 use super::status::*;
+use crate::cycle::pauses::{self, Pause, PausePhase};
 use crate::cycle::stats::{GenerationStats, Status, PAUSE_BUCKETS};
 use crate::cycle::{self, pace, Kind};
 use crate::header::{self, Flags};
@@ -117,6 +118,41 @@ pub struct gc_generation_stats {
     pub pauses: [u64; GC_PAUSE_BUCKETS],
 }
 
+/// `gc_pause.phase`: a young collection in one piece.
+pub const GC_PHASE_YOUNG: u32 = 1;
+/// `gc_pause.phase`: a collection near a death.
+pub const GC_PHASE_NEAR: u32 = 2;
+/// `gc_pause.phase`: a full collection in one piece.
+pub const GC_PHASE_FULL: u32 = 3;
+/// `gc_pause.phase`: a slice of a full collection.
+pub const GC_PHASE_SLICE: u32 = 4;
+
+/// How many of the longest pauses the statistics have.
+pub const GC_PAUSES_LONGEST: usize = 10;
+
+/// One pause.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct gc_pause {
+    /// Nanoseconds that it took.
+    pub duration_ns: u64,
+    /// When it ended, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub end_ns: u64,
+    /// Tracked objects that were looked at.
+    pub objects: u64,
+    /// One of `GC_PHASE_*`; 0: there was no such pause.
+    pub phase: u32,
+    /// One of `GC_REASON_*`.
+    pub reason: u32,
+}
+
+const_assert_eq!(size_of::<gc_pause>(), size_of::<Pause>());
+const_assert_eq!(GC_PAUSES_LONGEST, pauses::LONGEST);
+const_assert_eq!(GC_PHASE_YOUNG, PausePhase::Young as u32);
+const_assert_eq!(GC_PHASE_NEAR, PausePhase::Near as u32);
+const_assert_eq!(GC_PHASE_FULL, PausePhase::Full as u32);
+const_assert_eq!(GC_PHASE_SLICE, PausePhase::Slice as u32);
+
 /// The statistics of a heap. Start from `GC_STATS_INIT`.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -155,6 +191,10 @@ pub struct gc_stats {
     pub owed_objects: u64,
     /// The most that `owed_objects` has been.
     pub owed_objects_max: u64,
+    /// Pauses that there were.
+    pub pauses: u64,
+    /// The longest of them, the longest first.
+    pub longest: [gc_pause; GC_PAUSES_LONGEST],
 }
 
 /// Puts an object under the collector's eyes: it must be walkable from now on. Twice is `RC_OK`.
@@ -503,7 +543,14 @@ unsafe fn stats_of(heap: &gc_heap) -> gc_stats {
         full: generation(&heap.full),
         owed_objects: heap.debt.objects,
         owed_objects_max: heap.debt.objects_max,
+        pauses: heap.pauses.count,
+        longest: heap.pauses.longest.map(pause_of),
     }
+}
+
+fn pause_of(pause: Pause) -> gc_pause {
+    let Pause { duration_ns, end_ns, objects, phase, reason } = pause;
+    gc_pause { duration_ns, end_ns, objects, phase, reason }
 }
 
 fn generation(stats: &GenerationStats) -> gc_generation_stats {

@@ -105,6 +105,9 @@ pub unsafe fn end_heap(heap: *mut Heap, told: unsafe fn(*mut Heap)) -> u64 {
     if (*heap).live_objects() != 0 {
         sweep(heap);
     }
+    if (*heap).debug & events::DEBUG_STATS != 0 {
+        events::log_pauses(heap);
+    }
     heap::end(heap);
     host::leave_nest(outer);
     held

@@ -211,6 +211,30 @@ unsafe fn log_event(heap: *mut Heap, event: &Event) {
     }
 }
 
+/// Writes a line for each of the longest pauses.
+///
+/// # Safety
+/// - As [everywhere](crate).
+pub unsafe fn log_pauses(heap: *mut Heap) {
+    const PHASES: [&str; 5] = ["", "a young collection", "a look", "a full collection", "a slice"];
+    const REASONS: [&str; 5] = ["", "asked for", "at a trigger", "for want of memory", "as the heap ends"];
+    for pause in (*heap).pauses.longest {
+        if pause.phase != 0 {
+            report::log(
+                Level::Info,
+                format_args!(
+                    "heap {}: among the longest pauses: {} us, {} {}, {} objects",
+                    CText((*heap).name()),
+                    pause.duration_ns / 1000,
+                    PHASES.get(pause.phase as usize).unwrap_or(&""),
+                    REASONS.get(pause.reason as usize).unwrap_or(&""),
+                    pause.objects
+                ),
+            );
+        }
+    }
+}
+
 /// Writes a line for an object under a debug flag, whose word for it is `what`.
 ///
 /// # Safety

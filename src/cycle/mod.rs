@@ -17,6 +17,7 @@
 //! | `queued` | both for a list: what queued finalizers were for, when they have run |
 //! | `sliced` | a full collection in slices, with the host running in between |
 //! | `pace` | when automatic collections run, as inequalities |
+//! | `pauses` | pauses that are worth remembering |
 //! | `pressure` | what is given up where the system is short of memory |
 //! | `ending` | the end of a heap, and of all that is left in it |
 //! | `events` | who is told: callbacks, and the log under the debug flags |
@@ -63,6 +64,7 @@ pub mod events;
 pub mod judge;
 pub mod near;
 pub mod pace;
+pub mod pauses;
 pub mod pressure;
 pub mod queued;
 pub mod release;
@@ -225,6 +227,7 @@ unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
         }
     };
     let pause = finish(heap, kind, start, &outcome);
+    pauses::record(heap, kind.into(), reason as u32, outcome.examined, pause);
     let stop = Event {
         kind: 2,
         status: outcome.status as u32,

@@ -210,6 +210,30 @@ pub fn close(fd: c_int) {
     unsafe { libc::close(fd) };
 }
 
+/// Memory that other processes can read through a descriptor of this one, of a file with this name and without a place;
+/// zeroed. None where there is none. The descriptor stays open.
+pub fn shared_memory(name: &CStr, bytes: usize) -> Option<*mut u8> {
+    let _errno = errno::keep();
+    // SAFETY: a C string, and numbers.
+    let fd = unsafe { libc::syscall(libc::SYS_memfd_create, name.as_ptr(), libc::MFD_CLOEXEC) } as c_int;
+    if fd < 0 {
+        return None;
+    }
+    // SAFETY: a new shared mapping at an address of the kernel's choice touches nothing that exists.
+    unsafe {
+        let prot = libc::PROT_READ | libc::PROT_WRITE;
+        let address = match libc::ftruncate(fd, bytes as libc::off_t) {
+            0 => libc::mmap(core::ptr::null_mut(), bytes, prot, libc::MAP_SHARED, fd, 0),
+            _ => libc::MAP_FAILED,
+        };
+        if address == libc::MAP_FAILED {
+            libc::close(fd);
+            return None;
+        }
+        Some(address as *mut u8)
+    }
+}
+
 /// Splits the process: 0 in the child, the child's number in the parent.
 ///
 /// # Safety

@@ -3,6 +3,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | this | the dump format as constants and codes: `docs/dump-format.md` says what everything means |
+//! | [`block`] | what a running process shows to others |
 //! | [`graph`] | algorithms over compact graphs |
 //!
 //! Nothing here allocates or knows of heaps. One line is unsafe: the prefetch of [`graph::search`], with which a search
@@ -12,6 +13,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![warn(missing_docs)]
 
+pub mod block;
 pub mod graph;
 
 /// The first bytes of a dump.

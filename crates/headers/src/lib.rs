@@ -269,7 +269,8 @@ fn initialiser(owner: &str, member: &str, structs: &[Item]) -> String {
     } else if name.starts_with('*') || kind.ends_with("_fn") {
         "RCGC_NULL".to_owned()
     } else if name.ends_with(']') {
-        "{ 0 }".to_owned()
+        let element = structs.iter().find(|item| item.name == kind && matches!(item.kind, Kind::Struct));
+        format!("{{ {} }}", element.map_or_else(|| "0".to_owned(), |inner| inner.initialisers(structs)))
     } else if let Some(inner) =
         structs.iter().find(|item| item.name == kind && matches!(item.kind, Kind::Struct))
     {
