@@ -157,6 +157,32 @@ static void forked(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* Slices are pauses, too, each with where the run had got to. */
+static void slices_are_pauses(void) {
+  setenv("RCGC_WATCH", "on", 1);
+  gc_heap *heap = graph_heap("sliced");
+  gc_disable(heap);
+  rc_type *type = graph_declared(heap);
+  Node *chain = graph_chain(type, check_scale(2000, 20000, 20000), false);
+  for (size_t i = 0; i < 100; i++) rc_decref(graph_ring(type, 3));
+  CHECK_EQ(gc_start(heap), RC_OK);
+  gc_step_result result = GC_STEP_RESULT_INIT;
+  uint64_t slices = 0, before = graph_stats(heap).pauses;
+  for (; slices < 100000 && !result.done; slices++) CHECK_EQ(gc_step(heap, 1000, &result), RC_OK);
+  gc_stats stats = graph_stats(heap);
+  CHECK_EQ(stats.pauses - before, slices);
+  CHECK(slices > 1);
+  bool is_slice = true;
+  for (size_t i = 0; i < GC_PAUSES_LONGEST && stats.longest[i].phase; i++) {
+    is_slice = is_slice && stats.longest[i].phase >= GC_PHASE_COUNT && stats.longest[i].phase <= GC_PHASE_CLOSING;
+  }
+  CHECK(is_slice);
+  REQUIRE(read_block(getpid()));
+  CHECK_EQ(slot_of("sliced")[PAUSES], stats.pauses);
+  rc_decref(chain);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 /* Under GC_DEBUG_STATS the log has the longest pauses when the heap ends. */
 static void pauses_in_the_log(void) {
   gc_heap *heap = graph_heap("logged");
@@ -177,6 +203,7 @@ static const check_test tests[] = {
     CHECK_TEST(numbers_and_pauses),
     CHECK_TEST(more_heaps_than_slots),
     CHECK_TEST(forked),
+    CHECK_TEST(slices_are_pauses),
     CHECK_TEST(pauses_in_the_log),
 };
 CHECK_MAIN(tests)

@@ -264,6 +264,61 @@ static void inside_callbacks(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* A sliced run that waits for its next slice has its working counts; what it has found by then stays found. */
+static void between_slices(void) {
+  for (uint32_t level = GC_PRESSURE_SOME; level <= GC_PRESSURE_CRITICAL; level++) {
+    for (size_t stop = 0; stop < 40; stop++) {
+      gc_heap *heap = graph_heap("sliced");
+      gc_disable(heap);
+      rc_type *type = graph_declared(heap);
+      Node *chain = graph_chain(type, 3000, false), *loop = graph_ring(type, 500);
+      for (size_t i = 0; i < 300; i++) rc_decref(graph_ring(type, 3));
+      CHECK_EQ(gc_start(heap), RC_OK);
+      gc_step_result result = GC_STEP_RESULT_INIT;
+      for (size_t step = 0; step < stop && !result.done; step++) CHECK_EQ(gc_step(heap, 1, &result), RC_OK);
+      relieve(heap, level);
+      while (!result.done) REQUIRE(gc_step(heap, 1000000, &result) == RC_OK);
+      CHECK_EQ(graph_stats(heap).live_objects, 3500);
+      size_t findings = 1;
+      CHECK_EQ(gc_verify(heap, NULL, NULL, &findings), RC_OK);
+      CHECK_EQ(findings, 0);
+      rc_decref(chain), rc_decref(loop);
+      CHECK_EQ(gc_collect(heap), 500);
+      CHECK_EQ(gc_heap_free(heap), 0);
+    }
+  }
+}
+
+/* Idle time gives back the same, in pieces, and says when nothing is left. */
+static bool wanted_soon(void *arg) {
+  return ++*(size_t *)arg % 4 == 0;
+}
+
+static void idle_time(void) {
+  gc_heap *heap = graph_heap("idle");
+  rc_type *type = graph_declared(heap);
+  size_t count = check_scale(100000, 1000000, 4000000), asked = 0;
+  Node **nodes = malloc(count * sizeof *nodes);
+  for (size_t i = 0; i < count; i++) nodes[i] = graph_node(type, i);
+  for (size_t i = 0; i < count; i++) {
+    if (i % 4096) rc_decref(nodes[i]);
+  }
+  uint64_t bytes = heap_bytes(heap);
+  size_t calls = 0;
+  for (; calls < 1000000 && !gc_idle(heap, UINT64_MAX, wanted_soon, &asked); calls++) continue;
+  CHECK(calls > 2);
+  CHECK(calls < 1000000);
+  if (small_system_pages()) CHECK(heap_bytes(heap) < bytes / 4);
+  asked = 0;
+  CHECK(gc_idle(heap, UINT64_MAX, wanted_soon, &asked)); /* nothing was made: nothing to do */
+  for (size_t i = 0; i < count; i += 4096) {
+    CHECK_EQ(nodes[i]->id, i);
+    rc_decref(nodes[i]);
+  }
+  free(nodes);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 /* Holes are of one heap: another one's objects in neighbouring segments stay what they are, and a heap that ends leaves
  * none behind. */
 static void heaps_side_by_side(void) {
@@ -301,6 +356,8 @@ static const check_test tests[] = {
     CHECK_TEST(only_the_last_level_collects),
     CHECK_TEST(levels_that_are_none),
     CHECK_TEST(inside_callbacks),
+    CHECK_TEST(between_slices),
+    CHECK_TEST(idle_time),
     CHECK_TEST(heaps_side_by_side),
 };
 CHECK_MAIN(tests)

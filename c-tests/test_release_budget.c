@@ -244,6 +244,24 @@ static void weak_handles_read_null(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+static void idle_in_a_callback(void *obj) {
+  (void)gc_idle(rc_heap_of(obj), UINT64_MAX, NULL, NULL);
+}
+
+/* Within a callback of what is paid nobody pays, and nobody waits for that. */
+static void idle_inside_a_death(void) {
+  gc_heap *heap = graph_heap("idle inside");
+  set_budget(heap, 5);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Idle", spec.size = sizeof(Node), spec.destroy = idle_in_a_callback;
+  spec.fields = graph_fields, spec.field_count = RC_COUNT_OF(graph_fields);
+  rc_decref(graph_chain(graph_type(heap, &spec), 100, false));
+  CHECK(owed(heap) > 0);
+  (void)gc_collect(heap);
+  CHECK_EQ(live(heap), 0);
+  CHECK_EQ(gc_heap_free(heap), 0);
+}
+
 static Node *stored;
 
 static void store_it(void *obj) {
@@ -290,6 +308,9 @@ static void calls_that_pay_all(void) {
   CHECK_EQ(live(heap), 0);
   owe_much(heap, type);
   CHECK_EQ(gc_memory_pressure(heap, GC_PRESSURE_SOME), RC_OK);
+  CHECK_EQ(live(heap), 0);
+  owe_much(heap, type);
+  CHECK(gc_idle(heap, UINT64_MAX, NULL, NULL));
   CHECK_EQ(live(heap), 0);
   owe_much(heap, type);
   CHECK_EQ(gc_verify(heap, NULL, NULL, &findings), RC_OK);
@@ -463,6 +484,7 @@ static const check_test tests[] = {
     CHECK_TEST(weak_handles_read_null),
     CHECK_TEST(a_finalizer_brings_back_what_was_owed),
     CHECK_TEST(calls_that_pay_all),
+    CHECK_TEST(idle_inside_a_death),
     CHECK_TEST(at_the_limit),
     CHECK_TEST(safepoints_pay),
     CHECK_TEST(across_heaps),

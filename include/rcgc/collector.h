@@ -132,8 +132,20 @@ typedef struct gc_generation_stats {
 #define GC_PHASE_NEAR 2
 /* `gc_pause.phase`: a full collection in one piece. */
 #define GC_PHASE_FULL 3
-/* `gc_pause.phase`: a slice of a full collection. */
-#define GC_PHASE_SLICE 4
+/* `gc_pause.phase`: a slice of a full collection that ended while counts were taken. */
+#define GC_PHASE_COUNT 5
+/* `gc_pause.phase`: while references were taken off. */
+#define GC_PHASE_SUBTRACT 6
+/* `gc_pause.phase`: while what lives was marked. */
+#define GC_PHASE_MARK 7
+/* `gc_pause.phase`: while suspects were put into pieces. */
+#define GC_PHASE_COMPONENTS 8
+/* `gc_pause.phase`: while pieces were confirmed and ended. */
+#define GC_PHASE_PIECES 9
+/* `gc_pause.phase`: where all that was left were pieces for `gc_idle`. */
+#define GC_PHASE_WAITING 10
+/* `gc_pause.phase`: the last slice of a run. */
+#define GC_PHASE_CLOSING 11
 
 /* How many of the longest pauses the statistics have. */
 #define GC_PAUSES_LONGEST 10
@@ -144,7 +156,7 @@ typedef struct gc_pause {
   uint64_t duration_ns;
   /* When it ended, in nanoseconds of `CLOCK_MONOTONIC`. */
   uint64_t end_ns;
-  /* Tracked objects that were looked at. */
+  /* Tracked objects that were looked at; in a slice the references followed, too. */
   uint64_t objects;
   /* One of `GC_PHASE_*`; 0: there was no such pause. */
   uint32_t phase;

@@ -124,8 +124,20 @@ pub const GC_PHASE_YOUNG: u32 = 1;
 pub const GC_PHASE_NEAR: u32 = 2;
 /// `gc_pause.phase`: a full collection in one piece.
 pub const GC_PHASE_FULL: u32 = 3;
-/// `gc_pause.phase`: a slice of a full collection.
-pub const GC_PHASE_SLICE: u32 = 4;
+/// `gc_pause.phase`: a slice of a full collection that ended while counts were taken.
+pub const GC_PHASE_COUNT: u32 = 5;
+/// `gc_pause.phase`: while references were taken off.
+pub const GC_PHASE_SUBTRACT: u32 = 6;
+/// `gc_pause.phase`: while what lives was marked.
+pub const GC_PHASE_MARK: u32 = 7;
+/// `gc_pause.phase`: while suspects were put into pieces.
+pub const GC_PHASE_COMPONENTS: u32 = 8;
+/// `gc_pause.phase`: while pieces were confirmed and ended.
+pub const GC_PHASE_PIECES: u32 = 9;
+/// `gc_pause.phase`: where all that was left were pieces for `gc_idle`.
+pub const GC_PHASE_WAITING: u32 = 10;
+/// `gc_pause.phase`: the last slice of a run.
+pub const GC_PHASE_CLOSING: u32 = 11;
 
 /// How many of the longest pauses the statistics have.
 pub const GC_PAUSES_LONGEST: usize = 10;
@@ -138,7 +150,7 @@ pub struct gc_pause {
     pub duration_ns: u64,
     /// When it ended, in nanoseconds of `CLOCK_MONOTONIC`.
     pub end_ns: u64,
-    /// Tracked objects that were looked at.
+    /// Tracked objects that were looked at; in a slice the references followed, too.
     pub objects: u64,
     /// One of `GC_PHASE_*`; 0: there was no such pause.
     pub phase: u32,
@@ -151,7 +163,8 @@ const_assert_eq!(GC_PAUSES_LONGEST, pauses::LONGEST);
 const_assert_eq!(GC_PHASE_YOUNG, PausePhase::Young as u32);
 const_assert_eq!(GC_PHASE_NEAR, PausePhase::Near as u32);
 const_assert_eq!(GC_PHASE_FULL, PausePhase::Full as u32);
-const_assert_eq!(GC_PHASE_SLICE, PausePhase::Slice as u32);
+const_assert_eq!(GC_PHASE_COUNT, PausePhase::Count as u32);
+const_assert_eq!(GC_PHASE_CLOSING, PausePhase::Closing as u32);
 
 /// The statistics of a heap. Start from `GC_STATS_INIT`.
 #[repr(C)]

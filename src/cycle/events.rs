@@ -216,8 +216,9 @@ unsafe fn log_event(heap: *mut Heap, event: &Event) {
 /// # Safety
 /// - As [everywhere](crate).
 pub unsafe fn log_pauses(heap: *mut Heap) {
-    const PHASES: [&str; 5] = ["", "a young collection", "a look", "a full collection", "a slice"];
-    const REASONS: [&str; 5] = ["", "asked for", "at a trigger", "for want of memory", "as the heap ends"];
+    const PHASES: [&str; 4] = ["", "a young collection", "a look", "a full collection"];
+    const REASONS: [&str; 6] =
+        ["", "asked for", "at a trigger", "for want of memory", "as the heap ends", "while the host is idle"];
     for pause in (*heap).pauses.longest {
         if pause.phase != 0 {
             report::log(
@@ -226,7 +227,7 @@ pub unsafe fn log_pauses(heap: *mut Heap) {
                     "heap {}: among the longest pauses: {} us, {} {}, {} objects",
                     CText((*heap).name()),
                     pause.duration_ns / 1000,
-                    PHASES.get(pause.phase as usize).unwrap_or(&""),
+                    PHASES.get(pause.phase as usize).unwrap_or(&"a slice"),
                     REASONS.get(pause.reason as usize).unwrap_or(&""),
                     pause.objects
                 ),

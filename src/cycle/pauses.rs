@@ -1,6 +1,7 @@
 //! The pauses of a heap that are worth remembering. Whoever wants more of them than the longest hears of each
 //! ([`Notice::Paused`]).
 
+use super::sliced::Stage;
 use super::Kind;
 use crate::heap::Heap;
 use crate::observe::{self, Notice};
@@ -9,7 +10,8 @@ use crate::sys;
 /// How many of the longest are kept.
 pub const LONGEST: usize = 10;
 
-/// What a pause was spent on; the numbers of `GC_PHASE_*`. A collection in one piece is one phase.
+/// What a pause was spent on; the numbers of `GC_PHASE_*`. A collection in one piece is one phase, a slice
+/// the one that it ended in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum PausePhase {
@@ -19,8 +21,35 @@ pub enum PausePhase {
     Near = 2,
     /// A whole full collection.
     Full = 3,
-    /// A slice of a full collection.
-    Slice = 4,
+    /// A slice of a full collection, while it counts.
+    Count = 5,
+    /// While it subtracts.
+    Subtract = 6,
+    /// While it marks.
+    Mark = 7,
+    /// While it finds components.
+    Components = 8,
+    /// While it confirms and ends them.
+    Pieces = 9,
+    /// What could be confirmed only while the host is idle.
+    Waiting = 10,
+    /// The last one.
+    Closing = 11,
+}
+
+impl From<Stage> for PausePhase {
+    /// Of a slice, by where it has got to.
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Count => PausePhase::Count,
+            Stage::Subtract => PausePhase::Subtract,
+            Stage::Mark => PausePhase::Mark,
+            Stage::Components => PausePhase::Components,
+            Stage::Pieces => PausePhase::Pieces,
+            Stage::Waiting => PausePhase::Waiting,
+            Stage::Closing | Stage::None => PausePhase::Closing,
+        }
+    }
 }
 
 impl From<Kind> for PausePhase {

@@ -1,6 +1,7 @@
 //! A heap's memory goes back in pieces: whose turn it is, and whether there is anything to do.
 
 use super::Heap;
+use crate::cycle::sliced;
 use crate::memory::space::Space;
 
 /// A pass of [`Heap::give_back`] over a heap. Zeroed memory is one over a heap in which nothing ever was.
@@ -18,7 +19,7 @@ impl Heap {
     /// all is done, or was, and nothing was made or ended since.
     ///
     /// # Safety
-    /// - As [everywhere](crate), and no collection of the heap is under way.
+    /// - As [everywhere](crate), and no collection of the heap is running; a sliced one may wait for its next slice.
     pub unsafe fn give_back(heap: *mut Heap, short: bool) -> bool {
         (*heap).recall_rations();
         let changes = (*heap).count_changes();
@@ -31,7 +32,9 @@ impl Heap {
         }
         giving.short &= short;
         (*heap).recall_runs();
-        let done = Space::give_back(&raw mut (*heap).space, short);
+        // A run that waits for its next slice has its working counts.
+        let counts = !sliced::is_under_way(heap);
+        let done = Space::give_back(&raw mut (*heap).space, short, counts);
         (*heap).giving.under_way = !done;
         done
     }

@@ -159,10 +159,18 @@ pub unsafe fn pay_for_allocation(heap: *mut Heap) {
     pay_some(heap, most);
 }
 
-unsafe fn pay_some(heap: *mut Heap, most: u64) -> bool {
+/// Whether there is something to pay, and it may be done here.
+///
+/// # Safety
+/// - As [everywhere](crate).
+pub unsafe fn may_pay(heap: *mut Heap) -> bool {
     let debt = &(*heap).debt;
     // Within a callback the call that runs it goes on paying.
-    if debt.objects != 0 && !debt.is_running && (*heap).phase() != Phase::Judging && !host::is_deep(heap) {
+    debt.objects != 0 && !debt.is_running && (*heap).phase() != Phase::Judging && !host::is_deep(heap)
+}
+
+unsafe fn pay_some(heap: *mut Heap, most: u64) -> bool {
+    if may_pay(heap) {
         run(heap, most, 0);
     }
     (*heap).debt.objects == 0

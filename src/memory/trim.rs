@@ -66,15 +66,15 @@ impl Space {
     /// was the last one, and the next call begins anew.
     ///
     /// # Safety
-    /// - As [`Space::trim_all`]; no run has blocks; no collection of the heap is under way.
-    pub unsafe fn give_back(space: *mut Space, short: bool) -> bool {
+    /// - As [`Space::trim_all`]; no run has blocks; with `counts` all working counts are clear.
+    pub unsafe fn give_back(space: *mut Space, short: bool, counts: bool) -> bool {
         let space = &mut *space;
         space.empty_classes();
         let (next, done) = match space.giving {
             Part::Segments => (Part::Pages, space.give_empty(|_| 0, true, PIECE_SEGMENTS)),
             Part::Pages => {
                 let much = space.kept_bytes > space.page_bytes / GAPS_PART;
-                (Part::Holes, space.give_pages_on(short || much))
+                (Part::Holes, space.give_pages_on(short || much, counts))
             }
             Part::Holes => (Part::Segments, space.give_holes(short)),
         };
@@ -84,8 +84,8 @@ impl Space {
         done && next == Part::Segments
     }
 
-    /// Free pages, if so, and the working counts, of the next segments. True at the end.
-    unsafe fn give_pages_on(&mut self, pages: bool) -> bool {
+    /// Free pages and working counts, either if so, of the next segments. True at the end.
+    unsafe fn give_pages_on(&mut self, pages: bool, counts: bool) -> bool {
         let kept = self.kept_bytes;
         for _ in 0..PIECE_LOOKS {
             let number = self.giving_at / SEGMENT_PAGES;
@@ -93,7 +93,9 @@ impl Space {
             if pages {
                 self.give_free_pages_of(number as u32);
             }
-            give_part(RANGE.work as *mut u8, WORK_BYTES, &Run { first: number as u32, count: 1 });
+            if counts {
+                give_part(RANGE.work as *mut u8, WORK_BYTES, &Run { first: number as u32, count: 1 });
+            }
             self.giving_at = (number + 1) * SEGMENT_PAGES;
             if kept - self.kept_bytes >= SEGMENT_BYTES as u64 {
                 break;

@@ -7,6 +7,7 @@ use crate::cycle::events::Reason;
 use crate::cycle::stats::Status;
 use crate::heap::Heap;
 use crate::host;
+use crate::life::debt;
 use crate::sys;
 
 /// Nanoseconds of a turn.
@@ -35,6 +36,11 @@ pub unsafe fn use_time(heap: *mut Heap, deadline: u64, wanted: &mut dyn FnMut() 
         // The host may have done anything.
         if !(*heap).is_idle() {
             return (false, super::refused(heap));
+        }
+        if debt::may_pay(heap) {
+            // What is owed keeps what it refers to.
+            debt::pay(heap);
+            continue;
         }
         let collects = given_up == Status::Ok && is_worth_it(heap);
         if collects {

@@ -55,6 +55,7 @@ pub mod words;
 
 use super::events::{self, Event, Reason};
 use super::pace::Starved;
+use super::pauses;
 use super::stats::{Outcome, Status};
 use super::Kind;
 use crate::base::promised;
@@ -299,6 +300,7 @@ pub unsafe fn slice(heap: *mut Heap, reason: Reason, budget: &mut Budget) -> Pro
         (*run).longest_ns = (*run).longest_ns.max(ns);
         let mut progress = Progress { status, work: budget.work, duration_ns: ns, ..(*run).progress() };
         (*heap).full.note_pause(ns);
+        pauses::record(heap, (*run).stage.into(), (*run).reason as u32, budget.work, ns);
         let ended = (*run).stage == Stage::None;
         if ended || status != Status::Ok {
             let status = finish(run, status);
