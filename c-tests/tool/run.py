@@ -5,6 +5,7 @@
 |---|---|
 | this | unit tests, commands, exit statuses, bad input |
 | verdicts.py | what the tool must not say or do |
+| backwards.py | who refers to what, and drawings of it |
 | profiles.py | commands over profiles, and those that choose, judge and draw |
 | readers.py, read_snapshot.mjs | exports, in other programs |
 | exports.py, read_exports.mjs | exports of profiles and series, in other programs: a part of its own |
@@ -21,6 +22,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import backwards
 import profiles
 import readers
 import verdicts
@@ -367,6 +369,10 @@ def test_readers():
 
 def test_profiles():
     profiles.run(check=check, rcgc=rcgc, found=found, dump=dump, build=BUILD, tool=TOOL)
+
+
+def test_backwards():
+    backwards.run(check=check, rcgc=rcgc, found=found, dump=dump, build=BUILD)
 
 
 def test_verdicts():

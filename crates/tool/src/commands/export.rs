@@ -11,12 +11,15 @@ use crate::export::{
 use crate::heap::Heap;
 use crate::output::{Cell, Report};
 use crate::save::Saved;
+use crate::selection;
 use clap::ValueEnum;
 use std::io::{self, BufWriter, Write};
+use std::process::{Command, Stdio};
 
 /// Write a dump in a format of other programs.
 ///
-/// dot: a drawing for Graphviz, of at most --max-nodes nodes. heapsnapshot: for Chrome's DevTools (Memory,
+/// dot: a drawing for Graphviz, of at most --max-nodes nodes and --depth steps; with --root from these objects on, with
+/// --back to them, from who refers to them. svg: the same, drawn by Graphviz. heapsnapshot: for Chrome's DevTools (Memory,
 /// Load), VS Code and memlab; all objects, or the part that --root, --only and --min-retained choose.
 ///
 /// pprof (go tool pprof, Pyroscope, Grafana), folded (flame graphs), speedscope: what --of says, by default
@@ -42,9 +45,18 @@ pub struct Arguments {
     output: Option<String>,
     #[command(flatten)]
     wanted: Wanted,
-    /// dot: nodes of the drawing.
+    /// dot, svg: nodes of the drawing.
     #[arg(long, default_value_t = 150)]
     max_nodes: usize,
+    /// dot, svg: steps from where the drawing begins.
+    #[arg(long, default_value_t = u32::MAX, hide_default_value = true)]
+    depth: u32,
+    /// dot, svg: set off these objects (several times): an address, a number, or a type.
+    #[arg(long, value_name = "WHAT")]
+    highlight: Vec<String>,
+    /// dot, svg: what nodes tell beside type, address and bytes.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    facts: Vec<dot::Fact>,
     /// pprof, folded, speedscope: what the stacks are of.
     #[arg(long, value_enum)]
     of: Option<Of>,
@@ -62,6 +74,8 @@ pub struct Arguments {
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum To {
     Dot,
+    /// The drawing of dot, drawn by Graphviz, which must be there.
+    Svg,
     Heapsnapshot,
     Pprof,
     Folded,
@@ -91,7 +105,7 @@ fn source<'a>(arguments: &Arguments, heap: &Heap<'a>, dumps: &'a [Dump]) -> Resu
     }
     let part = choose(heap, &arguments.wanted)?;
     match arguments.to {
-        To::Dot | To::Heapsnapshot => Ok(Source::Part(part)),
+        To::Dot | To::Svg | To::Heapsnapshot => Ok(Source::Part(part)),
         _ => stacks::of(heap, arguments.of, &part, &arguments.wanted).map(Source::Stacks),
     }
 }
@@ -113,6 +127,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         return tables(arguments, &heap, context);
     }
     let source = source(arguments, &heap, &dumps)?;
+    let looks = looks(arguments, &heap)?;
     let name = arguments.output.as_deref().unwrap_or("standard output");
     let failed = |error: io::Error| Failure::Output(format!("{name}: {error}"));
     let sink = match &arguments.output {
@@ -120,7 +135,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Report, Failure> 
         None => Target::Standard(io::stdout().lock()),
     };
     let mut out = Counted { sink: BufWriter::with_capacity(1 << 16, sink), bytes: 0 };
-    let write = |out: &mut dyn Write| write(arguments, &heap, source, out);
+    let write = |out: &mut dyn Write| write(arguments, &heap, looks, source, out);
     let written = match arguments.gzip && arguments.to != To::Pprof {
         true => {
             let mut packed = flate2::write::GzEncoder::new(&mut out, flate2::Compression::default());
@@ -155,9 +170,65 @@ fn tables(arguments: &Arguments, heap: &Heap, context: &Context) -> Result<Repor
     Ok(report)
 }
 
-fn write(arguments: &Arguments, heap: &Heap, source: Source, out: &mut dyn Write) -> io::Result<Written> {
+/// What dot and svg are to look like; wrong options are told before anything is written.
+fn looks(arguments: &Arguments, heap: &Heap) -> Result<dot::Looks, Failure> {
+    let mut highlight = Vec::new();
+    for word in &arguments.highlight {
+        highlight.extend(selection::objects(heap.dump, word)?);
+    }
+    highlight.sort_unstable();
+    Ok(dot::Looks {
+        most: arguments.max_nodes,
+        back: arguments.wanted.back,
+        depth: arguments.depth,
+        highlight,
+        facts: arguments.facts.clone(),
+    })
+}
+
+/// Lets Graphviz draw.
+fn drawn(
+    heap: &Heap,
+    part: &crate::export::Part,
+    looks: &dot::Looks,
+    out: &mut dyn Write,
+) -> io::Result<Written> {
+    let mut text = Vec::new();
+    let written = dot::write(heap, part, looks, &mut text)?;
+    let missing = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            io::Error::other("Graphviz is not here: install its program `dot`, or export --to dot")
+        }
+        _ => error,
+    };
+    let mut process = Command::new("dot")
+        .arg("-Tsvg")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(missing)?;
+    // It reads all before it writes.
+    if let Some(mut input) = process.stdin.take() {
+        input.write_all(&text)?;
+    }
+    let output = process.wait_with_output()?;
+    if !output.status.success() {
+        return Err(io::Error::other("Graphviz did not draw it"));
+    }
+    out.write_all(&output.stdout)?;
+    Ok(written)
+}
+
+fn write(
+    arguments: &Arguments,
+    heap: &Heap,
+    looks: dot::Looks,
+    source: Source,
+    out: &mut dyn Write,
+) -> io::Result<Written> {
     match (source, arguments.to) {
-        (Source::Part(part), To::Dot) => dot::write(heap, &part, arguments.max_nodes, out),
+        (Source::Part(part), To::Dot) => dot::write(heap, &part, &looks, out),
+        (Source::Part(part), To::Svg) => drawn(heap, &part, &looks, out),
         (Source::Part(part), _) => heapsnapshot::write(heap, &part, out),
         (Source::Stacks(stacks), To::Pprof) => pprof::write(&stacks, out),
         (Source::Stacks(stacks), To::Folded) => folded::write(&stacks, arguments.value, out),

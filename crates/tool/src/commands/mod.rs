@@ -5,6 +5,7 @@ mod ci;
 mod cycles;
 mod diff;
 mod export;
+mod links;
 mod path;
 mod plot;
 mod query;
@@ -31,6 +32,8 @@ pub enum Command {
     Query(query::Arguments),
     Why(why::Arguments),
     Path(path::Arguments),
+    Referrers(links::Referrers),
+    Referents(links::Referents),
     Suspects(suspects::Arguments),
     Cycles(cycles::Arguments),
     Diff(diff::Arguments),
@@ -52,6 +55,8 @@ pub fn run(command: &Command, context: &Context) -> Result<Report, Failure> {
         Command::Query(arguments) => query::run(arguments, context),
         Command::Why(arguments) => why::run(arguments, context),
         Command::Path(arguments) => path::run(arguments, context),
+        Command::Referrers(of) => links::referrers(of, context),
+        Command::Referents(of) => links::referents(of, context),
         Command::Suspects(arguments) => suspects::run(arguments, context),
         Command::Cycles(arguments) => cycles::run(arguments, context),
         Command::Diff(arguments) => diff::run(arguments, context),

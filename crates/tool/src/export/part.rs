@@ -16,6 +16,9 @@ pub struct Wanted {
     /// Only what is reached from these objects (several times): an address, a number, or a type.
     #[arg(long, value_name = "WHAT")]
     pub root: Vec<String>,
+    /// With --root: only what leads to these objects, instead of what is reached from them.
+    #[arg(long, requires = "root")]
+    pub back: bool,
     /// Only objects that retain so many bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     pub min_retained: u64,
@@ -62,7 +65,7 @@ pub fn choose(heap: &Heap, wanted: &Wanted) -> Result<Part, Failure> {
         roots.sort_unstable();
         roots.dedup();
         let [mut came_from, mut queue] = std::array::from_fn(|_| vec![0; dump.len()]);
-        let graph = dump.graph();
+        let graph = if wanted.back { heap.sources() } else { dump.graph() };
         search::breadth_first(graph, &roots, |_, _| true, |_| Step::On, &mut came_from, &mut queue);
         chosen = came_from.iter().map(|&from| from != NONE).collect();
     }

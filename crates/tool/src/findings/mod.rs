@@ -2,6 +2,7 @@
 
 pub mod cycles;
 pub mod diff;
+pub mod links;
 pub mod sites;
 pub mod summary;
 pub mod suspects;
