@@ -59,6 +59,21 @@ static void step_result(void *arg) {
   give_status(gc_step(NULL, 1000, arg));
 }
 
+static gc_foreign_spec foreign_of_nothing = GC_FOREIGN_SPEC_INIT;
+
+static void foreign_from(void *arg) {
+  static int thing;
+  give_status(gc_track_foreign(NULL, &thing, arg));
+}
+
+static void foreign_object(void *arg) {
+  give_status(gc_track_foreign(NULL, arg, &foreign_of_nothing));
+}
+
+static void foreign_not_tracked(void *arg) {
+  give_status(gc_untrack_foreign(NULL, arg));
+}
+
 static void garbage_past_the_end(void *arg) {
   (void)arg;
   give_pointer(gc_garbage_get(NULL, 0));
@@ -177,6 +192,12 @@ static void table_of_other_arguments(void) {
       {{"gc_get_stats(out_stats)", stats_get, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &stats},
       {{"gc_memory_pressure(level)", pressure_level, NULL}, "no level", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_step(out_result)", step_result, NULL}, "struct_size 0", NULL, "RC_ERR_INVALID", &result},
+      {{"gc_track_foreign(obj)", foreign_object, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_track_foreign(obj)", foreign_object, NULL}, "an object", NULL, "RC_ERR_INVALID", node},
+      {{"gc_track_foreign(spec)", foreign_from, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_track_foreign(spec)", foreign_from, NULL}, "no callbacks", NULL, "RC_ERR_INVALID", &foreign_of_nothing},
+      {{"gc_untrack_foreign(obj)", foreign_not_tracked, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},
+      {{"gc_untrack_foreign(obj)", foreign_not_tracked, NULL}, "not tracked", NULL, "RC_ERR_INVALID", &stats},
       {{"gc_set_debug(flags)", debug_set, NULL}, "not a flag", NULL, "RC_ERR_INVALID", NULL},
       {{"gc_garbage_get(index)", garbage_past_the_end, NULL}, "past the end", NULL, "null", NULL},
       {{"gc_add_callback(callback)", callback_null, NULL}, "null", NULL, "RC_ERR_INVALID", NULL},

@@ -102,6 +102,8 @@ static void heap_watch(void *heap) {
   CHECK_EQ(gc_watch(heap, &spec, &watch), RC_OK);
 }
 
+static gc_foreign_spec foreign_of_nothing = GC_FOREIGN_SPEC_INIT;
+
 /* Null is the default heap everywhere. */
 #define HEAP_CALLS(X)                                                                                        \
   X(heap_free, "gc_heap_free(heap)", IS_LEGAL, gc_heap_free(arg))                                            \
@@ -116,6 +118,10 @@ static void heap_watch(void *heap) {
   X(step, "gc_step(heap)", IS_LEGAL, (void)gc_step(arg, 1000, NULL))                                           \
   X(start, "gc_start(heap)", IS_LEGAL, (void)gc_start(arg))                                                    \
   X(idle, "gc_idle(heap)", IS_LEGAL, (void)gc_idle(arg, 1, NULL, NULL))                                        \
+  X(track_foreign, "gc_track_foreign(heap)", "RC_ERR_INVALID", give_status(gc_track_foreign(arg, good_key, &foreign_of_nothing)))                                       \
+  X(untrack_foreign, "gc_untrack_foreign(heap)", "RC_ERR_INVALID", give_status(gc_untrack_foreign(arg, good_key)))     \
+  X(is_foreign, "gc_is_tracked_foreign(heap)", IS_LEGAL, (void)gc_is_tracked_foreign(arg, NULL))             \
+  X(foreign_count, "gc_foreign_count(heap)", IS_LEGAL, (void)gc_foreign_count(arg))                          \
   X(enable, "gc_enable(heap)", IS_LEGAL, gc_enable(arg))                                                     \
   X(disable, "gc_disable(heap)", IS_LEGAL, gc_disable(arg))                                                  \
   X(is_enabled, "gc_is_enabled(heap)", IS_LEGAL, (void)gc_is_enabled(arg))                                   \

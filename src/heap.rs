@@ -29,6 +29,7 @@ use crate::life::death::Queue;
 use crate::life::debt::Debt;
 use crate::life::external::ExternalBytes;
 use crate::life::finalizers::Finalizers;
+use crate::life::foreign::Foreign;
 use crate::life::hints::Hints;
 use crate::life::scope::{self, Scopes, Steps};
 use crate::life::weak::WeakTable;
@@ -126,6 +127,8 @@ pub struct Heap {
     pub external: ExternalBytes,
     /// Cells of the objects that have weak handles.
     pub weak: WeakTable,
+    /// Objects that have their own counts.
+    pub foreign: Foreign,
     /// The type of weak maps; null until there is one.
     pub map_type: *mut Type,
     /// What is due on a heap with queued finalizers.
@@ -602,6 +605,7 @@ pub unsafe fn end(heap: *mut Heap) {
     (*heap).external.end();
     (*heap).weak.end();
     (*heap).garbage.end();
+    (*heap).foreign.end();
     (*heap).hints.end();
     scope::end_all(heap);
     (*heap).finalizers.end();

@@ -10,6 +10,7 @@
  *   rcgc/static.h     static constants in slots           rcgc/steps.h      their steps, inline
  *   rcgc/slices.h     collections in slices
  *   rcgc/memory.h     memory pressure                     rcgc/auto.h       RC_SCOPE and RC_AUTO
+ *   rcgc/foreign.h    objects with counts of their own
  *
  * Labels of a function that are not said: "Ownership: nothing", "Threads: the heap's", "May collect:
  * no", "Runs host code: no".
@@ -28,6 +29,7 @@
 #include <rcgc/collector.h>
 #include <rcgc/slices.h>
 #include <rcgc/memory.h>
+#include <rcgc/foreign.h>
 #include <rcgc/weak.h>
 #include <rcgc/weakmap.h>
 #include <rcgc/scope.h>

@@ -40,6 +40,7 @@ pub mod collector_events;
 pub mod count;
 pub mod count_slow;
 pub mod dump;
+pub mod foreign;
 pub mod heap;
 pub mod inspect;
 pub mod leak;

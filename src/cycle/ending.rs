@@ -49,6 +49,7 @@ use crate::life::block;
 use crate::life::death::{self, Queue};
 use crate::life::debt;
 use crate::life::finalizers;
+use crate::life::foreign;
 use crate::life::scope;
 use crate::life::weak::{self, Pending};
 use crate::life::weakmap::Detached;
@@ -98,6 +99,7 @@ pub unsafe fn end_heap(heap: *mut Heap, told: unsafe fn(*mut Heap)) -> u64 {
     sliced::give_up(heap);
     let made = (*heap).made();
     run(heap, Kind::Full, Reason::HeapEnd);
+    foreign::forget_all(heap);
     let held = report_held(heap, made);
     if held != 0 {
         told(heap);

@@ -56,6 +56,7 @@ use crate::base::report::{self, CText, Level};
 use crate::header::{self, Flags, Header, IMMORTAL, LOCAL};
 use crate::heap::{Heap, Phase};
 use crate::host;
+use crate::life::foreign;
 use crate::life::weakmap::{self, Detached};
 use crate::memory::page::{is_frozen, is_old, PageFlags};
 use crate::memory::range;
@@ -573,6 +574,20 @@ impl Judge {
         }
     }
 
+    /// An edge that a `traverse` reports leads to no object of the set: to a foreign object, for which its proxy stands, or to
+    /// what must be an object.
+    #[inline(never)]
+    unsafe fn subtract_outer(&mut self, target: *mut c_void) {
+        let proxy = foreign::stand_in(self.heap, target);
+        if proxy != target {
+            let table = self.table;
+            self.outer |= proxy.is_null();
+            return self.subtract_one(&table, proxy);
+        }
+        self.outer = true;
+        self.check_reported(target);
+    }
+
     /// Whether every object that a type's `traverse` reports is one; says so once if not.
     #[cold]
     #[inline(never)]
@@ -675,10 +690,7 @@ unsafe extern "C" fn visit_subtract(target: *mut c_void, ctx: *mut c_void) -> c_
         Some(place) if is_plainly_positive(*place) => *place -= 1,
         Some(place) if *place != CLEAR => judge.subtract_slow(target, place),
         // Not in the set: fine for an object, so it must be one.
-        _ if !target.is_null() => {
-            judge.outer = true;
-            judge.check_reported(target);
-        }
+        _ if !target.is_null() => judge.subtract_outer(target),
         _ => {}
     }
     0
@@ -687,6 +699,7 @@ unsafe extern "C" fn visit_subtract(target: *mut c_void, ctx: *mut c_void) -> c_
 unsafe extern "C" fn visit_mark(target: *mut c_void, ctx: *mut c_void) -> c_int {
     let judge = &mut *(ctx as *mut Judge);
     let table = judge.table;
+    let target = foreign::stand_in(judge.heap, target);
     judge.mark(&table, target as usize);
     0
 }

@@ -87,6 +87,7 @@ use crate::life::count;
 use crate::life::death;
 use crate::life::debt;
 use crate::life::finalizers;
+use crate::life::foreign;
 use crate::life::scope;
 use crate::memory::page;
 use crate::memory::page::PageFlags;
@@ -190,6 +191,9 @@ unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
         if wholly_checked && check::is_on(heap) && !ending {
             check::promises::ask(heap);
         }
+        if kind == Kind::Full && (*heap).debug & events::DEBUG_SAVEALL == 0 {
+            foreign::begin(heap);
+        }
         judge(heap, kind)
     });
     if wholly_checked {
@@ -226,6 +230,7 @@ unsafe fn run_in_nest(heap: *mut Heap, kind: Kind, reason: Reason) -> Outcome {
             }
         }
     };
+    foreign::end(heap);
     let pause = finish(heap, kind, start, &outcome);
     pauses::record(heap, kind.into(), reason as u32, outcome.examined, pause);
     let stop = Event {

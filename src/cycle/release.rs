@@ -26,6 +26,7 @@ use crate::life::block;
 use crate::life::count;
 use crate::life::death::{self, Queue};
 use crate::life::finalizers;
+use crate::life::foreign;
 use crate::life::weak::Pending;
 use crate::life::weakmap::Detached;
 use crate::memory::class::Class;
@@ -64,6 +65,7 @@ pub unsafe fn release_dead(judge: &mut Judge) -> Released {
         careful = condemn(heap) || save;
     }
     if careful {
+        foreign::hold(heap);
         if finalize_dead(heap, &mut queue) {
             released.resurrected += bring_back_stored(judge, &Detached::new(), &mut queue);
         }
@@ -78,6 +80,9 @@ pub unsafe fn release_dead(judge: &mut Judge) -> Released {
         }
         empty_dead(heap, &mut queue);
         destroy_dead(heap, &mut queue);
+        released.resurrected += foreign::keep_survivors(heap, |obj| {
+            *RANGE.work.add(range::granule_of(obj) as usize) = CLEAR;
+        });
         each_dead(heap, |obj, ty| {
             if header::count_word(obj) != IMMORTAL {
                 death::check_own(obj, ty);
@@ -188,6 +193,7 @@ pub unsafe fn finalize_one(heap: *mut Heap, obj: *mut c_void, ty: *mut Type, que
 /// Step 2 for the whole set: judges it again and lets go of what lives on. Returns how many that were.
 unsafe fn bring_back_stored(judge: &mut Judge, detached: &Detached, queue: &mut Queue) -> u64 {
     let heap = judge.heap();
+    foreign::count_again(heap);
     if phase::quietly(heap, || judge.run_again(detached)).is_err() {
         report::log(
             Level::Warning,

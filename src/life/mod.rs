@@ -11,6 +11,7 @@
 //! | `scope` | references held for a stretch of the host's program |
 //! | `debt` | deaths by count that are put off |
 //! | `external` | bytes that objects keep elsewhere |
+//! | `foreign` | objects that have counts of their own, and what stands for them where rings are judged |
 
 pub mod block;
 pub mod count;
@@ -18,6 +19,7 @@ pub mod death;
 pub mod debt;
 pub mod external;
 pub mod finalizers;
+pub mod foreign;
 pub mod hints;
 pub mod scope;
 pub mod weak;

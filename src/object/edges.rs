@@ -2,15 +2,17 @@
 //! own, without names.
 //!
 //! An object's edges are, in this order: its declared fields, what its `traverse` reports, and the values of a weak
-//! map's entries. Each is given once. A null slot is no edge.
+//! map's entries. Each is given once. A null slot is no edge, and
+//! neither is what leads to a foreign object: those are known to full collections alone.
 //!
 //! One visit function serves every walk but the collector's own, so that [`visit_named`] knows by it whether a
 //! `visit_ctx` is a [`Walk`] of this file's or something of the host's.
 
 use crate::base::promised;
 use crate::header;
+use crate::heap::Heap;
 use crate::host;
-use crate::life::weakmap;
+use crate::life::{foreign, weakmap};
 use crate::object::{self, slots};
 use crate::types::{TraverseFn, Type, TypeFlags, VisitFn};
 use core::ffi::{c_char, c_int, c_void, CStr};
@@ -34,6 +36,7 @@ pub struct Edge {
 
 /// What the visit function finds at its `visit_ctx`.
 struct Walk<'a> {
+    heap: *const Heap,
     name: *const c_char,
     index: usize,
     each: &'a mut dyn FnMut(Edge),
@@ -103,13 +106,13 @@ pub unsafe fn each_traversed(
     obj: *mut c_void,
     each: &mut dyn FnMut(Edge),
 ) {
-    let mut walk = Walk { name: core::ptr::null(), index: NO_INDEX, each };
+    let mut walk = Walk { heap: (*ty).heap, name: core::ptr::null(), index: NO_INDEX, each };
     host::traverse(ty, traverse, obj, visit, (&raw mut walk) as *mut c_void);
 }
 
 unsafe extern "C" fn visit(target: *mut c_void, ctx: *mut c_void) -> c_int {
     let walk = &mut *(ctx as *mut Walk<'_>);
-    if !target.is_null() {
+    if !target.is_null() && !foreign::is_foreign(walk.heap, target) {
         (walk.each)(Edge { target, name: walk.name, index: walk.index });
     }
     0

@@ -53,6 +53,11 @@ pub const AREAS: &[Area] = &[
     },
     area("slices", "slices", &["<stdbool.h>", "<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"]),
     area("memory", "memory", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"]),
+    area(
+        "foreign",
+        "foreign",
+        &["<stdbool.h>", "<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>", "<rcgc/type.h>"],
+    ),
     area("weak", "weak", &["<rcgc/config.h>"]),
     area("weakmap", "weakmap", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"]),
     area("scope", "scope", &["<rcgc/config.h>", "<rcgc/heap.h>", "<rcgc/status.h>"]),

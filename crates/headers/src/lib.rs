@@ -26,8 +26,12 @@ use std::path::Path;
 const WIDTH: usize = 100;
 
 /// Parameters that must not be null and are only read: `NonNull` cannot say `const`.
-const READ_ONLY: &[(&str, &str)] =
-    &[("rc_type_new", "spec"), ("gc_set_policy", "policy"), ("gc_dump", "options")];
+const READ_ONLY: &[(&str, &str)] = &[
+    ("rc_type_new", "spec"),
+    ("gc_set_policy", "policy"),
+    ("gc_dump", "options"),
+    ("gc_track_foreign", "spec"),
+];
 
 /// The text of one header.
 pub fn render(root: &Path, area: &Area) -> Result<String, String> {
