@@ -387,7 +387,7 @@ static void in_sessions(void) {
   holder->thing = thing_new();
   holder->thing->object = rc_newref(holder);
   gc_query *query;
-  gc_step rows[2] = {GC_STEP_INIT, GC_STEP_INIT};
+  gc_path_step rows[2] = {GC_PATH_STEP_INIT, GC_PATH_STEP_INIT};
   size_t count = 9;
   REQUIRE(gc_query_begin(heap, &query) == RC_OK);
   CHECK(gc_referents(query, holder, rows, 2, &count) == RC_OK);

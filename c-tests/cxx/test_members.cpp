@@ -156,7 +156,7 @@ void names_of_edges() {
   root->down.push_back({1, leaf}), leaf->up.to = root;
   gc_query *query = nullptr;
   CHECK(gc_query_begin(heap.native(), &query) == RC_OK);
-  gc_step rows[4] = {GC_STEP_INIT, GC_STEP_INIT, GC_STEP_INIT, GC_STEP_INIT};
+  gc_path_step rows[4] = {GC_PATH_STEP_INIT, GC_PATH_STEP_INIT, GC_PATH_STEP_INIT, GC_PATH_STEP_INIT};
   std::size_t count = 0;
   CHECK(gc_referents(query, root.get(), rows, 4, &count) == RC_OK && count == 1);
   CHECK(rows[0].name && std::string(rows[0].name) == "down" && rows[0].index == 0);
