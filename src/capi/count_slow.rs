@@ -2,10 +2,16 @@
 //! from this file.
 
 use super::boundary::Call;
+use crate::header::Flags;
 use crate::heap::Heap as gc_heap;
 use crate::life::count;
 use crate::life::scope;
 use core::ffi::c_void;
+
+/// What `rc_is_dying` asks of a live or dying object, as a bit of the 4 bytes before it: for Rust hosts that ask inline.
+pub const DYING_BIT: u32 = Flags::DYING.bits();
+/// What `gc_is_tracked` asks, likewise.
+pub const TRACKED_BIT: u32 = Flags::TRACKED.bits();
 
 /// `rc_incref` of what is neither local nor immortal.
 #[no_mangle]
