@@ -50,7 +50,7 @@ impl<T: Trace> List<T> {
         }
     }
 
-    fn from_behind(&self) -> impl Iterator<Item = Gc<Node<T>>> {
+    fn backwards(&self) -> impl Iterator<Item = Gc<Node<T>>> {
         std::iter::successors(get(&self.last), |node| get(&node.back))
     }
 }
@@ -60,7 +60,7 @@ fn main() {
     let nodes: Vec<_> = ["one", "two", "three", "four"].into_iter().map(|word| list.push(word)).collect();
     list.remove(&nodes[1]);
     list.remove(&nodes[3]);
-    let words: Vec<_> = list.from_behind().map(|node| node.value).collect();
+    let words: Vec<_> = list.backwards().map(|node| node.value).collect();
     println!("from behind: {words:?}");
     drop((nodes, list));
     let heap = Heap::thread_default();

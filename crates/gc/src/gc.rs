@@ -189,7 +189,12 @@ impl<T: ?Sized> Gc<T> {
         // has a `&T` from here has a `Gc` that is held from outside of all that could end, since objects end only in
         // calls of the engine, and what a running `Drop` can reach of what ends with it is marked as dying before any
         // `Drop` runs.
-        unsafe { (!sys::is_dying(this.as_raw())).then(|| this.ptr.as_ref()) }
+        unsafe {
+            match sys::is_dying(this.as_raw()) {
+                true => None,
+                false => Some(this.ptr.as_ref()),
+            }
+        }
     }
 
     /// Whether both lead to the same object.
