@@ -601,7 +601,8 @@ static void policies_read_back_and_bad_ones_are_refused(void) {
   BAD(growth, 100.5, RC_ERR_INVALID);
   BAD(growth, INFINITY, RC_ERR_INVALID);
   BAD(growth, NAN, RC_ERR_INVALID);
-  BAD(pause_budget_ns, 1, RC_ERR_UNSUPPORTED);
+  BAD(pieces, 3, RC_ERR_INVALID);
+  BAD(behind, 2, RC_ERR_INVALID);
 #undef BAD
   policy.mode = GC_POLICY_SAFEPOINT, policy.growth = 0.5, policy.young_bytes = 1 << 20;
   policy.limit_bytes = (uint64_t)1 << 30;

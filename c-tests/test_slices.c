@@ -692,6 +692,96 @@ static void idle_time_is_used_until_the_host_is_wanted(void) {
   CHECK_EQ(gc_heap_free(heap), 0);
 }
 
+/* ---- slices without a call ---- */
+
+/* A host that keeps `keep` rings and drops as many as it makes; returns the most bytes there were. */
+static uint64_t slices_churn(gc_heap *heap, rc_type *type, size_t keep, size_t rings) {
+  Node **held = calloc(keep, sizeof *held);
+  REQUIRE(held != NULL);
+  uint64_t seed = 7, most = 0;
+  for (size_t i = 0; i < rings; i++) {
+    size_t at = i < keep ? i : check_below(&seed, keep);
+    Node *ring = slices_ring(type, 1 + i % 5, i), *other = held[check_below(&seed, keep)];
+    if (other && i % 3 == 0) rc_setref(&ring->b, rc_newref(other->a));
+    rc_xdecref(held[at]);
+    held[at] = ring;
+    if (i % 64 == 0) {
+      gc_stats stats = graph_stats(heap);
+      if (stats.live_bytes > most) most = stats.live_bytes;
+    }
+  }
+  for (size_t i = 0; i < keep; i++) {
+    if (!held[i]) continue;
+    /* Its ring is there. */
+    Node *node = held[i]->a;
+    for (size_t n = 0; node != held[i]; n++, node = node->a) REQUIRE(n < 5);
+    rc_decref(held[i]);
+  }
+  free(held);
+  return most;
+}
+
+/* Automatic slices find what one piece finds, within the memory that the policy allows, under either rule for hosts that are
+ * too fast; and none is longer in work than it says while the host is not. */
+static void automatic_slices_keep_to_the_memory(void) {
+  for (int kind = 0; kind < GRAPH_KINDS; kind++) {
+    for (uint32_t behind = GC_BEHIND_BUDGET; behind <= GC_BEHIND_MEMORY; behind++) {
+      gc_heap *heap = slices_new();
+      rc_type *type = slices_type(heap, kind);
+      gc_policy policy = GC_POLICY_INIT;
+      policy.full_min_bytes = 256 << 10;
+      policy.pause_budget_ns = 1000000;
+      policy.pause_work = 4000;
+      policy.behind = behind;
+      policy.near_bytes = UINT64_MAX; /* looks are counted as young */
+      REQUIRE(gc_set_policy(heap, &policy) == RC_OK);
+      size_t keep = check_scale(300, 3000, 30000);
+      uint64_t most = slices_churn(heap, type, keep, keep * 40);
+      gc_stats stats = graph_stats(heap);
+      CHECK(stats.full.runs >= 3);
+      CHECK(stats.slices > 2 * stats.full.runs);
+      CHECK_EQ(stats.young.runs, 0);
+      CHECK_EQ(stats.held_pieces, 0);
+      CHECK_EQ(behind == GC_BEHIND_BUDGET ? stats.slices_grown : stats.slices_longer + stats.slices_whole, 0);
+      /* Rings of 3 on average, some of which keep others. */
+      if (behind == GC_BEHIND_BUDGET) CHECK(most <= 3 * (keep * 3 * 32) + 3 * (256 << 10));
+      gc_collect(heap);
+      CHECK_EQ(slices_live(heap), 0);
+      CHECK_EQ(gc_heap_free(heap), 0);
+    }
+  }
+}
+
+/* A large ring under a pause budget: it waits for idle time, or for nothing, as the policy says. */
+static void automatic_slices_obey_the_policy_about_pieces(void) {
+  for (uint32_t pieces = GC_PIECES_ALLOWED; pieces <= GC_PIECES_NEVER; pieces++) {
+    gc_heap *heap = slices_new();
+    rc_type *type = slices_type(heap, 0);
+    enum { RING = 20000 };
+    gc_policy policy = GC_POLICY_INIT;
+    policy.full_min_bytes = 64 << 10;
+    policy.pause_budget_ns = 10000; /* less than a verdict over the ring is thought to take */
+    policy.pieces = pieces;
+    REQUIRE(gc_set_policy(heap, &policy) == RC_OK);
+    rc_decref(slices_ring(type, RING, 1));
+    slices_churn(heap, type, 10, 200000);
+    gc_stats stats = graph_stats(heap);
+    CHECK(stats.full.runs + stats.slices >= 2);
+    if (pieces == GC_PIECES_ALLOWED) {
+      CHECK(stats.live_objects < RING);
+    } else {
+      CHECK(stats.live_objects >= RING);
+      if (pieces == GC_PIECES_NEVER) CHECK_EQ(stats.held_objects, RING);
+    }
+    bool done = gc_idle(heap, UINT64_MAX, NULL, NULL);
+    CHECK(done);
+    if (pieces == GC_PIECES_IDLE) CHECK(slices_live(heap) < RING);
+    gc_collect(heap);
+    CHECK_EQ(slices_live(heap), 0);
+    CHECK_EQ(gc_heap_free(heap), 0);
+  }
+}
+
 static const check_test slices_tests[] = {
     CHECK_TEST(every_budget_ends_and_finds_all),
     CHECK_TEST(a_reference_that_moves_keeps_its_target),
@@ -704,6 +794,8 @@ static const check_test slices_tests[] = {
     CHECK_TEST(a_large_piece_is_told_before_it_is_confirmed),
     CHECK_TEST(no_slice_is_longer_than_its_work),
     CHECK_TEST(idle_time_is_used_until_the_host_is_wanted),
+    CHECK_TEST(automatic_slices_keep_to_the_memory),
+    CHECK_TEST(automatic_slices_obey_the_policy_about_pieces),
 };
 
 CHECK_MAIN(slices_tests)

@@ -41,8 +41,11 @@ typedef struct gc_policy {
   /* A young collection runs after this many bytes were allocated, freed since or not. 0: about 4
    * MiB, stretched while young collections find little. */
   uint64_t young_bytes;
-  /* Longest pause wanted of an automatic collection. Only 0, "in one piece", in this version;
-   * anything else is refused. */
+  /* Nanoseconds that an automatic collection may stop the host for, at an allocation or a
+   * safepoint. Not 0: full collections run in slices of about that length (`rcgc/slices.h`),
+   * begun early enough to have ended when the heap has grown by its factor, and there are no
+   * young ones. Where the host allocates faster than that allows, `behind` says what gives way.
+   * 0, the default: each collection in one piece. */
   uint64_t pause_budget_ns;
   /* Most bytes of memory the heap may take for objects; 0: no limit. At the limit `rc_new` first
    * tries a collection (mode `GC_POLICY_ALLOCATION`, outside callbacks), then returns null. When
@@ -86,8 +89,9 @@ typedef struct gc_policy {
   /* What may be done about a piece that cannot be sliced and is too large for the budget: one of
    * `GC_PIECES_*`. */
   uint32_t pieces;
-  /* Must be zero. */
-  uint32_t pieces_reserved;
+  /* What gives way where the host allocates faster than `pause_budget_ns` allows: one of
+   * `GC_BEHIND_*`. */
+  uint32_t behind;
 } gc_policy;
 
 /* An initialiser: all defaults. */
@@ -204,11 +208,27 @@ typedef struct gc_stats {
   uint64_t pauses;
   /* The longest of them, the longest first. */
   gc_pause longest[GC_PAUSES_LONGEST];
+  /* Slices of collections (`rcgc/slices.h`) that there were. */
+  uint64_t slices;
+  /* Automatic slices that were longer than `pause_budget_ns`, because the host allocated faster
+   * than that allows. */
+  uint64_t slices_longer;
+  /* Runs whose rest was done in one piece for that reason. */
+  uint64_t slices_whole;
+  /* Slices that came when the heap had grown by its factor, under `GC_BEHIND_MEMORY`. */
+  uint64_t slices_grown;
+  /* Pieces that the last run has held back, as `gc_step_result` has them. */
+  uint64_t held_pieces;
+  /* Objects of these. */
+  uint64_t held_objects;
+  /* Bytes of these. */
+  uint64_t held_bytes;
 } gc_stats;
 
 /* An initialiser: all defaults. */
 #define GC_STATS_INIT { sizeof(gc_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0, 0, 0, 0, 0, \
-  0, 0, { 0 } }, { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }, 0, 0, 0, { { 0, 0, 0, 0, 0 } } }
+  0, 0, { 0 } }, { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }, 0, 0, 0, { { 0, 0, 0, 0, 0 } }, 0, 0, 0, \
+  0, 0, 0, 0 }
 
 /* Puts an object under the collector's eyes: it must be walkable from now on. Twice is `RC_OK`.
  *
@@ -297,8 +317,8 @@ RCGC_API bool gc_is_enabled(gc_heap *heap);
 /* Sets when automatic collection runs.
  *
  * Ownership: nothing; the policy is copied.
- * Fails: RC_ERR_INVALID for a bad size, mode or factor, RC_ERR_UNSUPPORTED for a pause budget;
- *   then nothing changed.
+ * Fails: RC_ERR_INVALID for a bad size, mode, factor, or an unknown number; then nothing
+ *   changed.
  */
 RCGC_API rc_status gc_set_policy(gc_heap *heap, const gc_policy *RCGC_NONNULL policy);
 

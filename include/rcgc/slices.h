@@ -43,6 +43,12 @@ RCGC_BEGIN_DECLS
 /* Never: it stays until `gc_collect`, or a slice without a budget. */
 #define GC_PIECES_NEVER 2
 
+/* First the budget: slices come more often, then become up to four times as long, and when the
+ * heap has grown by its factor, what is left of the run is done in one piece. The default. */
+#define GC_BEHIND_BUDGET 0
+/* Memory: slices come more often, and the heap grows until the run has ended. */
+#define GC_BEHIND_MEMORY 1
+
 /* What a slice came to. Start from `GC_STEP_RESULT_INIT`.
  *
  * A piece is a group of objects each of which leads to each other. Whether it is dead can only

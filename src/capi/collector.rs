@@ -2,7 +2,7 @@
 //! default heap.
 
 use super::boundary::{keep_status, status, Answer, Call, NonNull};
-use super::slices::GC_PIECES_NEVER;
+use super::slices::{GC_BEHIND_MEMORY, GC_PIECES_NEVER};
 use super::status::*;
 use crate::cycle::pauses::{self, Pause, PausePhase};
 use crate::cycle::stats::{GenerationStats, Status, PAUSE_BUCKETS};
@@ -44,8 +44,10 @@ pub struct gc_policy {
     /// A young collection runs after this many bytes were allocated, freed since or not. 0: about 4 MiB,
     /// stretched while young collections find little.
     pub young_bytes: u64,
-    /// Longest pause wanted of an automatic collection. Only 0, "in one piece", in this version; anything
-    /// else is refused.
+    /// Nanoseconds that an automatic collection may stop the host for, at an allocation or a safepoint. Not 0: full
+    /// collections run in slices of about that length (`rcgc/slices.h`), begun early enough to have ended when the heap has
+    /// grown by its factor, and there are no young ones. Where the host allocates faster than that allows, `behind` says what
+    /// gives way. 0, the default: each collection in one piece.
     pub pause_budget_ns: u64,
     /// Most bytes of memory the heap may take for objects; 0: no limit. At the limit `rc_new` first tries a
     /// collection (mode `GC_POLICY_ALLOCATION`, outside callbacks), then returns null. When eight such collections in a row
@@ -80,8 +82,8 @@ pub struct gc_policy {
     pub pause_work: u64,
     /// What may be done about a piece that cannot be sliced and is too large for the budget: one of `GC_PIECES_*`.
     pub pieces: u32,
-    /// Must be zero.
-    pub pieces_reserved: u32,
+    /// What gives way where the host allocates faster than `pause_budget_ns` allows: one of `GC_BEHIND_*`.
+    pub behind: u32,
 }
 
 /// Buckets of a pause histogram: bucket i counts pauses of less than 2^i microseconds that are in no bucket
@@ -208,6 +210,20 @@ pub struct gc_stats {
     pub pauses: u64,
     /// The longest of them, the longest first.
     pub longest: [gc_pause; GC_PAUSES_LONGEST],
+    /// Slices of collections (`rcgc/slices.h`) that there were.
+    pub slices: u64,
+    /// Automatic slices that were longer than `pause_budget_ns`, because the host allocated faster than that allows.
+    pub slices_longer: u64,
+    /// Runs whose rest was done in one piece for that reason.
+    pub slices_whole: u64,
+    /// Slices that came when the heap had grown by its factor, under `GC_BEHIND_MEMORY`.
+    pub slices_grown: u64,
+    /// Pieces that the last run has held back, as `gc_step_result` has them.
+    pub held_pieces: u64,
+    /// Objects of these.
+    pub held_objects: u64,
+    /// Bytes of these.
+    pub held_bytes: u64,
 }
 
 /// Puts an object under the collector's eyes: it must be walkable from now on. Twice is `RC_OK`.
@@ -335,8 +351,7 @@ pub unsafe extern "C" fn gc_is_enabled(heap: *mut gc_heap) -> bool {
 /// Sets when automatic collection runs.
 ///
 /// Ownership: nothing; the policy is copied.
-/// Fails: RC_ERR_INVALID for a bad size, mode or factor, RC_ERR_UNSUPPORTED for a pause budget; then
-/// nothing changed.
+/// Fails: RC_ERR_INVALID for a bad size, mode, factor, or an unknown number; then nothing changed.
 #[no_mangle]
 pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_policy) -> rc_status {
     status(|| {
@@ -350,25 +365,25 @@ pub unsafe extern "C" fn gc_set_policy(heap: *mut gc_heap, policy: *const gc_pol
             other => return call.invalid(format_args!("mode {other} is unknown")),
         };
         call.needs(
-            policy.reserved == 0
-                && policy.pieces_reserved == 0
-                && (0.0..=pace::GROWTH_MAX).contains(&policy.growth),
+            policy.reserved == 0 && (0.0..=pace::GROWTH_MAX).contains(&policy.growth),
             "growth is not between 0 and 100, or reserved is not zero",
         )?;
         call.needs(
             policy.limits <= GC_LIMITS_IGNORED && policy.limits_reserved == 0,
             "limits is unknown, or limits_reserved is not zero",
         )?;
-        if policy.pause_budget_ns != 0 {
-            return call.refuse(RC_ERR_UNSUPPORTED, "a pause budget is not available in this version");
-        }
         if policy.pieces > GC_PIECES_NEVER {
             return call.invalid(format_args!("pieces {} is unknown", policy.pieces));
+        }
+        if policy.behind > GC_BEHIND_MEMORY {
+            return call.invalid(format_args!("behind {} is unknown", policy.behind));
         }
         let heap = &mut *call.heap;
         heap.recall_rations();
         heap.sliced.limit = policy.pause_work;
         heap.sliced.pieces = policy.pieces;
+        heap.sliced.auto.behind = policy.behind;
+        heap.set_pause_budget(policy.pause_budget_ns);
         heap.pace.mode = mode;
         heap.pace.growth = if policy.growth == 0.0 { pace::GROWTH } else { policy.growth };
         heap.pace.set_young_bytes(policy.young_bytes.min(i64::MAX as u64));
@@ -424,7 +439,7 @@ pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<g
             reserved: 0,
             growth: heap.pace.growth,
             young_bytes: heap.pace.young_interval,
-            pause_budget_ns: 0,
+            pause_budget_ns: heap.sliced.auto.budget_ns,
             limit_bytes: heap.space.limit_bytes,
             full_min_bytes: heap.pace.slack,
             near_bytes: heap.pace.near_interval,
@@ -433,7 +448,7 @@ pub unsafe extern "C" fn gc_get_policy(heap: *mut gc_heap, out_policy: NonNull<g
             release_budget: heap.debt.budget(),
             pause_work: heap.sliced.limit,
             pieces: heap.sliced.pieces,
-            pieces_reserved: 0,
+            behind: heap.sliced.auto.behind,
         };
         call.put(out_policy.0, &policy, "")
     })
@@ -554,6 +569,13 @@ unsafe fn stats_of(heap: &gc_heap) -> gc_stats {
         },
         young: generation(&heap.young),
         full: generation(&heap.full),
+        slices: heap.sliced.slices,
+        slices_longer: heap.sliced.auto.slices.longer,
+        slices_whole: heap.sliced.auto.slices.wholes,
+        slices_grown: heap.sliced.auto.slices.grown,
+        held_pieces: heap.sliced.held.pieces,
+        held_objects: heap.sliced.held.objects,
+        held_bytes: heap.sliced.held.bytes,
         owed_objects: heap.debt.objects,
         owed_objects_max: heap.debt.objects_max,
         pauses: heap.pauses.count,

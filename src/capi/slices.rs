@@ -10,6 +10,7 @@ use super::status::*;
 use crate::cycle::events::Reason;
 use crate::cycle::sliced::budget::Budget;
 use crate::cycle::sliced::{self, idle, Pieces, Progress, Stage};
+use crate::cycle::slices::Behind;
 use crate::cycle::stats::Status;
 use crate::heap::Heap as gc_heap;
 use crate::host::Pin;
@@ -45,6 +46,15 @@ pub const GC_PIECES_NEVER: u32 = 2;
 
 const_assert_eq!(GC_PIECES_IDLE, Pieces::Idle as u32);
 const_assert_eq!(GC_PIECES_NEVER, Pieces::Never as u32);
+
+/// First the budget: slices come more often, then become up to four times as long, and when the heap has grown by its factor, what
+/// is left of the run is done in one piece. The default.
+pub const GC_BEHIND_BUDGET: u32 = 0;
+/// Memory: slices come more often, and the heap grows until the run has ended.
+pub const GC_BEHIND_MEMORY: u32 = 1;
+
+const_assert_eq!(GC_BEHIND_BUDGET, Behind::Budget as u32);
+const_assert_eq!(GC_BEHIND_MEMORY, Behind::Memory as u32);
 
 /// What a slice came to. Start from `GC_STEP_RESULT_INIT`.
 ///

@@ -16,6 +16,7 @@
 //! | `near` | collections near a death: what hints reach, and how much of it |
 //! | `queued` | both for a list: what queued finalizers were for, when they have run |
 //! | `sliced` | a full collection in slices, with the host running in between |
+//! | `slices` | the pace of that: when a run begins, how long slices are, and what is allocated between them |
 //! | `pace` | when automatic collections run, as inequalities |
 //! | `pauses` | pauses that are worth remembering |
 //! | `pressure` | what is given up where the system is short of memory |
@@ -69,8 +70,7 @@ pub mod pressure;
 pub mod queued;
 pub mod release;
 pub mod sliced;
-#[cfg(test)]
-mod slices;
+pub mod slices;
 pub mod stats;
 pub mod table;
 pub mod working;
@@ -332,6 +332,11 @@ unsafe fn run_due(heap: *mut Heap) {
     };
     match due {
         // Collections that are due nest through the heaps in whose callbacks there are allocations.
+        Some(Kind::Full) if (*heap).pace.sliced && (*heap).is_idle() && !host::is_deep(heap) => {
+            if !sliced::auto::go_on(heap) {
+                run(heap, Kind::Full, Reason::Trigger);
+            }
+        }
         Some(kind) if (*heap).is_idle() && !host::is_deep(heap) => {
             run(heap, kind, Reason::Trigger);
             // A look was in place of none of the others.

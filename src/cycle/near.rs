@@ -38,6 +38,8 @@ use core::ffi::c_void;
 const BYTES_AN_OBJECT: u64 = 16;
 /// The least and the most objects of a look.
 const OBJECTS: (u64, u64) = if cfg!(feature = "check") { (16, 4096) } else { (256, 64 << 10) };
+/// Nanoseconds that an object of a look takes, about, with its end: where the policy has a pause budget.
+const OBJECT_NS: u64 = 100;
 /// Edges for each object that may be looked at, on average.
 pub const EDGES_AN_OBJECT: usize = 16;
 
@@ -46,7 +48,11 @@ pub const EDGES_AN_OBJECT: usize = 16;
 /// # Safety
 /// - As [`Judge::run`]; rations and runs were recalled.
 pub unsafe fn judge(heap: *mut Heap) -> Result<Judge, NoMemory> {
-    let bound = ((*heap).pace.near_interval / BYTES_AN_OBJECT).clamp(OBJECTS.0, OBJECTS.1) as usize;
+    let bound = ((*heap).pace.near_interval / BYTES_AN_OBJECT).clamp(OBJECTS.0, OBJECTS.1);
+    let bound = match (*heap).sliced.auto.budget_ns {
+        0 => bound,
+        ns => bound.min((ns / OBJECT_NS).max(OBJECTS.0)),
+    } as usize;
     let mut list = core::mem::take(&mut (*heap).hints.dead);
     let mut hints = core::mem::take(&mut (*heap).hints.list);
     (*heap).space.examine_nothing();

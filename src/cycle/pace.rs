@@ -201,6 +201,14 @@ pub struct Pace {
     near_mark: u64,
     /// Somebody has watches, and wants to look at them every so many bytes; 0: nobody.
     pub look_bytes: u64,
+    /// Full collections run in slices, and no young ones: `slices.rs`.
+    pub sliced: bool,
+    /// Of a run in slices: what was [`Pace::total`] when its next slice is due; `u64::MAX`: none is under way.
+    pub slice_at: u64,
+    /// How long before its trigger a run in slices begins.
+    pub lead: u64,
+    /// Bytes allocated before the last collection.
+    before: u64,
     /// Bytes allocated since the last collection, without what is gone of the present budget.
     allocated: u64,
     /// The present budget when it was given.
@@ -216,6 +224,7 @@ impl Pace {
         self.cap = u64::MAX;
         self.young_interval = YOUNG_BYTES;
         self.near_interval = NEAR_BYTES;
+        self.slice_at = u64::MAX;
     }
 
     /// The budget of a heap that has allocated nothing yet, under the defaults.
@@ -248,13 +257,27 @@ impl Pace {
         self.allocated.saturating_add_signed(self.given.saturating_sub(budget))
     }
 
+    /// Bytes allocated since the heap was made.
+    pub fn total(&self, budget: i64) -> u64 {
+        self.before.saturating_add(self.allocated(budget))
+    }
+
+    /// Bytes to the next full collection, or to the next slice of one.
+    fn full_left(&self, in_use: u64, budget: i64) -> u64 {
+        match (self.sliced, self.slice_at) {
+            (false, _) => self.full_trigger().saturating_sub(in_use),
+            (true, u64::MAX) => self.full_trigger().saturating_sub(self.lead).saturating_sub(in_use),
+            (true, slice_at) => slice_at.saturating_sub(self.total(budget)),
+        }
+    }
+
     /// Which collection is due.
     pub fn due(&self, in_use: u64, budget: i64) -> Option<Kind> {
-        if in_use >= self.full_trigger() {
+        if self.full_left(in_use, budget) == 0 {
             Some(Kind::Full)
         } else if self.hinted && self.near_left(budget) == 0 {
             Some(Kind::Near)
-        } else if self.allocated(budget) >= self.young_interval {
+        } else if !self.sliced && self.allocated(budget) >= self.young_interval {
             Some(Kind::Young)
         } else {
             None
@@ -267,12 +290,16 @@ impl Pace {
         self.allocated = self.allocated(budget);
         // A heap that shrank by counts is to be judged by what it has become.
         self.base = self.base.min(in_use);
-        let young = self.young_interval.saturating_sub(self.allocated);
-        let full = self.full_trigger().saturating_sub(in_use);
+        let young = match self.sliced {
+            true => i64::MAX as u64,
+            false => self.young_interval.saturating_sub(self.allocated),
+        };
+        let full = self.full_left(in_use, self.given);
+        let least = if self.slice_at == u64::MAX { self.budget_min() } else { BUDGET_LEAST };
         let next = match (waiting, self.overdue) {
             (true, _) => BUDGET_WAIT,
             (false, true) => 0,
-            (false, false) => young.min(full.max(self.budget_min())),
+            (false, false) => young.min(full.max(least)),
         };
         let next = match self.hinted && !waiting {
             true => next.min(self.near_left(self.given).max(BUDGET_LEAST)),
@@ -345,6 +372,7 @@ impl Pace {
         if kind == Kind::Near {
             return self.ran_near(budget, examined, dead);
         }
+        self.before = self.total(budget);
         (self.allocated, self.near_mark) = (0, 0);
         self.given = budget;
         if kind == Kind::Full {
@@ -419,6 +447,9 @@ impl Heap {
     /// - As [everywhere](crate).
     pub unsafe fn renew_budget(&mut self, waiting: bool) {
         let in_use = self.bytes_in_use();
+        if self.pace.sliced {
+            self.renew_lead();
+        }
         self.budget = self.pace.renew(in_use, self.budget, waiting);
         self.note_debt();
     }
@@ -446,6 +477,10 @@ mod tests {
             near_fruitless: false,
             near_mark: 0,
             look_bytes: 0,
+            sliced: false,
+            slice_at: 0,
+            lead: 0,
+            before: 0,
             allocated: 0,
             given: 0,
         };

@@ -137,6 +137,11 @@ impl Slices {
         scale(budget_ns, 16, self.unit_ns()).max(UNITS_LEAST)
     }
 
+    /// Nanoseconds that so many units take, about.
+    pub fn ns_of(&self, units: u64) -> u64 {
+        scale(units, self.unit_ns(), 16)
+    }
+
     /// How long before the trigger a run of so many objects begins.
     pub fn lead(&self, room: u64, objects: u64, budget_ns: u64) -> u64 {
         let slices = self.units_of(objects) / self.units_in(budget_ns) + 1;

@@ -162,12 +162,13 @@ pub unsafe fn end_all(queue: &mut Queue) {
 }
 
 /// Ends the next object of a queue, whose edges alone are released; what dies of that is put in front. One of the heap ends now,
-/// also if that is bounded: whoever asks counts. False when there is none.
+/// also if that is bounded: whoever asks counts. Returns the bytes of its block; 0 when there is none.
 ///
 /// # Safety
 /// - As [`end_all`].
-pub unsafe fn end_next(heap: *mut Heap, queue: &mut Queue) -> bool {
-    let Some(obj) = queue.pop() else { return false };
+pub unsafe fn end_next(heap: *mut Heap, queue: &mut Queue) -> u64 {
+    let Some(obj) = queue.pop() else { return 0 };
+    let bytes = (*range::page_of(obj as usize)).block_bytes() as u64;
     let ty = object::type_of(obj);
     if (*(*ty).heap).phase() == Phase::Judging {
         released_in_traverse(obj, ty);
@@ -182,7 +183,7 @@ pub unsafe fn end_next(heap: *mut Heap, queue: &mut Queue) -> bool {
     } else {
         end_in_steps(obj, ty, heap, queue);
     }
-    true
+    bytes
 }
 
 /// Objects that wait on the stack; further ones wait in the queue.

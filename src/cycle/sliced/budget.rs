@@ -15,8 +15,10 @@ pub struct Budget {
     deadline: u64,
     /// What the clock said last.
     last: u64,
-    /// Nanoseconds in the beginning.
-    pub ns: u64,
+    /// Nanoseconds that what cannot be sliced may take.
+    pub piece_ns: u64,
+    /// Nobody has asked for the slice: what the policy allows is done without telling of it first.
+    pub automatic: bool,
     /// Most units of work.
     pub limit: u64,
     /// Units done.
@@ -37,7 +39,8 @@ impl Budget {
         Budget {
             deadline: now.saturating_add(ns),
             last: now,
-            ns,
+            piece_ns: ns,
+            automatic: false,
             limit,
             work: 0,
             next_look: LOOK_UNITS.min(limit),
@@ -51,9 +54,9 @@ impl Budget {
         Budget::new(u64::MAX, 0)
     }
 
-    /// Whether it has no end.
+    /// Whether anything may be done in one go.
     pub fn is_endless(&self) -> bool {
-        self.ns == u64::MAX && self.limit == u64::MAX
+        self.piece_ns == u64::MAX && self.limit == u64::MAX
     }
 
     /// So many units of work were done. Whether there may be more.
@@ -95,7 +98,7 @@ impl Budget {
 
     /// Whether what takes about so long, and is so many units of work, may be done in one go by a slice of its length.
     pub fn fits(&self, ns: u64, units: u64) -> bool {
-        ns <= self.ns && units <= self.limit.max(LOOK_UNITS)
+        ns <= self.piece_ns && units <= self.limit.max(LOOK_UNITS)
     }
 
     /// Whether the host is idle for so long.

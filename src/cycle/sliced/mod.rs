@@ -10,6 +10,7 @@
 //! | `components` | what is suspected, by strongly connected components |
 //! | `pieces` | each of them from its verdict to its last block |
 //! | `confirm` | the exact verdict over one |
+//! | `auto` | slices without a call |
 //! | `idle` | what is done while the host has nothing to do |
 //!
 //! **Why it is right.** What is dead nobody can touch: its counts and edges are the same whenever they are read. So whatever
@@ -45,6 +46,7 @@
 //!
 //! No object becomes old by a run: young collections go on where they were.
 
+pub mod auto;
 pub mod budget;
 mod components;
 mod confirm;
@@ -56,6 +58,7 @@ pub mod words;
 use super::events::{self, Event, Reason};
 use super::pace::Starved;
 use super::pauses;
+use super::slices;
 use super::stats::{Outcome, Status};
 use super::Kind;
 use crate::base::promised;
@@ -143,8 +146,12 @@ pub struct Sliced {
     pub limit: u64,
     /// The policy: [`Pieces`].
     pub pieces: u32,
+    /// Slices without a call.
+    pub auto: auto::Auto,
     /// Objects made when the last full collection began.
     pub made: u64,
+    /// Slices that there were.
+    pub slices: u64,
     /// Of the last run that ended: what it held back.
     pub held: Held,
 }
@@ -195,6 +202,12 @@ pub struct Run {
     reclaimed: u64,
     resurrected: u64,
     anomalies: u64,
+    /// Bytes in use when it began.
+    began_bytes: u64,
+    /// Bytes of what it has ended.
+    freed_bytes: u64,
+    /// Units of work done.
+    work: u64,
     /// Nanoseconds of all slices.
     spent_ns: u64,
     /// Of the longest.
@@ -267,13 +280,40 @@ pub unsafe fn stage(heap: *const Heap) -> Stage {
 /// # Safety
 /// - As [`slice`].
 pub unsafe fn start(heap: *mut Heap) -> Status {
+    start_for(heap, Reason::Request)
+}
+
+/// As [`start`].
+///
+/// # Safety
+/// - As [`slice`].
+unsafe fn start_for(heap: *mut Heap, reason: Reason) -> Status {
     if !(*heap).is_idle() {
         return refused(heap);
     }
+    give_up_waiting(heap);
     if is_under_way(heap) {
         return Status::Ok;
     }
-    in_phase(heap, |heap| begin(heap, Reason::Request))
+    in_phase(heap, |heap| begin(heap, reason))
+}
+
+/// What waits for idle time alone is looked for anew by a run that begins.
+unsafe fn give_up_waiting(heap: *mut Heap) {
+    if stage(heap) == Stage::Waiting {
+        give_up(heap);
+    }
+}
+
+/// Units of work that the run under way has done.
+///
+/// # Safety
+/// - As [everywhere](crate).
+unsafe fn work(heap: *const Heap) -> u64 {
+    match (*heap).sliced.run.is_null() {
+        true => 0,
+        false => (*(*heap).sliced.run).work,
+    }
 }
 
 /// Goes on with the run under way, or begins one, until the budget is over or the run has ended.
@@ -283,6 +323,9 @@ pub unsafe fn start(heap: *mut Heap) -> Status {
 pub unsafe fn slice(heap: *mut Heap, reason: Reason, budget: &mut Budget) -> Progress {
     if !(*heap).is_idle() {
         return Progress::none(refused(heap));
+    }
+    if !budget.is_idle_for(0) {
+        give_up_waiting(heap);
     }
     in_phase(heap, |heap| {
         let start = sys::now_ns();
@@ -296,6 +339,8 @@ pub unsafe fn slice(heap: *mut Heap, reason: Reason, budget: &mut Budget) -> Pro
         (*run).resume();
         let status = go_on(run, budget);
         let ns = sys::now_ns().saturating_sub(start);
+        (*heap).sliced.slices += 1;
+        (*run).work += budget.work;
         (*run).spent_ns += ns;
         (*run).longest_ns = (*run).longest_ns.max(ns);
         let mut progress = Progress { status, work: budget.work, duration_ns: ns, ..(*run).progress() };
@@ -401,6 +446,9 @@ unsafe fn make(heap: *mut Heap, reason: Reason) -> Option<*mut Run> {
         reclaimed: 0,
         resurrected: 0,
         anomalies: 0,
+        began_bytes: (*heap).bytes_in_use(),
+        freed_bytes: 0,
+        work: 0,
         spent_ns: 0,
         longest_ns: 0,
     });
@@ -433,7 +481,7 @@ impl Run {
 /// Goes on until the budget is over or the run has ended, which its stage says.
 unsafe fn go_on(run: *mut Run, budget: &mut Budget) -> Status {
     let heap = (*run).heap;
-    let mut may_resume = budget.is_idle_for(0) || budget.is_endless();
+    let mut may_resume = budget.is_idle_for(0);
     while pieces::drain(run, budget) && !budget.is_over() {
         match (*run).stage {
             Stage::None => break,
@@ -505,7 +553,9 @@ unsafe fn finish(run: *mut Run, status: Status) -> Status {
         (*heap).recall_rations();
         let in_use = (*heap).bytes_in_use();
         let budget = (*heap).budget;
-        (*heap).pace.ran(Kind::Full, in_use, budget, outcome.examined, outcome.reclaimed);
+        // What was made in the run lives in it, and is not known to live.
+        let base = slices::base_after(gone.began_bytes, gone.freed_bytes, in_use);
+        (*heap).pace.ran(Kind::Full, base, budget, outcome.examined, outcome.reclaimed);
     }
     if outcome.reclaimed != 0 {
         (*heap).starved = Starved::default();
@@ -525,6 +575,8 @@ struct Gone {
     reclaimed: u64,
     resurrected: u64,
     anomalies: u64,
+    began_bytes: u64,
+    freed_bytes: u64,
     spent_ns: u64,
     longest_ns: u64,
 }
@@ -535,6 +587,7 @@ unsafe fn drop_tables(run: *mut Run) -> Gone {
     pieces::settle(run);
     close(run, &mut Budget::endless());
     (*heap).sliced.run = ptr::null_mut();
+    (*heap).pace.slice_at = u64::MAX;
     (*heap).space.run_words = ptr::null_mut();
     let gone = Gone {
         reason: (*run).reason,
@@ -543,6 +596,8 @@ unsafe fn drop_tables(run: *mut Run) -> Gone {
         reclaimed: (*run).reclaimed,
         resurrected: (*run).resurrected,
         anomalies: (*run).anomalies,
+        began_bytes: (*run).began_bytes,
+        freed_bytes: (*run).freed_bytes,
         spent_ns: (*run).spent_ns,
         longest_ns: (*run).longest_ns,
     };

@@ -137,7 +137,7 @@ pub(super) unsafe fn settle(run: *mut Run) {
 /// Ends what has died by its count. False when the budget was over before.
 pub(super) unsafe fn drain(run: *mut Run, budget: &mut Budget) -> bool {
     while !(*run).queue.is_empty() {
-        death::end_next((*run).heap, &mut (*run).queue);
+        (*run).freed_bytes += death::end_next((*run).heap, &mut (*run).queue);
         if !budget.spend(2) {
             return false;
         }
@@ -186,7 +186,7 @@ impl Run {
             return self.piece.go_to(Step::Prepare);
         }
         match self.pieces {
-            Pieces::Allowed if self.announced == end => self.piece.go_to(Step::Prepare),
+            Pieces::Allowed if self.announced == end || budget.automatic => self.piece.go_to(Step::Prepare),
             Pieces::Allowed => {
                 // The host hears of it before it happens.
                 self.announced = end;
@@ -491,5 +491,6 @@ unsafe fn free(run: *mut Run, obj: *mut c_void) {
     }
     (*ty).reclaimed += tracked;
     (*run).reclaimed += tracked;
+    (*run).freed_bytes += (*range::page_of(obj as usize)).block_bytes() as u64;
     block::free(obj, ty);
 }
