@@ -242,6 +242,106 @@ static void objects_are_frozen_and_untracked_in_the_middle(void) {
   at_each_slice(freeze_and_untrack);
 }
 
+/* ---- callbacks of one component in several slices ---- */
+
+static Node *taken;
+static rc_weak *late;
+static unsigned wrongly_finalized, late_calls;
+
+static void count_wrongly(void *obj) {
+  (void)obj;
+  wrongly_finalized += taken != NULL;
+}
+
+static void take_target(rc_weak *weak, void *ctx) {
+  (void)weak;
+  if (!taken) taken = rc_newref(ctx);
+}
+
+static void count_late(rc_weak *weak, void *ctx) {
+  (void)weak, (void)ctx;
+  late_calls++;
+}
+
+/* A heap whose slices are one unit, and a ring of four of a type with these callbacks that nobody holds. */
+static Node *dropped_ring(gc_heap **out_heap, void (*finalize)(void *), bool reported) {
+  gc_heap *heap = graph_heap("ring");
+  gc_policy policy = GC_POLICY_INIT;
+  policy.mode = GC_POLICY_NEVER, policy.pause_work = 1;
+  REQUIRE(gc_set_policy(heap, &policy) == RC_OK);
+  rc_type_spec spec = RC_TYPE_SPEC_INIT;
+  spec.name = "Ring", spec.size = sizeof(Node), spec.finalize = finalize, spec.destroy = graph_destroy;
+  if (reported) spec.traverse = graph_traverse, spec.clear = graph_clear, spec.flags = RC_TYPE_TRACK_ON_NEW;
+  else spec.fields = graph_fields, spec.field_count = 2;
+  taken = NULL, late = NULL, wrongly_finalized = late_calls = 0;
+  *out_heap = heap;
+  return graph_ring(graph_type(heap, &spec), 4);
+}
+
+static bool another_slice(gc_heap *heap) {
+  gc_step_result result = GC_STEP_RESULT_INIT;
+  CHECK_EQ(gc_step(heap, UINT64_MAX, &result), RC_OK);
+  return !result.done;
+}
+
+/* What the host takes by its handle before a slice is not finalized by that slice, nor is what it leads to. */
+static void what_a_handle_gave_is_not_finalized(void) {
+  unsigned times = 0;
+  bool more = true;
+  for (size_t at = 0; more; at++) {
+    gc_heap *heap;
+    Node *ring = dropped_ring(&heap, count_wrongly, false);
+    rc_weak *weak = rc_weak_new(ring->a, NULL, NULL);
+    rc_decref(ring);
+    for (size_t i = 0; i < at && more; i++) more = another_slice(heap);
+    taken = rc_weak_get(weak);
+    times += taken != NULL;
+    while (another_slice(heap)) continue;
+    CHECK_EQ(wrongly_finalized, 0);
+    if (taken) CHECK(taken->a->a->a->a == taken && !rc_is_dying(taken));
+    rc_xdecref(taken);
+    taken = NULL;
+    rc_weak_free(weak);
+    CHECK_EQ(gc_heap_free(heap), 0);
+  }
+  CHECK(times > 3);
+}
+
+/* What a weak callback has brought back is as good as new for the host, in whatever slice that was. */
+static void what_a_weak_callback_brought_back_is_not_dying(void) {
+  unsigned times = 0;
+  for (int reported = 0; reported < 2; reported++) {
+    gc_heap *heap;
+    Node *ring = dropped_ring(&heap, NULL, reported);
+    rc_weak *weak[4];
+    for (int i = 0; i < 4; i++, ring = ring->a) weak[i] = rc_weak_new(ring, take_target, ring);
+    rc_decref(ring);
+    while (another_slice(heap)) {
+      if (!taken || late) continue;
+      times++;
+      CHECK(!rc_is_dying(taken) && taken->a->a->a->a == taken);
+      late = rc_weak_new(taken, count_late, NULL);
+      Node *again = rc_weak_get(late);
+      CHECK(again == taken);
+      rc_xdecref(again);
+      if (reported) CHECK_EQ(gc_untrack(taken->a), RC_OK); /* and is not walked any more */
+      if (reported) graph.traversed = 0;
+    }
+    REQUIRE(taken && late);
+    CHECK(!rc_is_dying(taken) && taken->a->a->a->a == taken);
+    if (reported) CHECK_EQ(gc_track(taken->a), RC_OK);
+    rc_decref(taken);
+    while (another_slice(heap)) continue;
+    gc_collect(heap);
+    CHECK_EQ(late_calls, 1);
+    CHECK_EQ(graph_live(heap), 0);
+    for (int i = 0; i < 4; i++) rc_weak_free(weak[i]);
+    rc_weak_free(late);
+    CHECK_EQ(gc_heap_free(heap), 0);
+  }
+  CHECK_EQ(times, 2);
+}
+
 /* ---- out of memory ---- */
 
 /* Every allocation of every slice fails once: the run goes on, or is given up with a status, and begins anew. */
@@ -286,6 +386,8 @@ static const check_test tests[] = {
     CHECK_TEST(a_heap_ends_in_the_middle),
     CHECK_TEST(a_limit_is_reached_in_the_middle),
     CHECK_TEST(objects_are_frozen_and_untracked_in_the_middle),
+    CHECK_TEST(what_a_handle_gave_is_not_finalized),
+    CHECK_TEST(what_a_weak_callback_brought_back_is_not_dying),
     CHECK_TEST(every_allocation_of_a_run_fails),
 };
 

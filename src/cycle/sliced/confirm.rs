@@ -12,7 +12,7 @@ use crate::cycle::judge;
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
 use crate::life::weakmap;
 use crate::object;
-use crate::types::TypeFlags;
+use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
 
 /// What a verdict came to.
@@ -58,6 +58,11 @@ impl Run {
                 IMMORTAL => 1,
                 count => count - LOCAL - again as u32,
             };
+            if !may_be_walked(obj, ty) {
+                // What it refers to is held by it, as by anything that is not of the piece.
+                *word += 1;
+                continue;
+            }
             each_edge(obj, ty, |target| take_off(&words, target));
             if self.ephemerons {
                 let mut is_in_set = |key: *mut c_void| words.value(key as usize) >= FLOOR;
@@ -108,7 +113,10 @@ impl Run {
                 *room &= list.push(target as u64);
             }
         };
-        each_edge(obj, object::type_of(obj), &mut mark);
+        let ty = object::type_of(obj);
+        if may_be_walked(obj, ty) {
+            each_edge(obj, ty, &mut mark);
+        }
         if !self.ephemerons {
             return;
         }
@@ -124,6 +132,12 @@ impl Run {
             weakmap::each_of_map(obj, |each| entry(each.key(), each.value));
         }
     }
+}
+
+/// Whether it is walkable: the host may have untracked what a callback brought back, to take it apart.
+#[inline(always)]
+unsafe fn may_be_walked(obj: *mut c_void, ty: *mut Type) -> bool {
+    (*ty).traverse.is_none() || header::has_flags(obj, Flags::TRACKED)
 }
 
 /// An edge from inside the piece leads here.

@@ -28,7 +28,9 @@
 //!   pause that cannot be sliced; the policy says what becomes of components that are too large for the budget.
 //!
 //! **What is not found** in a run that was begun before it died; what the host made immortal, froze or untracked; what was
-//! suspected and revived by a weak handle. The next run finds it. A ring across a component that was held back waits with it.
+//! suspected and revived by a weak handle; what a callback stored in garbage whose component is still to come; what garbage held
+//! that another collection ended between count and subtract. The next run finds it. A ring across a component that was held
+//! back waits with it. `tests/model` shows that there is nothing else, and what each rule here is for.
 //!
 //! **One object's edges** are followed in one go, and so is what `traverse` reports.
 //!
@@ -461,6 +463,7 @@ impl Run {
         // Nothing was read before the first count.
         self.interrupted |= self.examined != 0 || self.round != 0;
         self.waiting.doubt();
+        self.piece.resumed = true;
     }
 
     fn progress(&self) -> Progress {

@@ -18,6 +18,11 @@
 //! the first place; iteration, `rc_object_of` and inspection pass over what is dying. It is set in the same go as the verdict,
 //! for all. While finalizers run the piece is only HELD: its handles work, it may be brought back, and it is judged again.
 //!
+//! **Callbacks in several slices.** The host may take one that is HELD by its handle: then the piece is judged again before the
+//! next finalizer, and nothing is finalized that the host has. And it may hold what a weak callback has brought back: so the
+//! piece is judged again before the host has its turn, which finds nothing DYING in its hands. Both not where the
+//! piece is so large that it would be a good part of each slice.
+//!
 //! **What dies by count** in consequence waits in the run's queue, which is emptied, object by object, before the next piece
 //! is looked at: so its count is what is left.
 
@@ -88,12 +93,25 @@ pub struct Piece {
     pub bytes: u64,
     /// A callback of the step has run.
     ran: bool,
+    /// The host was there since the verdict.
+    pub(super) resumed: bool,
+    /// What [`counts`] was when the host had its turn, in [`Step::Finalize`].
+    counts: u64,
 }
 
 impl Piece {
     /// None.
-    pub const NONE: Piece =
-        Piece { step: Step::None, first: 0, end: 0, next: 0, objects: 0, bytes: 0, ran: false };
+    pub const NONE: Piece = Piece {
+        step: Step::None,
+        first: 0,
+        end: 0,
+        next: 0,
+        objects: 0,
+        bytes: 0,
+        ran: false,
+        resumed: false,
+        counts: 0,
+    };
 
     fn go_to(&mut self, step: Step) {
         self.step = step;
@@ -318,6 +336,7 @@ unsafe fn prepare(run: *mut Run, budget: &mut Budget) {
 unsafe fn confirm(run: *mut Run, budget: &mut Budget) {
     let heap = (*run).heap;
     let verdict = phase::quietly(heap, || (*run).confirm(false));
+    (*run).piece.resumed = false;
     budget.spend(2 * (*run).piece.objects);
     if verdict.dead == 0 {
         (*run).piece.step = Step::None;
@@ -340,7 +359,10 @@ unsafe fn confirm(run: *mut Run, budget: &mut Budget) {
         due |= (*object::type_of(obj)).finalize.is_some() && !header::has_flags(obj, Flags::FINALIZED);
     });
     match due {
-        true => (*run).piece.go_to(Step::Finalize),
+        true => {
+            (*run).piece.go_to(Step::Finalize);
+            (*run).piece.counts = counts(run);
+        }
         false => detach(run),
     }
 }
@@ -367,8 +389,34 @@ unsafe fn each_dead(run: *mut Run, mut each: impl FnMut(*mut Run, *mut c_void)) 
     }
 }
 
+/// Whether the piece may be judged again in the middle of a step: not where that would be a good part of each slice.
+fn is_small(run: &Run, budget: &Budget) -> bool {
+    let objects = run.piece.objects.saturating_mul(4);
+    budget.fits(objects.saturating_mul(OBJECT_NS), objects)
+}
+
+/// A number that is another one when the host has been given one of the dead, or has released one.
+unsafe fn counts(run: *mut Run) -> u64 {
+    let mut sum = 0u64;
+    each_dead(run, |_, obj| {
+        let mixed = (obj as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        sum = sum.wrapping_add(mixed.wrapping_mul(header::count_word(obj) as u64));
+    });
+    sum
+}
+
 /// Step 1 of the end of an object, for all of the piece; then step 2.
 unsafe fn finalize(run: *mut Run, budget: &mut Budget) {
+    // What finalizers have stored waits for the last of them, the whole piece being through step 1 first. But the host may have
+    // been given one by its handle, and does not expect it to be finalized. A queue takes all in, and none of them dies.
+    let resumed = core::mem::replace(&mut (*run).piece.resumed, false);
+    if resumed
+        && !(*(*run).heap).finalizers.queued
+        && is_small(&*run, budget)
+        && (*run).piece.counts != counts(run)
+    {
+        judge_again(run, budget);
+    }
     let done = each(run, budget, |run, budget, _, obj, word| {
         if *word == DEAD {
             let ran = release::finalize_one((*run).heap, obj, object::type_of(obj), &mut (*run).queue);
@@ -379,6 +427,9 @@ unsafe fn finalize(run: *mut Run, budget: &mut Budget) {
         }
     });
     if !done {
+        if is_small(&*run, budget) {
+            (*run).piece.counts = counts(run);
+        }
         return;
     }
     if (*run).piece.ran {
@@ -433,6 +484,11 @@ unsafe fn run_callbacks(run: *mut Run, budget: &mut Budget) {
         death::take_deferred(heap, &mut (*run).queue);
         (*run).piece.ran = true;
         if !budget.spend_call() {
+            // The host must not find that what it was given is dying.
+            if is_small(&*run, budget) {
+                judge_again(run, budget);
+                (*run).piece.ran = false;
+            }
             return;
         }
     }
