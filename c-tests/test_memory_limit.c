@@ -14,7 +14,7 @@ static bool whole(void) {
 }
 
 static uint64_t data_bytes(void) {
-  unsigned long size, resident, shared, text, library, data;
+  unsigned long size, resident, shared, text, library, data = 0;
   FILE *file = fopen("/proc/self/statm", "r");
   REQUIRE(file && fscanf(file, "%lu %lu %lu %lu %lu %lu", &size, &resident, &shared, &text, &library, &data) == 6);
   fclose(file);
