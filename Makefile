@@ -26,7 +26,7 @@ test: ## all tests; the last line is "N passed, N failed"
 	@scripts/test
 
 test-full: ## all tests, with the slow sweeps
-	@scripts/need $(TEST_NEEDS) clang-22 tcc abidiff
+	@scripts/need $(TEST_NEEDS) clang-22 tcc abidiff libglib2.0-dev libjansson-dev python3-dev
 	@scripts/test --full
 
 bench: lib ## the benchmarks, beside malloc and mimalloc; writes the tables of README and docs with UPDATE=1

@@ -21,6 +21,7 @@
 //   | weak_map<K,V> | an ephemeron map, itself a reference to an object of its heap                                |
 //   | scope         | holds references until the end of a block                                                   |
 //   | heap          | owns a heap, ends it; makes objects, collects, walks                                         |
+//   | counted_class | classes with an intrusive count of their own, in rings (rcgc/cpp/foreign.hpp)               |
 //   | type<T>       | a T of one heap: what makes objects in as many instructions as C                              |
 //
 // A STRUCT AND ITS MEMBERS
@@ -67,6 +68,8 @@
 #include <rcgc/cpp/types.hpp>
 
 #include <rcgc/cpp/heap.hpp>
+
+#include <rcgc/cpp/foreign.hpp>
 
 #include <rcgc/cpp/format.hpp>
 

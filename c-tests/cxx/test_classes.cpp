@@ -160,6 +160,105 @@ void leaves() {
   CHECK(!gc_is_tracked(name.get()) && name->text.size() > 20);
 }
 
+// ---- a class with an intrusive count of its own ----
+
+struct Widget;
+void add(Widget *widget);
+void release(Widget *widget);
+
+/// As boost::intrusive_ptr.
+template <class T> class Counted {
+public:
+  Counted() = default;
+  explicit Counted(T *target) : target_(target) { add(target_); }
+  Counted(const Counted &other) : target_(other.target_) {
+    if (target_) add(target_);
+  }
+  Counted &operator=(Counted other) noexcept {
+    std::swap(target_, other.target_);
+    return *this;
+  }
+  ~Counted() {
+    if (target_) release(target_);
+  }
+  T *get() const { return target_; }
+  T *operator->() const { return target_; }
+
+private:
+  T *target_ = nullptr;
+};
+
+} // namespace
+
+template <class T> struct rcgc::counted_pointer<Counted<T>> : rcgc::counted_pointer_to<T> {};
+
+namespace {
+
+struct Owner;
+struct Widget {
+  std::size_t uses = 0;
+  Counted<Widget> next;
+  std::vector<Counted<Widget>> more;
+  rcgc::ref<Owner> owner;
+};
+RCGC_FIELDS(Widget, next, more, owner)
+
+/// An object of the heap that owns Widgets.
+struct Owner {
+  Counted<Widget> widget;
+};
+RCGC_FIELDS(Owner, widget)
+
+rcgc::counted_class<Widget> *widgets;
+
+void add(Widget *widget) {
+  widget->uses++;
+}
+
+void release(Widget *widget) {
+  if (--widget->uses) return;
+  widgets->untrack(*widget);
+  ended++;
+  delete widget;
+}
+
+Counted<Widget> make_widget() {
+  Counted<Widget> made(new Widget);
+  widgets->track(*made.get());
+  return made;
+}
+
+} // namespace
+
+template <> struct rcgc::counts<Widget> {
+  static std::size_t count(const Widget &one) noexcept { return one.uses; }
+  static void hold(Widget &one) noexcept { add(&one); }
+  static void release(Widget &one) noexcept { ::release(&one); }
+};
+
+namespace {
+
+void classes_with_their_own_count() {
+  rcgc::heap heap("counted");
+  rcgc::counted_class<Widget> here(heap);
+  widgets = &here;
+  ended = 0;
+  {
+    auto one = make_widget(), two = make_widget(), three = make_widget();
+    one->next = two, two->more.push_back(one), two->more.push_back(three);
+    three->owner = heap.make<Owner>();
+    three->owner->widget = one;
+    CHECK(heap.collect() == 0 && gc_foreign_count(heap.native()) == 3);
+    auto untracked = Counted<Widget>(new Widget);
+    three->more.push_back(untracked); // not reported
+    two->owner = heap.make<Owner>();
+    two->owner->widget = untracked;
+    CHECK(heap.collect() == 0);
+  }
+  CHECK(ended == 0 && heap.collect() == 5 && ended == 4 && gc_foreign_count(heap.native()) == 0);
+  CHECK(heap.stats().live_objects == 0);
+}
+
 // ---- constructors that throw ----
 
 #if defined(__cpp_exceptions)
@@ -273,7 +372,7 @@ void throwing_simple_constructors() {}
 } // namespace
 
 int main() {
-  void (*const tests[])() = {bases, several_bases, abstract_bases, references_to_oneself, templates, leaves,
+  void (*const tests[])() = {bases, several_bases, abstract_bases, references_to_oneself, templates, leaves, classes_with_their_own_count,
                              throwing_constructors, thrown_through_many, throwing_simple_constructors};
   return run_tests(tests);
 }

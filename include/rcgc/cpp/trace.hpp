@@ -22,6 +22,8 @@
 #include <tuple>
 #include <variant>
 
+#include <rcgc/foreign.h>
+
 namespace rcgc {
 
 namespace detail {
@@ -58,7 +60,8 @@ struct has_fields<T, std::void_t<decltype(rcgc_fields_of(static_cast<const T *>(
 /// What a tracer reports references to.
 class visitor {
 public:
-  visitor(rc_visit_fn visit, void *ctx, const char *name) noexcept : visit_(visit), ctx_(ctx), name_(name) {}
+  visitor(rc_visit_fn visit, void *ctx, const char *name, gc_heap *heap) noexcept
+      : visit_(visit), ctx_(ctx), name_(name), heap_(heap) {}
   /// What is not 0 the tracer returns at once.
   template <class T> int operator()(const ref<T> &reference) noexcept {
     if (!reference) return 0;
@@ -67,11 +70,17 @@ public:
   template <class K, class V> int operator()(const weak_map<K, V> &map) noexcept {
     return map ? rc_visit_named(visit_, ctx_, map.native(), name_, index_++) : 0;
   }
+  /// A foreign object (rcgc/foreign.h); one that is not tracked is nobody's concern.
+  template <class T> int foreign(T *object) noexcept {
+    if (!object || !gc_is_tracked_foreign(heap_, detail::plain(object))) return 0;
+    return rc_visit_named(visit_, ctx_, detail::plain(object), name_, index_++);
+  }
 
 private:
   rc_visit_fn visit_;
   void *ctx_;
   const char *name_;
+  gc_heap *heap_;
   std::size_t index_ = 0;
 };
 
@@ -92,6 +101,24 @@ template <class K, class V> struct tracer<weak_map<K, V>> {
   static constexpr bool holds = true;
   static int visit(const weak_map<K, V> &member, visitor &see) noexcept { return see(member); }
   static void clear(weak_map<K, V> &member) noexcept { member = weak_map<K, V>(); }
+};
+
+/// Specialised for smart pointers to classes with counts of their own (rcgc/cpp/foreign.hpp).
+template <class P> struct counted_pointer {
+  static constexpr bool is = false;
+};
+template <class T> struct counted_pointer_to {
+  static constexpr bool is = true;
+};
+
+template <class P> struct tracer<P, std::enable_if_t<counted_pointer<P>::is>> {
+  static constexpr bool holds = true;
+  static int visit(const P &member, visitor &see) noexcept { return see.foreign(member.get()); }
+  static void clear(P &member) noexcept {
+    P old{};
+    using std::swap;
+    swap(old, member);
+  }
 };
 
 namespace detail {

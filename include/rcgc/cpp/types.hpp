@@ -237,13 +237,13 @@ struct book {
   }
 };
 
-template <class T> int known<T>::traverse(void *obj, rc_visit_fn visit, void *ctx, void *) noexcept {
+template <class T> int known<T>::traverse(void *obj, rc_visit_fn visit, void *ctx, void *of) noexcept {
   const T *object = static_cast<const T *>(obj);
   int stop = 0;
   fields_of<T>().each([&](const auto &field) noexcept {
     using M = typename std::decay_t<decltype(field)>::member_type;
     if constexpr (slot<M>::count == 0) {
-      visitor see(visit, ctx, field.name);
+      visitor see(visit, ctx, field.name, static_cast<book *>(of)->heap);
       if (stop == 0) stop = visit_member(object->*field.member, see);
     }
   });
