@@ -112,10 +112,14 @@ pub fn base_after(began: u64, reclaimed_bytes: u64, in_use: u64) -> u64 {
     in_use.min(began.saturating_sub(reclaimed_bytes))
 }
 
-/// `a * b / c` without an end to its numbers; the largest for a division by 0.
+/// `a * b / c` without an end to its numbers, about where they are large; the largest for a division by 0. Not by `u128`, whose
+/// division would come from a library of the compiler's.
 fn scale(a: u64, b: u64, c: u64) -> u64 {
-    let product = a as u128 * b as u128;
-    product.checked_div(c as u128).map_or(u64::MAX, |result| result.min(u64::MAX as u128) as u64)
+    match a.checked_mul(b) {
+        Some(product) => product.checked_div(c).unwrap_or(u64::MAX),
+        // Saturates, also for a division by 0.
+        None => (a as f64 * b as f64 / c as f64) as u64,
+    }
 }
 
 impl Slices {
