@@ -15,6 +15,7 @@ use crate::base::report::{self, CText};
 use crate::life::weak::{self, Weak};
 use crate::memory::range;
 use crate::object;
+use crate::sys;
 use crate::types::words::Word;
 use crate::types::{SlotKind, SlotPlace, Slots, Type, TypeFlags};
 use core::ffi::{c_char, c_void};
@@ -274,6 +275,20 @@ pub unsafe fn each_slot(obj: *mut c_void, slots: &Slots, mut each: impl FnMut(us
             }
         };
         each(number, if holds { word & keep_out(slots) } else { 0 });
+    }
+}
+
+/// The buffers of an object's vectors are on their way into the cache.
+///
+/// # Safety
+/// - As [`each_edge`].
+#[inline(always)]
+pub unsafe fn fetch_vectors(obj: *mut c_void, ty: *const Type) {
+    for index in 0..(*ty).extra_count as usize {
+        let slots = &*(*ty).extra.add(index);
+        if slots.place == SlotPlace::Vector {
+            sys::prefetch_for_read::<0>(*((obj as usize + slots.offset) as *const usize));
+        }
     }
 }
 

@@ -30,6 +30,9 @@ use core::ffi::c_void;
 /// Hints are listed by this part of what a look may list, before what they reach.
 const CHUNKS: usize = 8;
 
+/// The buffers of vectors are fetched so many objects ahead of their turn.
+const BUFFERS_AHEAD: usize = 4;
+
 /// A list that becomes longer as it is read.
 struct Walk<'a> {
     list: &'a mut List<*mut c_void>,
@@ -159,6 +162,9 @@ impl Judge {
         loop {
             match walk.list.get(walk.read).filter(|_| !walk.is_full()) {
                 Some(obj) => {
+                    if let Some(next) = walk.list.get(walk.read + BUFFERS_AHEAD) {
+                        slots::fetch_vectors(next, object::type_of(next));
+                    }
                     walk.read += 1;
                     self.follow(walk, obj, object::type_of(obj));
                 }
@@ -266,6 +272,8 @@ impl Judge {
         }
         range::examine(page);
         *work(obj) = working::small(count);
+        // The rest of it: its header is there.
+        sys::prefetch_for_read::<56>(obj as usize);
         true
     }
 
