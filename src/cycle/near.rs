@@ -105,14 +105,20 @@ unsafe fn settle(heap: *mut Heap, judge: &Judge, judged: &[Hint]) {
         return;
     }
     let look = (*heap).hints.looks;
+    let dead = |hint: Hint| *work(hint.object()) != CLEAR;
+    each_credit(heap, judged, |credit, hint| credit.add(dead(hint)));
+    each_credit(heap, judged, |credit, _| credit.settle(look));
+}
+
+/// Calls `each` with the credit of every judged hint. Most come in runs of one type.
+unsafe fn each_credit(heap: *mut Heap, judged: &[Hint], mut each: impl FnMut(&mut Credit, Hint)) {
+    let mut last = (0, None);
     for &hint in judged.iter().filter(|&&hint| hint != Hint::NONE) {
-        if let Some(credit) = credit_of(heap, hint) {
-            (*credit).add(*work(hint.object()) != CLEAR);
+        if hint.by() != last.0 {
+            last = (hint.by(), credit_of(heap, hint));
         }
-    }
-    for &hint in judged {
-        if let Some(credit) = credit_of(heap, hint) {
-            (*credit).settle(look);
+        if let Some(credit) = last.1 {
+            each(&mut *credit, hint);
         }
     }
 }
