@@ -11,6 +11,9 @@
 //! more edges than the look may list objects, a table of the whole heap, is outside: what it refers to is held. Looks that find
 //! little become rare (`pace.rs`), so a live hub that is let go of all the time costs a few bounded tries.
 //!
+//! Hints of types whose hints were found alive are left out of up to sixteen looks, as long as others are worth theirs
+//! (`life/hints.rs`); what is missed by that is a full collection's, too.
+//!
 //! The judgement is that of `judge.rs`, and the end of the dead that of `release.rs`, over the list: the dead of one look
 //! may lie on many pages, and a look that went through these would cost more than a full collection's share of them.
 //! Where finalizers, weak handles or the garbage list are concerned it is done over the pages all the same, since there

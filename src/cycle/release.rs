@@ -342,6 +342,19 @@ impl Outgoing {
     /// - The working counts of exactly the dead are set; `obj` is one of them.
     #[inline(always)]
     pub unsafe fn take_edges(&mut self, obj: *mut c_void, ty: *mut Type, table: &Table, queue: &mut Queue) {
+        if !(*ty).flags.contains(TypeFlags::SIMPLE) {
+            return self.take_all_edges(obj, ty, table, queue);
+        }
+        slots::each_simple_edge(obj, ty, 0, &mut |word| {
+            let inside = table.work_of(word).is_some_and(|place| *place != CLEAR);
+            if word != 0 && !inside {
+                self.take(word as *mut c_void, queue);
+            }
+        });
+    }
+
+    #[inline(never)]
+    unsafe fn take_all_edges(&mut self, obj: *mut c_void, ty: *mut Type, table: &Table, queue: &mut Queue) {
         slots::each_edge(obj, ty, |word| {
             let inside = table.work_of(word).is_some_and(|place| *place != CLEAR);
             if word != 0 && !inside {
