@@ -160,6 +160,10 @@ public:
     made.add();
     return made;
   }
+  template <class U = T> [[nodiscard]] static ref share(U &held) noexcept {
+    rc_incref(detail::plain(&held));
+    return adopt(&held);
+  }
   /// Gives the reference away: whoever takes it releases it, as in C.
   [[nodiscard]] T *leak() noexcept { return std::exchange(target_, nullptr); }
 
@@ -269,10 +273,10 @@ template <class To, class From> [[nodiscard]] ref<To> const_ref_cast(const ref<F
 template <class T> class enable_ref_from_this {
 public:
   [[nodiscard]] ref<T> ref_from_this() noexcept {
-    return ref<T>::share(static_cast<T *>(this));
+    return ref<T>::share(static_cast<T &>(*this));
   }
   [[nodiscard]] ref<const T> ref_from_this() const noexcept {
-    return ref<const T>::share(static_cast<const T *>(this));
+    return ref<const T>::share(static_cast<const T &>(*this));
   }
 };
 
