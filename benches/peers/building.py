@@ -115,6 +115,12 @@ def rcgc():
     return plain(compiled("rcgc", "rcgc.c", STATIC_LIBRARY, inputs=headers))
 
 
+def rcgc_cpp():
+    run(ROOT / "scripts" / "build-libs", what="building rcgc")
+    headers = [*(ROOT / "include").rglob("*.h"), *(ROOT / "include").rglob("*.hpp"), STATIC_LIBRARY]
+    return plain(compiled("rcgc_cpp", "rcgc_cpp.cpp", STATIC_LIBRARY, inputs=headers))
+
+
 def malloc():
     need("cc")
     return plain(compiled("malloc", "allocator.c", "-DBENCH_MALLOC"))

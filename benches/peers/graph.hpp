@@ -1,5 +1,5 @@
-// graph.hpp: W12 for std::shared_ptr; graph.h says what a round does. What needs a crate is held weakly, or
-// nothing would ever die.
+// graph.hpp: W12 for peers in C++; graph.h says what a round does. With std::shared_ptr what needs a crate is held weakly, or
+// nothing would ever die; a peer that finds rings brings types of its own, and says PEER_GRAPH_TYPES.
 #ifndef RCGC_PEERS_GRAPH_HPP
 #define RCGC_PEERS_GRAPH_HPP
 
@@ -10,6 +10,8 @@
 
 #include "plan.h"
 
+#ifndef PEER_GRAPH_TYPES
+
 struct Crate {
   std::shared_ptr<const std::string> name, version;
   std::vector<std::shared_ptr<Crate>> needs;
@@ -18,15 +20,39 @@ struct Crate {
 };
 
 using CratePointer = std::shared_ptr<Crate>;
+using BackPointer = std::weak_ptr<Crate>;
 using TextPointer = std::shared_ptr<const std::string>;
+
+static TextPointer text_make(const char *bytes, size_t length) {
+  return std::make_shared<const std::string>(bytes, length);
+}
+
+static CratePointer crate_make() {
+  return std::make_shared<Crate>();
+}
+
+static CratePointer crate_of(const BackPointer &back) {
+  return back.lock();
+}
+
+static bool is_same(const CratePointer &edge, const CratePointer &crate) {
+  return edge == crate;
+}
+
+static bool is_same(const std::weak_ptr<Crate> &edge, const CratePointer &crate) {
+  return !edge.owner_before(crate) && !crate.owner_before(edge);
+}
+
+#endif
+
 using Graph = std::vector<CratePointer>;
 
 static TextPointer text_new(const PlannedText &planned) {
-  return std::make_shared<const std::string>(planned.bytes, planned.length);
+  return text_make(planned.bytes, planned.length);
 }
 
 static CratePointer crate_new(TextPointer name, const PlannedText &version, uint32_t index) {
-  auto crate = std::make_shared<Crate>();
+  auto crate = crate_make();
   crate->name = std::move(name);
   crate->version = text_new(version);
   crate->index = index;
@@ -64,14 +90,6 @@ static uint64_t graph_query(const Graph &graph) {
          text_sum(most->version->data(), most->version->size());
 }
 
-static bool is_same(const CratePointer &edge, const CratePointer &crate) {
-  return edge == crate;
-}
-
-static bool is_same(const std::weak_ptr<Crate> &edge, const CratePointer &crate) {
-  return !edge.owner_before(crate) && !crate.owner_before(edge);
-}
-
 template <typename Edges>
 static void replace(Edges &edges, const CratePointer &before, const CratePointer &after) {
   for (auto &edge : edges)
@@ -89,8 +107,8 @@ static void graph_update(Graph &graph, const PlannedUpdate &update) {
     after->needs.push_back(needed);
     replace(needed->needed_by, before, after);
   }
-  for (const std::weak_ptr<Crate> &back : before->needed_by) {
-    CratePointer user = back.lock();
+  for (const BackPointer &back : before->needed_by) {
+    CratePointer user = crate_of(back);
     if (!user) bench_fail("a crate in use is dead");
     after->needed_by.push_back(user);
     replace(user->needs, before, after);

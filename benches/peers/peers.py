@@ -65,6 +65,7 @@ def crate(name):
 
 PEERS = [
     Peer("rcgc", "rcgc", RCGC, building.rcgc, own_version, "counts inline, static library, as delivered"),
+    Peer("rcgc_cpp", "rcgc in C++", RCGC, building.rcgc_cpp, own_version, "`rcgc.hpp`: members are `rcgc::ref`, else as rcgc"),
     Peer("malloc", "malloc", FLOOR, building.malloc, libc_version,
          "the C library's; released by hand, once and in the right order"),
     Peer("mimalloc", "mimalloc", FLOOR, building.mimalloc, lambda: package_version("libmimalloc-dev"),
