@@ -6,6 +6,9 @@
  *                                    moment of the first full collection (adds), and after it (keeps)
  *     memory idle                    private dirty bytes of one heap with one type, and with a first node
  *     memory hundred                 the same of a hundred heaps with three types and 300 nodes each
+ *     memory sparse                  resident bytes of 1 GiB of nodes of which one in each 64 KiB stays, after idle time
+ *     memory burst                   what is resident beyond what lives, in percent of it, when 500 MB have come and gone and
+ *                                    gc_idle had slices of 4 ms, two seconds of them at most; and how long that took
  */
 #include "node.h"
 
@@ -53,6 +56,41 @@ static void hundred(void) {
   bench_report("hundred", bench_private_dirty_bytes() - before, "bytes");
 }
 
+enum { GIB_NODES = 1 << 25, NODES_A_PAGE = 2048 };
+
+static void sparse(void) {
+  Node **table = bench_table(GIB_NODES, sizeof *table);
+  gc_disable(bench_heap);
+  double empty = bench_resident_bytes();
+  for (size_t i = 0; i < GIB_NODES; i++) table[i] = node_new();
+  for (size_t i = 0; i < GIB_NODES; i++)
+    if (i % NODES_A_PAGE != 0) rc_decref(table[i]);
+  while (!gc_idle(bench_heap, UINT64_MAX, NULL, NULL)) continue;
+  bench_report("sparse", bench_resident_bytes() - empty, "bytes");
+}
+
+static void burst(void) {
+  enum { LIVE = 2 * 1000 * 1000, BURST = 500 * 1000 * 1000 / 32 };
+  Node **table = bench_table(LIVE, sizeof *table), **more = bench_table(BURST, sizeof *more);
+  for (size_t i = 0; i < LIVE; i++) table[i] = node_new();
+  (void)gc_collect(bench_heap);
+  double live = bench_resident_bytes(), bytes = (double)LIVE * 32;
+  for (size_t i = 0; i < BURST; i++) more[i] = node_new();
+  for (size_t i = 0; i < BURST; i++) rc_decref(more[i]);
+  uint64_t spent = 0, longest = 0;
+  bool done = false;
+  while (!done && spent < 2000000000u) {
+    uint64_t start = bench_now_ns();
+    done = gc_idle(bench_heap, start + 4000000, NULL, NULL);
+    uint64_t slice = bench_now_ns() - start;
+    spent += slice;
+    if (slice > longest) longest = slice;
+  }
+  bench_report("burst", 100 * (bench_resident_bytes() - live) / bytes, "%");
+  bench_report("spent", (double)spent, "ns");
+  bench_report("slice", (double)longest, "ns");
+}
+
 #endif
 
 static void nodes(void) {
@@ -88,9 +126,15 @@ int main(int argc, char **argv) {
     idle();
   } else if (strcmp(workload, "hundred") == 0) {
     hundred();
+  } else if (strcmp(workload, "sparse") == 0) {
+    bench_open();
+    sparse();
+  } else if (strcmp(workload, "burst") == 0) {
+    bench_open();
+    burst();
 #endif
   } else {
-    bench_fail("usage: memory nodes|collect all|collect hundredth|idle|hundred");
+    bench_fail("usage: memory nodes|collect all|collect hundredth|idle|hundred|sparse|burst");
   }
   return 0;
 }

@@ -379,6 +379,39 @@ def test_verdicts():
     verdicts.run(check=check, rcgc=rcgc, found=found, dump=dump, build=BUILD, tool=TOOL)
 
 
+def test_watch_of_a_process():
+    """What a process shows of itself is read without stopping it; one that shows nothing is told from that."""
+    program = compiled("shown_process", HERE, BUILD)
+    for value in ["on", "off"]:
+        process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   env={**os.environ, "RCGC_WATCH": value})
+        process.stdout.readline()
+        number = str(process.pid)
+        status, out, err = rcgc("--format", "json", "watch", number, "--count", "2", "--interval", "0.05")
+        if value == "off":
+            check("watch of a process that shows nothing", status == 2 and "RCGC_WATCH=on" in err, err)
+        else:
+            lines = [json.loads(line) for line in out.splitlines()]
+            check("watch of a process: a line each time", status == 0 and len(lines) == 2, out + err)
+            heap, second = lines[0]["heaps"]
+            check("watch of a process: its heaps", (heap["heap"], second["heap"]) == ("shop", "second"), out)
+            check("watch of a process: numbers", (heap["objects"], heap["full"]) == (1000, 40), out)
+            pauses = heap["pauses"]
+            check("watch of a process: the last pauses", len(pauses) == 32 and second["pauses"] == [], out)
+            told = {(pause["collection"], pause["reason"], pause["objects"]) for pause in pauses}
+            check("watch of a process: what and why", told == {("full", "asked for", 1005)}, str(told))
+            ends = [pause["end_ns"] for pause in pauses]
+            check("watch of a process: the latest first", ends == sorted(ends, reverse=True), str(ends))
+            status, out, err = rcgc("watch", number, "--count", "1")
+            check("watch of a process, as text", status == 0 and "last pauses of shop" in out, out + err)
+            status, out, err = rcgc("--format", "csv", "watch", number, "--count", "1")
+            check("watch of a process, as CSV", status == 0 and len(out.splitlines()) == 3, out + err)
+        process.stdin.close()
+        check(f"the process goes on and ends (RCGC_WATCH={value})", process.wait(timeout=60) == 0)
+    status, out, err = rcgc("watch", number)
+    check("watch of a process that is gone", status == 2, err)
+
+
 def settled(text):
     """The same text in every run: addresses in the order in which they come, one process, one time."""
     addresses = dict.fromkeys(re.findall(r"0x7[0-9a-f]{11}\b", text))

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `progress` | how far it is, on a terminal |
 //! | `dump` | reading a dump: every byte is checked, every failure names the byte |
+//! | `process` | what a running process shows of itself |
 //! | `heap` | what is worked out from a dump: references from outside, ways, retained sizes |
 //! | `findings` | what is found in it: suspects, rings, changes, sites, types; numbers, no words |
 //! | `glob`, `query`, `budget` | patterns, expressions that choose objects, rules about numbers |
@@ -37,6 +38,7 @@ mod findings;
 mod glob;
 mod heap;
 mod output;
+mod process;
 mod progress;
 mod query;
 mod report;

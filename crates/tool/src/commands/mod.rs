@@ -16,6 +16,7 @@ mod suspects;
 mod top;
 mod types;
 mod watch;
+mod watch_process;
 mod why;
 
 use crate::context::{Context, Failure};

@@ -1,10 +1,12 @@
 //! `rcgc watch`: dumps as they are written.
 
+use super::watch_process;
 use crate::context::{Context, Failure};
 use crate::dump::{self, Dump, Preamble};
 use crate::heap::Heap;
 use crate::output::text::{moment, shown};
 use crate::output::{names, Cell, Format};
+use crate::process;
 use crate::progress::Progress;
 use rcgc_format::MAGIC;
 use serde_json::{json, Map, Value};
@@ -15,7 +17,10 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Show a row for each dump that is written: to a folder, to a file, or by a process.
+/// Show a row for each dump that is written: to a folder, to a file, or by a process; or what a process shows of itself.
+///
+/// A process with RCGC_WATCH=on in its environment shows the numbers and the last pauses of its heaps. They are read without
+/// stopping it, unless --folder or --signal asks for dumps.
 ///
 /// Of a process the folder is that of the plan in its variable RCGC_PROFILE (dump=PATH), or --folder. A
 /// process that writes dumps at a signal (gc_dump_on_signal) is asked for one each time with --signal. On a
@@ -56,6 +61,9 @@ type Version = (SystemTime, u64);
 pub fn run(arguments: &Arguments, context: &Context) -> Result<crate::output::Report, Failure> {
     if !(0.01..=86_400.0).contains(&arguments.interval) {
         return Err(Failure::Usage("--interval must be from 0.01 to 86400 seconds".to_owned()));
+    }
+    if let Some((process, file)) = shown_by_itself(arguments) {
+        return watch_process::run(&file, process, arguments.interval, arguments.count, context);
     }
     let target = target(arguments)?;
     if arguments.signal.is_some() && target.process.is_none() {
@@ -106,6 +114,16 @@ fn nothing() -> crate::output::Report {
     crate::output::Report::nothing()
 }
 
+/// The process, and what it shows, where its own numbers are asked for: no folder and no signal is named.
+fn shown_by_itself(arguments: &Arguments) -> Option<(u64, fs::File)> {
+    let is_number = !Path::new(&arguments.target).exists();
+    let number = arguments.target.parse::<u64>().ok().filter(|_| is_number)?;
+    match (&arguments.folder, &arguments.signal) {
+        (None, None) => process::open(number).map(|file| (number, file)),
+        _ => None,
+    }
+}
+
 fn target(arguments: &Arguments) -> Result<Target, Failure> {
     let usage = |what: String| Err(Failure::Usage(what));
     let path = PathBuf::from(&arguments.target);
@@ -124,7 +142,7 @@ fn target(arguments: &Arguments) -> Result<Target, Failure> {
         None => match folder_of(process) {
             Some(folder) => folder,
             None => {
-                return usage(format!("process {process} has no dump= in RCGC_PROFILE: name its --folder"))
+                return usage(format!("process {process} has no dump= in RCGC_PROFILE: name its --folder; nor does it show itself (RCGC_WATCH=on)"))
             }
         },
     };
