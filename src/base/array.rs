@@ -27,12 +27,19 @@ pub struct Array<T: Number> {
     start: *mut T,
     len: usize,
     room: usize,
+    /// In small pages: see [`sys::map_sparse`].
+    sparse: bool,
 }
 
 impl<T: Number> Array<T> {
     /// No numbers.
     pub const fn empty() -> Self {
-        Array { start: ptr::NonNull::dangling().as_ptr(), len: 0, room: 0 }
+        Array { start: ptr::NonNull::dangling().as_ptr(), len: 0, room: 0, sparse: false }
+    }
+
+    /// No numbers, in an array that grows by small pages, where no time may be lost at once.
+    pub const fn sparse() -> Self {
+        Array { start: ptr::NonNull::dangling().as_ptr(), len: 0, room: 0, sparse: true }
     }
 
     /// So many zeros. None for out of memory.
@@ -43,7 +50,7 @@ impl<T: Number> Array<T> {
             if start.is_null() {
                 return None;
             }
-            array = Array { start, len, room: len };
+            array = Array { start, len, room: len, sparse: false };
         }
         Some(array)
     }
@@ -65,11 +72,13 @@ impl<T: Number> Array<T> {
     fn enlarge(&mut self) -> bool {
         let room = (self.room * 2).max((64 << 10) / size_of::<T>());
         let Some(bytes) = room.checked_mul(size_of::<T>()) else { return false };
-        let start = if self.room == 0 {
+        let start = if self.room == 0 && self.sparse {
+            sys::map_sparse(bytes)
+        } else if self.room == 0 {
             sys::map(bytes)
         } else {
             // SAFETY: the mapping is ours and has that size.
-            unsafe { sys::map_larger(self.start as *mut u8, self.room * size_of::<T>(), bytes) }
+            unsafe { sys::map_larger(self.start as *mut u8, self.room * size_of::<T>(), bytes, !self.sparse) }
         };
         if start.is_null() {
             return false;

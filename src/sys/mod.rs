@@ -232,18 +232,20 @@ pub fn map_sparse(bytes: usize) -> *mut u8 {
     address as *mut u8
 }
 
-/// Makes what [`map`] gave larger; the new part is zeroed, and the table may move. Null when there is no memory: then
-/// the table is as it was.
+/// Makes what [`map`] gave larger; the new part is zeroed, and the table may move. With `huge` it asks for large pages, as
+/// [`map`] does. Null when there is no memory: then the table is as it was.
 ///
 /// # Safety
 /// - The table has `old` bytes, less than `new`.
-pub unsafe fn map_larger(address: *mut u8, old: usize, new: usize) -> *mut u8 {
+pub unsafe fn map_larger(address: *mut u8, old: usize, new: usize, huge: bool) -> *mut u8 {
     let _errno = errno::keep();
     let moved = libc::mremap(address as *mut c_void, old, new, libc::MREMAP_MAYMOVE);
     if moved == libc::MAP_FAILED {
         return ptr::null_mut();
     }
-    wish_huge_pages(moved as *mut u8, new);
+    if huge {
+        wish_huge_pages(moved as *mut u8, new);
+    }
     moved as *mut u8
 }
 
@@ -297,9 +299,18 @@ pub fn prefetch_for_write<const AHEAD: usize>(address: usize) {
 
 /// Nanoseconds of a clock that only goes forward.
 pub fn now_ns() -> u64 {
+    clock_ns(libc::CLOCK_MONOTONIC)
+}
+
+/// Nanoseconds that this thread has run for: what others do on its processor does not count. A call of the system's.
+pub fn thread_ns() -> u64 {
+    clock_ns(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn clock_ns(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the struct is ours.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    unsafe { libc::clock_gettime(clock, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 

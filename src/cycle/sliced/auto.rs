@@ -8,6 +8,7 @@ use crate::cycle::slices::{Behind, Slices, Way};
 use crate::cycle::stats::Status;
 use crate::cycle::Kind;
 use crate::heap::Heap;
+use crate::sys;
 
 /// The pace of a heap's runs.
 #[derive(Default)]
@@ -90,9 +91,11 @@ pub unsafe fn go_on(heap: *mut Heap) -> bool {
     // A slice that is longer than the budget has no longer pieces all the same.
     budget.piece_ns = auto.budget_ns;
     budget.automatic = true;
+    // A processor that is shared with others makes slices end early, and not the work of a unit longer.
+    let start = sys::thread_ns();
     let progress = slice(heap, Reason::Trigger, &mut budget);
     let auto = &mut (*heap).sliced.auto;
-    auto.slices.sliced(progress.work, progress.duration_ns);
+    auto.slices.sliced(progress.work, sys::thread_ns().saturating_sub(start));
     if matches!(progress.stage, Stage::None | Stage::Waiting) {
         auto.slices.ran(done + progress.work, progress.examined);
         (*heap).pace.slice_at = u64::MAX;

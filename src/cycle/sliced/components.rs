@@ -16,7 +16,6 @@ use crate::object;
 use core::ffi::c_void;
 
 /// The state of the search.
-#[derive(Default)]
 pub struct Search {
     /// Objects whose component is not finished, in the order in which they were met.
     open: Array<u64>,
@@ -51,6 +50,18 @@ pub const fn objects_before(entry: u64) -> Option<usize> {
 struct NoMemory;
 
 impl Search {
+    /// Nothing was met yet. Its arrays grow page by page.
+    pub const fn new() -> Self {
+        Search {
+            open: Array::sparse(),
+            low: Array::sparse(),
+            path: Array::sparse(),
+            edges: Array::sparse(),
+            finishing: None,
+            order: Array::sparse(),
+        }
+    }
+
     fn push(array: &mut Array<u64>, value: u64) -> Result<(), NoMemory> {
         array.push(value).then_some(()).ok_or(NoMemory)
     }

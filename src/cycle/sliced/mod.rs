@@ -428,7 +428,7 @@ unsafe fn make(heap: *mut Heap, reason: Reason) -> Option<*mut Run> {
         again: false,
         ephemerons: false,
         waiting,
-        search: Search::default(),
+        search: Search::new(),
         next: 0,
         piece: Piece::NONE,
         put_off: 0,
