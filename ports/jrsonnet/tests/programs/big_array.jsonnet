@@ -1,0 +1,1 @@
+local a = std.makeArray(100000, function(i) i * 3); { length: std.length(a), sum: std.foldl(function(s, x) s + x, a, 0), last: a[99999], slice: a[99990:], even: std.length(std.filter(function(x) x % 2 == 0, a)) }

@@ -1,0 +1,1 @@
+local counter(n) = function(m) if m == 0 then [] else [n + m] + counter(n * 2)(m - 1); local compose(f, g) = function(x) f(g(x)); { a: counter(1)(10), b: compose(function(x) x + 1, function(x) x * 2)(20) }

@@ -1,0 +1,1 @@
+local o = { alpha: 1, beta: 2 }; o.alhpa

@@ -1,0 +1,1 @@
+{ a: error 'this is ' + { b: 1 } }

@@ -1,0 +1,1 @@
+local o = { a: self.b, b: self.c, c: self.a }; o.a

@@ -1,0 +1,1 @@
+local lib = import 'lib/shapes.libsonnet'; { circle: lib.circle(2), square: lib.square { side: 3 }, all: [s.area for s in lib.all], text: importstr 'lib/note.txt', again: (import 'lib/shapes.libsonnet').all[0].name }

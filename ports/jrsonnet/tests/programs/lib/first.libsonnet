@@ -1,0 +1,1 @@
+{ value: (import 'second.libsonnet').value + [self.mine], mine: 'first' }

@@ -1,0 +1,1 @@
+{ value: ['second', (import 'first.libsonnet').mine] }

@@ -1,0 +1,1 @@
+{ json: std.manifestJsonEx({ b: [1, { c: 2 }], a: 'x' }, '  '), yaml: std.manifestYamlDoc({ a: [1, 2], b: { c: 'x: y' } }), ini: std.manifestIni({ main: { a: 1 }, sections: { s: { b: 2 } } }), python: std.manifestPython({ a: true, b: null }), toml: std.manifestTomlEx({ a: 1, b: { c: [1, 2] } }, '  ') }

@@ -1,0 +1,1 @@
+{ a: std.map(function(x) x * x, [1, 2, 3]), b: std.mapWithKey(function(k, v) k + v, { x: 1, y: 2 }), c: std.flatMap(function(x) [x, x], [1, 2]), d: std.foldr(function(x, s) s + x, ['a', 'b', 'c'], ''), e: std.mapWithIndex(function(i, x) i * x, [5, 6, 7]), f: std.flattenArrays([[1], [2, 3]]) }

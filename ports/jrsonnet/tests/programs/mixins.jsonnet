@@ -1,0 +1,1 @@
+local m(n) = { list+: [n], sum: std.foldl(function(a, b) a + b, self.list, 0), inner+: { ['k' + n]: super.count, count:: n } }; std.foldl(function(o, n) o + m(n), std.range(1, 12), { list: [], inner:: { count:: 0 } } + { inner::: super.inner })

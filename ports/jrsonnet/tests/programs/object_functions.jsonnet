@@ -1,0 +1,1 @@
+local o = { a: 1, b:: 2, c: { d: 3 } }; { all: std.objectFieldsAll(o), values: std.objectValues(o), hidden: std.objectHasAll(o, 'b'), get: std.get(o, 'z', 'none'), items: std.objectKeysValues(o), removed: std.prune({ a: null, b: [], c: { d: null }, e: 1 }) }

@@ -1,0 +1,1 @@
+local a = { name: 'a', other:: b, of: self.other.name }, b = { name: 'b', other:: c, of: self.other.name }, c = { name: 'c', other:: a, of: self.other.name, far: self.other.other.other.name }; [a, b, c]

@@ -1,0 +1,1 @@
+local s = 'The quick brown fox — jumps'; { upper: std.asciiUpper(s), split: std.split(s, ' '), length: std.length(s), sub: std.substr(s, 4, 5), code: std.codepoint('—'), chars: std.stringChars('añb'), joined: std.join('-', ['a', 'b', 'c']), strip: std.stripChars('  x ', ' ') }
