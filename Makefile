@@ -39,12 +39,18 @@ port-quickjs: build/lib/librcgc.a ## QuickJS-ng moved onto rcgc, as build/ports/
 	@scripts/need cargo cc python3
 	@ports/quickjs/build
 
-test-ports: port-quickjs tool ## QuickJS's own tests on rcgc and beside them the original, every kind of checking
+port-jrsonnet: ## jrsonnet on rcgc, as build/ports/jrsonnet-port, and the original beside it
+	@scripts/need cargo cc python3
+	@ports/jrsonnet/build
+
+test-ports: port-quickjs port-jrsonnet tool ## the tests of QuickJS and jrsonnet on rcgc, beside the originals
 	@scripts/need python3 valgrind
 	@ports/quickjs/tests/run
+	@ports/jrsonnet/tests/run --crates
 
-bench-ports: port-quickjs ## nine scripts, the port of QuickJS beside the original; into docs/ports.md with UPDATE=1
+bench-ports: port-quickjs port-jrsonnet ## both ports beside the originals, time and memory; into docs/ports.md with UPDATE=1
 	@ports/quickjs/bench/run $(if $(UPDATE),--update-docs)
+	@ports/jrsonnet/bench/run $(if $(UPDATE),--update-docs)
 
 build/lib/librcgc.a:
 	@$(MAKE) lib
@@ -83,4 +89,4 @@ $(DEMO)/cargo_graph: examples/cargo_graph.c lib | $(DEMO)
 $(DEMO):
 	@mkdir -p $@
 
-.PHONY: help demo test test-full bench bench-peers port-quickjs test-ports bench-ports lib tool install headers readme tool-manual misuse-table
+.PHONY: help demo test test-full bench bench-peers port-quickjs port-jrsonnet test-ports bench-ports lib tool install headers readme tool-manual misuse-table

@@ -193,9 +193,9 @@ def machine():
     )
 
 
-def fill_block(path, text):
+def fill_block(path, text, name="bench"):
     """Replaces what lies between the two markers of a Markdown file."""
-    begin, end = "<!-- bench:begin -->", "<!-- bench:end -->"
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     if not path.exists():
         stop(f"{path.name} does not exist")
     before, found, rest = path.read_text().partition(begin)

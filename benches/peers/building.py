@@ -200,6 +200,10 @@ def gcmodule():
     return plain(rust("gcmodule", "gcmodule"))
 
 
+def rcgc_gc():
+    return plain(rust("rcgc_gc", "rcgc_gc"))
+
+
 def gc_arena():
     return plain(rust("gc_arena", "gc_arena"))
 

@@ -90,6 +90,8 @@ PEERS = [
     Peer("php", "PHP", COLLECTS, building.php,
          lambda: version_of(["php", "--version"], r"^PHP (\S+)", ""),
          "bytecode: all but collections includes the interpreter", marks=(("W7", "§"),)),
+    Peer("rcgc_gc", "rcgc's Gc for Rust", COLLECTS, building.rcgc_gc, lambda: "librcgc-gc of this tree",
+         "fields are `RefCell<Option<Gc>>`"),
     Peer("rust_cc", "rust-cc", COLLECTS, building.rust_cc, crate("rust-cc"),
          "fields are `RefCell<Option<Cc>>`"),
     Peer("dumpster_unsync", "dumpster, unsync", COLLECTS, building.dumpster_unsync, crate("dumpster"),

@@ -21,7 +21,7 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 
 /// Types that are found without a lookup.
-const CACHED: usize = 32;
+const CACHED: usize = 64;
 
 /// What this crate keeps beside an engine heap, at one address as long as that lives.
 pub(crate) struct State {
