@@ -24,7 +24,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 /// A pointer that must not be null, as the headers say by `RCGC_NONNULL`. Hosts are in C, so it may be null
 /// all the same, which is why this is not `core::ptr::NonNull`.
 #[repr(transparent)]
-pub struct NonNull<T>(pub(super) *mut T);
+pub struct NonNull<T>(pub *mut T);
 
 impl<T> Clone for NonNull<T> {
     fn clone(&self) -> Self {

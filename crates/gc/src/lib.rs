@@ -116,3 +116,8 @@ pub mod derived {
         }
     }
 }
+
+/// The README, whose example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
