@@ -210,10 +210,36 @@ static void reported_by_a_vector(void) {
   CHECK_EQ(gc_heap_free(heap), 200);
 }
 
+static int take_bytes(const void *bytes, size_t len, void *ctx) {
+  for (size_t i = 0; i + 4 <= len; i++)
+    if (memcmp((const char *)bytes + i, "WORD", 4) == 0) *(bool *)ctx = true;
+  return 0;
+}
+
+/* c-tests/tool/backwards.py reads what is in it. */
+static void dumps_have_it_when_asked(void) {
+  begin(true);
+  leak_pairs(100);
+  bool found_it = false;
+  gc_dump_options options = GC_DUMP_OPTIONS_INIT;
+  options.write = take_bytes, options.write_ctx = &found_it;
+  CHECK_EQ(gc_dump(heap, &options, NULL), RC_OK);
+  CHECK(!found_it);
+  options.flags = GC_DUMP_LOOK;
+  CHECK_EQ(gc_dump(heap, &options, NULL), RC_OK);
+  CHECK(found_it);
+  gc_dump_result result = GC_DUMP_RESULT_INIT;
+  options.flags = GC_DUMP_LOOK | GC_DUMP_FORK;
+  CHECK_EQ(gc_dump(heap, &options, &result), RC_ERR_INVALID);
+  CHECK_STR(gc_error_message(), "GC_DUMP_FORK");
+  CHECK_EQ(gc_heap_free(heap), 200);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(every_object_leaks),   CHECK_TEST(held_in_variables),    CHECK_TEST(held_in_malloc),
     CHECK_TEST(held_on_the_stack),    CHECK_TEST(held_by_words_with_tags), CHECK_TEST(held_by_another_heap),
     CHECK_TEST(back_to_an_owner),     CHECK_TEST(reported_by_a_vector),
+    CHECK_TEST(dumps_have_it_when_asked),
 };
 
 CHECK_MAIN(tests)

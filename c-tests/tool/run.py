@@ -9,7 +9,7 @@
 | profiles.py | commands over profiles, and those that choose, judge and draw |
 | readers.py, read_snapshot.mjs | exports, in other programs |
 | exports.py, read_exports.mjs | exports of profiles and series, in other programs: a part of its own |
-| make_dumps.c, make_profile_dumps.c, make_verdict_dumps.c, examples/leak_hunt.c | write the dumps |
+| make_dumps.c, make_profile_dumps.c, make_verdict_dumps.c, make_leaks.c, examples/leak_hunt.c | write the dumps |
 """
 
 import itertools
@@ -101,6 +101,8 @@ def build():
     make_dumps("make_profile_dumps")
     (DUMPS / "ten").mkdir(exist_ok=True)
     make_dumps("make_verdict_dumps")
+    make_dumps("make_leaks")
+    make_dumps("make_leaks", "right")
     # The tutorial runs this program, and shows lines of it.
     shutil.copy(ROOT / "examples/leak_hunt.c", DUMPS)
     compiled("leak_hunt", DUMPS, DUMPS)

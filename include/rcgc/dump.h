@@ -32,6 +32,11 @@ typedef int (*gc_write_fn)(const void *bytes, size_t len, void *ctx);
 #define GC_DUMP_HASH_NAMES 1
 /* Write in a forked child: the heap stands still only for as long as `fork` takes. */
 #define GC_DUMP_FORK 2
+/* Look where the references from outside lie, word by word, and write it, too: in objects that
+ * do not report them, in variables of the program, on the stack, in other memory, in other
+ * heaps, or nowhere. It takes memory as a query session does, and time by all memory of the
+ * process. Not with GC_DUMP_FORK, whose child may not take memory. */
+#define GC_DUMP_LOOK 8
 
 /* How a dump is written. Exactly one of `path`, `write` and `fd` is given. */
 typedef struct gc_dump_options {
@@ -91,12 +96,12 @@ typedef struct gc_dump_result {
  * fork: they must take no lock that another thread might have held.
  *
  * Runs host code: `traverse`, `write`.
- * Fails: RC_ERR_INVALID for no sink, for more than one, for unknown flags, and for GC_DUMP_FORK
- *   with a null `out_result`; RC_ERR_NO_MEMORY; RC_ERR_REFUSED inside a callback of a
- *   collection, inside `traverse` and inside `write`; RC_ERR_IO when the file cannot be made
- *   (ELOOP: a symbolic link; ENXIO: no file; EACCES: another user's; EAGAIN: another dump is
- *   being written to it), the sink fails, or the process cannot be forked: `errno` has the
- *   reason, and the heap is as it was.
+ * Fails: RC_ERR_INVALID for no sink, for more than one, for unknown flags, for GC_DUMP_FORK with
+ *   a null `out_result`, and for GC_DUMP_LOOK with GC_DUMP_FORK; RC_ERR_NO_MEMORY;
+ *   RC_ERR_REFUSED inside a callback of a collection, inside `traverse` and inside `write`;
+ *   RC_ERR_IO when the file cannot be made (ELOOP: a symbolic link; ENXIO: no file; EACCES:
+ *   another user's; EAGAIN: another dump is being written to it), the sink fails, or the process
+ *   cannot be forked: `errno` has the reason, and the heap is as it was.
  */
 RCGC_API rc_status gc_dump(gc_heap *heap, const gc_dump_options *RCGC_NONNULL options,
                            gc_dump_result *out_result);

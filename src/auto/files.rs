@@ -49,7 +49,7 @@ pub struct Asked {
 /// - In no collection; `pattern` is a C string; every tracked object is walkable.
 pub unsafe fn write_dump(heap: *mut Heap, pattern: *const c_char, asked: Asked) -> bool {
     write(heap, pattern, asked, What::Dump, |fd, label| {
-        let options = Options { sink: Sink::Descriptor(fd), key: None, label, forked: false };
+        let options = Options { sink: Sink::Descriptor(fd), key: None, label, forked: false, looks: false };
         match dump::write(heap, &options) {
             Ok(_) => Ok(()),
             Err(dump::Failed::NoMemory) => Err(libc::ENOMEM),

@@ -32,6 +32,11 @@ pub const GC_DUMP_HASH_NAMES: u32 = 1;
 /// Write in a forked child: the heap stands still only for as long as `fork` takes.
 pub const GC_DUMP_FORK: u32 = 2;
 
+/// Look where the references from outside lie, word by word, and write it, too: in objects that do not report them, in variables
+/// of the program, on the stack, in other memory, in other heaps, or nowhere. It takes memory as a query session does, and time
+/// by all memory of the process. Not with GC_DUMP_FORK, whose child may not take memory.
+pub const GC_DUMP_LOOK: u32 = 8;
+
 /// How a dump is written. Exactly one of `path`, `write` and `fd` is given.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -86,8 +91,8 @@ pub struct gc_dump_result {
 /// that another thread might have held.
 ///
 /// Runs host code: `traverse`, `write`.
-/// Fails: RC_ERR_INVALID for no sink, for more than one, for unknown flags, and for GC_DUMP_FORK with a null
-/// `out_result`; RC_ERR_NO_MEMORY; RC_ERR_REFUSED inside a callback of a collection, inside `traverse` and
+/// Fails: RC_ERR_INVALID for no sink, for more than one, for unknown flags, for GC_DUMP_FORK with a null
+/// `out_result`, and for GC_DUMP_LOOK with GC_DUMP_FORK; RC_ERR_NO_MEMORY; RC_ERR_REFUSED inside a callback of a collection, inside `traverse` and
 /// inside `write`; RC_ERR_IO when the file cannot be made (ELOOP: a symbolic link; ENXIO: no file; EACCES: another
 /// user's; EAGAIN: another dump is being written to it), the sink fails, or the process cannot be forked: `errno` has
 /// the reason, and the heap is as it was.
@@ -101,8 +106,10 @@ pub unsafe extern "C" fn gc_dump(
         let call = Call::on("gc_dump", heap)?;
         call.needs(!options.is_null(), "options is null")?;
         let options = call.read(options, core::mem::offset_of!(gc_dump_options, flags), "")?;
-        let unknown = options.flags & !(GC_DUMP_FORK | GC_DUMP_HASH_NAMES);
+        let unknown = options.flags & !(GC_DUMP_FORK | GC_DUMP_HASH_NAMES | GC_DUMP_LOOK);
         call.needs(unknown == 0, "options.flags has a flag that is not known")?;
+        let both = GC_DUMP_FORK | GC_DUMP_LOOK;
+        call.needs(options.flags & both != both, "GC_DUMP_LOOK cannot be had with GC_DUMP_FORK")?;
         let sinks =
             !options.path.is_null() as u32 + options.write.is_some() as u32 + (options.fd != 0) as u32;
         call.needs(sinks == 1, "exactly one of options.path, options.write and options.fd must be given")?;
@@ -143,7 +150,8 @@ unsafe fn to_sink(heap: *mut gc_heap, options: &gc_dump_options) -> Result<Writt
     };
     let key = (options.flags & GC_DUMP_HASH_NAMES != 0).then_some(options.name_key);
     let forked = options.flags & GC_DUMP_FORK != 0;
-    let result = dump::write(heap, &Options { sink, key, label: options.label, forked });
+    let looks = options.flags & GC_DUMP_LOOK != 0;
+    let result = dump::write(heap, &Options { sink, key, label: options.label, forked, looks });
     let Some(output) = file else { return result };
     let is_going_on = result.as_ref().is_ok_and(|written| written.child != 0);
     let closed = if is_going_on { output.leave() } else { output.close() };

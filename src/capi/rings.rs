@@ -5,7 +5,7 @@ use super::boundary::{status, Call, NonNull};
 use super::query::{ask, failed, given};
 use super::rows::Rows;
 use super::status::*;
-use crate::base::report::{self, CText};
+use crate::base::report::{self, CText, Sentence};
 use crate::heap::{Heap as gc_heap, Phase};
 use crate::inspect::lint;
 use crate::inspect::query::Query as gc_query;
@@ -248,7 +248,7 @@ pub unsafe extern "C" fn gc_verify(
             Some(report) => report(&finding_row(finding), ctx),
             None => report::log(
                 report::Level::Error,
-                format_args!("heap {}: {}", CText((*call.heap).name()), CText(finding.text.as_ptr())),
+                format_args!("heap {}: {}", CText((*call.heap).name()), Sentence(finding.text.as_ptr())),
             ),
         };
         *out_count.0 = verify::verify(call.heap, &mut tell).or_else(|failure| failed(call, failure))?;

@@ -6,11 +6,13 @@
 //! | `out` | buffers, chunks, the sink |
 //! | `names` | strings, each written once |
 //! | `objects` | objects and their edges |
+//! | `words` | where references from outside lie |
 //! | `profiled` | sites, scopes, series, followed references |
 //! | this | one dump from its options to its end |
 //!
 //! Guarantees: the heap is as it was, whatever fails; all memory is taken before the first byte is written,
-//! and only the table of `heap/places.rs` grows with the heap (40 bytes a MiB); no file offset, length or number is
+//! and only the table of `heap/places.rs` grows with the heap (40 bytes a MiB), but for a look at words, which is left out
+//! without memory; no file offset, length or number is
 //! limited to 32 bits; what reached the sink can be read up to its last whole chunk.
 //!
 //! While a dump is written the heap's phase is `Judging`, as in a collection: host code that runs (a
@@ -20,6 +22,7 @@ pub mod names;
 pub mod objects;
 pub mod profiled;
 pub mod stacks;
+pub mod words;
 
 use crate::cycle::Kind;
 use crate::header::ABI_TAG;
@@ -52,6 +55,8 @@ pub struct Options {
     pub label: *const c_char,
     /// A forked child writes it.
     pub forked: bool,
+    /// Where references from outside lie is looked for: that takes memory as a query session does.
+    pub looks: bool,
 }
 
 /// What a dump came to.
@@ -142,6 +147,9 @@ unsafe fn write_all(
     walk.write_all();
     let (objects, edges) = (walk.objects, walk.edges);
     write_holders(heap, &places, &mut names, &mut buffer, &mut out);
+    if options.looks {
+        words::write(heap, &mut names, &mut buffer, &mut out);
+    }
     let writer = profiled::Writer { names: &mut names, buffer: &mut buffer, out: &mut out };
     profiled::write(heap, &places, writer);
     put_pairs(

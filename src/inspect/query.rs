@@ -149,7 +149,18 @@ impl Query {
     /// # Safety
     /// - `heap` is live, and every object is walkable.
     pub unsafe fn new(heap: *mut Heap) -> Result<Self, Failure> {
-        Query::of(heap, false)
+        if (*heap).phase() == Phase::Judging {
+            return Err(Failure::InTraverse);
+        }
+        Query::of(heap, false, false)
+    }
+
+    /// Begins a session in a heap that is paused already; it must end before the pause does.
+    ///
+    /// # Safety
+    /// - As [`Query::new`], and the heap is paused.
+    pub unsafe fn new_paused(heap: *mut Heap) -> Result<Self, Failure> {
+        Query::of(heap, false, true)
     }
 
     /// Begins a session that lists what a collection has just judged dead, and nothing else.
@@ -157,13 +168,13 @@ impl Query {
     /// # Safety
     /// - As [`Query::new`]; working counts are those of a verdict.
     pub unsafe fn of_dead(heap: *mut Heap) -> Result<Self, Failure> {
-        Query::of(heap, true)
-    }
-
-    unsafe fn of(heap: *mut Heap, only_dead: bool) -> Result<Self, Failure> {
         if (*heap).phase() == Phase::Judging {
             return Err(Failure::InTraverse);
         }
+        Query::of(heap, true, false)
+    }
+
+    unsafe fn of(heap: *mut Heap, only_dead: bool, is_paused: bool) -> Result<Self, Failure> {
         let mut has_traverse = false;
         (*heap).each_type(|ty| has_traverse |= (*ty).traverse.is_some() && (*ty).live() != 0);
         let places = Nodes::of(heap, only_dead)?;
@@ -192,7 +203,11 @@ impl Query {
         } else {
             query.list_objects(|_| true);
         }
-        query.quietly(|query| query.list_edges())??;
+        if is_paused {
+            query.list_edges()?;
+        } else {
+            query.quietly(|query| query.list_edges())??;
+        }
         query.in_sources = zeros(query.out_targets.len())?;
         let Query { out_starts, out_targets, in_starts, in_sources, .. } = &mut query;
         Graph::new(out_starts, out_targets).turn(in_starts, in_sources);

@@ -23,6 +23,7 @@ use super::query::{Failure, Query};
 use crate::base::array::Array;
 use crate::base::report::{self, CText, Level, Line, Sentence};
 use crate::base::{promised, sort};
+use crate::header::{self, Flags};
 use crate::heap::{Heap, Phase};
 use crate::memory::range;
 use crate::memory::segment::SEGMENT_BYTES;
@@ -30,6 +31,7 @@ use crate::object;
 use crate::sys::mappings::{self, Mapping};
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
+use rcgc_format::lies;
 
 /// Groups that are told apart; what comes after is not looked at.
 const GROUPS_MAX: usize = 512;
@@ -63,13 +65,19 @@ pub struct Group {
 }
 
 impl Group {
+    /// Whether it is proved as far as it can be. Of a few objects the last reference of the host's may just have gone, or
+    /// a stack may still have their addresses.
+    fn is_told(&self) -> bool {
+        self.is_borrowed == 0 && self.alone * 2 > self.targets
+    }
+
     /// In one line.
     ///
     /// # Safety
     /// - The types are live.
     pub unsafe fn sentence(&self) -> Line {
         Line::of(format_args!(
-            "{}+{} points at {}, which no edge of it reports: {} objects, {} of which nothing else in the process refers to. Its traverse or its fields forget a reference that it owns, or it borrows one whose release was forgotten (found by looking at words)",
+            "{}+{} points at {}, which no edge of it reports: {} objects, and to {} nothing else in the process refers. Its traverse or its fields forget a reference that it owns, or it borrows one whose release was forgotten",
             (*self.from).name(),
             self.offset,
             (*self.to).name(),
@@ -89,6 +97,96 @@ fn group_of(record: u64) -> u32 {
     (record >> 32) as u32
 }
 
+/// Where a reference from outside lies; the numbers of `rcgc_format::lies`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Lies {
+    /// In an object that does not report it.
+    Object = lies::OBJECT,
+    /// In a variable of the program or of a library.
+    Data = lies::DATA,
+    /// On the stack of this thread.
+    Stack = lies::STACK,
+    /// In other memory: of malloc, of other stacks, of the engine for weak handles.
+    Memory = lies::MEMORY,
+    /// In an object of another heap.
+    Heap = lies::HEAP,
+    /// Nowhere in the process: its release was forgotten, or it is kept in a form that is no address.
+    Nowhere = lies::NOWHERE,
+}
+
+/// References from outside to objects of a type, by where they lie.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Place {
+    /// A [`Lies`].
+    pub lies: u64,
+    /// What they lead to.
+    pub to: *mut Type,
+    /// Words that were found, or objects for which none was.
+    pub number: u64,
+    /// In an object: its type.
+    pub from: *mut Type,
+    /// In an object: where in it. In a variable: the address of the first word.
+    pub at: usize,
+    /// In a variable: the address of the last word.
+    last: usize,
+}
+
+/// Places that are told apart.
+const PLACES_MAX: usize = 512;
+/// Words of variables that are so near to each other are of one table.
+const TABLE_GAP: usize = 256;
+
+/// Calls `each` with the places where references from outside lie. As [`each_group`], which is part of it.
+///
+/// # Safety
+/// - As [`each_group`].
+pub unsafe fn each_place(
+    query: &Query,
+    heap: *mut Heap,
+    mut each: impl FnMut(&Place),
+) -> Result<(), Failure> {
+    let mut look = Look::new(query, heap);
+    look.outside = Array::zeros(query.places.count).ok_or(Failure::NoMemory)?;
+    // What a word of another object explains needs no other.
+    let mut explained = Array::<u8>::zeros(query.places.count).ok_or(Failure::NoMemory)?;
+    let mut first = Look::new(query, heap);
+    first.run()?;
+    for (number, group) in first.groups.all().iter().enumerate() {
+        if !group.is_told() {
+            continue;
+        }
+        let Group { from, to, offset, targets, .. } = *group;
+        each(&Place { lies: Lies::Object as u64, to, number: targets, from, at: offset as usize, last: 0 });
+        for &record in first.records.iter().filter(|&&record| group_of(record) as usize == number) {
+            explained[record as u32 as usize] = 1;
+        }
+    }
+    drop(first);
+    query.each_object(|place, _| {
+        let external = query.external(place);
+        if external > 0 && external != i64::MAX {
+            look.outside[place as usize] = 1;
+        }
+    });
+    look.places_wanted = true;
+    look.look_outside();
+    if !look.whole {
+        return Ok(());
+    }
+    query.each_object(|place, obj| {
+        let is_asked = look.outside[place as usize] != 0 && explained[place as usize] == 0;
+        if is_asked && look.is_alone(place) {
+            look.add(Lies::Nowhere, object::type_of(obj), 0);
+        }
+    });
+    for place in look.found.all() {
+        each(place);
+    }
+    Ok(())
+}
+
 /// The look at one heap.
 struct Look<'a> {
     query: &'a Query,
@@ -99,6 +197,13 @@ struct Look<'a> {
     /// By place: 0, or one more than the words outside of the heap's objects that lead there.
     outside: Array<u32>,
     whole: bool,
+    /// Whether places are noted, and those that were.
+    places_wanted: bool,
+    found: Rows<Place>,
+    /// What is being looked through, where, and the end of the piece of a file that came last.
+    here: Lies,
+    address: usize,
+    file_end: usize,
 }
 
 /// Calls `each` with every group that is told, in no particular order. Returns how many.
@@ -111,31 +216,12 @@ pub unsafe fn each_group(
     mut each: impl FnMut(&Group),
 ) -> Result<usize, Failure> {
     promised!(query.is_fresh());
-    let mut look = Look {
-        query,
-        heap,
-        groups: Rows::default(),
-        records: Array::empty(),
-        outside: Array::empty(),
-        whole: true,
-    };
-    look.find_words();
-    look.drop_borrowed();
-    if look.whole && !look.records.is_empty() {
-        look.outside = Array::zeros(query.places.count).ok_or(Failure::NoMemory)?;
-        look.look_outside();
-        look.count_alone();
-    }
-    if !look.whole {
-        return Ok(0);
-    }
+    let mut look = Look::new(query, heap);
+    look.run()?;
     let mut told = 0;
-    for group in look.groups.all() {
-        // Of a few the last reference of the host's may just have gone, or have come.
-        if group.is_borrowed == 0 && group.alone * 2 > group.targets {
-            told += 1;
-            each(group);
-        }
+    for group in look.groups.all().iter().filter(|group| group.is_told()) {
+        told += 1;
+        each(group);
     }
     Ok(told)
 }
@@ -168,7 +254,39 @@ pub unsafe fn tell_all(heap: *mut Heap) {
     }
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
+    fn new(query: &'a Query, heap: *mut Heap) -> Look<'a> {
+        Look {
+            query,
+            heap,
+            groups: Rows::default(),
+            records: Array::empty(),
+            outside: Array::empty(),
+            whole: true,
+            places_wanted: false,
+            found: Rows::default(),
+            here: Lies::Memory,
+            address: 0,
+            file_end: 0,
+        }
+    }
+
+    /// All steps; without whole answers no group is told.
+    unsafe fn run(&mut self) -> Result<(), Failure> {
+        self.find_words();
+        self.drop_borrowed();
+        if self.whole && !self.records.is_empty() {
+            self.outside = Array::zeros(self.query.places.count).ok_or(Failure::NoMemory)?;
+            self.mark_records();
+            self.look_outside();
+            self.count_alone();
+        }
+        if !self.whole {
+            self.groups.truncate(0);
+        }
+        Ok(())
+    }
+
     /// Step 1.
     unsafe fn find_words(&mut self) {
         let query = self.query;
@@ -251,8 +369,7 @@ impl Look<'_> {
         }
     }
 
-    /// Step 3.
-    unsafe fn look_outside(&mut self) {
+    fn mark_records(&mut self) {
         for at in 0..self.records.len() {
             let record = self.records[at];
             let borrowed = self.groups.get(group_of(record)).is_none_or(|group| group.is_borrowed != 0);
@@ -260,6 +377,10 @@ impl Look<'_> {
                 self.outside[record as u32 as usize] = 1;
             }
         }
+    }
+
+    /// Step 3.
+    unsafe fn look_outside(&mut self) {
         let Some(mut buffer) = Array::<u64>::zeros(WORDS) else {
             self.whole = false;
             return;
@@ -274,6 +395,17 @@ impl Look<'_> {
             if bytes > BYTES_MAX {
                 return false;
             }
+            // Behind the variables of a file with values lie those without.
+            let is_data = of.is_file || of.start == self.file_end;
+            if of.is_file {
+                self.file_end = of.end;
+            }
+            let is_stack = (of.start..of.end).contains(&(&raw const bytes as usize));
+            self.here = match () {
+                () if is_stack => Lies::Stack,
+                () if is_data && of.is_writable => Lies::Data,
+                () => Lies::Memory,
+            };
             self.look_at(&of, &mut buffer);
             true
         });
@@ -297,11 +429,16 @@ impl Look<'_> {
             } else if range::contains(end) {
                 end = end.min(range::objects());
             }
+            let (around, is_heap) = (self.here, range::contains(address));
+            if is_heap {
+                self.here = Lies::Heap;
+            }
             let count = (end - address) / size_of::<usize>();
             // SAFETY: as many words, of the same size.
             let words = core::slice::from_raw_parts_mut(buffer.as_mut_ptr() as *mut usize, count);
             let read = mappings::read(address, words);
             for at in 0..read {
+                self.address = address + at * size_of::<usize>();
                 self.take(words[at]);
                 // Code has addresses in the middle of words.
                 if of.is_code && at + 1 < read {
@@ -310,6 +447,7 @@ impl Look<'_> {
                     }
                 }
             }
+            self.here = around;
             address = end;
         }
     }
@@ -334,10 +472,32 @@ impl Look<'_> {
             }
             query.places.find(found.object as usize)
         });
-        if let Some(words) = place.and_then(|place| self.outside.get_mut(place as usize)) {
-            if *words != 0 {
-                *words = words.saturating_add(1);
-            }
+        let Some(place) = place else { return };
+        let words = self.outside[place as usize];
+        if words == 0 {
+            return;
+        }
+        self.outside[place as usize] = words.saturating_add(1);
+        if self.places_wanted {
+            self.add(self.here, query.ty(place), self.address);
+        }
+    }
+
+    /// Notes a place; words of variables that follow each other are one.
+    fn add(&mut self, lies: Lies, to: *mut Type, address: usize) {
+        let is_it = |of: &&mut Place| {
+            let is_near = lies != Lies::Data || address.wrapping_sub(of.last) <= TABLE_GAP;
+            (of.lies, of.to) == (lies as u64, to) && is_near
+        };
+        if let Some(of) = self.found.all().iter_mut().rev().find(is_it) {
+            of.number += 1;
+            of.last = address;
+        } else if self.found.len() < PLACES_MAX {
+            let at = if lies == Lies::Data { address } else { 0 };
+            let place =
+                Place { lies: lies as u64, to, number: 1, from: core::ptr::null_mut(), at, last: address };
+            // Without memory it is not told.
+            let _ = self.found.push(place);
         }
     }
 
@@ -345,13 +505,19 @@ impl Look<'_> {
     unsafe fn count_alone(&mut self) {
         for at in 0..self.records.len() {
             let record = self.records[at];
-            let target = record as u32;
-            let words = self.outside[target as usize].saturating_sub(1) as usize;
-            let alone = words == 0 || words <= self.edges_outside(target);
+            let alone = self.is_alone(record as u32);
             if let Some(group) = self.groups.get_mut(group_of(record)) {
                 group.alone += alone as u64;
             }
         }
+    }
+
+    /// Whether nothing outside of the heap's objects leads to one, but for what its edges are.
+    unsafe fn is_alone(&self, target: u32) -> bool {
+        let words = self.outside[target as usize].saturating_sub(1) as usize;
+        // The cell of its weak handles has its address, and holds nothing.
+        let has_cell = header::has_flags(self.query.places.address(target), Flags::WEAK) as usize;
+        words <= has_cell || words - has_cell <= self.edges_outside(target)
     }
 
     /// Edges to an object whose slots lie in no object of the heap: in vectors, and where a `traverse` finds them.

@@ -3,7 +3,7 @@
 
 use super::errno;
 use super::reader::Reader;
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
 
 /// Bytes of a line of the list that are looked at: the addresses and the rights come first.
 const LINE_BYTES: usize = 128;
@@ -74,6 +74,18 @@ pub fn read(address: usize, words: &mut [usize]) -> usize {
     // SAFETY: the words are there to be written, and what cannot be read is an error.
     let read = unsafe { libc::process_vm_readv(libc::getpid(), &into, 1, &from, 1, 0) };
     usize::try_from(read).unwrap_or(0) / size_of::<usize>()
+}
+
+/// The file that the program or library at an address was loaded from, and where in it that is, from where it was loaded;
+/// None where the system does not say. The text lives as long as the library stays loaded.
+///
+/// # Safety
+/// - Libraries are not unloaded meanwhile.
+pub unsafe fn module_of(address: usize) -> Option<(*const c_char, usize)> {
+    let _errno = errno::keep();
+    let mut info = core::mem::zeroed::<libc::Dl_info>();
+    let found = libc::dladdr(address as *const c_void, &mut info) != 0 && !info.dli_fname.is_null();
+    found.then(|| (info.dli_fname, address.wrapping_sub(info.dli_fbase as usize)))
 }
 
 #[cfg(test)]

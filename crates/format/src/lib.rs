@@ -70,6 +70,8 @@ pub const STACKS: Tag = *b"STAK";
 pub const SAMPLED: Tag = *b"SMPL";
 /// Where code lies.
 pub const MAPPINGS: Tag = *b"MAPS";
+/// Where references from outside lie.
+pub const WORDS: Tag = *b"WORD";
 /// Totals.
 pub const END: Tag = *b"END ";
 
@@ -262,6 +264,17 @@ pub mod holder {
     pub const SCOPE: u64 = 1;
     pub const GARBAGE: u64 = 2;
     pub const FINALIZERS: u64 = 3;
+}
+
+/// Where a reference of `WORD` lies.
+pub mod lies {
+    #![allow(missing_docs)]
+    pub const OBJECT: u64 = 1;
+    pub const DATA: u64 = 2;
+    pub const STACK: u64 = 3;
+    pub const MEMORY: u64 = 4;
+    pub const HEAP: u64 = 5;
+    pub const NOWHERE: u64 = 6;
 }
 
 /// Keys of `END `.

@@ -7,7 +7,7 @@ use crate::findings::ways::{several, shortest, Shapes, StepOf};
 use crate::heap::{Fate, Heap};
 use crate::output::{names, Cell, Report, Table};
 use crate::selection;
-use crate::wording::ways;
+use crate::wording::{ways, words};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -63,6 +63,8 @@ fn one(heap: &Heap, object: Object, arguments: &Arguments) -> Report {
     if let Some(way) = &way {
         report.tables.push(steps(heap, way, object, arguments.steps));
     }
+    let root = way.as_ref().map_or(object, |way| way.first().map_or(object, |step| step.from));
+    report.tables.extend(words::table(dump, &[dump.objects.kind[root as usize]]));
     let others = several(heap, object, arguments.paths);
     if !others.is_empty() {
         let mut table = Table::new("paths", "Ways to it", &["steps", "from", "held_by", "path"]);
@@ -143,11 +145,13 @@ fn many(heap: &Heap, objects: &[Object], arguments: &Arguments) -> Report {
     report.fact("garbage", Cell::Count(garbage.0));
     report.fact("uncollectable", Cell::Count(lasting));
     report.has_findings = garbage.0 != 0;
+    let mut roots: Vec<Object> = Vec::new();
     let mut table = Table::new("paths", "What keeps them", &["objects", "bytes", "from", "path", "example"]);
     if held.0 != 0 {
         let words =
             if held.0 == 1 { "references from outside to it" } else { "references from outside to each" };
         let first = objects.iter().find(|&&object| heap.is_held(object) && heap.is_alive(object));
+        roots.extend(first);
         let example = first.map_or(Cell::None, |&object| names::object(heap.dump, object).into());
         table.row(vec![Cell::Count(held.0), Cell::Bytes(held.1), "outside".into(), words.into(), example]);
     }
@@ -156,6 +160,7 @@ fn many(heap: &Heap, objects: &[Object], arguments: &Arguments) -> Report {
     table.left_out = sorted.len().saturating_sub(arguments.paths) as u64;
     for (shape, (number, bytes, example)) in sorted.into_iter().take(arguments.paths) {
         let root = shortest(heap, example).and_then(|way| way.first().map(|step| step.from));
+        roots.extend(root);
         table.row(vec![
             Cell::Count(number),
             Cell::Bytes(bytes),
@@ -171,6 +176,11 @@ fn many(heap: &Heap, objects: &[Object], arguments: &Arguments) -> Report {
         }
     }
     report.tables.push(table);
+    // Of those that are held, and of those from which the ways come.
+    let mut kinds: Vec<u32> = roots.into_iter().map(|root| heap.dump.objects.kind[root as usize]).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    report.tables.extend(words::table(heap.dump, &kinds));
     if held.0 != 0 && heap.dump.accounts.counts_sites() {
         let found = objects.iter().copied().filter(|&object| heap.is_held(object) && heap.is_alive(object));
         report.tables.push(query::sites(heap, found, "Where those held from outside were made"));

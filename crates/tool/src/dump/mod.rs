@@ -84,6 +84,7 @@ pub fn read(bytes: Vec<u8>, path: &str, salvage: bool, progress: &Progress) -> R
         objects: Objects::default(),
         edges: Edges::default(),
         holders: Vec::new(),
+        words: Vec::new(),
         accounts: Accounts::default(),
         bytes: Vec::new(),
         strings: Vec::new(),
@@ -94,6 +95,7 @@ pub fn read(bytes: Vec<u8>, path: &str, salvage: bool, progress: &Progress) -> R
     tables::read_pages(&bytes, &frame, &mut dump)?;
     objects::read(&bytes, &frame, &mut dump, progress)?;
     tables::read_holders(&bytes, &frame, &mut dump)?;
+    tables::read_words(&bytes, &frame, &mut dump)?;
     read_accounts::read(&bytes, &frame, &mut dump)?;
     tables::check_totals(&bytes, &frame, &dump)?;
     dump.bytes = bytes;

@@ -150,6 +150,38 @@ pub struct Holder {
     pub object: Object,
 }
 
+/// Where references from outside to the objects of a type lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lies {
+    /// In objects of this type, so many bytes from their beginning, which do not report it.
+    Object {
+        kind: u32,
+        offset: u64,
+    },
+    /// In a variable, so far from where this file was loaded; its name is a string, 0 for none.
+    Data {
+        path: u64,
+        offset: u64,
+    },
+    Stack,
+    Memory,
+    Heap,
+    /// No word of the process is the object's address.
+    Nowhere,
+    /// What a newer library knows.
+    Elsewhere,
+}
+
+/// One place of that kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    pub lies: Lies,
+    /// The type of the objects, in [`Dump::types`].
+    pub to: u32,
+    /// Words, and of [`Lies::Nowhere`] objects.
+    pub number: u64,
+}
+
 /// Objects, one array for each fact.
 #[derive(Default)]
 pub struct Objects {
@@ -212,6 +244,8 @@ pub struct Dump {
     pub objects: Objects,
     pub edges: Edges,
     pub holders: Vec<Holder>,
+    /// Empty where nobody looked.
+    pub words: Vec<Word>,
     pub accounts: Accounts,
     pub(super) bytes: Vec<u8>,
     pub(super) strings: Vec<Range<usize>>,

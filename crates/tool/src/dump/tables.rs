@@ -2,12 +2,13 @@
 
 use super::chunks::Frame;
 use super::error::ReadError;
-use super::model::{Collections, Dump, Field, Group, Holder, Page, Type};
+use super::model::{Collections, Dump, Field, Group, Holder, Lies, Page, Type, Word};
 use super::numbers::{each_record, NoNumber, Numbers};
-use rcgc_format::{self as format, end_key, group, heap_key, type_key, Tag};
+use rcgc_format::{self as format, end_key, group, heap_key, lies, type_key, Tag};
+use std::collections::HashMap;
 
 /// The types of chunks that this reader knows.
-pub const KNOWN: [Tag; 17] = [
+pub const KNOWN: [Tag; 18] = [
     format::STRINGS,
     format::HEAP,
     format::TYPES,
@@ -24,6 +25,7 @@ pub const KNOWN: [Tag; 17] = [
     format::STACKS,
     format::SAMPLED,
     format::MAPPINGS,
+    format::WORDS,
     format::END,
 ];
 
@@ -195,6 +197,33 @@ pub fn read_holders(bytes: &[u8], frame: &Frame, dump: &mut Dump) -> Result<(), 
             Ok(object) => dump.holders.push(Holder { kind, name, object: object as u32 }),
             Err(_) => return Err(numbers.wrong(format!("place {place}, which is held, has no object"))),
         }
+        Ok(())
+    })
+}
+
+/// `WORD`.
+pub fn read_words(bytes: &[u8], frame: &Frame, dump: &mut Dump) -> Result<(), ReadError> {
+    let mut numbers = Numbers::new(bytes, frame, format::WORDS);
+    let kinds: HashMap<u64, u32> = dump.types.iter().map(|of| of.number).zip(0..).collect();
+    each_record(&mut numbers, |numbers, lies| {
+        let undefined = |numbers: &Numbers, number| numbers.wrong(format!("type {number} is not defined"));
+        let to = numbers.more()?;
+        let &to = kinds.get(&to).ok_or_else(|| undefined(numbers, to))?;
+        let number = numbers.more()?;
+        let (where_, offset) = (numbers.more()?, numbers.more()?);
+        let lies = match lies {
+            lies::OBJECT => {
+                let &kind = kinds.get(&where_).ok_or_else(|| undefined(numbers, where_))?;
+                Lies::Object { kind, offset }
+            }
+            lies::DATA => Lies::Data { path: check_string(where_, numbers, dump)?, offset },
+            lies::STACK => Lies::Stack,
+            lies::MEMORY => Lies::Memory,
+            lies::HEAP => Lies::Heap,
+            lies::NOWHERE => Lies::Nowhere,
+            _ => Lies::Elsewhere,
+        };
+        dump.words.push(Word { lies, to, number });
         Ok(())
     })
 }

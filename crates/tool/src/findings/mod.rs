@@ -8,3 +8,4 @@ pub mod summary;
 pub mod suspects;
 pub mod types;
 pub mod ways;
+pub mod words;

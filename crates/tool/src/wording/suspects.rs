@@ -1,6 +1,7 @@
 //! Suspects in words: what they are, and why.
 
 use super::ways::{self, why};
+use super::words;
 use crate::dump::Object;
 use crate::findings::suspects::{self, Owns, Suspect, What};
 use crate::findings::ways::shortest;
@@ -38,6 +39,12 @@ fn tell(heap: &Heap, of: Suspect) -> Told {
         }
         What::Garbage => ("garbage".to_owned(), "garbage", of_garbage(heap, &of)),
     };
+    let mut reason = reason;
+    if let Some(&top) = of.tops.first() {
+        let way = shortest(heap, top);
+        let root = way.and_then(|way| way.first().map(|step| step.from)).unwrap_or(top);
+        reason += &words::sentence(heap.dump, heap.dump.objects.kind[root as usize]);
+    }
     Told { name, kind, reason, of }
 }
 
