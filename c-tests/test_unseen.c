@@ -231,7 +231,6 @@ static void dumps_have_it_when_asked(void) {
   gc_dump_result result = GC_DUMP_RESULT_INIT;
   options.flags = GC_DUMP_LOOK | GC_DUMP_FORK;
   CHECK_EQ(gc_dump(heap, &options, &result), RC_ERR_INVALID);
-  CHECK_STR(gc_error_message(), "GC_DUMP_FORK");
   CHECK_EQ(gc_heap_free(heap), 200);
 }
 

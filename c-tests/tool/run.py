@@ -101,8 +101,10 @@ def build():
     make_dumps("make_profile_dumps")
     (DUMPS / "ten").mkdir(exist_ok=True)
     make_dumps("make_verdict_dumps")
-    make_dumps("make_leaks")
-    make_dumps("make_leaks", "right")
+    # Compiled once: variables are named of a program that is as it was when the dump was written.
+    leaks = compiled("make_leaks", HERE, BUILD)
+    must(leaks, DUMPS)
+    must(leaks, DUMPS, "right")
     # The tutorial runs this program, and shows lines of it.
     shutil.copy(ROOT / "examples/leak_hunt.c", DUMPS)
     compiled("leak_hunt", DUMPS, DUMPS)
