@@ -18,7 +18,7 @@ STATIC, SHARED = LIBRARIES / "librcgc.a", LIBRARIES / "librcgc.so"
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
 NODE = "RCGC_" + VERSION.rpartition(".")[0]
 # Only the engine: what a standard library or a missing link-time optimisation adds is more.
-SHARED_BYTES_MAX = 640 * 1024
+SHARED_BYTES_MAX = 752 * 1024
 
 passed = failed = 0
 
