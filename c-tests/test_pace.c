@@ -1,4 +1,4 @@
-/* When automatic collections run: the inequalities of src/cycle/pace.rs, held against random programs; how
+/* When automatic collections run: the inequalities of src/cycle/pace.rs and slices.rs, held against random programs; how
  * young collections switch off and come back; external bytes; explicit policies; what a refused collection
  * leaves due.
  *
@@ -65,6 +65,7 @@ typedef struct Watched {
   uint64_t largest; /* allocation so far */
   uint64_t added;   /* external bytes since the last allocation: nothing looks before the next one */
   double fullest;   /* the most that was in use, as a part of the bound */
+  bool sliced;      /* full collections run in slices: src/cycle/slices.rs */
 } Watched;
 
 static void watch_event(gc_heap *heap, const gc_event *event, void *ctx) {
@@ -75,6 +76,9 @@ static void watch_event(gc_heap *heap, const gc_event *event, void *ctx) {
 
 static bool within_bound(Watched *watched) {
   double bound = (1 + watched->growth) * (double)watched->reachable + (double)watched->slack;
+  /* A run that begins late, by an allocation, has an eighth of the room for its way. */
+  if (watched->sliced)
+    bound += (bound - (double)watched->reachable) / 8 + (double)(watched->largest + watched->added);
   double now = (double)in_use(watched->heap);
   if (now / bound > watched->fullest) watched->fullest = now / bound;
   uint64_t least = watched->slack / 1024 > 1024 ? watched->slack / 1024 : 1024;
@@ -137,6 +141,12 @@ static void one_random_program(uint64_t *seed, size_t acts) {
   if (check_below(seed, 2)) policy.full_min_bytes = slack_of(heap) >> check_below(seed, 7);
   CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
   watched.slack = slack_of(heap);
+  watched.sliced = check_below(seed, 2);
+  if (watched.sliced) {
+    policy.pause_budget_ns = 1000000;
+    policy.pause_work = (uint64_t)1 << check_below(seed, 14);
+    policy.behind = GC_BEHIND_BUDGET;
+  }
   if (check_below(seed, 2)) policy.young_bytes = watched.slack >> check_below(seed, 10);
   CHECK_EQ(gc_set_policy(heap, &policy), RC_OK);
   CHECK_EQ(gc_add_callback(heap, watch_event, &watched), RC_OK);
@@ -150,7 +160,7 @@ static void one_random_program(uint64_t *seed, size_t acts) {
   }
   /* A bound that nothing comes near says nothing. */
   CHECK(graph_stats(heap).full.runs > 0);
-  CHECK(watched.fullest > 0.9);
+  CHECK(watched.fullest > (watched.sliced ? 0.4 : 0.9));
   for (size_t j = 0; j < SLOTS; j++) rc_clear(&slots[j]);
   (void)gc_collect(heap);
   CHECK_EQ(in_use(heap), 0);
@@ -161,6 +171,13 @@ static void floating_garbage_is_bounded_in_random_programs(void) {
   uint64_t seed = check_seed("floating_garbage_is_bounded_in_random_programs");
   for (size_t i = 0; i < check_scale(1, 4, 40); i++)
     one_random_program(&seed, check_scale(4000, 10000, 20000));
+}
+
+/* Programs in which a class of small objects still knew a page that slices had emptied, and took the large object that lay
+ * there next for one of its blocks. */
+static void a_page_that_slices_emptied_is_known_to_no_class(void) {
+  uint64_t seed = 754084295263321;
+  for (size_t i = 0; i < 4; i++) one_random_program(&seed, 10000);
 }
 
 /* Small nodes, the shape of most programs: rings that have grown old when they are lost. */
@@ -570,6 +587,7 @@ static void one_that_ran_meanwhile_makes_up_for_it(void) {
 
 static const check_test tests[] = {
     CHECK_TEST(floating_garbage_is_bounded_in_random_programs),
+    CHECK_TEST(a_page_that_slices_emptied_is_known_to_no_class),
     CHECK_TEST(floating_garbage_of_small_old_rings_is_bounded),
     CHECK_TEST(garbage_of_large_objects_is_bounded),
     CHECK_TEST(a_sawtooth_without_garbage_pays_a_constant_share),

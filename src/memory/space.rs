@@ -117,6 +117,13 @@ impl Space {
                 ptr::write_bytes(start as *mut u8, 0, all);
             }
         }
+        // A run that handed out the last block of the page, when it was one of small blocks, knows it still, and would take
+        // the large object for one of these when that dies.
+        let run = &raw mut self.classes[(*page).class as usize % CLASS_COUNT].run;
+        if ptr::eq((*run).page, page) {
+            promised!((*run).is_empty());
+            *run = Run::EMPTY;
+        }
         (*page).kind = Kind::Large;
         (*page).span = count as u32;
         (*page).countdown = 1;
