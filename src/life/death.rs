@@ -470,9 +470,17 @@ pub unsafe fn release_alone(obj: *mut c_void) {
         block::free_to_run(obj, ty)
     } else if flags == TypeFlags::PLAIN | TypeFlags::REFERS {
         end_plain_alone(obj, ty)
+    } else if has_few_steps(ty) && (*(*ty).heap).is_shallow(DEATH_DEPTH_MAX) {
+        end_in_few_steps(obj, ty)
     } else {
         end_with_steps(obj, ty)
     }
+}
+
+/// Whether objects of a type that have no weak handles need steps 5 to 7 alone, for references in declared fields.
+#[inline(always)]
+unsafe fn has_few_steps(ty: *const Type) -> bool {
+    !(*ty).flags.intersects(TypeFlags::HOLDS_WEAK.union(TypeFlags::MAP)) && (*ty).finalize.is_none()
 }
 
 /// One function for each kind of walk: together they would need more registers than there are.
@@ -525,27 +533,27 @@ unsafe fn end_with_steps(obj: *mut c_void, ty: *mut Type) {
     if !(*heap).is_shallow(DEATH_DEPTH_MAX) {
         return end_deep_alone(obj, ty, heap);
     }
-    let few = (*ty).flags & (TypeFlags::SIMPLE | TypeFlags::MAP) == TypeFlags::SIMPLE;
-    if few && (*ty).finalize.is_none() {
-        return end_in_few_steps(obj, ty, heap);
-    }
     let mut queue = Queue::new();
     end_in_steps(obj, ty, heap, &mut queue);
     end_all(&mut queue);
 }
 
-/// As [`end_in_steps`], for an object whose references are in `offsets`, without finalizer and weak handles: steps 5 to 7,
-/// and what is released ends.
-#[inline(always)]
-unsafe fn end_in_few_steps(obj: *mut c_void, ty: *mut Type, heap: *mut Heap) {
+/// As [`end_in_steps`], for an object of a type that [`has_few_steps`]; and what is released ends.
+#[inline(never)]
+unsafe fn end_in_few_steps(obj: *mut c_void, ty: *mut Type) {
+    let heap = (*ty).heap;
     // The count word is that of the engine's own reference already.
     header::set_dying(obj);
     let mut queue = Queue::new();
-    for index in 0..(*ty).simple_count as usize {
-        let slot = (obj as usize + *(*ty).offsets.get_unchecked(index) as usize) as *mut usize;
-        let word = slot.replace(0);
-        if word != 0 {
-            release_edge_at_once(ty, word as *mut c_void, &mut queue);
+    if (*ty).extra_count != 0 {
+        take_fields_apart(obj, ty, &mut queue);
+    } else {
+        for index in 0..(*ty).simple_count as usize {
+            let slot = (obj as usize + *(*ty).offsets.get_unchecked(index) as usize) as *mut usize;
+            let word = slot.replace(0);
+            if word != 0 {
+                release_edge_at_once(ty, word as *mut c_void, &mut queue);
+            }
         }
     }
     if let Some(clear) = (*ty).clear {
@@ -725,11 +733,7 @@ pub unsafe fn run_weak_callbacks(heap: *mut Heap, pending: &Pending, queue: &mut
 pub unsafe fn empty(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
     promised!(header::has_flags(obj, Flags::DYING));
     let heap = (*ty).heap;
-    slots::take_edges(obj, ty, |word| {
-        if word != 0 {
-            release_edge_at_once(ty, word as *mut c_void, queue);
-        }
-    });
+    take_fields(obj, ty, queue);
     if (*ty).flags.contains(TypeFlags::HOLDS_WEAK) {
         slots::end_weak_handles(obj, ty);
     }
@@ -742,12 +746,40 @@ pub unsafe fn empty(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
     }
 }
 
+/// As [`take_fields`], apart from walks of plain offsets.
+#[inline(never)]
+unsafe fn take_fields_apart(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
+    take_fields(obj, ty, queue)
+}
+
+/// A dying object's declared fields let go of what they hold.
+#[inline(always)]
+unsafe fn take_fields(obj: *mut c_void, ty: *mut Type, queue: &mut Queue) {
+    slots::take_edges(obj, ty, |word| {
+        if word != 0 {
+            release_edge_at_once(ty, word as *mut c_void, queue);
+        }
+    });
+}
+
 /// As [`count::release_edge_by`], but a leaf that dies needs no queue.
 #[inline(always)]
 unsafe fn release_edge_at_once(ty: *const Type, target: *mut c_void, queue: &mut Queue) {
     let word = header::count_word(target);
-    if word != LOCAL_ONE || !range::contains(target as usize) || !end_leaf(target) {
-        count::release_edge_by(ty, target, queue);
+    if word.wrapping_sub(LOCAL_ONE + 1) < LOCAL - 2 {
+        header::set_count_word(target, word - 1);
+        hints::let_go(target, || ty);
+    } else if word as i32 >= 0 {
+        end_at_once(target, queue);
+    }
+}
+
+/// The rest of [`release_edge_at_once`]: the last reference, and misuse.
+#[inline(never)]
+unsafe fn end_at_once(target: *mut c_void, queue: &mut Queue) {
+    let last = header::count_word(target) == LOCAL_ONE && range::contains(target as usize);
+    if !last || !end_leaf(target) {
+        count::release_edge_slow(target, queue);
     }
 }
 
