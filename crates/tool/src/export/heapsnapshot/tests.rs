@@ -210,7 +210,7 @@ fn parts_are_snapshots_too() {
         Wanted { only: vec!["Node".to_owned(), "Leaf".to_owned()], ..Wanted::default() },
         Wanted { root: vec!["#3".to_owned()], ..Wanted::default() },
         Wanted { min_retained: 100, ..Wanted::default() },
-        Wanted { only: vec!["Map".to_owned()], root: vec!["Every".to_owned()], min_retained: 1 },
+        Wanted { only: vec!["Map".to_owned()], root: vec!["Every".to_owned()], back: false, min_retained: 1 },
     ];
     for wanted in parts {
         let part = choose(&heap, &wanted).expect("a part");
