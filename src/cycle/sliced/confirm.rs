@@ -11,9 +11,13 @@ use super::Run;
 use crate::cycle::judge;
 use crate::header::{self, Flags, IMMORTAL, LOCAL};
 use crate::life::weakmap;
-use crate::object;
+use crate::object::{self, slots};
+use crate::sys;
 use crate::types::{Type, TypeFlags};
 use core::ffi::c_void;
+
+/// Entries of a piece whose surroundings are fetched together.
+const FETCHED_MAX: usize = 1024;
 
 /// What a verdict came to.
 #[derive(Default)]
@@ -22,6 +26,8 @@ pub struct Verdict {
     pub dead: u64,
     /// One of the piece has callbacks, or weak handles.
     pub careful: bool,
+    /// The dead are DYING already.
+    pub flagged: bool,
 }
 
 impl Run {
@@ -30,8 +36,14 @@ impl Run {
     ///
     /// # Safety
     /// - The heap's phase is `Judging`; words of the piece are [`BASE`], or [`DEAD`] when it is judged again.
-    pub(super) unsafe fn confirm(&mut self, again: bool) -> Verdict {
+    ///
+    /// `plainly`: nobody looks at the dead before they are DYING, so that they become it in the same pass, if none of them is
+    /// to be ended in steps.
+    pub(super) unsafe fn confirm(&mut self, again: bool, plainly: bool) -> Verdict {
         let (first, end) = (self.piece.first, self.piece.end);
+        if !again && end - first <= FETCHED_MAX {
+            self.fetch(first, end);
+        }
         self.ephemerons = !(*self.heap).map_type.is_null() && (*(*self.heap).map_type).live() != 0;
         if again {
             for place in first..end {
@@ -73,15 +85,44 @@ impl Run {
         self.detached.each_value(|value| take_off(&words, value as usize));
         self.confirm_room = true;
         self.mark_held(first, end);
+        verdict.flagged = plainly && !verdict.careful;
         for place in first..end {
-            let Some(word) = word_of(self, self.search.entry(place)).filter(|&word| *word >= FLOOR) else {
+            let entry = self.search.entry(place);
+            let Some(word) = word_of(self, entry).filter(|&word| *word >= FLOOR) else {
                 continue;
             };
-            // Without memory for marking everything lives.
-            *word = if self.confirm_room { DEAD } else { DONE };
-            verdict.dead += self.confirm_room as u64;
+            if !self.confirm_room {
+                // Without memory for marking everything lives.
+                *word = DONE;
+                continue;
+            }
+            *word = DEAD;
+            verdict.dead += 1;
+            if verdict.flagged {
+                header::set_flags(entry as *mut c_void, Flags::DYING);
+            }
         }
         verdict
+    }
+
+    /// Lets the memory come that the verdict, and the end of the dead, will touch at random: the words of what they refer to, and
+    /// their headers.
+    unsafe fn fetch(&self, first: usize, end: usize) {
+        let words = self.words;
+        for place in first..end {
+            let entry = self.search.entry(place);
+            let obj = entry as *mut c_void;
+            let is_there = word_of(self, entry).is_some_and(|word| *word >= FLOOR);
+            // What the host has untracked need not be walkable.
+            if is_there && Run::takes_part(header::load(obj), obj) {
+                slots::each_edge(obj, object::type_of(obj), |target| {
+                    if let Some(word) = words.get(target) {
+                        sys::prefetch_for_write::<0>(word as usize);
+                        sys::prefetch_for_write::<0>(target.wrapping_sub(header::HEADER_BYTES));
+                    }
+                });
+            }
+        }
     }
 
     /// Marks what is held, and what of the piece that reaches.
