@@ -86,7 +86,6 @@ RCGC_API rc_status gc_track_foreign(gc_heap *heap, void *RCGC_NONNULL obj,
 /* The heap (null: the default heap) forgets a foreign object. What its owner's destructor calls
  * first, before anything of the object goes.
  *
- * Ownership: nothing.
  * Fails: RC_ERR_INVALID for one that is not tracked; RC_ERR_REFUSED where host code may only
  *   look (rcgc/heap.h).
  */

@@ -126,7 +126,6 @@ pub unsafe extern "C" fn gc_track_foreign(
 /// The heap (null: the default heap) forgets a foreign object. What its owner's destructor calls first, before anything of the
 /// object goes.
 ///
-/// Ownership: nothing.
 /// Fails: RC_ERR_INVALID for one that is not tracked; RC_ERR_REFUSED where host code may only look (rcgc/heap.h).
 #[no_mangle]
 pub unsafe extern "C" fn gc_untrack_foreign(heap: *mut gc_heap, obj: NonNull<c_void>) -> rc_status {
