@@ -121,13 +121,25 @@ protected:
   detail::book *book_ = nullptr;
 };
 
+namespace detail {
+/// Books of heaps of C's: their types lead to them as long as the heap lives, which nobody here is told.
+inline std::atomic<book *> books_left{nullptr};
+
+inline void leave(book *book) noexcept {
+  book->left = books_left.load(std::memory_order_relaxed);
+  while (!books_left.compare_exchange_weak(book->left, book, std::memory_order_release, std::memory_order_relaxed)) {
+  }
+}
+} // namespace detail
+
 /// A heap and its end: all objects that are left end with it, as gc_heap_free says. References must not outlive it.
 class heap : public heap_view {
 public:
   heap() : heap(nullptr, true) {}
   explicit heap(const char *name) : heap(named(name)) {}
   explicit heap(const gc_heap_options &options) : heap(nullptr, true, &options) {}
-  /// A heap that was made in C, and goes on being the caller's.
+  /// A heap that was made in C, and goes on being the caller's. What is noted of it, a hundred bytes or so a call, stays until
+  /// the process ends: call this once a heap, and keep what it gives.
   [[nodiscard]] static heap of_c(gc_heap *native) { return heap(native, false); }
 
   heap(const heap &) = delete;
@@ -145,8 +157,8 @@ public:
     detail::book *book = std::exchange(book_, nullptr);
     if (!book) return 0;
     std::size_t held = owned_ ? gc_heap_free(book->heap) : 0;
-    // The types of a heap that goes on lead to it.
     if (owned_) delete book;
+    else detail::leave(book);
     return held;
   }
 

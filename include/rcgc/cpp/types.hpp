@@ -193,6 +193,7 @@ struct book {
   rc_type **types = nullptr; // by number
   std::size_t length = 0;
   type_number *defaults = nullptr; // of the default heap: who has a slot to be emptied
+  book *left = nullptr;            // of a heap of C's: the next one that its wrapper has left to it
 
   book() noexcept = default;
   book(const book &) = delete;
