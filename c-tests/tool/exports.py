@@ -72,7 +72,9 @@ def export(to, *names, options=()):
     path = BUILD / f"{'-'.join(names)}{''.join(map(str, options))}.{to}"
     dumps = [dump(name) for name in names]
     status, out, err = rcgc("--format", "json", "export", *dumps, "--to", to, "-o", path, *options)
-    if status != 0 or err:
+    # Of series with very many scopes the shortest have no bracket, which is said.
+    wrong = "".join(line for line in err.splitlines(True) if "are left out: mprof draws a bracket" not in line)
+    if status != 0 or wrong:
         raise AssertionError(f"export {names} to {to}: {status} {err}")
     return path, json.loads(out)["facts"]
 
@@ -166,8 +168,9 @@ def test_stacks_have_names():
         whole and re.search(r"pick_items \([^;]*make_profile_dumps\.c:\d+\);Item \d+$", whole[0]),
         str(whole),
     )
-    sampled = export("pprof", "stacks")[1]["inuse_space"]
-    exact = export("pprof", "stacks", options=["--of", "sites"])[1]["inuse_space"]
+    # Of what lives, sites count what it keeps elsewhere, too; samples know nothing of that.
+    sampled = export("pprof", "stacks")[1]["alloc_space"]
+    exact = export("pprof", "stacks", options=["--of", "sites"])[1]["alloc_space"]
     check(
         "the estimate is near the exact number", abs(sampled - exact) < exact / 5, f"{sampled}, exact {exact}"
     )
