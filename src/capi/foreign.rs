@@ -4,17 +4,20 @@
 //! The host says what such an object refers to and how many references there are to it; full collections find the rings
 //! that it is in, and break them. The memory stays its owner's, whose destructor runs as ever.
 //!
-//! - **Edges.** An object of the heap reports a reference to a foreign object in its `traverse`, by its address, and
-//!   releases it in `clear` as its owner says. A declared field must not hold one. A foreign object reports what it refers to,
-//!   objects of the heap and tracked foreign ones, in `traverse`; what is neither it leaves out.
-//! - **When.** Foreign objects are judged by full collections that run in one piece. Young ones and looks near a death take what
-//!   they refer to as held. With `GC_DEBUG_SAVEALL` they are not judged.
-//! - **The end of a ring** is that of objects (src/life/lifetime.md): `hold` for each foreign member; finalizers, with all
-//!   intact; weak handles; then `unlink` for each, beside the `clear` of objects; then `release`, after which its owner ends it.
-//!   What somebody still holds then lives on, unlinked and tracked.
-//! - Weak pointers of the owner's work as ever: one that is turned into a reference in the middle keeps its object.
-//!   A toggle reference is a reference; a host whose wrapper lives as long as the object leaves the edge out while the
-//!   wrapper is the only one to know the object.
+//! Edges: an object of the heap reports a reference to a foreign object in its `traverse`, by its address, and releases it in
+//! `clear` as its owner says. A declared field must not hold one. A foreign object reports what it refers to, objects of the
+//! heap and tracked foreign ones, in `traverse`; what is neither it leaves out.
+//!
+//! When: foreign objects are judged by full collections that run in one piece. Young ones, those in slices (rcgc/slices.h) and
+//! looks near a death take what they refer to as held. With `GC_DEBUG_SAVEALL` they are not judged.
+//!
+//! The end of a ring is that of objects (src/life/lifetime.md): `hold` for each foreign member; finalizers, with all
+//! intact; weak handles; then `unlink` for each, beside the `clear` of objects; then `release`, after which its owner ends it.
+//! What somebody still holds then lives on, unlinked and tracked.
+//!
+//! Weak pointers of the owner's work as ever: one that is turned into a reference in the middle keeps its object.
+//! A toggle reference is a reference; a host whose wrapper lives as long as the object leaves the edge out while the
+//! wrapper is the only one to know the object.
 
 use super::boundary::{status, Call, NonNull};
 use super::status::*;
